@@ -1,0 +1,69 @@
+//! A whole configuration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{AccessLog, Address, Cluster, Listener, Locality, Runtime, SourcePosition, StringMatcher};
+
+/// `config.bootstrap.v3.Bootstrap`: everything that a file says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Bootstrap {
+    /// Who this proxy is.
+    pub node: Node,
+    /// The admin server; none where it is not configured.
+    pub admin: Option<Admin>,
+    /// Listeners, in the order of the file.
+    pub listeners: Vec<Arc<Listener>>,
+    /// Clusters, in the order of the file.
+    pub clusters: Vec<Arc<Cluster>>,
+    /// `layered_runtime`.
+    pub runtime: Runtime,
+    /// Time between two flushes of statistics; 5 s unless set.
+    pub stats_flush_interval: Option<Duration>,
+    /// Replaces the number in `server.version` (`stats_server_version_override`).
+    pub stats_server_version_override: Option<u64>,
+    /// Form of the application log (`application_log_config.log_format`).
+    pub application_log_format: Option<ApplicationLogFormat>,
+}
+
+/// `config.core.v3.Node`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Node {
+    /// `node.id`; `--service-node` overrides it.
+    pub id: Box<str>,
+    /// `node.cluster`; `--service-cluster` overrides it.
+    pub cluster: Box<str>,
+    /// `node.locality`; `--service-zone` overrides the zone.
+    pub locality: Locality,
+}
+
+/// `config.bootstrap.v3.Admin`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admin {
+    /// Where it is written.
+    pub position: SourcePosition,
+    /// Where it listens.
+    pub address: Address,
+    /// Its access logs.
+    pub access_logs: Vec<AccessLog>,
+    /// Paths that are served; all where empty (`allow_paths`).
+    pub allow_paths: Vec<StringMatcher>,
+}
+
+/// `Bootstrap.ApplicationLogConfig.LogFormat`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ApplicationLogFormat {
+    /// A text in the dialect of `--log-format`.
+    Text(Box<str>),
+    /// One JSON object a line: for each key a text in that dialect.
+    Json(BTreeMap<Box<str>, Box<str>>),
+}
+
+impl Bootstrap {
+    /// The cluster of that name.
+    #[must_use]
+    pub fn cluster(&self, name: &str) -> Option<&Arc<Cluster>> {
+        self.clusters.iter().find(|cluster| &*cluster.name == name)
+    }
+}

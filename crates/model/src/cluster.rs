@@ -1,0 +1,273 @@
+//! Clusters and their endpoints.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{EndpointAddress, HeaderKeyFormat, HealthCheck, Metadata, SourcePosition};
+
+/// `config.cluster.v3.Cluster`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    /// Where it is written.
+    pub position: SourcePosition,
+    /// Its name, unique in the file.
+    pub name: Arc<str>,
+    /// The name in statistics (`alt_stat_name`), the name itself unless set.
+    pub stat_name: Arc<str>,
+    /// How endpoints become addresses.
+    pub kind: ClusterType,
+    /// Time to make a connection; 5 s unless set, never 0.
+    pub connect_timeout: Duration,
+    /// Bytes buffered per connection in each direction before reading pauses; 1 MiB unless set.
+    pub per_connection_buffer_limit_bytes: u32,
+    /// How a host is chosen.
+    pub lb_policy: LbPolicy,
+    /// Endpoints, by locality.
+    pub localities: Vec<LocalityEndpoints>,
+    /// `load_assignment.policy.overprovisioning_factor`, in per cent; 140 unless set.
+    pub overprovisioning_factor: u32,
+    /// Active health checks; all have to pass.
+    pub health_checks: Vec<HealthCheck>,
+    /// Limits.
+    pub circuit_breakers: CircuitBreakers,
+    /// HTTP towards the back-ends.
+    pub http: ClusterHttpOptions,
+    /// Below this share of healthy hosts, in per cent, health is ignored
+    /// (`common_lb_config.healthy_panic_threshold`); 50 unless set, 0 never.
+    pub healthy_panic_threshold: f64,
+    /// `common_lb_config.ignore_new_hosts_until_first_hc`.
+    pub ignore_new_hosts_until_first_health_check: bool,
+    /// `common_lb_config.close_connections_on_host_set_change`.
+    pub close_connections_on_host_set_change: bool,
+    /// `common_lb_config.zone_aware_lb_config.fail_traffic_on_panic`.
+    pub fail_traffic_on_panic: bool,
+    /// `close_connections_on_host_health_failure`.
+    pub close_connections_on_host_health_failure: bool,
+    /// `wait_for_warm_on_init`, true unless set: listeners open only once the cluster is warm.
+    pub wait_for_warm_on_init: bool,
+    /// `upstream_connection_options.tcp_keepalive`.
+    pub tcp_keepalive: Option<TcpKeepalive>,
+    /// `metadata`.
+    pub metadata: Metadata,
+}
+
+/// `Cluster.type`, with what belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClusterType {
+    /// Addresses are written in the file.
+    Static,
+    /// Every address of every name is a host.
+    StrictDns(DnsOptions),
+    /// One host, whose address is the first the name has at the moment.
+    LogicalDns(DnsOptions),
+}
+
+/// How names are looked up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DnsOptions {
+    /// Time from one answer to the next question; 5 s unless set.
+    pub refresh_rate: Duration,
+    /// A random part of up to this much is added (`dns_jitter`).
+    pub jitter: Duration,
+    /// After failures: first and longest time to the next question, doubling with jitter between
+    /// (`dns_failure_refresh_rate`); `None` means `refresh_rate`.
+    pub failure_refresh_rate: Option<(Duration, Duration)>,
+    /// Whether the answer's TTL replaces `refresh_rate` (`respect_dns_ttl`).
+    pub respect_ttl: bool,
+    /// Which addresses to ask for.
+    pub lookup_family: DnsLookupFamily,
+    /// Whom to ask.
+    pub resolver: DnsResolver,
+}
+
+/// `Cluster.DnsLookupFamily`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DnsLookupFamily {
+    /// IPv6, and IPv4 where there is none.
+    #[default]
+    Auto,
+    /// IPv4 only.
+    V4Only,
+    /// IPv6 only.
+    V6Only,
+    /// IPv4, and IPv6 where there is none.
+    V4Preferred,
+    /// Both.
+    All,
+}
+
+/// Whom to ask for addresses (`typed_dns_resolver_config`, `dns_resolvers`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DnsResolver {
+    /// Name servers; those of the system (`/etc/resolv.conf`) where empty.
+    pub servers: Vec<SocketAddr>,
+    /// Ask by TCP (`use_tcp_for_dns_lookups`).
+    pub use_tcp: bool,
+    /// Do not append the system's search domains (`no_default_search_domain`).
+    pub no_default_search_domain: bool,
+    /// Time for one try; the resolver's own unless set.
+    pub query_timeout: Option<Duration>,
+    /// Number of tries; the resolver's own unless set.
+    pub query_tries: Option<u32>,
+}
+
+/// How a host is chosen (`lb_policy`, `load_balancing_policy`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LbPolicy {
+    /// In turn, as often as its weight.
+    #[default]
+    RoundRobin,
+    /// At random, by weight.
+    Random,
+}
+
+/// `config.endpoint.v3.LocalityLbEndpoints`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LocalityEndpoints {
+    /// Where these endpoints are.
+    pub locality: Locality,
+    /// 0 is used first.
+    pub priority: u32,
+    /// The endpoints.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// `config.core.v3.Locality`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Locality {
+    /// Region.
+    pub region: Box<str>,
+    /// Zone in the region.
+    pub zone: Box<str>,
+    /// Part of the zone.
+    pub sub_zone: Box<str>,
+}
+
+/// `config.endpoint.v3.LbEndpoint`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// Where it is written.
+    pub position: SourcePosition,
+    /// Its address, or the name that has to be looked up.
+    pub address: EndpointAddress,
+    /// `endpoint.hostname`; for a name that was looked up, the name, unless set.
+    pub hostname: Box<str>,
+    /// Relative weight, at least 1.
+    pub weight: u32,
+    /// What the file says of its health.
+    pub health_status: HealthStatus,
+    /// `health_check_config.port_value`: checks go to this port.
+    pub health_check_port: Option<u16>,
+    /// `health_check_config.hostname`: `Host` of the check.
+    pub health_check_hostname: Box<str>,
+    /// `health_check_config.address`: checks go to this address.
+    pub health_check_address: Option<SocketAddr>,
+    /// `health_check_config.disable_active_health_check`.
+    pub disable_active_health_check: bool,
+    /// `metadata`.
+    pub metadata: Metadata,
+}
+
+/// `config.core.v3.HealthStatus`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HealthStatus {
+    /// Not said: healthy until a check says otherwise.
+    #[default]
+    Unknown,
+    /// Healthy.
+    Healthy,
+    /// Not to be used.
+    Unhealthy,
+    /// On its way out; not to be used.
+    Draining,
+    /// Its management server timed out; not to be used.
+    Timeout,
+    /// To be used where nothing better is left.
+    Degraded,
+}
+
+/// `config.cluster.v3.CircuitBreakers`, per routing priority.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CircuitBreakers {
+    /// For `DEFAULT`.
+    pub default: Thresholds,
+    /// For `HIGH`.
+    pub high: Thresholds,
+}
+
+/// `CircuitBreakers.Thresholds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Connections to the cluster; 1024 unless set. Where it is reached, one connection is still
+    /// allowed if there is none at all.
+    pub max_connections: u32,
+    /// Requests waiting for a connection; 1024 unless set.
+    pub max_pending_requests: u32,
+    /// Requests at once; 1024 unless set.
+    pub max_requests: u32,
+    /// Retries at once; 3 unless set.
+    pub max_retries: u32,
+    /// Whether `remaining_*` gauges are kept (`track_remaining`).
+    pub track_remaining: bool,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            max_pending_requests: 1024,
+            max_requests: 1024,
+            max_retries: 3,
+            track_remaining: false,
+        }
+    }
+}
+
+/// HTTP towards the back-ends (`extensions.upstreams.http.v3.HttpProtocolOptions` and the deprecated
+/// fields of `Cluster`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClusterHttpOptions {
+    /// Idle connections are closed after this time; 1 h unless set, `None` never.
+    pub idle_timeout: Option<Duration>,
+    /// Connections are not used any more after this time (`max_connection_duration`).
+    pub max_connection_duration: Option<Duration>,
+    /// Requests on one connection (`max_requests_per_connection`); `None` without limit.
+    pub max_requests_per_connection: Option<u32>,
+    /// A request may take this long (`max_stream_duration`).
+    pub max_stream_duration: Option<Duration>,
+    /// Fields of a response's head; 100 unless set.
+    pub max_headers_count: u32,
+    /// Bytes of a response's head, in KiB; 80 unless set.
+    pub max_response_headers_kb: u32,
+    /// How header names are written to the back-end.
+    pub header_key_format: HeaderKeyFormat,
+    /// Whether trailers are passed (`enable_trailers`).
+    pub enable_trailers: bool,
+}
+
+impl Default for ClusterHttpOptions {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Some(Duration::from_secs(3600)),
+            max_connection_duration: None,
+            max_requests_per_connection: None,
+            max_stream_duration: None,
+            max_headers_count: 100,
+            max_response_headers_kb: 80,
+            header_key_format: HeaderKeyFormat::LowerCase,
+            enable_trailers: false,
+        }
+    }
+}
+
+/// `config.core.v3.TcpKeepalive`; what is not set is the system's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TcpKeepalive {
+    /// Probes without an answer before the connection is dead.
+    pub probes: Option<u32>,
+    /// Idle time before the first probe.
+    pub time: Option<Duration>,
+    /// Time between probes.
+    pub interval: Option<Duration>,
+}

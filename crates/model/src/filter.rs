@@ -1,0 +1,80 @@
+//! HTTP filters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{HeaderMutations, RuntimeFraction, StringMatcher};
+
+/// One entry of `http_filters`. The router is not one of them: it always ends the chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpFilter {
+    /// The name under which `typed_per_filter_config` speaks of it.
+    pub name: Arc<str>,
+    /// What it is.
+    pub config: FilterConfig,
+    /// Whether it is off unless a route turns it on (`HttpFilter.disabled`).
+    pub disabled: bool,
+}
+
+/// The filters that there are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FilterConfig {
+    /// `extensions.filters.http.cors.v3.Cors`.
+    Cors(Cors),
+    /// `extensions.filters.http.header_mutation.v3.HeaderMutation`.
+    HeaderMutation {
+        /// Changes to the request.
+        request: HeaderMutations,
+        /// Changes to the response.
+        response: HeaderMutations,
+    },
+}
+
+/// The CORS filter itself has no settings; policies are per virtual host and route.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cors {}
+
+/// What a virtual host, route or weighted cluster says to one filter (`typed_per_filter_config`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct PerFilterConfig {
+    /// The filter's name.
+    pub filter: Arc<str>,
+    /// Whether the filter is skipped here (`FilterConfig.disabled`).
+    pub disabled: bool,
+    /// Its settings here; `None` where only `disabled` is said.
+    pub cors: Option<CorsPolicy>,
+}
+
+/// `extensions.filters.http.cors.v3.CorsPolicy`, also the deprecated `cors` of routes and virtual hosts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CorsPolicy {
+    /// Origins that may read the response (`allow_origin_string_match`).
+    pub allow_origins: Vec<StringMatcher>,
+    /// `access-control-allow-methods`.
+    pub allow_methods: Box<str>,
+    /// `access-control-allow-headers`.
+    pub allow_headers: Box<str>,
+    /// `access-control-expose-headers`.
+    pub expose_headers: Box<str>,
+    /// `access-control-max-age`, in seconds as it was written.
+    pub max_age: Box<str>,
+    /// `access-control-allow-credentials`.
+    pub allow_credentials: Option<bool>,
+    /// Share of requests the policy holds for (`filter_enabled`); `None` means all.
+    pub enabled: Option<RuntimeFraction>,
+    /// Share of requests that are only counted where the policy is not enabled (`shadow_enabled`).
+    pub shadow_enabled: Option<RuntimeFraction>,
+    /// `access-control-allow-private-network`.
+    pub allow_private_network_access: Option<bool>,
+    /// Whether a preflight from an origin that does not match goes on to the back-end
+    /// (`forward_not_matching_preflights`, true unless set).
+    pub forward_not_matching_preflights: bool,
+}
+
+impl CorsPolicy {
+    /// `max_age` as a duration, where it is a number of seconds.
+    #[must_use]
+    pub fn max_age(&self) -> Option<Duration> {
+        self.max_age.parse().ok().map(Duration::from_secs)
+    }
+}

@@ -1,0 +1,60 @@
+//! What a listener, a route, a cluster *is*.
+//!
+//! The front-ends (`causeway-envoy`, later `causeway-haproxy`) translate what people wrote into these
+//! types; the data plane sees nothing else. Everything here is validated: defaults are filled in,
+//! names that must resolve do resolve, regular expressions are compiled. Nothing here knows where it
+//! came from, beyond a [`SourcePosition`].
+//!
+//! Names and defaults are Envoy's; the doc of each field names the Envoy field it stands for. Two
+//! values that compare equal behave alike, so a reload replaces only what differs: source positions
+//! always compare equal.
+
+mod access_log;
+mod address;
+mod bootstrap;
+mod cluster;
+mod filter;
+mod headers;
+mod health_check;
+mod http_connection_manager;
+mod listener;
+mod local_reply;
+mod matcher;
+mod route;
+mod runtime;
+mod source;
+mod template;
+mod value;
+
+pub use access_log::{AccessLog, AccessLogFilter, AccessLogFormat, AccessLogSink, Comparison, ComparisonOp};
+pub use address::{Address, CidrRange, CidrSet, EndpointAddress};
+pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node};
+pub use cluster::{
+    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
+    Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, TcpKeepalive, Thresholds,
+};
+pub use filter::{Cors, CorsPolicy, FilterConfig, HttpFilter, PerFilterConfig};
+pub use headers::{AppendAction, HeaderMutations, HeaderName, HeaderValueOption, InvalidHeaderName};
+pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
+pub use http_connection_manager::{
+    CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
+    OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
+    UnderscoreAction, UpgradeConfig,
+};
+pub use listener::{FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection};
+pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
+pub use matcher::{
+    HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher, ValueMatch,
+};
+pub use route::{
+    ClusterSpecifier, DirectResponse, HostRewrite, MaxStreamDuration, PathMatch, PathRedirect, PathRewrite,
+    Redirect, RequireTls, Route, RouteAction, RouteConfiguration, RouteForward, RouteMatch, RouteUpgrade,
+    RoutingPriority, UriTemplateSegment, VirtualHost, WeightedCluster,
+};
+pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
+pub use source::SourcePosition;
+pub use template::{
+    AddressPart, DurationPoint, DurationUnit, JsonTemplate, MetadataSource, Operator, OperatorKind, PathForm,
+    Peer, Template, TemplatePart, TimeFormat, TimePart, TimeZone,
+};
+pub use value::{Metadata, Value};

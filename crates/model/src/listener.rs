@@ -1,0 +1,100 @@
+//! Listeners.
+
+use std::sync::Arc;
+
+use crate::{AccessLog, Address, HttpConnectionManager, Metadata, SourcePosition};
+
+/// `config.listener.v3.Listener`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// Where it is written.
+    pub position: SourcePosition,
+    /// Its name; its address where none was given.
+    pub name: Arc<str>,
+    /// `address` and `additional_addresses`; at least one.
+    pub addresses: Vec<Address>,
+    /// The name in statistics (`stat_prefix`); the address unless set.
+    pub stat_name: Arc<str>,
+    /// The filter chain for every connection.
+    pub filter_chain: FilterChain,
+    /// Bytes buffered per connection in each direction before reading pauses; 1 MiB unless set.
+    pub per_connection_buffer_limit_bytes: u32,
+    /// Length of the kernel's queue of connections (`tcp_backlog_size`); the system's maximum unless set.
+    pub tcp_backlog_size: Option<u32>,
+    /// Connections taken from the kernel's queue at one go
+    /// (`max_connections_to_accept_per_socket_event`).
+    pub max_connections_to_accept_per_socket_event: Option<u32>,
+    /// Whether each worker has a socket of its own (`enable_reuse_port`, true unless set).
+    pub enable_reuse_port: bool,
+    /// Whether the port is bound at all (`bind_to_port`, true unless set).
+    pub bind_to_port: bool,
+    /// IPv6 sockets take IPv4 connections too (`ipv4_compat`).
+    pub ipv4_compat: bool,
+    /// Length of the queue of TCP Fast Open requests (`tcp_fast_open_queue_length`).
+    pub tcp_fast_open_queue_length: Option<u32>,
+    /// Connections that may be open at once (the runtime key
+    /// `envoy.resource_limits.listener.<name>.connection_limit`).
+    pub connection_limit: Option<u64>,
+    /// Further socket options.
+    pub socket_options: Vec<SocketOption>,
+    /// What the traffic is; only `/drain_listeners?inboundonly` asks.
+    pub traffic_direction: TrafficDirection,
+    /// Logs of connections (`access_log`).
+    pub access_logs: Vec<AccessLog>,
+    /// `metadata`.
+    pub metadata: Metadata,
+}
+
+/// `config.listener.v3.FilterChain`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilterChain {
+    /// Where it is written.
+    pub position: SourcePosition,
+    /// Its name, which may be empty.
+    pub name: Arc<str>,
+    /// What its connections are for.
+    pub filter: NetworkFilter,
+}
+
+/// The network filter that ends a chain.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NetworkFilter {
+    /// HTTP.
+    HttpConnectionManager(Arc<HttpConnectionManager>),
+}
+
+/// `config.core.v3.SocketOption`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketOption {
+    /// Level, as for `setsockopt`.
+    pub level: i32,
+    /// Name, as for `setsockopt`.
+    pub name: i32,
+    /// Value; an integer is in the machine's byte order.
+    pub value: Vec<u8>,
+    /// When it is set.
+    pub state: SocketState,
+}
+
+/// `SocketOption.SocketState`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketState {
+    /// Before binding.
+    Prebind,
+    /// After binding.
+    Bound,
+    /// After listening began.
+    Listening,
+}
+
+/// `config.core.v3.TrafficDirection`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TrafficDirection {
+    /// Not said.
+    #[default]
+    Unspecified,
+    /// From outside.
+    Inbound,
+    /// To the outside.
+    Outbound,
+}

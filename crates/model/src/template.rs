@@ -1,0 +1,377 @@
+//! Texts with command operators (`%START_TIME%`, `%REQUEST_HEADER(X)%`, …), parsed.
+//!
+//! Access logs, added headers and bodies of local replies are templates. The front-ends parse them, so
+//! that an unknown operator is a fault of the file with a position; the proxy fills them in.
+
+use crate::{HeaderName, Value};
+
+/// A text with operators in it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Template(pub Vec<TemplatePart>);
+
+/// A piece of a template.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TemplatePart {
+    /// Text that stands for itself.
+    Literal(Box<str>),
+    /// Something to be filled in.
+    Operator(Operator),
+}
+
+impl Template {
+    /// A template without operators.
+    #[must_use]
+    pub fn literal(text: &str) -> Self {
+        if text.is_empty() { Self::default() } else { Self(vec![TemplatePart::Literal(text.into())]) }
+    }
+
+    /// The text, where the template is nothing but text.
+    #[must_use]
+    pub fn as_literal(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [] => Some(""),
+            [TemplatePart::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// A template for a JSON object. Objects keep the order in which they are to be printed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JsonTemplate {
+    /// An object.
+    Object(Vec<(Box<str>, Self)>),
+    /// A list.
+    List(Vec<Self>),
+    /// A text with operators. One that is a single operator keeps the type of its value: a number is
+    /// printed as a number, an absent value as `null`.
+    Text(Template),
+    /// A value that stands for itself.
+    Value(Value),
+}
+
+/// One operator: what it prints, cut to a length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operator {
+    /// What is printed.
+    pub kind: OperatorKind,
+    /// At most this many bytes of it (`%REQ(X):5%`).
+    pub max_length: Option<usize>,
+}
+
+/// What an operator prints. The doc of each names Envoy's operator. An absent value is printed as `-`
+/// in an access log and as nothing in a header.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OperatorKind {
+    /// `REQUEST_HEADER(NAME?ALTERNATIVE)`, `REQ(…)`.
+    RequestHeader {
+        /// The field.
+        name: HeaderName,
+        /// Printed where the first is absent.
+        alternative: Option<HeaderName>,
+    },
+    /// `RESPONSE_HEADER(…)`, `RESP(…)`.
+    ResponseHeader {
+        /// The field.
+        name: HeaderName,
+        /// Printed where the first is absent.
+        alternative: Option<HeaderName>,
+    },
+    /// `RESPONSE_TRAILER(…)`, `TRAILER(…)`.
+    ResponseTrailer {
+        /// The field.
+        name: HeaderName,
+        /// Printed where the first is absent.
+        alternative: Option<HeaderName>,
+    },
+    /// `START_TIME(FORMAT)`: when the request began.
+    StartTime(TimeFormat),
+    /// `EMIT_TIME(FORMAT)`: when the line is written.
+    EmitTime(TimeFormat),
+    /// `PROTOCOL`: of the client's request.
+    Protocol,
+    /// `UPSTREAM_PROTOCOL`.
+    UpstreamProtocol,
+    /// `RESPONSE_CODE`: 0 where nothing was answered.
+    ResponseCode,
+    /// `RESPONSE_CODE_DETAILS`.
+    ResponseCodeDetails,
+    /// `CONNECTION_TERMINATION_DETAILS`.
+    ConnectionTerminationDetails,
+    /// `RESPONSE_FLAGS`.
+    ResponseFlags,
+    /// `RESPONSE_FLAGS_LONG`.
+    ResponseFlagsLong,
+    /// `BYTES_RECEIVED`: body bytes from the client.
+    BytesReceived,
+    /// `BYTES_SENT`: body bytes to the client.
+    BytesSent,
+    /// `DOWNSTREAM_WIRE_BYTES_RECEIVED`.
+    DownstreamWireBytesReceived,
+    /// `DOWNSTREAM_WIRE_BYTES_SENT`.
+    DownstreamWireBytesSent,
+    /// `DOWNSTREAM_HEADER_BYTES_RECEIVED`.
+    DownstreamHeaderBytesReceived,
+    /// `DOWNSTREAM_HEADER_BYTES_SENT`.
+    DownstreamHeaderBytesSent,
+    /// `UPSTREAM_WIRE_BYTES_RECEIVED`.
+    UpstreamWireBytesReceived,
+    /// `UPSTREAM_WIRE_BYTES_SENT`.
+    UpstreamWireBytesSent,
+    /// `UPSTREAM_HEADER_BYTES_RECEIVED`.
+    UpstreamHeaderBytesReceived,
+    /// `UPSTREAM_HEADER_BYTES_SENT`.
+    UpstreamHeaderBytesSent,
+    /// Time between two points of the request's life: `DURATION`, `REQUEST_DURATION`,
+    /// `RESPONSE_DURATION`, `RESPONSE_TX_DURATION`, `REQUEST_TX_DURATION`, `COMMON_DURATION(a:b:unit)`.
+    Duration {
+        /// From here.
+        from: DurationPoint,
+        /// To here.
+        to: DurationPoint,
+        /// In this unit, rounded down.
+        unit: DurationUnit,
+    },
+    /// An address: `DOWNSTREAM_REMOTE_ADDRESS`, `UPSTREAM_HOST`, …
+    Address {
+        /// Whose.
+        peer: Peer,
+        /// Which part of it.
+        part: AddressPart,
+    },
+    /// `UPSTREAM_HOST_NAME`, `UPSTREAM_HOST_NAME_WITHOUT_PORT`: the endpoint's host name, its address
+    /// where it has none.
+    UpstreamHostName {
+        /// Whether the port is left out.
+        without_port: bool,
+    },
+    /// `UPSTREAM_CLUSTER`: its `alt_stat_name`, or its name.
+    UpstreamCluster,
+    /// `UPSTREAM_CLUSTER_RAW`: its name.
+    UpstreamClusterRaw,
+    /// `UPSTREAM_TRANSPORT_FAILURE_REASON`.
+    UpstreamTransportFailureReason,
+    /// `UPSTREAM_REQUEST_ATTEMPT_COUNT`.
+    UpstreamRequestAttemptCount,
+    /// `UPSTREAM_CONNECTION_ID`: process-wide number of the upstream connection.
+    UpstreamConnectionId,
+    /// `CONNECTION_ID`: process-wide number of the client's connection.
+    ConnectionId,
+    /// `STREAM_ID`: as `x-request-id` where there is one, else a number.
+    StreamId,
+    /// `ROUTE_NAME`.
+    RouteName,
+    /// `VIRTUAL_HOST_NAME`.
+    VirtualHostName,
+    /// `FILTER_CHAIN_NAME`.
+    FilterChainName,
+    /// `LISTENER_NAME` is not Envoy's: the name of the listener.
+    ListenerName,
+    /// `ACCESS_LOG_TYPE`.
+    AccessLogType,
+    /// `METADATA(TYPE:NAMESPACE:KEY…)`, `CLUSTER_METADATA(…)`, `DYNAMIC_METADATA(…)`.
+    Metadata {
+        /// Whose metadata.
+        source: MetadataSource,
+        /// Namespace.
+        namespace: Box<str>,
+        /// Keys below it.
+        path: Vec<Box<str>>,
+    },
+    /// `HOSTNAME`: of this machine, read once.
+    Hostname,
+    /// `ENVIRONMENT(NAME)`: read when the configuration was loaded.
+    Environment(Option<Box<str>>),
+    /// `LOCAL_REPLY_BODY`.
+    LocalReplyBody,
+    /// `GRPC_STATUS`, `GRPC_STATUS(FORMAT)`, `GRPC_STATUS_NUMBER`.
+    GrpcStatus {
+        /// Whether the number is printed rather than the name.
+        number: bool,
+        /// Whether the name is in `SNAKE_CASE` rather than `CamelCase`.
+        snake_case: bool,
+    },
+    /// `QUERY_PARAM(NAME)`.
+    QueryParam(Box<str>),
+    /// `PATH(FORM:WHICH)`: the path with or without its query.
+    Path {
+        /// Whether the query is part of it.
+        with_query: bool,
+        /// The path as it was sent, or as it is sent on.
+        form: PathForm,
+    },
+    /// `UNIQUE_ID`: a random UUID.
+    UniqueId,
+    /// `UPSTREAM_DETECTED_CLOSE_TYPE`, `DOWNSTREAM_DETECTED_CLOSE_TYPE`: how the peer closed.
+    DetectedCloseType {
+        /// The upstream's connection rather than the client's.
+        upstream: bool,
+    },
+    /// `CAUSEWAY_REASON` is not Envoy's: the reason's key, absent where nothing failed.
+    Reason,
+    /// `CAUSEWAY_EVIDENCE` is not Envoy's: what was observed.
+    Evidence,
+    /// An operator about something this configuration can't have, such as TLS on a plain listener:
+    /// its value is always absent. Holds the operator as it was written.
+    Absent(Box<str>),
+}
+
+/// Which metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetadataSource {
+    /// Of the route.
+    Route,
+    /// Of the virtual host.
+    VirtualHost,
+    /// Of the cluster.
+    Cluster,
+    /// Of the endpoint.
+    UpstreamHost,
+    /// Of the listener.
+    Listener,
+}
+
+/// Which path `PATH` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathForm {
+    /// As the client sent it (`ORIG`).
+    Original,
+    /// As it is sent on (`PATH`).
+    Current,
+    /// The original where it was rewritten, else the current (`ORIG_OR_PATH`).
+    OriginalOrCurrent,
+}
+
+/// An end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// The client as it is believed to be (`DOWNSTREAM_REMOTE_ADDRESS`).
+    DownstreamRemote,
+    /// The other end of the client's connection (`DOWNSTREAM_DIRECT_REMOTE_ADDRESS`).
+    DownstreamDirectRemote,
+    /// Our end of the client's connection (`DOWNSTREAM_LOCAL_ADDRESS`).
+    DownstreamLocal,
+    /// Our end as it is, before listener filters restored another (`DOWNSTREAM_DIRECT_LOCAL_ADDRESS`).
+    DownstreamDirectLocal,
+    /// The endpoint that was chosen (`UPSTREAM_HOST`).
+    UpstreamHost,
+    /// The other end of the upstream connection (`UPSTREAM_REMOTE_ADDRESS`).
+    UpstreamRemote,
+    /// Our end of the upstream connection (`UPSTREAM_LOCAL_ADDRESS`).
+    UpstreamLocal,
+}
+
+/// A part of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressPart {
+    /// Address and port.
+    Whole,
+    /// Without the port.
+    WithoutPort,
+    /// The port alone.
+    Port,
+}
+
+/// A point in the life of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DurationPoint {
+    /// `DS_RX_BEG`: the request's first byte.
+    DownstreamRxBegin,
+    /// `DS_RX_END`: its last byte.
+    DownstreamRxEnd,
+    /// `US_CX_BEG`: connecting began.
+    UpstreamConnectBegin,
+    /// `US_CX_END`: the connection was made.
+    UpstreamConnectEnd,
+    /// `US_TX_BEG`: the first byte was sent to the upstream.
+    UpstreamTxBegin,
+    /// `US_TX_END`: the last byte was sent to the upstream.
+    UpstreamTxEnd,
+    /// `US_RX_BEG`: the first byte of its response.
+    UpstreamRxBegin,
+    /// `US_RX_END`: the last byte of its response.
+    UpstreamRxEnd,
+    /// `DS_TX_BEG`: the first byte was sent to the client.
+    DownstreamTxBegin,
+    /// `DS_TX_END`: the last byte was sent to the client.
+    DownstreamTxEnd,
+}
+
+/// Units of `COMMON_DURATION`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DurationUnit {
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Nanoseconds.
+    Nanoseconds,
+}
+
+/// A format for a point in time (`START_TIME(%Y-%m-%dT%H:%M:%S.%3f%z)`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeFormat {
+    /// Its pieces; empty for Envoy's default, `%Y-%m-%dT%H:%M:%E3SZ`.
+    pub parts: Vec<TimePart>,
+    /// In which time zone.
+    pub zone: TimeZone,
+}
+
+/// Time zones of `START_TIME` and `START_TIME_LOCAL`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TimeZone {
+    /// UTC.
+    #[default]
+    Utc,
+    /// That of this machine.
+    Local,
+}
+
+/// A piece of a time format, `strftime` in Envoy's dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimePart {
+    /// Text that stands for itself.
+    Literal(Box<str>),
+    /// `%Y`: year.
+    Year,
+    /// `%y`: year in two digits.
+    YearShort,
+    /// `%m`: month, 01–12.
+    Month,
+    /// `%b`: `Jan`.
+    MonthAbbreviated,
+    /// `%B`: `January`.
+    MonthName,
+    /// `%d`: day, 01–31.
+    Day,
+    /// `%e`: day, padded with a space.
+    DayPadded,
+    /// `%j`: day of the year, 001–366.
+    DayOfYear,
+    /// `%a`: `Mon`.
+    WeekdayAbbreviated,
+    /// `%A`: `Monday`.
+    WeekdayName,
+    /// `%H`: 00–23.
+    Hour,
+    /// `%I`: 01–12.
+    Hour12,
+    /// `%p`: `AM` or `PM`.
+    AmPm,
+    /// `%M`: minute.
+    Minute,
+    /// `%S`: second.
+    Second,
+    /// `%s`: seconds since 1970.
+    UnixSeconds,
+    /// `%1f`–`%9f`: this many digits of the fraction of the second; `%f` is nine.
+    Fraction(u8),
+    /// `%1s`–`%9s`: seconds since 1970 followed by this many digits of the fraction.
+    UnixWithFraction(u8),
+    /// `%E1S`–`%E9S`: seconds, a point, and this many digits of the fraction.
+    SecondWithFraction(u8),
+    /// `%z`: `+0900`.
+    Offset,
+    /// `%Z`: name of the time zone.
+    ZoneName,
+}

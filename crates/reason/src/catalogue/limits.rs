@@ -1,0 +1,100 @@
+//! Timeouts and limits of the configuration.
+
+use super::grpc;
+use crate::{Answer, Blame, Body, Details, Flag, ResetReason, Retry, Spec, Text};
+
+const fn late(body: &'static str, flag: Option<Flag>, details: &'static str) -> Answer {
+    Answer {
+        status: 504,
+        body: Body::Text(body),
+        flag,
+        details: Details::Text(details),
+        close: false,
+        overloaded: false,
+    }
+}
+
+pub(super) const ROUTE_TIMEOUT: Spec = Spec {
+    key: "route_timeout",
+    answer: late("upstream request timeout", Some(Flag::UpstreamRequestTimeout), "response_timeout"),
+    grpc: grpc(504),
+    blame: Blame::Upstream,
+    retry: Retry::IfIdempotent,
+    sentence: Text {
+        en: "The back-end did not answer completely within the route's timeout.",
+        ko: "라우트의 timeout 안에 백엔드가 응답을 끝내지 못했습니다.",
+    },
+    advice: Text {
+        en: "Make the back-end faster, or raise the route's `timeout` (15 s unless set; 0s turns it off).",
+        ko: "백엔드를 빠르게 하거나 라우트의 `timeout`(기본 15초, 0s이면 끔)을 늘리십시오.",
+    },
+};
+
+pub(super) const STREAM_IDLE_TIMEOUT: Spec = Spec {
+    key: "stream_idle_timeout",
+    answer: late("stream timeout", Some(Flag::StreamIdleTimeout), "stream_idle_timeout"),
+    grpc: grpc(504),
+    blame: Blame::Upstream,
+    retry: Retry::IfIdempotent,
+    sentence: Text {
+        en: "Nothing moved on the request for the stream idle timeout.",
+        ko: "스트림 유휴 타임아웃 동안 요청에 아무 움직임이 없었습니다.",
+    },
+    advice: Text {
+        en: "Long polls and WebSockets need a longer stream_idle_timeout (5 min unless set) or the route's idle_timeout.",
+        ko: "롱 폴링과 WebSocket에는 더 긴 stream_idle_timeout(기본 5분)이나 라우트의 idle_timeout이 필요합니다.",
+    },
+};
+
+pub(super) const MAX_STREAM_DURATION: Spec = Spec {
+    key: "max_stream_duration",
+    answer: late("downstream duration timeout", None, "max_duration_timeout"),
+    grpc: grpc(504),
+    blame: Blame::Config,
+    retry: Retry::Never,
+    sentence: Text {
+        en: "The request ran into max_stream_duration.",
+        ko: "요청이 max_stream_duration에 도달했습니다.",
+    },
+    advice: Text {
+        en: "Raise max_stream_duration of the route or connection manager if requests may take this long.",
+        ko: "요청이 이만큼 걸려도 되면 라우트나 연결 관리자의 max_stream_duration을 늘리십시오.",
+    },
+};
+
+const fn overflow(key: &'static str, sentence: Text, advice: Text) -> Spec {
+    let answer = Answer::reset(503, Flag::UpstreamOverflow, ResetReason::Overflow);
+    Spec {
+        key,
+        answer: Answer { overloaded: true, ..answer },
+        grpc: grpc(503),
+        blame: Blame::Config,
+        retry: Retry::Safe,
+        sentence,
+        advice,
+    }
+}
+
+pub(super) const CIRCUIT_BREAKER_PENDING: Spec = overflow(
+    "circuit_breaker_pending",
+    Text {
+        en: "More requests wait for a connection than the circuit breaker max_pending_requests allows.",
+        ko: "연결을 기다리는 요청이 서킷 브레이커 max_pending_requests를 넘었습니다.",
+    },
+    Text {
+        en: "The back-end is too slow for the load, or max_connections and max_pending_requests are too low (1024 unless set).",
+        ko: "부하에 비해 백엔드가 느리거나 max_connections와 max_pending_requests(기본 1024)가 너무 작습니다.",
+    },
+);
+
+pub(super) const CIRCUIT_BREAKER_REQUESTS: Spec = overflow(
+    "circuit_breaker_requests",
+    Text {
+        en: "More requests run at once than the circuit breaker max_requests allows.",
+        ko: "동시 요청이 서킷 브레이커 max_requests를 넘었습니다.",
+    },
+    Text {
+        en: "The back-end is too slow for the load, or max_requests is too low (1024 unless set).",
+        ko: "부하에 비해 백엔드가 느리거나 max_requests(기본 1024)가 너무 작습니다.",
+    },
+);

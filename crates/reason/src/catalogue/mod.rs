@@ -1,0 +1,286 @@
+//! The one table. A reason that is added here does not compile until its row is complete.
+
+mod backend;
+mod client;
+mod connect;
+mod dns;
+mod health;
+mod limits;
+mod local;
+mod routing;
+
+use crate::Spec;
+
+macro_rules! reasons {
+    ($($family:ident { $($(#[$doc:meta])* $variant:ident = $row:ident,)* })*) => {
+        /// Every way a request can fail, or be answered by the proxy itself: the root cause, under one
+        /// name everywhere.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $($($(#[$doc])* $variant,)*)* }
+
+        impl Reason {
+            /// Every reason, by family.
+            pub const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
+
+            /// The families, in the order of the documentation: their names and members.
+            pub const FAMILIES: &'static [(&'static str, &'static [Self])] =
+                &[$((stringify!($family), &[$(Self::$variant,)*]),)*];
+
+            /// The row of the catalogue.
+            #[must_use]
+            pub const fn spec(self) -> Spec {
+                match self { $($(Self::$variant => $family::$row,)*)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    client {
+        /// The client closed the connection before its answer was complete.
+        ClientDisconnected = CLIENT_DISCONNECTED,
+        /// The first line is not a request line (RFC 9112 §3), or the method is unknown.
+        RequestLineMalformed = REQUEST_LINE_MALFORMED,
+        /// A field line is malformed (RFC 9112 §5).
+        RequestHeaderMalformed = REQUEST_HEADER_MALFORMED,
+        /// A field value holds a control character (RFC 9110 §5.5).
+        RequestHeaderCharacters = REQUEST_HEADER_CHARACTERS,
+        /// `Connection` names a header that the proxy itself relies on.
+        RequestConnectionHeader = REQUEST_CONNECTION_HEADER,
+        /// `Content-Length` is repeated or no number (RFC 9112 §6.3).
+        RequestLengthInvalid = REQUEST_LENGTH_INVALID,
+        /// `Content-Length` and `Transfer-Encoding` in one request (RFC 9112 §6.1).
+        RequestFramingConflict = REQUEST_FRAMING_CONFLICT,
+        /// A transfer coding other than exactly `chunked` (RFC 9112 §6.1).
+        RequestTransferEncoding = REQUEST_TRANSFER_ENCODING,
+        /// A chunk of the request body is malformed (RFC 9112 §7.1).
+        RequestChunkMalformed = REQUEST_CHUNK_MALFORMED,
+        /// The head is larger than `max_request_headers_kb`.
+        RequestHeadersTooLarge = REQUEST_HEADERS_TOO_LARGE,
+        /// The head has more fields than `max_headers_count`.
+        RequestHeadersTooMany = REQUEST_HEADERS_TOO_MANY,
+        /// The version is not HTTP/1.1, and HTTP/1.0 is not accepted.
+        RequestHttpVersion = REQUEST_HTTP_VERSION,
+        /// No `Host` in an HTTP/1.1 request (RFC 9112 §3.2).
+        RequestHostMissing = REQUEST_HOST_MISSING,
+        /// `Host` is repeated or not an authority (RFC 9112 §3.2).
+        RequestHostInvalid = REQUEST_HOST_INVALID,
+        /// The request target has no form that is allowed here (RFC 9112 §3.2).
+        RequestTargetInvalid = REQUEST_TARGET_INVALID,
+        /// `OPTIONS *`, which no route can match.
+        RequestTargetAsterisk = REQUEST_TARGET_ASTERISK,
+        /// The path could not be normalised, or is refused by a path rule.
+        RequestPathRejected = REQUEST_PATH_REJECTED,
+        /// A header name with `_` under `REJECT_REQUEST`.
+        RequestUnderscoreHeader = REQUEST_UNDERSCORE_HEADER,
+        /// A TLS ClientHello on a listener that speaks plain text.
+        TlsOnPlainListener = TLS_ON_PLAIN_LISTENER,
+        /// A PROXY protocol header on a listener that expects none.
+        ProxyHeaderUnexpected = PROXY_HEADER_UNEXPECTED,
+        /// An HTTP/2 preface on a listener that does not speak HTTP/2.
+        Http2NotEnabled = HTTP2_NOT_ENABLED,
+        /// The head did not arrive within `request_headers_timeout`.
+        RequestHeadersTimeout = REQUEST_HEADERS_TIMEOUT,
+        /// The request did not arrive within `request_timeout`.
+        RequestTimeout = REQUEST_TIMEOUT,
+    }
+    routing {
+        /// No virtual host has a domain for the request's authority.
+        NoVirtualHost = NO_VIRTUAL_HOST,
+        /// The virtual host has no route for the request.
+        NoRoute = NO_ROUTE,
+        /// The route names a cluster that does not exist.
+        ClusterNotFound = CLUSTER_NOT_FOUND,
+        /// The request asks for an upgrade that is not configured.
+        UpgradeNotEnabled = UPGRADE_NOT_ENABLED,
+        /// The route answers by itself: `direct_response` or `redirect`.
+        DirectResponse = DIRECT_RESPONSE,
+    }
+    dns {
+        /// The name does not exist (NXDOMAIN).
+        DnsNameNotFound = DNS_NAME_NOT_FOUND,
+        /// The name has no address of the family that `dns_lookup_family` asks for.
+        DnsNoAddress = DNS_NO_ADDRESS,
+        /// The name server answered that it failed or refuses.
+        DnsServerFailure = DNS_SERVER_FAILURE,
+        /// No name server answered in time.
+        DnsTimeout = DNS_TIMEOUT,
+    }
+    connect {
+        /// The back-end's host answered that nothing listens on the port.
+        ConnectRefused = CONNECT_REFUSED,
+        /// A firewall on the way refused the connection and said so by ICMP.
+        ConnectRejected = CONNECT_REJECTED,
+        /// No answer within `connect_timeout`.
+        ConnectTimeout = CONNECT_TIMEOUT,
+        /// The host can't be reached: it does not answer on its network, or a router says so.
+        HostUnreachable = HOST_UNREACHABLE,
+        /// This host has no route to the back-end's network.
+        NetworkUnreachable = NETWORK_UNREACHABLE,
+        /// The connection was reset while it was being made.
+        ConnectReset = CONNECT_RESET,
+        /// All local ports towards the back-end are in use.
+        LocalPortsExhausted = LOCAL_PORTS_EXHAUSTED,
+        /// The process has no file descriptor left.
+        DescriptorsExhausted = DESCRIPTORS_EXHAUSTED,
+        /// The kernel does not let this process connect.
+        ConnectNotPermitted = CONNECT_NOT_PERMITTED,
+        /// The Unix socket does not exist.
+        SocketPathMissing = SOCKET_PATH_MISSING,
+        /// Any other error of the connect call; the evidence names it.
+        ConnectFailed = CONNECT_FAILED,
+    }
+    health {
+        /// The cluster has no endpoints.
+        NoEndpoints = NO_ENDPOINTS,
+        /// The file itself takes the endpoint out of use (`health_status`).
+        EndpointDisabled = ENDPOINT_DISABLED,
+        /// The first health check has not been answered yet.
+        HealthCheckPending = HEALTH_CHECK_PENDING,
+        /// The health check's path answers 404.
+        HealthCheckNotFound = HEALTH_CHECK_NOT_FOUND,
+        /// The health check's path answers with a redirect.
+        HealthCheckRedirect = HEALTH_CHECK_REDIRECT,
+        /// The health check is asked for credentials (401 or 403).
+        HealthCheckUnauthorized = HEALTH_CHECK_UNAUTHORIZED,
+        /// The health check's path answers 5xx.
+        HealthCheckServerError = HEALTH_CHECK_SERVER_ERROR,
+        /// The health check's path answers any other status that is not expected.
+        HealthCheckStatus = HEALTH_CHECK_STATUS,
+        /// The health check was not answered within its `timeout`.
+        HealthCheckTimeout = HEALTH_CHECK_TIMEOUT,
+        /// The back-end closed the connection without answering the health check.
+        HealthCheckClosed = HEALTH_CHECK_CLOSED,
+        /// The answer to the health check is not what the checker speaks.
+        HealthCheckProtocol = HEALTH_CHECK_PROTOCOL,
+    }
+    backend {
+        /// The back-end closed a fresh connection without answering.
+        UpstreamClosed = UPSTREAM_CLOSED,
+        /// The back-end reset the connection without answering.
+        UpstreamReset = UPSTREAM_RESET,
+        /// The back-end closed a reused connection just as the request was sent on it.
+        KeepaliveRace = KEEPALIVE_RACE,
+        /// The connection ended inside the response's head.
+        UpstreamClosedInHead = UPSTREAM_CLOSED_IN_HEAD,
+        /// The connection ended before the response's body was complete.
+        UpstreamClosedInBody = UPSTREAM_CLOSED_IN_BODY,
+        /// The connection was reset before the response's body was complete.
+        UpstreamResetInBody = UPSTREAM_RESET_IN_BODY,
+        /// The back-end answered with something that is not HTTP.
+        UpstreamNotHttp = UPSTREAM_NOT_HTTP,
+        /// The back-end answered with a TLS record.
+        UpstreamSpeaksTls = UPSTREAM_SPEAKS_TLS,
+        /// The back-end answered with HTTP/2 frames.
+        UpstreamSpeaksHttp2 = UPSTREAM_SPEAKS_HTTP2,
+        /// A field line of the response is malformed.
+        UpstreamHeaderMalformed = UPSTREAM_HEADER_MALFORMED,
+        /// The response's head ends its lines in bare LF, or holds NUL.
+        UpstreamHeadUnterminated = UPSTREAM_HEAD_UNTERMINATED,
+        /// The response's length can't be told: conflicting, repeated or malformed framing fields.
+        UpstreamFraming = UPSTREAM_FRAMING,
+        /// A chunk of the response's body is malformed.
+        UpstreamChunkMalformed = UPSTREAM_CHUNK_MALFORMED,
+        /// The response's head is larger than allowed.
+        UpstreamHeadersTooLarge = UPSTREAM_HEADERS_TOO_LARGE,
+        /// The response's head has more fields than allowed.
+        UpstreamHeadersTooMany = UPSTREAM_HEADERS_TOO_MANY,
+        /// The back-end switched protocols though nobody asked.
+        UpstreamSwitchedUnasked = UPSTREAM_SWITCHED_UNASKED,
+        /// The back-end itself answered 5xx.
+        UpstreamStatus = UPSTREAM_STATUS,
+    }
+    limits {
+        /// The route's `timeout` passed.
+        RouteTimeout = ROUTE_TIMEOUT,
+        /// Nothing moved for the stream idle timeout.
+        StreamIdleTimeout = STREAM_IDLE_TIMEOUT,
+        /// The stream ran into `max_stream_duration`.
+        MaxStreamDuration = MAX_STREAM_DURATION,
+        /// The circuit breaker `max_pending_requests` is open.
+        CircuitBreakerPending = CIRCUIT_BREAKER_PENDING,
+        /// The circuit breaker `max_requests` is open.
+        CircuitBreakerRequests = CIRCUIT_BREAKER_REQUESTS,
+    }
+    local {
+        /// The proxy stopped before the request was done.
+        DrainDeadline = DRAIN_DEADLINE,
+        /// The request ended without an outcome: a defect of the proxy.
+        Dropped = DROPPED,
+    }
+}
+
+impl Reason {
+    /// The reason's name, as in [`Spec::key`].
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        self.spec().key
+    }
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.key() == key)
+    }
+}
+
+/// gRPC status for an HTTP status, as Envoy maps local replies.
+const fn grpc(status: u16) -> u8 {
+    match status {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502 | 503 | 504 => 14,
+        _ => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_unique_and_well_formed() {
+        let mut seen = HashSet::new();
+        for reason in Reason::ALL {
+            let key = reason.key();
+            assert!(seen.insert(key), "{key} twice");
+            assert!(
+                key.len() <= 40
+                    && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b.is_ascii_digit())
+            );
+            assert_eq!(Reason::from_key(key), Some(*reason));
+        }
+        assert_eq!(Reason::from_key("no such reason"), None);
+    }
+
+    #[test]
+    fn every_row_says_something_in_both_languages() {
+        for reason in Reason::ALL {
+            let spec = reason.spec();
+            for text in [spec.sentence, spec.advice] {
+                assert!(text.en.len() > 15 && text.en.ends_with('.'), "{}: {}", spec.key, text.en);
+                assert!(text.ko.chars().any(|c| ('가'..='힣').contains(&c)), "{}: {}", spec.key, text.ko);
+            }
+        }
+    }
+
+    #[test]
+    fn families_hold_every_reason_once() {
+        let all: Vec<_> = Reason::FAMILIES.iter().flat_map(|(_, members)| members.iter().copied()).collect();
+        assert_eq!(all, Reason::ALL);
+    }
+
+    #[test]
+    fn grpc_codes_follow_the_status() {
+        for reason in Reason::ALL {
+            let spec = reason.spec();
+            if spec.answer.status != 0 {
+                assert_eq!(spec.grpc, grpc(spec.answer.status), "{}", spec.key);
+            }
+        }
+    }
+}

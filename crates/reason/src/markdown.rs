@@ -1,0 +1,68 @@
+//! The documentation page of the catalogue, `docs/reasons.md`, made from the table.
+
+use std::fmt::Write as _;
+
+use crate::{Details, Reason, Spec};
+
+/// The whole of `docs/reasons.md`. A test compares the file with this.
+#[must_use]
+pub fn reasons_page() -> String {
+    let mut page = String::from(
+        "# Reasons\n\n\
+         Every request that fails, or that Causeway answers by itself, has one of these reasons. The name stands in \
+         the access log (`%CAUSEWAY_REASON%`), in the application log, in the metric \
+         `http.<stat_prefix>.reason.<name>` and, for hosts, in `/clusters`. With `--reason-header` it is also \
+         sent to the client as `x-causeway-reason`.\n\n\
+         Status, flag and details are those of Envoy 1.40. A reason that takes the last usable host away \
+         through a health check or a name lookup is answered `503`, `UH`, `no_healthy_upstream`, whatever its row says.\n\n\
+         This page is made from `crates/reason`; `cargo xtask docs` writes it.\n",
+    );
+    for (family, members) in Reason::FAMILIES {
+        let _ = write!(page, "\n## {}\n", title(family));
+        for reason in *members {
+            entry(&mut page, &reason.spec());
+        }
+    }
+    page
+}
+
+fn entry(page: &mut String, spec: &Spec) {
+    let status = match spec.answer.status {
+        0 => "none".to_owned(),
+        status => status.to_string(),
+    };
+    let details = match spec.answer.details {
+        Details::Text(text) => text.to_owned(),
+        Details::ResetBefore(reset) => format!("upstream_reset_before_response_started{{{}}}", reset.token()),
+        Details::ResetAfter(reset) => format!("upstream_reset_after_response_started{{{}}}", reset.token()),
+    };
+    let _ = write!(
+        page,
+        "\n### {}\n\n{} {}\n\n{} {}\n\n\
+         | answer | flag | details | gRPC | to act | safe to retry |\n|---|---|---|---|---|---|\n\
+         | {status} | {} | `{details}` | {} | {} | {} |\n",
+        spec.key,
+        spec.sentence.en,
+        spec.advice.en,
+        spec.sentence.ko,
+        spec.advice.ko,
+        spec.answer.flag.map_or("-", |flag| flag.short()),
+        spec.grpc,
+        spec.blame.word(),
+        spec.retry.words(),
+    );
+}
+
+fn title(family: &str) -> &str {
+    match family {
+        "client" => "The client",
+        "routing" => "Routing",
+        "dns" => "Names",
+        "connect" => "Connecting",
+        "health" => "Hosts and health checks",
+        "backend" => "The back-end",
+        "limits" => "Timeouts and limits",
+        "local" => "The proxy itself",
+        other => other,
+    }
+}
