@@ -53,6 +53,7 @@ methods! {
     Propfind = "PROPFIND",
     Proppatch = "PROPPATCH",
     Purge = "PURGE",
+    Query = "QUERY",
     Rebind = "REBIND",
     Report = "REPORT",
     Search = "SEARCH",
@@ -68,6 +69,9 @@ impl Method {
     /// Whether repeating the request does what one request does (RFC 9110 §9.2.2).
     #[must_use]
     pub const fn is_idempotent(self) -> bool {
-        matches!(self, Self::Get | Self::Head | Self::Put | Self::Delete | Self::Options | Self::Trace)
+        matches!(
+            self,
+            Self::Get | Self::Head | Self::Put | Self::Delete | Self::Options | Self::Trace | Self::Query
+        )
     }
 }

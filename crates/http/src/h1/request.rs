@@ -52,8 +52,8 @@ pub enum Target {
     Absolute(PathSpan),
     /// The authority of a CONNECT request.
     Authority(PathSpan),
-    /// `*`
-    Asterisk,
+    /// Something that no route can match: `*`, or an absolute URL where those are off.
+    NotPath(PathSpan),
 }
 
 /// A place in the head of a request; read with [`RequestHead::path`].
@@ -198,24 +198,22 @@ impl Target {
         }
         if target == "*" {
             if method == Method::Options {
-                return Ok(Self::Asterisk);
+                return Ok(Self::NotPath(at(0, 1)));
             }
             return Err(invalid("only OPTIONS may ask for"));
         }
-        let scheme_length = ["http://", "https://"]
-            .iter()
-            .find(|scheme| target.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme)))
-            .map(|scheme| scheme.len());
-        let Some(scheme_length) = scheme_length.filter(|_| rules.allow_absolute_url) else {
-            return Err(match scheme_length {
-                Some(_) => invalid("absolute URLs are not allowed here"),
-                None => refused(
-                    Reason::RequestLineMalformed.into(),
-                    "the target is neither a path nor an absolute http URL",
-                    target.as_bytes(),
-                ),
-            });
+        let Some((scheme, _)) = target.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
+            let what = "the target is neither a path nor an absolute http URL";
+            return Err(refused(Reason::RequestLineMalformed.into(), what, target.as_bytes()));
         };
+        if !rules.allow_absolute_url {
+            return Ok(Self::NotPath(at(0, target.len())));
+        }
+        if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+            return Err(Failure::new(Reason::RequestSchemeInvalid)
+                .with_evidence(format!("the scheme is \"{scheme}\"")));
+        }
+        let scheme_length = scheme.len() + 3;
         let rest = target.get(scheme_length..).unwrap_or_default();
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let host = rest.get(..end).unwrap_or_default();
@@ -229,6 +227,11 @@ impl Target {
         }
         Ok(Self::Absolute(at(scheme_length + end, path.len())))
     }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 fn framing(
@@ -489,7 +492,8 @@ mod tests {
         let (head, block, _) = target("GET HTTP://u.test").unwrap();
         assert_eq!(head.path(&block), b"/");
         let (head, block, _) = target("OPTIONS *").unwrap();
-        assert_eq!((head.target, head.path(&block)), (Target::Asterisk, &b"*"[..]));
+        assert!(matches!(head.target, Target::NotPath(_)));
+        assert_eq!(head.path(&block), b"*");
         let (head, block, _) = target("CONNECT up.test:443").unwrap();
         assert_eq!(
             (head.path(&block), block.get(Known::Host)),
@@ -499,7 +503,7 @@ mod tests {
             ("GET *", Reason::RequestTargetInvalid),
             ("GET a/b", Reason::RequestLineMalformed),
             ("GET http:///p", Reason::RequestTargetInvalid),
-            ("GET ftp://a/p", Reason::RequestLineMalformed),
+            ("GET ftp://a/p", Reason::RequestSchemeInvalid),
             ("GET /\u{e9}", Reason::RequestLineMalformed),
             ("CONNECT /", Reason::RequestTargetInvalid),
         ] {

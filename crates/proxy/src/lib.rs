@@ -1,0 +1,4 @@
+//! x
+mod buffer;
+mod io;
+mod timer;
