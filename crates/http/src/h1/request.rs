@@ -74,14 +74,13 @@ impl RequestHead {
     /// CONNECT, or `*`.
     #[must_use]
     pub fn path<'b>(&self, block: &'b HeaderBlock) -> &'b [u8] {
-        match self.target {
-            Target::Origin(PathSpan(span))
-            | Target::Absolute(PathSpan(span))
-            | Target::Authority(PathSpan(span)) => match block.bytes(span) {
-                b"" => b"/",
-                path => path,
-            },
-            Target::Asterisk => b"*",
+        let (Target::Origin(PathSpan(span))
+        | Target::Absolute(PathSpan(span))
+        | Target::Authority(PathSpan(span))
+        | Target::NotPath(PathSpan(span))) = self.target;
+        match block.bytes(span) {
+            b"" => b"/",
+            path => path,
         }
     }
 
