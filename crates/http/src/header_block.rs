@@ -253,6 +253,19 @@ impl HeaderBlock {
         self.iter().map(|field| field.name.len() + field.value.len() + 4).sum()
     }
 
+    /// Joins the values of known names that came more than once, as a list may be (RFC 9110 §5.3), so
+    /// that whoever looks at one value looks at all.
+    pub(crate) fn join_repeated(&mut self) {
+        let present = self.present;
+        for known in Known::ALL.iter().copied().filter(|known| present & known.bit() != 0) {
+            if self.values(known).nth(1).is_some() {
+                let values: Vec<_> = self.values(known).collect();
+                let joined = values.join(&b',');
+                self.set(known, &joined);
+            }
+        }
+    }
+
     /// Takes a copy of a head's bytes, of which fields are then declared with [`Self::declare`].
     pub(crate) fn load(&mut self, head: &[u8]) {
         self.clear(usize::MAX);

@@ -11,12 +11,12 @@ use crate::buffer::Buffer;
 
 /// A connection of any kind. Transports such as TLS become variants here.
 #[derive(Debug)]
-pub(crate) enum Stream {
+pub(crate) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-impl Stream {
+impl Transport {
     /// Reads once into the buffer's room, which must not be empty; 0 is the end of the stream.
     ///
     /// A read that does not fill the room tells the runtime that there is nothing more, so that waiting

@@ -95,6 +95,8 @@ pub(super) struct MessageFields {
     pub(super) connection: ConnectionOptions,
     pub(super) hosts: usize,
     pub(super) expect: bool,
+    /// A known name came more than once.
+    pub(super) repeated: bool,
 }
 
 /// Copies the head into the block and declares its fields.
@@ -112,6 +114,7 @@ pub(super) fn load_fields(
         };
         let known = Known::from_bytes(header.name.as_bytes());
         if let Some(known) = known {
+            message.repeated |= block.has(known);
             match known {
                 Known::Host => message.hosts += 1,
                 Known::ContentLength => message.framing.content_length(header.value),

@@ -159,6 +159,9 @@ pub fn parse_request(
             Failure::new(Reason::RequestHostInvalid).with_evidence("the request has more than one Host")
         );
     }
+    if message.repeated {
+        block.join_repeated();
+    }
     Ok(Parsed::Complete {
         head: RequestHead {
             method: known_method,
@@ -524,6 +527,14 @@ mod tests {
         assert_eq!(parse_with(many.as_bytes(), &rules).unwrap().1.len(), 500);
         let many = format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: 1\r\n".repeat(900));
         assert_eq!(parse_with(many.as_bytes(), &rules).map(|_| ()), Err(Reason::RequestHeadersTooMany));
+    }
+
+    #[test]
+    fn repeated_lists_are_joined() {
+        let (_, block, _) =
+            parse(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1\r\nX-A: 1\r\nX-A: 2\r\nx-forwarded-for: 2\r\n\r\n").unwrap();
+        assert_eq!(block.values(Known::XForwardedFor).collect::<Vec<_>>(), [b"1,2"]);
+        assert_eq!(block.values("x-a").count(), 2);
     }
 
     #[test]

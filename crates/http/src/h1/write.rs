@@ -52,6 +52,11 @@ impl<'b> HeadWriter<'b> {
         Self { out, format }
     }
 
+    /// Begins a trailer section.
+    pub const fn trailers(out: &'b mut Vec<u8>, format: KeyFormat) -> Self {
+        Self { out, format }
+    }
+
     /// Writes a field whose name is in lower case.
     pub fn field(&mut self, name: &str, value: &[u8]) {
         match self.format {
@@ -61,11 +66,16 @@ impl<'b> HeadWriter<'b> {
         self.value(value);
     }
 
+    /// Writes a field of a block.
+    pub fn one(&mut self, field: Field<'_>) {
+        self.name(field);
+        self.value(field.value);
+    }
+
     /// Writes all fields of a block but those the condition leaves out.
     pub fn fields(&mut self, block: &HeaderBlock, keep: impl Fn(Field<'_>) -> bool) {
         for field in block.iter().filter(|field| keep(*field)) {
-            self.name(field);
-            self.value(field.value);
+            self.one(field);
         }
     }
 
