@@ -69,7 +69,8 @@ impl Buckets {
 }
 
 /// The bucket a value falls into.
-fn bucket_of(value: u64) -> usize {
+#[must_use]
+pub fn bucket_of(value: u64) -> usize {
     if value == 0 {
         return 0;
     }

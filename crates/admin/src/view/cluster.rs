@@ -18,6 +18,8 @@ pub struct ClusterStatus {
     pub added_via_api: bool,
     /// Its limits.
     pub circuit_breakers: CircuitBreakers,
+    /// `load_assignment.policy.overprovisioning_factor`, in per cent.
+    pub overprovisioning_factor: u32,
     /// Where outlier detection is configured.
     pub outlier: Option<OutlierStatus>,
     /// Its hosts, by priority.
@@ -79,6 +81,29 @@ pub struct HostStats {
     pub rq_success: u64,
     pub rq_timeout: u64,
     pub rq_total: u64,
+}
+
+impl HostStats {
+    /// Counters, sorted by name.
+    pub(crate) const fn counters(&self) -> [(&'static str, u64); 6] {
+        [
+            ("cx_connect_fail", self.cx_connect_fail),
+            ("cx_total", self.cx_total),
+            ("rq_error", self.rq_error),
+            ("rq_success", self.rq_success),
+            ("rq_timeout", self.rq_timeout),
+            ("rq_total", self.rq_total),
+        ]
+    }
+
+    /// Gauges, sorted by name.
+    pub(crate) const fn gauges(&self) -> [(&'static str, u64); 3] {
+        [
+            ("cx_active", self.cx_active),
+            ("rq_active", self.rq_active),
+            ("rq_pending_active", self.rq_pending_active),
+        ]
+    }
 }
 
 macro_rules! health_flags {
