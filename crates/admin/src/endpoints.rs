@@ -12,6 +12,8 @@ use crate::state::Admin;
 /// An endpoint.
 pub(crate) struct Endpoint {
     pub(crate) path: &'static str,
+    /// Where it stands on the page.
+    pub(crate) group: Group,
     pub(crate) text: &'static str,
     pub(crate) params: &'static [Param],
     pub(crate) access: Access,
@@ -27,6 +29,18 @@ pub(crate) enum Access {
     Changes,
     /// POST does, anything else does not.
     Both,
+}
+
+/// What an endpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Watch,
+    Configure,
+    Measure,
+    Log,
+    Stop,
+    /// What is hardly ever asked for, or is not supported.
+    Rest,
 }
 
 /// A parameter of an endpoint.
@@ -69,6 +83,7 @@ const INVERT: Param = flag("invert_filter", "only statistics that the filter doe
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         path: "/",
+        group: Group::Rest,
         text: "this server's own page",
         params: &[],
         access: Access::Reads,
@@ -76,6 +91,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/allocprofiler",
+        group: Group::Rest,
         text: "start or stop profiling allocations (not supported)",
         params: &[ENABLE],
         access: Access::Changes,
@@ -83,6 +99,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/certs",
+        group: Group::Watch,
         text: "certificates in use, and when they expire",
         params: &[],
         access: Access::Reads,
@@ -90,6 +107,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/clusters",
+        group: Group::Watch,
         text: "clusters and their hosts: limits, health, counters",
         params: &[text("filter", "regular expression for names of clusters"), FORMAT],
         access: Access::Reads,
@@ -97,6 +115,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/config_dump",
+        group: Group::Configure,
         text: "the configuration in force",
         params: &[
             text("resource", "only the elements of this field, such as static_clusters"),
@@ -109,6 +128,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/contention",
+        group: Group::Rest,
         text: "contention of locks (not traced)",
         params: &[],
         access: Access::Reads,
@@ -116,6 +136,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/cpuprofiler",
+        group: Group::Rest,
         text: "start or stop profiling (not supported)",
         params: &[ENABLE],
         access: Access::Changes,
@@ -123,6 +144,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/drain_listeners",
+        group: Group::Stop,
         text: "stop listening",
         params: &[
             flag("graceful", "ask clients to go during the drain time, and stop listening behind it"),
@@ -134,6 +156,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/healthcheck/fail",
+        group: Group::Stop,
         text: "tell health checkers that this server is not to be used",
         params: &[],
         access: Access::Changes,
@@ -141,6 +164,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/healthcheck/ok",
+        group: Group::Stop,
         text: "tell health checkers that this server is to be used again",
         params: &[],
         access: Access::Changes,
@@ -148,6 +172,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/heap_dump",
+        group: Group::Rest,
         text: "the heap (not supported)",
         params: &[],
         access: Access::Reads,
@@ -155,6 +180,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/heapprofiler",
+        group: Group::Rest,
         text: "start or stop profiling the heap (not supported)",
         params: &[ENABLE],
         access: Access::Changes,
@@ -162,6 +188,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/help",
+        group: Group::Rest,
         text: "this list",
         params: &[],
         access: Access::Reads,
@@ -169,6 +196,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/hosts",
+        group: Group::Watch,
         text: "every host: its last health check and its name's last lookup",
         params: &[text("filter", "regular expression for names of clusters"), LANGUAGE, FORMAT],
         access: Access::Reads,
@@ -176,6 +204,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/hot_restart_version",
+        group: Group::Rest,
         text: "which processes can hand over to each other",
         params: &[],
         access: Access::Reads,
@@ -183,6 +212,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/init_dump",
+        group: Group::Rest,
         text: "what the start still waits for",
         params: &[text("mask", "accepted, without effect")],
         access: Access::Reads,
@@ -190,6 +220,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/listeners",
+        group: Group::Watch,
         text: "listeners and their addresses",
         params: &[FORMAT],
         access: Access::Reads,
@@ -197,6 +228,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/logging",
+        group: Group::Log,
         text: "levels of the application log, and changing them",
         params: &[
             text("paths", "levels of several loggers: name1:level1,name2:level2"),
@@ -211,6 +243,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/memory",
+        group: Group::Measure,
         text: "memory of the process",
         params: &[],
         access: Access::Reads,
@@ -218,6 +251,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/memory/tcmalloc",
+        group: Group::Rest,
         text: "memory, in the allocator's words (not supported)",
         params: &[],
         access: Access::Reads,
@@ -225,6 +259,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/peak_heap_dump",
+        group: Group::Rest,
         text: "the heap at its largest (not supported)",
         params: &[],
         access: Access::Reads,
@@ -232,6 +267,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/quitquitquit",
+        group: Group::Stop,
         text: "end the process",
         params: &[],
         access: Access::Changes,
@@ -239,6 +275,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/ready",
+        group: Group::Watch,
         text: "the state of the process; 200 where it is LIVE, else 503",
         params: &[],
         access: Access::Reads,
@@ -246,6 +283,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/reasons",
+        group: Group::Watch,
         text: "why requests failed: each reason with its count, what it means and what to do",
         params: &[flag("all", "reasons that did not happen too"), LANGUAGE, FORMAT],
         access: Access::Reads,
@@ -253,6 +291,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/reload",
+        group: Group::Configure,
         text: "POST loads the configuration again; GET tells what the last reload did",
         params: &[FORMAT],
         access: Access::Both,
@@ -260,6 +299,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/reload/status",
+        group: Group::Configure,
         text: "what the last reload did",
         params: &[FORMAT],
         access: Access::Reads,
@@ -267,6 +307,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/reopen_logs",
+        group: Group::Log,
         text: "open log files anew, after they were moved away",
         params: &[],
         access: Access::Changes,
@@ -274,6 +315,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/reset_counters",
+        group: Group::Measure,
         text: "let all counters start at zero",
         params: &[],
         access: Access::Changes,
@@ -281,6 +323,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/runtime",
+        group: Group::Configure,
         text: "runtime values",
         params: &[],
         access: Access::Reads,
@@ -288,6 +331,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/runtime_modify",
+        group: Group::Configure,
         text: "set runtime values: ?key1=value1&key2=value2; an empty value takes an earlier one back",
         params: &[],
         access: Access::Changes,
@@ -295,6 +339,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/server_info",
+        group: Group::Configure,
         text: "version, state and options of the process",
         params: &[],
         access: Access::Reads,
@@ -302,6 +347,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/stats",
+        group: Group::Measure,
         text: "statistics",
         params: &[
             USED_ONLY,
@@ -324,6 +370,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/stats/prometheus",
+        group: Group::Measure,
         text: "statistics for Prometheus",
         params: &[
             USED_ONLY,
@@ -336,6 +383,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/stats/recentlookups",
+        group: Group::Rest,
         text: "statistics looked up by name (none ever are)",
         params: &[],
         access: Access::Reads,
@@ -343,6 +391,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/stats/recentlookups/clear",
+        group: Group::Rest,
         text: "forget them",
         params: &[],
         access: Access::Changes,
@@ -350,6 +399,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/stats/recentlookups/disable",
+        group: Group::Rest,
         text: "stop recording them",
         params: &[],
         access: Access::Changes,
@@ -357,6 +407,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     },
     Endpoint {
         path: "/stats/recentlookups/enable",
+        group: Group::Rest,
         text: "start recording them (not supported)",
         params: &[],
         access: Access::Changes,

@@ -112,7 +112,7 @@ pub struct RequestRecord {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Bytes of its body.
     pub bytes_received: u64,
-    /// Status of the answer.
+    /// Status of the answer; 0 where the client went away before there was one.
     pub status: u16,
     /// Bytes of the answer's body.
     pub bytes_sent: u64,

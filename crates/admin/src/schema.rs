@@ -305,13 +305,15 @@ impl AdminStats {
         shards.http.adjust(HttpStat::RqActive, 1);
     }
 
+    /// A request is over; a status of 0 means that the client did not wait for its answer.
     pub(crate) fn answered(&self, status: u16, cut_short: bool, time_ms: u64) {
         let class = match status / 100 {
-            1 => ResponseStat::Rq1xx,
-            2 => ResponseStat::Rq2xx,
-            3 => ResponseStat::Rq3xx,
-            4 => ResponseStat::Rq4xx,
-            _ => ResponseStat::Rq5xx,
+            0 => None,
+            1 => Some(ResponseStat::Rq1xx),
+            2 => Some(ResponseStat::Rq2xx),
+            3 => Some(ResponseStat::Rq3xx),
+            4 => Some(ResponseStat::Rq4xx),
+            _ => Some(ResponseStat::Rq5xx),
         };
         let shards = self.lock();
         shards.http.adjust(HttpStat::RqActive, -1);
@@ -319,6 +321,7 @@ impl AdminStats {
         if cut_short {
             shards.http.inc(HttpStat::RqRxReset);
         }
+        let Some(class) = class else { return };
         for responses in &shards.responses {
             responses.inc(class);
             responses.inc(ResponseStat::RqCompleted);

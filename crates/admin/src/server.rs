@@ -96,6 +96,7 @@ impl AdminServer {
                 let _ = finished.send(());
             })
             .map_err(StartError::Thread)?;
+        tracing::info!(target: "admin", "admin address: {address}");
         Ok(Self { address, stop, done })
     }
 

@@ -1,10 +1,14 @@
 //! `/`: how the process is, and everything that can be asked of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
+use causeway_reason::Reason;
+
 use super::reasons::counts;
-use crate::endpoints::{Access, ENDPOINTS, Endpoint};
+use super::trouble;
+use crate::endpoints::{Access, ENDPOINTS, Endpoint, Group};
 use crate::http::{Reply, Request};
 use crate::memory::Memory;
 use crate::page::{escape, form, page};
@@ -13,6 +17,15 @@ use crate::state::Admin;
 use crate::time::{between, human};
 use crate::view::{ReloadResult, ServerState};
 
+/// The parts of the page, in their order.
+const GROUPS: [(Group, &str); 6] = [
+    (Group::Watch, "Is it well?"),
+    (Group::Measure, "How much?"),
+    (Group::Configure, "What does it run?"),
+    (Group::Log, "What does it say?"),
+    (Group::Stop, "Taking it out of service"),
+    (Group::Rest, "The rest"),
+];
 /// Reasons that are shown; the rest is one click away.
 const TOP_REASONS: usize = 5;
 /// Certificates that expire sooner than this are trouble.
@@ -38,21 +51,19 @@ fn content(admin: &Admin, now: SystemTime) -> String {
         let _ = write!(body, "<dt>{name}</dt><dd>{}</dd>", escape(&value));
     }
     body.push_str("</dl>\n<h2>Right now</h2>\n");
-    let trouble = trouble(admin, now);
-    if trouble.is_empty() {
+    let troubles = troubles(admin, now);
+    if troubles.is_empty() {
         body.push_str("<p>Every host is usable, every name resolves, and no request has failed.</p>\n");
     } else {
-        let _ = writeln!(body, "<ul>{trouble}</ul>");
+        let _ = writeln!(body, "<ul>{troubles}</ul>");
     }
-    body.push_str("<h2>Ask</h2>\n<table>");
-    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.access != Access::Changes) {
-        row(&mut body, endpoint, false);
+    for (group, title) in GROUPS {
+        let _ = write!(body, "<h2>{title}</h2>\n<table>");
+        for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.group == group) {
+            row(&mut body, endpoint);
+        }
+        body.push_str("</table>\n");
     }
-    body.push_str("</table>\n<h2>Change</h2>\n<table>");
-    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.access != Access::Reads) {
-        row(&mut body, endpoint, true);
-    }
-    body.push_str("</table>\n");
     page("Causeway", &body)
 }
 
@@ -61,7 +72,7 @@ pub(crate) fn home(admin: &Admin, request: &Request) -> Reply {
 }
 
 /// What is wrong, as items of a list.
-fn trouble(admin: &Admin, now: SystemTime) -> String {
+fn troubles(admin: &Admin, now: SystemTime) -> String {
     let process = &admin.process;
     let mut out = String::new();
     for cluster in process.clusters() {
@@ -69,8 +80,13 @@ fn trouble(admin: &Admin, now: SystemTime) -> String {
         let (all, usable) = (cluster.hosts.len(), cluster.hosts.iter().filter(|h| h.health.usable()).count());
         if usable < all {
             let bad = if usable == 0 { " class=\"bad\"" } else { "" };
-            let _ =
-                write!(out, "<li{bad}><a href=\"/hosts\">{name}</a>: {usable} of {all} hosts usable</li>");
+            let _ = write!(out, "<li{bad}><a href=\"/hosts\">{name}</a>: {usable} of {all} hosts usable");
+            let reasons: BTreeSet<_> =
+                cluster.hosts.iter().filter_map(trouble::check_failure).map(Reason::key).collect();
+            for reason in reasons {
+                let _ = write!(out, " <span class=\"dim\">{reason}</span>");
+            }
+            out.push_str("</li>");
         }
         for dns in &cluster.dns {
             if let Some(failure) = &dns.failure {
@@ -86,9 +102,11 @@ fn trouble(admin: &Admin, now: SystemTime) -> String {
     for certificate in process.certificates() {
         for details in &certificate.cert_chain {
             let left = between(now, details.expiration_time);
-            if left < SOON {
-                let (path, left) = (escape(&details.path), human(left));
-                let _ = write!(out, "<li><a href=\"/certs\">{path}</a> expires in {left}</li>");
+            let path = escape(&details.path);
+            if left.is_zero() {
+                let _ = write!(out, "<li class=\"bad\"><a href=\"/certs\">{path}</a> has expired</li>");
+            } else if left < SOON {
+                let _ = write!(out, "<li><a href=\"/certs\">{path}</a> expires in {}</li>", human(left));
             }
         }
     }
@@ -114,13 +132,19 @@ fn trouble(admin: &Admin, now: SystemTime) -> String {
     out
 }
 
-fn row(out: &mut String, endpoint: &Endpoint, change: bool) {
-    let path = endpoint.path;
-    let first = if change { path.to_owned() } else { format!("<a href=\"{path}\">{path}</a>") };
+fn row(out: &mut String, endpoint: &Endpoint) {
+    let (path, nothing) = (endpoint.path, Query::default());
+    let first = match endpoint.access {
+        Access::Reads | Access::Both => format!("<a href=\"{path}\">{path}</a>"),
+        Access::Changes => path.to_owned(),
+    };
     let _ = write!(out, "<tr><td>{first}</td><td>{}", escape(endpoint.text));
-    if change || !endpoint.params.is_empty() {
-        let label = if change { "do it" } else { "ask" };
-        let _ = write!(out, "<br>{}", form(endpoint, change, label, &Query::default()));
+    if endpoint.access != Access::Changes && !endpoint.params.is_empty() {
+        let form = form(endpoint, false, "ask", &nothing);
+        let _ = write!(out, "<details><summary>options</summary>{form}</details>");
+    }
+    if endpoint.access != Access::Reads {
+        let _ = write!(out, "<br>{}", form(endpoint, true, path.trim_start_matches('/'), &nothing));
     }
     out.push_str("</td></tr>\n");
 }

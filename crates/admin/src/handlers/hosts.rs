@@ -163,10 +163,7 @@ fn cluster_json(cluster: &ClusterStatus, language: Language) -> Value {
 }
 
 fn host_json(host: &HostStatus, language: Language) -> Value {
-    let reason = host.health_check.as_ref().and_then(|check| match check.last.as_ref()?.outcome {
-        CheckOutcome::Failed { reason, .. } => Some(reason),
-        CheckOutcome::Passed { .. } => None,
-    });
+    let reason = trouble::check_failure(host);
     let mut object = Map::new();
     let mut set = |key: &str, value: Value| {
         object.insert(key.to_owned(), value);

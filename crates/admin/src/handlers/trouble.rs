@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
+use causeway_reason::Reason;
 use serde_json::{Map, Value, json};
 
 use crate::time::{between, human, timestamp};
@@ -12,6 +13,14 @@ use crate::view::{CheckOutcome, DnsStatus, HealthCheckResult, HealthCheckStatus,
 /// The health checks of a host that is in trouble, or was.
 pub(crate) fn host(host: &HostStatus) -> Option<&HealthCheckStatus> {
     host.health_check.as_ref().filter(|check| check.last_failure.is_some() || !host.health.usable())
+}
+
+/// Why the last health check of a host failed, where it did.
+pub(crate) fn check_failure(host: &HostStatus) -> Option<Reason> {
+    match host.health_check.as_ref()?.last.as_ref()?.outcome {
+        CheckOutcome::Failed { reason, .. } => Some(reason),
+        CheckOutcome::Passed { .. } => None,
+    }
 }
 
 /// Lines for `/clusters`, each with this in front.

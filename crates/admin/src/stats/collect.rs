@@ -16,6 +16,14 @@ pub(crate) struct Metric {
     pub(crate) scope: usize,
 }
 
+impl Metric {
+    /// The part of its name behind the scope's.
+    pub(crate) fn own_name(&self, scope: &ScopeName) -> &str {
+        let rest = self.name.strip_prefix(scope.path()).unwrap_or(&self.name);
+        rest.strip_prefix('.').unwrap_or(rest)
+    }
+}
+
 /// Its value.
 #[derive(Debug)]
 pub(crate) enum Value {

@@ -1,17 +1,17 @@
 //! `/stats/prometheus`: the Prometheus text format, with Envoy's names, labels and order.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use causeway_stats::{Buckets, ScopeName};
 
 use super::params::Buckets as BucketMode;
 use super::quantile::{BOUNDS, QUANTILES, cumulative, quantiles, sum};
-use super::tags::Tagged;
-use super::{Collected, Metric, Value, number};
+use super::{Collected, Metric, Value, number, tags};
 
 /// Counters first, then gauges, then histograms, as Envoy's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     Counter,
     Gauge,
@@ -32,56 +32,81 @@ impl Type {
 
 /// The metrics for Prometheus.
 pub(crate) fn prometheus(collected: &Collected, mode: BucketMode) -> String {
-    let mut series: Vec<_> = collected
-        .metrics
-        .iter()
-        .map(|metric| {
-            let kind = match metric.value {
-                Value::Counter(_) => Type::Counter,
-                Value::Gauge(_) => Type::Gauge,
-                Value::Histogram(..) if mode == BucketMode::Summary => Type::Summary,
-                Value::Histogram(..) => Type::Histogram,
-            };
-            (kind, tagged(collected, metric), metric)
-        })
-        .collect();
-    series.sort_unstable_by(|a, b| {
-        a.0.cmp(&b.0)
-            .then_with(|| by_element(&a.1.name, &b.1.name))
-            .then_with(|| by_element(&a.2.name, &b.2.name))
-    });
-
-    let mut out = String::new();
-    let mut group: Option<(Type, &str)> = None;
+    let of_scopes: Vec<_> = collected.scopes.iter().map(scope_labels).collect();
+    let mut families: HashMap<String, [Vec<Series<'_>>; 4]> = HashMap::new();
     let mut name = String::new();
-    for (kind, tagged, metric) in &series {
-        if group != Some((*kind, tagged.name.as_str())) {
-            group = Some((*kind, tagged.name.as_str()));
-            name = sanitize(&format!("envoy.{}", tagged.name));
-            let _ = writeln!(out, "# TYPE {name} {}", kind.name());
+    for metric in &collected.metrics {
+        let Some((scope, labels)) = collected.scopes.get(metric.scope).zip(of_scopes.get(metric.scope))
+        else {
+            continue;
+        };
+        let own = tags::split(metric.own_name(scope));
+        own.full_name(scope, &mut name);
+        // Most metrics are of a family that is known.
+        if !families.contains_key(&name) {
+            families.insert(name.clone(), <[Vec<_>; 4]>::default());
         }
-        let labels = labels(tagged);
-        match &metric.value {
+        if let Some(series) =
+            families.get_mut(&name).and_then(|kinds| kinds.get_mut(kind(metric, mode) as usize))
+        {
+            series.push(Series { metric, own: own.tag, of_scope: labels });
+        }
+    }
+
+    let mut families: Vec<_> = families.into_iter().collect();
+    families.sort_unstable_by(|(a, _), (b, _)| by_element(a, b));
+    let mut out = String::new();
+    for kind in [Type::Counter, Type::Gauge, Type::Histogram, Type::Summary] {
+        for (name, kinds) in &mut families {
+            let Some(series) = kinds.get_mut(kind as usize).filter(|series| !series.is_empty()) else {
+                continue;
+            };
+            series.sort_by(|a, b| by_element(&a.metric.name, &b.metric.name));
+            family(&mut out, &sanitize(&format!("envoy.{name}")), kind, series);
+        }
+    }
+    out
+}
+
+/// One metric of a family, and its labels in two parts: its own, and its scope's.
+struct Series<'a> {
+    metric: &'a Metric,
+    own: Option<(&'static str, &'a str)>,
+    of_scope: &'a str,
+}
+
+fn kind(metric: &Metric, mode: BucketMode) -> Type {
+    match metric.value {
+        Value::Counter(_) => Type::Counter,
+        Value::Gauge(_) => Type::Gauge,
+        Value::Histogram(..) if mode == BucketMode::Summary => Type::Summary,
+        Value::Histogram(..) => Type::Histogram,
+    }
+}
+
+fn family(out: &mut String, name: &str, kind: Type, series: &[Series<'_>]) {
+    let _ = writeln!(out, "# TYPE {name} {}", kind.name());
+    let mut labels = String::new();
+    for one in series {
+        labels.clear();
+        if let Some((tag, value)) = one.own {
+            label(&mut labels, tag, value);
+        }
+        if !labels.is_empty() && !one.of_scope.is_empty() {
+            labels.push(',');
+        }
+        labels.push_str(one.of_scope);
+        match &one.metric.value {
             Value::Counter(count) => {
                 let _ = writeln!(out, "{name}{{{labels}}} {count}");
             }
             Value::Gauge(level) => {
                 let _ = writeln!(out, "{name}{{{labels}}} {level}");
             }
-            Value::Histogram(_, interval) if *kind == Type::Summary => {
-                summary(&mut out, &name, &labels, interval);
-            }
-            Value::Histogram(total, _) => histogram(&mut out, &name, &labels, total),
+            Value::Histogram(_, interval) if kind == Type::Summary => summary(out, name, &labels, interval),
+            Value::Histogram(total, _) => histogram(out, name, &labels, total),
         }
     }
-    out
-}
-
-fn tagged<'a>(collected: &'a Collected, metric: &'a Metric) -> Tagged<'a> {
-    static ROOT: std::sync::LazyLock<ScopeName> = std::sync::LazyLock::new(ScopeName::root);
-    let scope = collected.scopes.get(metric.scope).unwrap_or(&ROOT);
-    let rest = metric.name.strip_prefix(scope.path()).unwrap_or(&metric.name);
-    Tagged::new(scope, rest.strip_prefix('.').unwrap_or(rest))
 }
 
 fn histogram(out: &mut String, name: &str, labels: &str, total: &Buckets) {
@@ -106,25 +131,30 @@ fn summary(out: &mut String, name: &str, labels: &str, interval: &Buckets) {
     let _ = writeln!(out, "{name}_count{{{labels}}} {}", interval.count());
 }
 
-/// `envoy_response_code="200",envoy_cluster_name="a"`
-fn labels(tagged: &Tagged<'_>) -> String {
+/// The labels of a scope, from the inside out: `envoy_worker_id="0",envoy_listener_address="…"`.
+fn scope_labels(scope: &ScopeName) -> String {
     let mut out = String::new();
-    for (index, (tag, value)) in tagged.tags.iter().enumerate() {
-        if index > 0 {
+    for (tag, value) in scope.tags().iter().rev() {
+        if !out.is_empty() {
             out.push(',');
         }
-        let _ = write!(out, "{}=\"", sanitize(tag));
-        for c in value.chars() {
-            match c {
-                '\\' => out.push_str("\\\\"),
-                '"' => out.push_str("\\\""),
-                '\n' => out.push_str("\\n"),
-                c => out.push(c),
-            }
-        }
-        out.push('"');
+        label(&mut out, tag, value);
     }
     out
+}
+
+fn label(out: &mut String, tag: &str, value: &str) {
+    out.push_str(&sanitize(tag));
+    out.push_str("=\"");
+    for c in value.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
 }
 
 /// What Prometheus does not take in a name becomes `_`.
@@ -132,7 +162,25 @@ fn sanitize(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
 }
 
-/// Element by element: `cluster.x` stands in front of `cluster_manager.x`, whatever follows.
+/// Element by element: `cluster.x` stands in front of `cluster_manager.x`, and `a.b` in front of `a-b`.
 fn by_element(a: &str, b: &str) -> Ordering {
-    a.split('.').cmp(b.split('.'))
+    let rank = |byte: u8| if byte == b'.' { 0 } else { byte };
+    let different = a.bytes().zip(b.bytes()).find(|(a, b)| a != b);
+    different.map_or_else(|| a.len().cmp(&b.len()), |(a, b)| rank(a).cmp(&rank(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_ordered_by_element() {
+        let mut names =
+            ["cluster_manager.x", "cluster.b", "cluster-x.a", "cluster.a.z", "cluster.a", "cluster"];
+        names.sort_by(|a, b| by_element(a, b));
+        assert_eq!(
+            names,
+            ["cluster", "cluster.a", "cluster.a.z", "cluster.b", "cluster-x.a", "cluster_manager.x"]
+        );
+    }
 }

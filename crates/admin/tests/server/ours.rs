@@ -208,7 +208,7 @@ fn the_page_shows_what_matters_and_nothing_gets_out_of_its_quotes() {
     for part in [
         "<span class=\"state live\">LIVE</span>",
         "a&lt;b&gt;",
-        "<li class=\"bad\"><a href=\"/hosts\">dead</a>: 0 of 1 hosts usable</li>",
+        "<li class=\"bad\"><a href=\"/hosts\">dead</a>: 0 of 1 hosts usable <span class=\"dim\">connect_refused</span></li>",
         "looking up does-not-exist.invalid failed: dns_name_not_found",
         "<form action=\"/quitquitquit\" method=\"post\">",
         "<form action=\"/stats\" method=\"get\">",
