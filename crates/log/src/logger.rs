@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber, callsite, subscriber};
@@ -126,6 +126,7 @@ impl Logger {
         if log::set_boxed_logger(Box::new(bridge)).is_ok() {
             log::set_max_level(facade_filter(handle.0.levels.hint()));
         }
+        handle.0.tell_what_is_left_out();
         Ok(handle)
     }
 }
@@ -150,6 +151,7 @@ impl LogHandle {
         // Call sites remember whether anybody listens to them.
         callsite::rebuild_interest_cache();
         log::set_max_level(facade_filter(self.0.levels.hint()));
+        self.0.tell_what_is_left_out();
     }
 
     /// Sets the level of all components.
@@ -271,6 +273,16 @@ impl Shared {
             self.face.render(line, out);
             self.writer.push(out);
         });
+    }
+
+    /// Whoever asks for a level that the build has no lines of would wait for them in vain.
+    fn tell_what_is_left_out(&self) {
+        if self.levels.hint() > STATIC_MAX_LEVEL {
+            tracing::warn!(
+                target: "main",
+                "this build has no lines of level trace: components set to it write what debug would"
+            );
+        }
     }
 }
 

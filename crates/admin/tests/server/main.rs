@@ -338,6 +338,16 @@ fn a_handler_that_is_stuck_or_panics_holds_up_nobody() {
     assert_eq!(get(address, "/clusters").status, 200);
     process.set_stuck(false);
     assert_eq!(take_apart(&talk(&mut stuck, b"")).status, 200);
+    // Nor does one whose client has gone away.
+    process.set_stuck(true);
+    process.records.lock().unwrap().clear();
+    let mut gone = TcpStream::connect(address).unwrap();
+    gone.write_all(b"GET /runtime HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    drop(gone);
+    eventually(|| {
+        process.records.lock().unwrap().iter().any(|record| record.status == 0 && record.cut_short)
+    });
+    process.set_stuck(false);
     // And one that stays stuck does not hold up the end of the process for ever.
     process.set_stuck(true);
     let mut stuck = TcpStream::connect(address).unwrap();
