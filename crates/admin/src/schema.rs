@@ -146,24 +146,6 @@ schema! {
 }
 
 schema! {
-    /// `filesystem.`: the files of access logs.
-    pub enum FilesystemStat {
-        /// Writes because time was up.
-        FlushedByTimer = counter "flushed_by_timer",
-        /// Files that could not be opened anew.
-        ReopenFailed = counter "reopen_failed",
-        /// Lines taken.
-        WriteBuffered = counter "write_buffered",
-        /// Writes done.
-        WriteCompleted = counter "write_completed",
-        /// Writes that failed.
-        WriteFailed = counter "write_failed",
-        /// Bytes that wait to be written.
-        WriteTotalBuffered = gauge "write_total_buffered",
-    }
-}
-
-schema! {
     /// `main_thread.`, `workers.`, `server.main_thread.`, `server.worker_<n>.`: threads that did not
     /// come round in time.
     pub enum WatchdogStat {

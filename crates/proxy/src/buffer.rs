@@ -71,8 +71,8 @@ pub(crate) struct BufferPool {
 }
 
 impl BufferPool {
-    /// Gives a buffer room for at least one byte, and for `wanted` where that is no larger than the
-    /// largest size. What it holds stays. Returns false where it is as large as buffers get and full.
+    /// Gives a buffer room for at least one byte, and a size of at least `wanted`. What it holds stays.
+    /// Returns false where it has that size and is full.
     pub(crate) fn make_room(&self, buffer: &mut Buffer, wanted: usize) -> bool {
         let held = buffer.end - buffer.start;
         if buffer.capacity() >= wanted && buffer.capacity() - buffer.end > 0 {
@@ -82,11 +82,10 @@ impl BufferPool {
             buffer.compact();
             return true;
         }
-        let target = SIZES.iter().copied().find(|size| *size >= wanted.max(held + 1)).unwrap_or(LARGE);
-        if target <= buffer.capacity() {
-            buffer.compact();
-            return buffer.end < buffer.capacity();
+        if buffer.capacity() >= wanted {
+            return false;
         }
+        let target = SIZES.iter().copied().find(|size| *size >= wanted).unwrap_or(wanted);
         let mut larger = Buffer { memory: self.take(target), start: 0, end: held };
         if let Some(room) = larger.memory.get_mut(..held) {
             room.copy_from_slice(buffer.filled());
@@ -151,7 +150,9 @@ mod tests {
         assert!(pool.make_room(&mut buffer, FOR_BULK));
         let rest = vec![b'x'; buffer.space().len()];
         fill(&mut buffer, &rest);
-        assert!(!pool.make_room(&mut buffer, FOR_BULK), "full, and as large as buffers get");
+        assert!(!pool.make_room(&mut buffer, FOR_BULK), "full");
+        assert!(pool.make_room(&mut buffer, 3 * FOR_BULK), "a head may be larger than what is usual");
+        assert_eq!((buffer.filled().len(), buffer.capacity()), (FOR_BULK, 3 * FOR_BULK));
     }
 
     #[test]

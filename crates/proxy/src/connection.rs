@@ -18,8 +18,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) local: Address,
     /// When it was taken.
     pub(crate) opened: Instant,
-    /// The listener that took it.
-    pub(crate) listener: Arc<Listener>,
+    /// The listener that took it; `None` for the admin server's.
+    pub(crate) listener: Option<Arc<Listener>>,
     /// Wakes the connection when its listener drains.
     pub(crate) waker: RefCell<Option<Waker>>,
 }
@@ -27,16 +27,16 @@ pub(crate) struct ConnectionInfo {
 impl ConnectionInfo {
     /// Name of the listener.
     pub(crate) fn listener_name(&self) -> &str {
-        &self.listener.name
+        self.listener.as_ref().map_or("admin", |listener| &listener.name)
     }
 
     /// Name of the filter chain, which may be empty.
     pub(crate) fn filter_chain(&self) -> &str {
-        &self.listener.filter_chain.name
+        self.listener.as_ref().map_or("", |listener| &listener.filter_chain.name)
     }
 
     /// Metadata of the listener.
-    pub(crate) fn metadata(&self) -> &Metadata {
-        &self.listener.metadata
+    pub(crate) fn metadata(&self) -> Option<&Metadata> {
+        self.listener.as_ref().map(|listener| &listener.metadata)
     }
 }

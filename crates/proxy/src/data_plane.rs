@@ -1,20 +1,23 @@
 //! The data plane from outside: starting it, giving it a configuration, ending it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use causeway_stats::{Registry, ScopeName};
-use tokio::sync::mpsc::{self, UnboundedSender};
+use causeway_upstream::Cluster;
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
-use crate::listener::{BindError, SocketKey, WorkerSocket, bind};
+use crate::listener::{BindError, Reservation, SocketKey, WorkerSocket};
 use crate::snapshot::Snapshot;
 use crate::stats::Http1Stat;
-use crate::worker::{Command, Drain, Held, SharedByWorkers, Worker};
+use crate::worker::{Clusters, Command, Drain, Held, SharedByWorkers, Worker};
 
 /// How the data plane is started.
 #[derive(Debug, Clone)]
@@ -33,7 +36,15 @@ pub struct DataPlane {
     workers: Vec<WorkerThread>,
     shared: Arc<SharedByWorkers>,
     /// Sockets that the workers have.
-    bound: HashMap<SocketKey, ()>,
+    bound: HashSet<SocketKey>,
+}
+
+/// The sockets that a configuration needs and the workers do not have: bound, so that they can't be taken
+/// by anyone else, but not listening. Dropping it lets them go.
+#[derive(Debug)]
+pub struct Reserved {
+    sockets: Vec<Reservation>,
+    wanted: HashSet<SocketKey>,
 }
 
 #[derive(Debug)]
@@ -52,60 +63,59 @@ impl DataPlane {
         let shared = Arc::new(SharedByWorkers {
             connection_ids: AtomicU64::new(0),
             open_connections: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
             log_flush: options.log_flush,
         });
         let http1 = registry.scope::<Http1Stat>(ScopeName::root().then("http1"));
         let workers = (0..options.workers.max(1))
             .map(|id| {
-                let (commands, received) = mpsc::unbounded_channel();
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time();
-                let shared = Arc::clone(&shared);
-                let http1 = http1.shard(id);
                 let seed = options.seed.wrapping_add(id as u64);
-                let (ready, started) = std::sync::mpsc::channel();
-                let thread = thread::Builder::new().name(format!("worker-{id}")).spawn(move || {
-                    let runtime = match tokio::runtime::Builder::new_current_thread()
-                        .enable_io()
-                        .enable_time()
-                        .build_local(tokio::runtime::LocalOptions::default())
-                    {
-                        Ok(runtime) => runtime,
-                        Err(error) => {
-                            let _ = ready.send(Err(error));
-                            return;
-                        }
-                    };
-                    let _ = ready.send(Ok(()));
-                    let worker = Worker::new(id, seed, http1, shared);
-                    runtime.block_on(std::rc::Rc::clone(&worker).run(received));
-                    // Tasks that are left are dropped with the runtime, and write their records.
-                    drop(runtime);
-                    worker.finish();
-                })?;
-                let _ = runtime;
-                started.recv().map_err(|_| io::Error::other("the worker ended at once"))??;
-                Ok(WorkerThread { commands, thread })
+                let (http1, shared) = (http1.clone(), Arc::clone(&shared));
+                WorkerThread::start(id, move || Worker::new(id, seed, http1.shard(id), shared))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Self { workers, shared, bound: HashMap::new() })
+        Ok(Self { workers, shared, bound: HashSet::new() })
     }
 
-    /// Makes a configuration hold: binds what is new, hands it to the workers, closes what is gone.
+    /// Binds what a configuration listens on and the workers do not have yet. Nobody listens there before
+    /// [`Self::publish`], so that no connection is taken that could not be served.
     ///
     /// # Errors
     ///
-    /// What can't be bound. Then nothing has changed.
-    pub fn publish(&mut self, snapshot: &Arc<Snapshot>) -> Result<(), Vec<BindError>> {
-        let wanted: Vec<SocketKey> =
+    /// All that can't be bound.
+    pub fn reserve(&self, snapshot: &Snapshot) -> Result<Reserved, Vec<BindError>> {
+        let wanted: HashSet<SocketKey> =
             snapshot.listeners.iter().flat_map(|listener| SocketKey::of(&listener.config)).collect();
+        let mut sockets = Vec::new();
+        let mut faults = Vec::new();
+        for key in wanted.iter().filter(|key| !self.bound.contains(*key)) {
+            let ours = self.bound.iter().any(|bound| bound.address() == key.address());
+            match Reservation::bind(key, self.workers.len(), ours) {
+                Ok(reservation) => sockets.push(reservation),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        if faults.is_empty() { Ok(Reserved { sockets, wanted }) } else { Err(faults) }
+    }
+
+    /// Makes a configuration hold: listens on what is new, hands it to the workers, closes what is gone.
+    ///
+    /// # Errors
+    ///
+    /// Where a socket can't listen. Then nothing has changed.
+    pub fn publish(
+        &mut self,
+        snapshot: &Arc<Snapshot>,
+        clusters: &[Arc<Cluster>],
+        reserved: Reserved,
+    ) -> Result<(), Vec<BindError>> {
         let mut sockets: Vec<Vec<WorkerSocket>> = self.workers.iter().map(|_| Vec::new()).collect();
         let mut faults = Vec::new();
-        for key in wanted.iter().filter(|key| !self.bound.contains_key(*key)) {
-            let ours = self.bound.keys().any(|bound| bound.address == key.address);
-            match bind(key, self.workers.len(), ours) {
-                Ok(listeners) => {
-                    for (worker, listener) in sockets.iter_mut().zip(listeners) {
-                        worker.push(WorkerSocket { key: key.clone(), listener });
+        for reservation in reserved.sockets {
+            match reservation.listen() {
+                Ok(listening) => {
+                    for (worker, socket) in sockets.iter_mut().zip(listening) {
+                        worker.push(socket);
                     }
                 }
                 Err(fault) => faults.push(fault),
@@ -114,18 +124,35 @@ impl DataPlane {
         if !faults.is_empty() {
             return Err(faults);
         }
-        self.bound = wanted.into_iter().map(|key| (key, ())).collect();
+        self.bound = reserved.wanted;
+        let clusters: Clusters = clusters.into();
         for (worker, sockets) in self.workers.iter().zip(sockets) {
-            let _ = worker.commands.send(Command::Update { snapshot: Arc::clone(snapshot), sockets });
+            worker.tell(Command::Update {
+                snapshot: Arc::clone(snapshot),
+                clusters: Arc::clone(&clusters),
+                sockets,
+            });
         }
         Ok(())
+    }
+
+    /// Number of workers.
+    #[must_use]
+    pub const fn workers(&self) -> usize {
+        self.workers.len()
     }
 
     /// Lets connections end, and stops taking new ones.
     pub fn drain(&self, drain: Drain) {
         for worker in &self.workers {
-            let _ = worker.commands.send(Command::Drain(drain));
+            worker.tell(Command::Drain(drain));
         }
+    }
+
+    /// Says that the process is not to be used (`true`): connections end behind their next response, and
+    /// new ones are taken all the same. `/healthcheck/fail` and `ok`.
+    pub fn set_failing(&self, failing: bool) {
+        self.shared.failing.store(failing, Relaxed);
     }
 
     /// Number of clients' connections that are open.
@@ -139,7 +166,7 @@ impl DataPlane {
         let mut all = Vec::new();
         for worker in &self.workers {
             let (answer, held) = oneshot::channel();
-            let _ = worker.commands.send(Command::Connections(answer));
+            worker.tell(Command::Connections(answer));
             all.extend(held.await.unwrap_or_default());
         }
         all.sort_by_key(|held| std::cmp::Reverse(held.age));
@@ -150,7 +177,8 @@ impl DataPlane {
     pub async fn flush_logs(&self) {
         for worker in &self.workers {
             let (done, flushed) = oneshot::channel();
-            let _ = worker.commands.send(Command::FlushLogs(done));
+            worker.tell(Command::FlushLogs(done));
+            // A worker that has ended has handed over everything.
             let _ = flushed.await;
         }
     }
@@ -158,7 +186,7 @@ impl DataPlane {
     /// Ends the workers. What is still being served is cut.
     pub fn stop(self) {
         for worker in &self.workers {
-            let _ = worker.commands.send(Command::Stop);
+            worker.tell(Command::Stop);
         }
         for worker in self.workers {
             if worker.thread.join().is_err() {
@@ -166,4 +194,41 @@ impl DataPlane {
             }
         }
     }
+}
+
+impl WorkerThread {
+    /// Starts a worker, which is made on its own thread.
+    fn start(id: usize, make: impl FnOnce() -> Rc<Worker> + Send + 'static) -> io::Result<Self> {
+        let (commands, received) = mpsc::unbounded_channel();
+        let (ready, started) = std::sync::mpsc::channel();
+        let thread = thread::Builder::new().name(format!("worker-{id}")).spawn(move || {
+            let runtime = Builder::new_current_thread()
+                .enable_io()
+                .enable_time()
+                .build_local(LocalOptions::default());
+            let (said, runtime) = match runtime {
+                Ok(runtime) => (Ok(()), Some(runtime)),
+                Err(error) => (Err(error), None),
+            };
+            // Whoever started the thread waits for this.
+            let _ = ready.send(said);
+            if let Some(runtime) = runtime {
+                run(runtime, &make(), received);
+            }
+        })?;
+        started.recv().map_err(|_| io::Error::other("the worker ended at once"))??;
+        Ok(Self { commands, thread })
+    }
+
+    /// A worker that panicked hears nothing; that it did is said when it is joined.
+    fn tell(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+}
+
+fn run(runtime: LocalRuntime, worker: &Rc<Worker>, commands: UnboundedReceiver<Command>) {
+    runtime.block_on(Rc::clone(worker).run(commands));
+    // Tasks that are left are dropped with the runtime, and write their records.
+    drop(runtime);
+    worker.finish();
 }

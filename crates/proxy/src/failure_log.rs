@@ -109,7 +109,7 @@ fn tell(exchange: &Exchange, connection: &ConnectionInfo, failure: &Failure, sup
         let _ = write!(line, " cluster={}", cluster.config().name);
     }
     if let Some(host) = &facts.host {
-        let _ = write!(line, " host={}", host.address_text());
+        let _ = write!(line, " host={}", host.address());
     }
     if let Some(entry) = &facts.route {
         let _ = write!(line, " route={}", entry.route.position);

@@ -17,7 +17,8 @@ use causeway_reason::{Failure, Reason};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Remote};
-use crate::format::{Absent, View, render, write_number};
+use crate::format::{Absent, render, write_number};
+use crate::record::Viewer;
 use crate::local_reply::LocalReply;
 
 /// Refuses what the codec of Envoy refuses behind the parser; drops fields that are to be dropped. Says
@@ -356,12 +357,12 @@ fn sanitize(exchange: &mut Exchange, edge: bool, internal_only: &[causeway_model
 }
 
 /// Applies one level of added and removed fields.
-pub(crate) fn mutate_request(exchange: &mut Exchange, mutations: &HeaderMutations, view: &dyn Fn(&Exchange, &mut Render<'_>)) {
+pub(crate) fn mutate_request(exchange: &mut Exchange, mutations: &HeaderMutations, viewer: &Viewer) {
     for name in &mutations.remove {
         exchange.request.remove(name.as_str());
     }
     for option in &mutations.add {
-        let value = rendered(exchange, option, view);
+        let value = rendered(exchange, option, viewer);
         if option.name.is_pseudo() {
             set_pseudo(exchange, option, &value);
         } else {
@@ -371,26 +372,22 @@ pub(crate) fn mutate_request(exchange: &mut Exchange, mutations: &HeaderMutation
 }
 
 /// Applies one level of added and removed fields to the response.
-pub(crate) fn mutate_response(exchange: &mut Exchange, mutations: &HeaderMutations, view: &dyn Fn(&Exchange, &mut Render<'_>)) {
+pub(crate) fn mutate_response(exchange: &mut Exchange, mutations: &HeaderMutations, viewer: &Viewer) {
     for name in &mutations.remove {
         exchange.response.remove(name.as_str());
     }
     for option in &mutations.add {
-        let value = rendered(exchange, option, view);
+        let value = rendered(exchange, option, viewer);
         add(&mut exchange.response, option, &value);
     }
 }
 
-/// What is done with a view once there is one: a view borrows the exchange, so the one who has all
-/// that it takes makes it and passes it to this.
-pub(crate) type Render<'r> = dyn FnMut(&View<'_>) + 'r;
-
-fn rendered(exchange: &Exchange, option: &HeaderValueOption, view: &dyn Fn(&Exchange, &mut Render<'_>)) -> Vec<u8> {
+fn rendered(exchange: &Exchange, option: &HeaderValueOption, viewer: &Viewer) -> Vec<u8> {
     if let Some(literal) = option.value.as_literal() {
         return literal.as_bytes().to_vec();
     }
     let mut value = Vec::new();
-    view(exchange, &mut |view| render(&option.value, view, Absent::Nothing, &mut value));
+    viewer.view(exchange, |view| render(&option.value, view, Absent::Nothing, &mut value));
     // What a client sent must not end the field, whatever found its way into a value.
     value.retain(|byte| !matches!(byte, b'\r' | b'\n' | 0));
     value

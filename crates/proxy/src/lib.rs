@@ -37,8 +37,8 @@ mod stats;
 mod timer;
 mod worker;
 
-pub use access_log::{FilesystemShard, LogFiles};
-pub use data_plane::{DataPlane, StartOptions};
+pub use access_log::{AdminLog, AdminRequest, FilesystemShard, LogFiles};
+pub use data_plane::{DataPlane, Reserved, StartOptions};
 pub use listener::BindError;
 pub use snapshot::{DataPlaneOptions, Snapshot};
 pub use worker::{Drain, Held};

@@ -4,7 +4,6 @@
 //! configuration tells the proxy to answer. Nothing else in this crate chooses a status.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
 use causeway_http::Known;
 use causeway_model::{BodyFormat, LocalReplyMapper};
@@ -12,7 +11,8 @@ use causeway_reason::{Answer, Body, Failure, Reason};
 
 use crate::access_log::Decide;
 use crate::exchange::{Exchange, ResponseDetails};
-use crate::format::{Absent, View, render, render_json};
+use crate::format::{Absent, render, render_json};
+use crate::record::Viewer;
 use crate::snapshot::ManagerRuntime;
 
 /// An answer that the proxy gives by itself.
@@ -116,7 +116,7 @@ pub(crate) fn prepare(
     reply: LocalReply,
     exchange: &mut Exchange,
     manager: &ManagerRuntime,
-    view: impl for<'a> Fn(&'a Exchange) -> View<'a>,
+    viewer: &Viewer,
     random: u64,
 ) -> Vec<u8> {
     let LocalReply { status, body, format, headers, cause, .. } = reply;
@@ -135,18 +135,16 @@ pub(crate) fn prepare(
         exchange.response.append(&**name, value);
     }
     if let Some(entry) = exchange.facts.route.clone() {
-        let levels = match &exchange.facts.target {
-            Some(target) => Rc::clone(target).response_levels.clone(),
-            None => entry.response_levels.clone(),
-        };
-        for level in &levels {
-            crate::header_rules::mutate_response(exchange, level, &|exchange, then| then(&view(exchange)));
+        let target = exchange.facts.target.clone();
+        let levels = target.as_ref().map_or(&entry.response_levels, |target| &target.response_levels);
+        for level in levels {
+            crate::header_rules::mutate_response(exchange, level, viewer);
         }
     }
     if let Some(format) = &format {
-        reply.format(format, exchange, &view);
+        reply.format(format, exchange, viewer);
     }
-    apply_mappers(&mut reply, exchange, manager, &view, random);
+    apply_mappers(&mut reply, exchange, manager, viewer, random);
     if exchange.facts.grpc {
         return grpc_reply(&reply, exchange);
     }
@@ -171,17 +169,17 @@ struct Shape {
 }
 
 impl Shape {
-    fn format(&mut self, format: &BodyFormat, exchange: &mut Exchange, view: &impl for<'a> Fn(&'a Exchange) -> View<'a>) {
+    fn format(&mut self, format: &BodyFormat, exchange: &mut Exchange, viewer: &Viewer) {
         exchange.local_body.clear();
         exchange.local_body.extend_from_slice(&self.body);
         let mut body = Vec::new();
         let (default_type, content_type) = match format {
             BodyFormat::Text { template, content_type } => {
-                render(template, &view(exchange), Absent::Dash, &mut body);
+                viewer.view(exchange, |view| render(template, view, Absent::Dash, &mut body));
                 ("text/plain", content_type)
             }
             BodyFormat::Json { object, content_type, omit_empty } => {
-                render_json(object, *omit_empty, &view(exchange), &mut body);
+                viewer.view(exchange, |view| render_json(object, *omit_empty, view, &mut body));
                 body.push(b'\n');
                 ("application/json", content_type)
             }
@@ -198,7 +196,7 @@ fn apply_mappers(
     reply: &mut Shape,
     exchange: &mut Exchange,
     manager: &ManagerRuntime,
-    view: &impl for<'a> Fn(&'a Exchange) -> View<'a>,
+    viewer: &Viewer,
     random: u64,
 ) {
     let config = &manager.config.local_reply;
@@ -212,7 +210,7 @@ fn apply_mappers(
         .reply_filters
         .iter()
         .zip(&config.mappers)
-        .find(|(filter, _)| filter.takes(&view(exchange), random))
+        .find(|(filter, _)| viewer.view(exchange, |view| filter.takes(view, random)))
         .map(|(_, mapper)| mapper);
     if let Some(LocalReplyMapper { status, body, headers_to_add, .. }) = mapper {
         if let Some(status) = status {
@@ -224,13 +222,13 @@ fn apply_mappers(
         }
         for option in headers_to_add {
             let mut value = Vec::new();
-            render(&option.value, &view(exchange), Absent::Nothing, &mut value);
+            viewer.view(exchange, |view| render(&option.value, view, Absent::Nothing, &mut value));
             crate::header_rules::add(&mut exchange.response, option, &value);
         }
     }
     let format = mapper.and_then(|mapper| mapper.body_format.as_ref()).or(config.body_format.as_ref());
     if let Some(format) = format {
-        reply.format(format, exchange, view);
+        reply.format(format, exchange, viewer);
     }
 }
 

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use causeway_model::RoutingPriority;
+use causeway_model::{Address, RoutingPriority};
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::{ClusterStat, Host, HostStat, Permit, Resource};
+use causeway_upstream::{ClusterStat, Host, HostStat, Resource};
 
 use crate::buffer::Buffer;
-use crate::cluster::LocalCluster;
+use crate::cluster::{LocalCluster, Permit};
 use crate::connect::{Connected, connect};
 use crate::io::Transport;
 use crate::timer::Millis;
@@ -56,7 +56,7 @@ pub(crate) struct UpstreamConnection {
     /// Its number, unique in the process.
     pub(crate) id: u64,
     pub(crate) local: Option<std::net::SocketAddr>,
-    pub(crate) remote: causeway_model::Address,
+    pub(crate) remote: Arc<Address>,
     /// Requests that were sent on it before.
     pub(crate) served: u32,
     /// How long it had been idle when it was taken; 0 for a new one.
@@ -144,7 +144,7 @@ impl HostPool {
             }
             Poll::Ready(Ok(_)) => {
                 self.count(ClusterStat::UpstreamCxProtocolError);
-                tracing::debug!(target: "pool", "{} sent bytes on an idle connection, which is closed", self.host.address_text());
+                tracing::debug!(target: "pool", "{} sent bytes on an idle connection, which is closed", self.host.address());
                 false
             }
         };
@@ -170,15 +170,15 @@ impl HostPool {
         let Some(cluster) = self.cluster.upgrade() else {
             return Err(Failure::new(Reason::ClusterNotFound).with_evidence("the cluster was removed"));
         };
-        let Some(permit) = cluster.shared.breakers().acquire(self.priority, Resource::PendingRequests) else {
-            cluster.stats.inc(ClusterStat::UpstreamRqPendingOverflow);
-            let most = cluster.shared.breakers().limit(self.priority, Resource::PendingRequests);
+        let Some(permit) = cluster.acquire(self.priority, Resource::Pending) else {
+            cluster.stats().inc(ClusterStat::UpstreamRqPendingOverflow);
+            let most = cluster.limit(self.priority, Resource::Pending);
             return Err(Failure::new(Reason::CircuitBreakerPending)
                 .with_evidence(format!("{most} requests wait for a connection, which is max_pending_requests")));
         };
-        cluster.stats.inc(ClusterStat::UpstreamRqPendingTotal);
-        cluster.stats.adjust(ClusterStat::UpstreamRqPendingActive, 1);
-        self.host.stats(self.worker.id).adjust(HostStat::RqPendingActive, 1);
+        cluster.stats().inc(ClusterStat::UpstreamRqPendingTotal);
+        cluster.stats().adjust(ClusterStat::UpstreamRqPendingActive, 1);
+        cluster.cells(&self.host).inc(HostStat::RqPendingActive);
         let waiter = Rc::new(Waiter { state: RefCell::new(WaiterState::Waiting(None)) });
         self.waiting.borrow_mut().push_back(Rc::clone(&waiter));
         let place = Place { pool: Rc::clone(self), waiter, cluster, _permit: permit };
@@ -190,16 +190,15 @@ impl HostPool {
     fn connect_for_waiting(self: &Rc<Self>) {
         let Some(cluster) = self.cluster.upgrade() else { return };
         while self.connecting.get() < self.waiting.borrow().len() {
-            let breakers = cluster.shared.breakers();
-            let permit = match breakers.acquire(self.priority, Resource::Connections) {
+            let permit = match cluster.acquire(self.priority, Resource::Connections) {
                 Some(permit) => permit,
                 None => {
-                    cluster.stats.inc(ClusterStat::UpstreamCxOverflow);
+                    cluster.stats().inc(ClusterStat::UpstreamCxOverflow);
                     // A host that has no connection at all gets one: otherwise it could never be reached.
                     if self.open.get() + self.connecting.get() > 0 {
                         return;
                     }
-                    breakers.acquire_beyond(self.priority, Resource::Connections)
+                    cluster.acquire_beyond(self.priority, Resource::Connections)
                 }
             };
             self.connecting.set(self.connecting.get() + 1);
@@ -213,13 +212,11 @@ impl HostPool {
             self.connecting.set(self.connecting.get() - 1);
             return;
         };
-        cluster.shared.note_traffic();
-        cluster.stats.inc(ClusterStat::UpstreamCxTotal);
-        cluster.stats.inc(ClusterStat::UpstreamCxHttp1Total);
-        cluster.stats.adjust(ClusterStat::UpstreamCxActive, 1);
-        let host_stats = self.host.stats(self.worker.id);
-        host_stats.inc(HostStat::CxTotal);
-        host_stats.adjust(HostStat::CxActive, 1);
+        cluster.note_connection();
+        cluster.stats().adjust(ClusterStat::UpstreamCxActive, 1);
+        let cells = cluster.cells(&self.host);
+        cells.inc(HostStat::CxTotal);
+        cells.inc(HostStat::CxActive);
         self.open.set(self.open.get() + 1);
         let made = Instant::now();
         let life = Life {
@@ -236,7 +233,7 @@ impl HostPool {
         match result {
             Ok(Connected { stream, local }) => {
                 let took = made.elapsed().as_millis();
-                cluster.stats.record(ClusterStat::UpstreamCxConnectMs, u64::try_from(took).unwrap_or(u64::MAX));
+                cluster.stats().record(ClusterStat::UpstreamCxConnectMs, u64::try_from(took).unwrap_or(u64::MAX));
                 let id = self.worker.next_connection_id();
                 self.give(UpstreamConnection {
                     stream,
@@ -253,17 +250,17 @@ impl HostPool {
                 });
             }
             Err(failure) => {
-                cluster.stats.inc(ClusterStat::UpstreamCxConnectFail);
+                cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
                 if failure.reason == Reason::ConnectTimeout {
-                    cluster.stats.inc(ClusterStat::UpstreamCxConnectTimeout);
+                    cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout);
                 } else {
                     life.closed_by_peer.set(true);
                 }
-                host_stats.inc(HostStat::CxConnectFail);
+                cells.inc(HostStat::CxConnectFail);
                 let failed: Vec<_> = self.waiting.borrow_mut().drain(..).collect();
                 for waiter in failed {
-                    cluster.stats.inc(ClusterStat::UpstreamRqPendingFailureEject);
-                    host_stats.inc(HostStat::RqError);
+                    cluster.stats().inc(ClusterStat::UpstreamRqPendingFailureEject);
+                    cells.inc(HostStat::RqError);
                     waiter.finish(WaiterState::Failed(failure.clone()));
                 }
             }
@@ -357,7 +354,7 @@ impl HostPool {
 
     fn count(&self, stat: ClusterStat) {
         if let Some(cluster) = self.cluster.upgrade() {
-            cluster.stats.inc(stat);
+            cluster.stats().inc(stat);
         }
     }
 }
@@ -393,12 +390,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.cluster.stats.adjust(ClusterStat::UpstreamRqPendingActive, -1);
-        self.pool.host.stats(self.pool.worker.id).adjust(HostStat::RqPendingActive, -1);
+        self.cluster.stats().adjust(ClusterStat::UpstreamRqPendingActive, -1);
+        self.cluster.cells(&self.pool.host).dec(HostStat::RqPendingActive);
         let state = self.waiter.state.replace(WaiterState::Gone);
         match state {
             WaiterState::Waiting(_) => {
-                self.cluster.stats.inc(ClusterStat::UpstreamRqCancelled);
+                self.cluster.stats().inc(ClusterStat::UpstreamRqCancelled);
                 self.pool.waiting.borrow_mut().retain(|waiter| !Rc::ptr_eq(waiter, &self.waiter));
             }
             // It came at the last moment: somebody else can use it.
@@ -456,9 +453,9 @@ impl Drop for Life {
     fn drop(&mut self) {
         let pool = &self.pool;
         pool.open.set(pool.open.get() - 1);
-        pool.host.stats(pool.worker.id).adjust(HostStat::CxActive, -1);
+        pool.host.cells(pool.worker.id).dec(HostStat::CxActive);
         let Some(cluster) = pool.cluster.upgrade() else { return };
-        let stats = &cluster.stats;
+        let stats = cluster.stats();
         stats.adjust(ClusterStat::UpstreamCxActive, -1);
         stats.inc(ClusterStat::UpstreamCxDestroy);
         let by_peer = self.closed_by_peer.get();

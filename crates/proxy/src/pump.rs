@@ -57,7 +57,7 @@ pub(crate) enum PumpError {
     /// The source broke the protocol.
     Malformed(Failure),
     /// The other side failed.
-    Sink(io::Error),
+    Sink,
 }
 
 /// The two ends of a body's way.
@@ -91,14 +91,14 @@ impl Pump {
             }
             if self.decoder.is_done() {
                 self.end(ends.out);
-                return ends.out.poll_flush(cx, ends.sink).map_err(PumpError::Sink);
+                return ends.out.poll_flush(cx, ends.sink).map_err(|_| PumpError::Sink);
             }
             if !ends.buffer.is_empty() {
                 self.decode(ends)?;
                 if ends.out.pending() >= COPIED {
                     match ends.out.poll_flush(cx, ends.sink) {
                         Poll::Ready(Ok(())) => {}
-                        Poll::Ready(Err(error)) => return Poll::Ready(Err(PumpError::Sink(error))),
+                        Poll::Ready(Err(_)) => return Poll::Ready(Err(PumpError::Sink)),
                         Poll::Pending => return Poll::Pending,
                     }
                 }
@@ -106,7 +106,7 @@ impl Pump {
             }
             match ends.out.poll_flush(cx, ends.sink) {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(PumpError::Sink(error))),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(PumpError::Sink)),
                 Poll::Pending => return Poll::Pending,
             }
             match self.read(cx, ends) {
@@ -134,7 +134,7 @@ impl Pump {
         let data = ends.buffer.filled().get(piece.start..piece.end).unwrap_or_default();
         match ends.out.poll_write_behind(cx, ends.sink, data) {
             Poll::Ready(Ok(count)) => piece.start += count,
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(PumpError::Sink(error))),
+            Poll::Ready(Err(_)) => return Poll::Ready(Err(PumpError::Sink)),
             Poll::Pending => return Poll::Pending,
         }
         if piece.start >= piece.end {

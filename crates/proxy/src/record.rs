@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::{ClusterStat, HostStat};
+use causeway_upstream::HostStat;
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
@@ -54,22 +54,46 @@ impl ActiveRequest {
         self.random
     }
 
-    pub(crate) const fn worker(&self) -> &Rc<Worker> {
-        &self.worker
-    }
-
     pub(crate) const fn listener(&self) -> &Rc<ListenerRuntime> {
         &self.listener
     }
 
-    pub(crate) const fn connection(&self) -> &Rc<ConnectionInfo> {
-        &self.connection
+    /// Shows the exchange to templates.
+    pub(crate) fn viewer(&self) -> Viewer {
+        Viewer {
+            worker: Rc::clone(&self.worker),
+            connection: Rc::clone(&self.connection),
+            random: self.random,
+            log_type: "NotSet",
+        }
     }
 
     /// It failed and can't be answered any more, or was answered already.
     pub(crate) fn fail(&mut self, failure: Failure) {
         note_failure(self, Box::new(failure));
         self.facts.finished = true;
+    }
+}
+
+/// All that it takes to show an exchange to a template, but for the exchange, which changes meanwhile.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    worker: Rc<Worker>,
+    connection: Rc<ConnectionInfo>,
+    random: u64,
+    log_type: &'static str,
+}
+
+impl Viewer {
+    /// Does something with a view of the exchange.
+    pub(crate) fn view<T>(&self, exchange: &Exchange, then: impl FnOnce(&View<'_>) -> T) -> T {
+        then(&View {
+            exchange,
+            connection: &self.connection,
+            clock: &self.worker.clock.borrow(),
+            unique: self.random,
+            log_type: self.log_type,
+        })
     }
 }
 
@@ -130,34 +154,24 @@ impl ActiveRequest {
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()
         {
-            let stats = host.stats(cluster.worker());
             let answered = facts.response_begin.is_some() && facts.status < 500;
-            stats.inc(if answered { HostStat::RqSuccess } else { HostStat::RqError });
+            cluster.cells(host).inc(if answered { HostStat::RqSuccess } else { HostStat::RqError });
         }
         if let (Some(begin), Some(end)) = (facts.connect_end, facts.response_end) {
             let took = u64::try_from(end.saturating_duration_since(begin).as_millis()).unwrap_or(u64::MAX);
-            cluster.stats.record(ClusterStat::UpstreamRqTime, took);
-            cluster.stats.record(
-                if facts.internal { ClusterStat::InternalUpstreamRqTime } else { ClusterStat::ExternalUpstreamRqTime },
-                took,
-            );
+            cluster.count_time(took, facts.internal);
         }
     }
 
     fn log(&self, exchange: &Exchange) {
         let manager = self.listener.manager.shared();
         if !manager.logs.is_empty() {
-            let clock = self.worker.clock.borrow();
-            let view = View {
-                exchange,
-                connection: &self.connection,
-                clock: &clock,
-                unique: self.random,
-                log_type: "DownstreamEnd",
-            };
-            for log in &manager.logs {
-                self.worker.logs.write(log, &view, self.random);
-            }
+            let viewer = Viewer { log_type: "DownstreamEnd", ..self.viewer() };
+            viewer.view(exchange, |view| {
+                for log in &manager.logs {
+                    self.worker.logs.write(log, view, self.random);
+                }
+            });
         }
         if let Some(failure) = &exchange.facts.failure
             && failure.reason != Reason::DirectResponse

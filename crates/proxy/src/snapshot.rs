@@ -15,7 +15,6 @@ use causeway_model::{
 };
 use causeway_routing::RouteTable;
 use causeway_stats::Registry;
-use causeway_upstream::Cluster;
 
 use crate::access_log::{CompiledFilter, LogFiles, OpenLog};
 use crate::cluster::LocalCluster;
@@ -27,7 +26,6 @@ use crate::timer::{Millis, millis};
 #[derive(Debug)]
 pub struct Snapshot {
     pub(crate) listeners: Vec<Arc<ListenerSnapshot>>,
-    pub(crate) clusters: Vec<Arc<Cluster>>,
     pub(crate) options: DataPlaneOptions,
 }
 
@@ -46,6 +44,8 @@ pub struct DataPlaneOptions {
 pub(crate) struct ListenerSnapshot {
     pub(crate) config: Arc<Listener>,
     pub(crate) manager: ManagerSnapshot,
+    /// Logs of connections.
+    pub(crate) logs: Vec<OpenLog>,
     pub(crate) scopes: ListenerScopes,
 }
 
@@ -71,7 +71,6 @@ impl Snapshot {
     /// One line for each thing that can't be had: a log that can't be opened.
     pub fn compile(
         bootstrap: &Bootstrap,
-        clusters: Vec<Arc<Cluster>>,
         registry: &Registry,
         files: &LogFiles,
         workers: usize,
@@ -83,14 +82,18 @@ impl Snapshot {
         for config in &bootstrap.listeners {
             let NetworkFilter::HttpConnectionManager(manager) = &config.filter_chain.filter;
             let scopes = ListenerScopes::new(registry, &config.stat_name, &manager.stat_prefix, workers);
-            match ManagerSnapshot::compile(manager, &runtime, files) {
-                Ok(manager) => {
-                    listeners.push(Arc::new(ListenerSnapshot { config: Arc::clone(config), manager, scopes }));
+            let logs = OpenLog::open_all(&config.access_logs, &runtime, files);
+            match (ManagerSnapshot::compile(manager, &runtime, files), logs) {
+                (Ok(manager), Ok(logs)) => {
+                    let config = Arc::clone(config);
+                    listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes }));
                 }
-                Err(found) => faults.extend(found),
+                (manager, logs) => {
+                    faults.extend(manager.err().into_iter().chain(logs.err()).flatten());
+                }
             }
         }
-        if faults.is_empty() { Ok(Arc::new(Self { listeners, clusters, options })) } else { Err(faults) }
+        if faults.is_empty() { Ok(Arc::new(Self { listeners, options })) } else { Err(faults) }
     }
 }
 
@@ -100,17 +103,7 @@ impl ManagerSnapshot {
         runtime: &Arc<Runtime>,
         files: &LogFiles,
     ) -> Result<Self, Vec<String>> {
-        let mut faults = Vec::new();
-        let mut logs = Vec::with_capacity(config.access_logs.len());
-        for log in &config.access_logs {
-            match OpenLog::open(log, runtime, files) {
-                Ok(log) => logs.push(log),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
+        let logs = OpenLog::open_all(&config.access_logs, runtime, files)?;
         let http1 = &config.http1;
         let kib = usize::try_from(config.max_request_headers_kb).unwrap_or(usize::MAX);
         Ok(Self {
@@ -187,6 +180,13 @@ pub(crate) struct ListenerRuntime {
     pub(crate) config: Arc<Listener>,
     pub(crate) manager: ManagerRuntime,
     pub(crate) shards: ListenerShards,
+}
+
+impl ListenerRuntime {
+    /// The part that all workers share.
+    pub(crate) fn snapshot(&self) -> &ListenerSnapshot {
+        &self.manager.snapshot
+    }
 }
 
 /// A connection manager as one worker has it.

@@ -250,19 +250,19 @@ schema! {
 }
 
 schema! {
-    /// `filesystem.`: access logs.
+    /// `filesystem.`: the files of access logs.
     pub enum FilesystemStat {
-        /// Flushes because of time.
+        /// Writes because time was up.
         FlushedByTimer = counter "flushed_by_timer",
-        /// Reopening failed.
+        /// Files that could not be opened anew.
         ReopenFailed = counter "reopen_failed",
-        /// Lines handed over.
+        /// Lines taken.
         WriteBuffered = counter "write_buffered",
         /// Writes done.
         WriteCompleted = counter "write_completed",
-        /// Writes failed.
+        /// Writes that failed.
         WriteFailed = counter "write_failed",
-        /// Bytes waiting.
+        /// Bytes that wait to be written.
         WriteTotalBuffered = gauge "write_total_buffered",
     }
 }
@@ -301,11 +301,18 @@ impl ReasonCounters {
     }
 }
 
-/// Counts per status: `upstream_rq_404`, `external.upstream_rq_404`.
+/// Counts per status and class of status: `upstream_rq_404` and `upstream_rq_4xx`.
 #[derive(Debug)]
 pub(crate) struct StatusCounters {
     prefix: &'static str,
-    known: RefCell<Vec<(u16, DynamicCounter)>>,
+    known: RefCell<Vec<KnownStatus>>,
+}
+
+#[derive(Debug)]
+struct KnownStatus {
+    status: u16,
+    exact: DynamicCounter,
+    class: DynamicCounter,
 }
 
 impl StatusCounters {
@@ -316,13 +323,17 @@ impl StatusCounters {
     /// Counts a status in a scope of this worker.
     pub(crate) fn count<S: Schema>(&self, shard: &Shard<S>, status: u16) {
         let mut known = self.known.borrow_mut();
-        if let Some((_, counter)) = known.iter().find(|(seen, _)| *seen == status) {
-            counter.inc();
+        if let Some(known) = known.iter().find(|known| known.status == status) {
+            known.exact.inc();
+            known.class.inc();
             return;
         }
-        let counter = shard.dynamic(&format!("{}{status}", self.prefix));
-        counter.inc();
-        known.push((status, counter));
+        let prefix = self.prefix;
+        let exact = shard.dynamic(&format!("{prefix}{status}"));
+        let class = shard.dynamic(&format!("{prefix}{}xx", status / 100));
+        exact.inc();
+        class.inc();
+        known.push(KnownStatus { status, exact, class });
     }
 }
 

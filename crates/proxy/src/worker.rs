@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use causeway_http::date::imf_fixdate;
 use causeway_stats::Shard;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use causeway_upstream::Cluster;
 use crate::access_log::LogBuffers;
 use crate::buffer::BufferPool;
 use crate::cluster::LocalCluster;
@@ -27,12 +28,16 @@ use crate::snapshot::{ListenerRuntime, Snapshot};
 use crate::stats::Http1Stat;
 use crate::timer::{Deadline, Millis, Timers};
 
+/// The clusters that hold from now on.
+pub(crate) type Clusters = Arc<[Arc<Cluster>]>;
+
 /// What the main thread tells a worker.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A new configuration holds from now on.
     Update {
         snapshot: Arc<Snapshot>,
+        clusters: Clusters,
         /// Sockets that were not there before.
         sockets: Vec<WorkerSocket>,
     },
@@ -73,6 +78,8 @@ pub struct Held {
 pub(crate) struct SharedByWorkers {
     pub(crate) connection_ids: AtomicU64,
     pub(crate) open_connections: AtomicU64,
+    /// The process says that it is not to be used: connections end behind their next response.
+    pub(crate) failing: AtomicBool,
     /// Access logs are handed over after this time at most.
     pub(crate) log_flush: Duration,
 }
@@ -135,7 +142,7 @@ impl Worker {
         tokio::task::spawn_local(Rc::clone(&self).tick());
         while let Some(command) = commands.recv().await {
             match command {
-                Command::Update { snapshot, sockets } => self.update(&snapshot, sockets),
+                Command::Update { snapshot, clusters, sockets } => self.update(&snapshot, &clusters, sockets),
                 Command::Drain(drain) => self.drain(drain),
                 Command::FlushLogs(done) => {
                     self.logs.flush();
@@ -149,6 +156,9 @@ impl Worker {
         }
         // Whatever is cut now says so in its record.
         self.stopping.set(true);
+        for cluster in self.clusters.take().values() {
+            cluster.close();
+        }
     }
 
     /// Hands over what waits for logs; the last thing a worker does.
@@ -157,10 +167,10 @@ impl Worker {
     }
 
     /// Takes over a configuration.
-    fn update(self: &Rc<Self>, snapshot: &Arc<Snapshot>, sockets: Vec<WorkerSocket>) {
-        let mut clusters = HashMap::with_capacity(snapshot.clusters.len());
+    fn update(self: &Rc<Self>, snapshot: &Arc<Snapshot>, shared: &[Arc<Cluster>], sockets: Vec<WorkerSocket>) {
+        let mut clusters = HashMap::with_capacity(shared.len());
         let old = self.clusters.take();
-        for shared in &snapshot.clusters {
+        for shared in shared {
             let local = match old.get(shared.name()) {
                 Some(local) if Arc::ptr_eq(local.shared(), shared) => Rc::clone(local),
                 _ => LocalCluster::new(shared, self.id, self.random()),
@@ -225,7 +235,7 @@ impl Worker {
             .borrow()
             .values()
             .map(|connection| Held {
-                listener: Arc::clone(&connection.listener.name),
+                listener: connection.listener_name().into(),
                 remote: connection.remote.to_string(),
                 age: connection.opened.elapsed(),
             })
@@ -316,6 +326,11 @@ impl Worker {
     /// How long an idle connection is left open when its listener drains.
     pub(crate) const fn drain_grace(&self) -> Duration {
         self.grace.get()
+    }
+
+    /// Whether connections end behind their next response, all of them.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.shared.failing.load(Relaxed)
     }
 
     /// Whether what ends now is cut by the end of the process.

@@ -4,5 +4,7 @@
 //! block says why it is sound.
 
 mod icmp;
+mod option;
 
 pub use icmp::{IcmpError, IcmpKind, disable_recverr, enable_recverr, take_icmp_error};
+pub use option::{TCP_FASTOPEN, set_socket_option};

@@ -14,7 +14,7 @@ use crate::breakers::{BreakerShard, Breakers, Resource};
 use crate::dns::NameReport;
 use crate::host::{Host, HostCells};
 use crate::host_set::{HostSet, Spread};
-use crate::stats::{ClusterHttp1Stat, ClusterResponseStat, ClusterStat};
+use crate::stats::{ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat};
 use crate::why;
 
 /// A cluster. Shared by all threads; what changes is published by the main thread.
@@ -87,6 +87,12 @@ impl Cluster {
     /// The statistics that Envoy shows from the first response on.
     #[must_use]
     pub fn response_stats(&self) -> Scope<ClusterResponseStat> {
+        self.registry.scope(self.stats.name().clone())
+    }
+
+    /// The statistics that Envoy shows from the first response to a request from inside on.
+    #[must_use]
+    pub fn internal_stats(&self) -> Scope<ClusterInternalStat> {
         self.registry.scope(self.stats.name().clone())
     }
 

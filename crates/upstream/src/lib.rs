@@ -43,6 +43,6 @@ pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};
 pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
 pub use stats::{
-    ClusterHttp1Stat, ClusterManagerStat, ClusterResponseStat, ClusterStat, DnsStat, HealthCheckStat,
+    ClusterHttp1Stat, ClusterInternalStat, ClusterManagerStat, ClusterResponseStat, ClusterStat, DnsStat, HealthCheckStat,
     RemainingStat,
 };

@@ -241,6 +241,16 @@ causeway_stats::schema! {
 }
 
 causeway_stats::schema! {
+    /// `cluster.<name>.`: what Envoy shows from the first response to a request from inside on.
+    pub enum ClusterInternalStat {
+        /// Responses to requests from inside.
+        Completed = counter "internal.upstream_rq_completed",
+        /// Their time, in milliseconds.
+        Time = histogram "internal.upstream_rq_time",
+    }
+}
+
+causeway_stats::schema! {
     /// `cluster.<name>.http1.`: what Envoy shows from the first HTTP/1 connection on.
     pub enum ClusterHttp1Stat {
         /// Header fields that were left out because of a `_` in their names.

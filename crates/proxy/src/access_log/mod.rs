@@ -1,5 +1,7 @@
 //! Access logs: which requests, in which form, to where.
 
+mod admin;
+mod connection;
 mod filter;
 mod writer;
 
@@ -10,6 +12,8 @@ use causeway_model::{AccessLog, AccessLogFormat, Runtime};
 
 use crate::format::{Absent, View, render, render_json};
 
+pub use admin::{AdminLog, AdminRequest};
+pub(crate) use connection::log_connection;
 pub(crate) use filter::{CompiledFilter, Decide};
 pub use writer::{FilesystemShard, LogFiles};
 pub(crate) use writer::LogSink;
@@ -31,6 +35,33 @@ impl OpenLog {
             sink: files.open(&log.sink)?,
         })
     }
+
+    /// Opens several logs, or says of each why it can't be opened.
+    pub(crate) fn open_all(logs: &[AccessLog], runtime: &Runtime, files: &LogFiles) -> Result<Vec<Self>, Vec<String>> {
+        let (open, faults): (Vec<_>, Vec<_>) =
+            logs.iter().map(|log| Self::open(log, runtime, files)).partition(Result::is_ok);
+        if faults.is_empty() {
+            Ok(open.into_iter().flatten().collect())
+        } else {
+            Err(faults.into_iter().filter_map(Result::err).collect())
+        }
+    }
+
+    /// Whether the log holds this.
+    fn takes(&self, view: &View<'_>, random: u64) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.takes(view, random))
+    }
+
+    /// Writes the line.
+    fn line(&self, view: &View<'_>, out: &mut Vec<u8>) {
+        match &self.format {
+            AccessLogFormat::Text(template) => render(template, view, Absent::Dash, out),
+            AccessLogFormat::Json { object, omit_empty } => {
+                render_json(object, *omit_empty, view, out);
+                out.push(b'\n');
+            }
+        }
+    }
 }
 
 /// Where one worker collects the lines of its logs before they are handed over.
@@ -43,7 +74,7 @@ const HAND_OVER: usize = 16 * 1024;
 impl LogBuffers {
     /// Writes the line of a request, where the log holds it.
     pub(crate) fn write(&self, log: &OpenLog, view: &View<'_>, random: u64) {
-        if !log.filter.as_ref().is_none_or(|filter| filter.takes(view, random)) {
+        if !log.takes(view, random) {
             return;
         }
         let mut buffers = self.0.borrow_mut();
@@ -52,13 +83,7 @@ impl LogBuffers {
             buffers.len() - 1
         });
         let Some((sink, buffer)) = buffers.get_mut(at) else { return };
-        match &log.format {
-            AccessLogFormat::Text(template) => render(template, view, Absent::Dash, buffer),
-            AccessLogFormat::Json { object, omit_empty } => {
-                render_json(object, *omit_empty, view, buffer);
-                buffer.push(b'\n');
-            }
-        }
+        log.line(view, buffer);
         if buffer.len() >= HAND_OVER {
             sink.hand_over(buffer);
         }

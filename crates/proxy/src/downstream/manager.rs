@@ -13,7 +13,6 @@ use super::{After, Downstream};
 use crate::deadlines::Timer;
 use crate::exchange::Exchange;
 use crate::filters::{FilterContext, Verdict};
-use crate::format::View;
 use crate::header_rules::{self, RequestContext};
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
@@ -224,20 +223,13 @@ pub(super) fn with_context<T>(
     overrides: Option<&crate::snapshot::FilterOverrides>,
     run: impl FnOnce(&mut FilterContext<'_>) -> T,
 ) -> T {
-    let worker = Rc::clone(request.worker());
-    let connection = Rc::clone(request.connection());
     let listener = Rc::clone(request.listener());
-    let random = request.random();
-    let view = |exchange: &Exchange, then: &mut dyn FnMut(&View<'_>)| {
-        let clock = worker.clock.borrow();
-        then(&View { exchange, connection: &connection, clock: &clock, unique: random, log_type: "NotSet" });
-    };
     run(&mut FilterContext {
-        exchange: request,
+        viewer: request.viewer(),
+        random: request.random(),
         overrides: overrides.map_or(&[], |overrides| &overrides.configs),
-        random,
         shards: &listener.shards,
-        view: &view,
+        exchange: request,
     })
 }
 

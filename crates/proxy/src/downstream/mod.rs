@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::access_log::log_connection;
 use crate::buffer::{Buffer, FOR_HEAD};
 use crate::connection::ConnectionInfo;
 use crate::deadlines::{Deadlines, Timer};
@@ -158,8 +159,8 @@ impl Downstream {
     /// An idle connection has to go where the listener drains. It is given a moment for a request that
     /// may be on its way: closing under it would fail it.
     fn poll_drain(&mut self, cx: &mut Context<'_>) {
-        let draining = self.worker.poll_draining(cx) || self.slot.poll_draining(cx);
-        if draining && !self.draining {
+        self.info.listen(cx);
+        if self.slot.is_draining() && !self.draining {
             self.draining = true;
             let grace = millis(self.worker.drain_grace());
             self.deadlines.set(Timer::Close, Some(self.worker.now() + grace));
@@ -246,7 +247,7 @@ impl Drop for Downstream {
             shards.http.inc(HttpStat::DownstreamCxDestroyActiveRq);
             shards.http.inc(with_request);
         }
-        self.slot.connection_closed();
         self.worker.connection_closed(&self.info);
+        log_connection(&self.worker, &self.origin, &self.info);
     }
 }

@@ -13,7 +13,6 @@ use super::{After, Downstream};
 use crate::buffer::FOR_HEAD;
 use crate::deadlines::Timer;
 use crate::exchange::Exchange;
-use crate::format::View;
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::pump::Pump;
@@ -74,13 +73,9 @@ impl Downstream {
     }
 
     fn put_together(&self, request: &mut ActiveRequest, reply: LocalReply) -> Vec<u8> {
-        let worker = std::rc::Rc::clone(&self.worker);
-        let info = std::rc::Rc::clone(&self.info);
-        let random = request.random();
-        let clock = worker.clock.borrow();
-        let view = |exchange| View { exchange, connection: &info, clock: &clock, unique: random, log_type: "NotSet" };
         let reason = reply.reason();
-        let body = local_reply::prepare(reply, request, &self.listener.manager, view, random);
+        let (viewer, random) = (request.viewer(), request.random());
+        let body = local_reply::prepare(reply, request, &self.listener.manager, &viewer, random);
         if self.listener.manager.options.reason_header
             && let Some(reason) = reason
         {
@@ -106,6 +101,10 @@ impl Downstream {
             (Version::Http10, false) => BodyToClient::UntilClose,
         };
         if body == BodyToClient::UntilClose || unread || exchange.head.is_none() {
+            self.draining = true;
+        }
+        if self.worker.is_failing() && !self.draining {
+            self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
             self.draining = true;
         }
         let keeps_alive = !self.draining && exchange.head.as_ref().is_some_and(causeway_http::h1::RequestHead::keeps_alive);

@@ -61,7 +61,7 @@ pub(crate) struct Facts {
     /// Our end of the connection to it.
     pub(crate) upstream_local: Option<SocketAddr>,
     /// The other end.
-    pub(crate) upstream_remote: Option<Address>,
+    pub(crate) upstream_remote: Option<Arc<Address>>,
     /// Number of the connection to it.
     pub(crate) upstream_connection: Option<u64>,
     /// How often it was sent, or was meant to be.

@@ -5,14 +5,14 @@ mod facts;
 use std::cell::RefCell;
 use std::io::IoSlice;
 use std::task::{Context, Poll, ready};
-use std::{io, mem};
+use std::io;
 
 use causeway_http::h1::RequestHead;
 use causeway_http::{HeaderBlock, Method};
 
 use crate::io::Transport;
 
-pub(crate) use facts::{Facts, Moment, ResponseDetails};
+pub(crate) use facts::{Facts, Remote, ResponseDetails};
 
 /// A request, its response, and what is known about them. Used again for the next request.
 #[derive(Debug, Default)]
@@ -146,13 +146,5 @@ impl Outgoing {
             self.written = 0;
         }
         Poll::Ready(Ok(count.saturating_sub(waiting)))
-    }
-
-    /// Takes the bytes out that were not written yet.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        let rest = self.bytes.split_off(self.written);
-        self.clear();
-        mem::take(&mut self.bytes);
-        rest
     }
 }

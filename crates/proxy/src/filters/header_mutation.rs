@@ -20,11 +20,11 @@ impl HeaderMutationFilter {
 
 impl Filter for HeaderMutationFilter {
     fn on_request(&self, context: &mut FilterContext<'_>) -> Verdict {
-        mutate_request(context.exchange, &self.request, context.view);
+        mutate_request(context.exchange, &self.request, &context.viewer);
         Verdict::Continue
     }
 
     fn on_response(&self, context: &mut FilterContext<'_>) {
-        mutate_response(context.exchange, &self.response, context.view);
+        mutate_response(context.exchange, &self.response, &context.viewer);
     }
 }

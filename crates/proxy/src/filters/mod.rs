@@ -13,8 +13,8 @@ use std::pin::Pin;
 use causeway_model::{FilterConfig, HttpFilter, PerFilterConfig};
 
 use crate::exchange::Exchange;
-use crate::format::View;
 use crate::local_reply::LocalReply;
+use crate::record::Viewer;
 use crate::stats::ListenerShards;
 
 /// What a filter does with a request.
@@ -38,8 +38,8 @@ pub(crate) struct FilterContext<'a> {
     pub(crate) random: u64,
     /// Counters of the listener.
     pub(crate) shards: &'a ListenerShards,
-    /// Makes a view of the exchange, for templates.
-    pub(crate) view: &'a dyn Fn(&Exchange, &mut dyn FnMut(&View<'_>)),
+    /// Shows the exchange to templates.
+    pub(crate) viewer: Viewer,
 }
 
 /// An HTTP filter: its configuration, shared by all requests of a worker.

@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 
 pub(crate) use json::render_json;
 pub(crate) use operator::{Operand, evaluate, grpc_status_number as grpc_status_of, write_number};
-pub(crate) use time::{Clock, WallTime};
+pub(crate) use time::Clock;
 
 /// All that operators can speak of.
 #[derive(Clone, Copy)]

@@ -248,18 +248,17 @@ fn address<'a>(view: &View<'a>, peer: Peer, part: AddressPart) -> Operand<'a> {
         Peer::DownstreamDirectRemote => address_part(&connection.remote, part),
         Peer::DownstreamLocal | Peer::DownstreamDirectLocal => address_part(&connection.local, part),
         Peer::UpstreamHost => match (&facts.host, part) {
-            (Some(host), AddressPart::Whole) => host.address_text().to_owned().into(),
-            (Some(host), part) => address_part_owned(&host.address(), part),
+            (Some(host), part) => address_part(&host.address(), part),
             (None, _) => Operand::Absent,
         },
         Peer::UpstreamRemote => {
-            facts.upstream_remote.as_ref().map_or(Operand::Absent, |address| address_part_owned(address, part))
+            facts.upstream_remote.as_ref().map_or(Operand::Absent, |address| address_part(address, part))
         }
         Peer::UpstreamLocal => facts.upstream_local.map(|at| ip_part(at.ip(), at.port(), part)).into(),
     }
 }
 
-fn address_part_owned<'a>(address: &Address, part: AddressPart) -> Operand<'a> {
+fn address_part<'a>(address: &Address, part: AddressPart) -> Operand<'a> {
     match address {
         Address::Ip(at) => ip_part(at.ip(), at.port(), part).into(),
         Address::Pipe { path, .. } => match part {
@@ -267,10 +266,6 @@ fn address_part_owned<'a>(address: &Address, part: AddressPart) -> Operand<'a> {
             _ => path.to_string().into(),
         },
     }
-}
-
-fn address_part<'a>(address: &'a Address, part: AddressPart) -> Operand<'a> {
-    address_part_owned(address, part)
 }
 
 fn ip_part(ip: IpAddr, port: u16, part: AddressPart) -> String {
@@ -288,7 +283,7 @@ fn host_name<'a>(view: &View<'a>, without_port: bool) -> Operand<'a> {
     let Some(host) = &view.exchange.facts.host else { return Operand::Absent };
     if host.hostname().is_empty() {
         let part = if without_port { AddressPart::WithoutPort } else { AddressPart::Whole };
-        return address_part_owned(&host.address(), part);
+        return address_part(&host.address(), part);
     }
     match host.address().ip() {
         Some(at) if !without_port => format!("{}:{}", host.hostname(), at.port()).into(),
@@ -307,7 +302,7 @@ fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: 
             facts.cluster.as_ref().and_then(|cluster| cluster.config().metadata.get(namespace, path))
         }
         MetadataSource::UpstreamHost => facts.host.as_ref().and_then(|host| host.metadata().get(namespace, path)),
-        MetadataSource::Listener => view.connection.metadata().get(namespace, path),
+        MetadataSource::Listener => view.connection.metadata().and_then(|metadata| metadata.get(namespace, path)),
     };
     found.map_or(Operand::Absent, Operand::Json)
 }

@@ -41,6 +41,11 @@ impl WallTime {
         i64::try_from(self.0.div_euclid(1_000_000_000)).unwrap_or(0)
     }
 
+    /// A number that is another one each time.
+    pub(crate) fn seed(self) -> u64 {
+        u64::try_from(self.0 & i128::from(u64::MAX)).unwrap_or(0)
+    }
+
     fn nanos(self) -> u32 {
         u32::try_from(self.0.rem_euclid(1_000_000_000)).unwrap_or(0)
     }
@@ -50,7 +55,7 @@ impl WallTime {
 pub(crate) fn write_time(out: &mut Vec<u8>, format: &TimeFormat, at: WallTime) {
     let (offset, zone) = match format.zone {
         TimeZone::Utc => (0, "UTC".to_owned()),
-        TimeZone::Local => causeway_sys::local_offset(at.seconds()),
+        TimeZone::Local => local_offset(at.seconds()),
     };
     let here = civil(at.seconds() + i64::from(offset));
     if format.parts.is_empty() {
@@ -59,6 +64,14 @@ pub(crate) fn write_time(out: &mut Vec<u8>, format: &TimeFormat, at: WallTime) {
     for part in &format.parts {
         write_part(out, part, &here, at, offset, &zone);
     }
+}
+
+/// How far this machine's time zone is from UTC at that time, in seconds, and the zone's name.
+fn local_offset(seconds: i64) -> (i32, String) {
+    let at = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    let zone = jiff::tz::TimeZone::system();
+    let here = zone.to_offset_info(at);
+    (here.offset().seconds(), here.abbreviation().to_owned())
 }
 
 /// `2026-11-20T16:18:16.660Z`

@@ -150,7 +150,7 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         remote,
         local,
         opened: Instant::now(),
-        listener: std::sync::Arc::clone(&runtime.config),
+        listener: Some(std::sync::Arc::clone(&runtime.config)),
         waker: std::cell::RefCell::new(None),
     };
     let connection = Downstream::new(worker, slot, runtime, info, stream);

@@ -1,12 +1,14 @@
 //! Binding, done by the main thread for all workers before anything is changed.
 
 use std::io;
-use std::net::TcpListener as StdTcpListener;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream as StdUnixStream};
 use std::path::Path;
 
 use causeway_model::Address;
+use causeway_sys::{TCP_FASTOPEN, set_socket_option};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::{OptionKey, SocketKey};
@@ -14,18 +16,24 @@ use super::{OptionKey, SocketKey};
 /// Connections that wait in the kernel where the file says nothing: what the system allows.
 const BACKLOG: i32 = i32::MAX;
 
-/// A socket that can't be bound.
+/// A socket that can't be had.
 #[derive(Debug)]
 pub struct BindError {
     /// The address.
     pub address: Address,
+    /// This process listens there already, with other settings of the socket.
+    pub ours: bool,
     /// Why.
     pub error: io::Error,
 }
 
 impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "cannot bind '{}': {}", self.address, words(&self.error))
+        write!(f, "cannot bind '{}': {}", self.address, words(&self.error))?;
+        if self.ours {
+            f.write_str(" by this process, with other socket settings: those can't be changed by a reload")?;
+        }
+        Ok(())
     }
 }
 
@@ -51,41 +59,86 @@ pub(crate) enum WorkerListener {
     Unix(StdUnixListener),
 }
 
-/// Binds a socket for each worker. `ours` says that this process has the address already, so that
-/// binding it once more is no mistake.
-pub(crate) fn bind(key: &SocketKey, workers: usize, ours: bool) -> Result<Vec<WorkerListener>, BindError> {
-    let fail = |error| BindError { address: key.address.clone(), error };
-    match &key.address {
-        Address::Ip(_) => {
-            if key.reuse_port && !ours {
-                // With SO_REUSEPORT a second process would get half of the connections, and nobody would
-                // be told. Without it, the kernel says that the port is taken.
-                tcp(key, false).map_err(fail)?;
+/// Sockets that are bound and do not listen.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    key: SocketKey,
+    workers: usize,
+    /// One for each worker, or one for all.
+    sockets: Vec<Socket>,
+}
+
+impl Reservation {
+    /// Binds a socket, for each worker one of its own where the listener wants that. `ours` says that
+    /// this process listens at the address already, so that binding it once more is no mistake.
+    pub(crate) fn bind(key: &SocketKey, workers: usize, ours: bool) -> Result<Self, BindError> {
+        let bound = match &key.address {
+            Address::Ip(address) if key.reuse_port => bind_each(key, *address, workers, ours),
+            Address::Ip(address) => bind_ip(key, *address, false).map(|socket| vec![socket]),
+            Address::Pipe { path, mode } => bind_pipe(path, *mode).map(|socket| vec![socket]),
+        };
+        let sockets = bound.map_err(|error| key.fail(error, ours))?;
+        Ok(Self { key: key.clone(), workers, sockets })
+    }
+
+    /// Begins to listen.
+    pub(crate) fn listen(mut self) -> Result<Vec<WorkerSocket>, BindError> {
+        let mut sockets = std::mem::take(&mut self.sockets);
+        let listening = (|| {
+            for socket in &sockets {
+                listen(&self.key, socket)?;
             }
-            if key.reuse_port {
-                (0..workers).map(|_| tcp(key, true).map(WorkerListener::Tcp)).collect::<io::Result<_>>().map_err(fail)
-            } else {
-                let first = tcp(key, false).map_err(fail)?;
-                let rest = (1..workers).map(|_| first.try_clone().map(WorkerListener::Tcp));
-                let mut all = rest.collect::<io::Result<Vec<_>>>().map_err(fail)?;
-                all.push(WorkerListener::Tcp(first));
-                Ok(all)
+            while let Some(socket) = sockets.first().filter(|_| sockets.len() < self.workers) {
+                sockets.push(socket.try_clone()?);
             }
-        }
-        Address::Pipe { path, mode } => {
-            let first = unix(path, *mode, key).map_err(fail)?;
-            let rest = (1..workers).map(|_| first.try_clone().map(WorkerListener::Unix));
-            let mut all = rest.collect::<io::Result<Vec<_>>>().map_err(fail)?;
-            all.push(WorkerListener::Unix(first));
-            Ok(all)
+            Ok(())
+        })();
+        match listening {
+            Ok(()) => Ok(sockets.into_iter().map(|socket| self.key.worker_socket(socket)).collect()),
+            Err(error) => Err(self.key.fail(error, false)),
         }
     }
 }
 
-fn tcp(key: &SocketKey, reuse_port: bool) -> io::Result<StdTcpListener> {
-    let Address::Ip(address) = &key.address else { return Err(io::ErrorKind::InvalidInput.into()) };
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // Nobody will listen: the file would only be in the way.
+        if let Address::Pipe { path, .. } = &self.key.address
+            && !self.sockets.is_empty()
+            && !path.starts_with('@')
+        {
+            // Where somebody removed it already, it is gone as it should be.
+            let _ = std::fs::remove_file(&**path);
+        }
+    }
+}
+
+impl SocketKey {
+    fn fail(&self, error: io::Error, ours: bool) -> BindError {
+        BindError { address: self.address.clone(), ours, error }
+    }
+
+    fn worker_socket(&self, socket: Socket) -> WorkerSocket {
+        let listener = match &self.address {
+            Address::Ip(_) => WorkerListener::Tcp(socket.into()),
+            Address::Pipe { .. } => WorkerListener::Unix(socket.into()),
+        };
+        WorkerSocket { key: self.clone(), listener }
+    }
+}
+
+fn bind_each(key: &SocketKey, address: SocketAddr, workers: usize, ours: bool) -> io::Result<Vec<Socket>> {
+    if !ours {
+        // With SO_REUSEPORT a second process would get half of the connections, and nobody would be
+        // told. Without it, the kernel says that the port is taken.
+        bind_ip(key, address, false)?;
+    }
+    (0..workers).map(|_| bind_ip(key, address, true)).collect()
+}
+
+fn bind_ip(key: &SocketKey, address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
     let socket =
-        Socket::new(Domain::for_address(*address), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
+        Socket::new(Domain::for_address(address), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if reuse_port {
         socket.set_reuse_port(true)?;
@@ -96,30 +149,16 @@ fn tcp(key: &SocketKey, reuse_port: bool) -> io::Result<StdTcpListener> {
     // Accepted sockets inherit it, which saves each of them a system call.
     socket.set_tcp_nodelay(true)?;
     apply(&socket, &key.options, 0)?;
-    socket.bind(&SockAddr::from(*address))?;
+    socket.bind(&SockAddr::from(address))?;
     apply(&socket, &key.options, 1)?;
-    socket.listen(key.backlog.map_or(BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(BACKLOG)))?;
-    if let Some(length) = key.fast_open {
-        causeway_sys::set_tcp_fast_open(&socket, length)?;
-    }
-    apply(&socket, &key.options, 2)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-fn apply(socket: &Socket, options: &[OptionKey], stage: u8) -> io::Result<()> {
-    for option in options.iter().filter(|option| option.stage == stage) {
-        causeway_sys::set_socket_option(socket, option.level, option.name, &option.value)?;
-    }
-    Ok(())
-}
-
-fn unix(path: &str, mode: u32, key: &SocketKey) -> io::Result<StdUnixListener> {
+fn bind_pipe(path: &str, mode: u32) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
-    let backlog = key.backlog.map_or(BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(BACKLOG));
     if let Some(name) = path.strip_prefix('@') {
         socket.bind(&SockAddr::unix(format!("\0{name}"))?)?;
-        socket.listen(backlog)?;
-        return Ok(socket.into());
+        return Ok(socket);
     }
     // A file that nobody listens on is left over from a process that is gone.
     if Path::new(path).exists() && StdUnixStream::connect(path).is_err() {
@@ -129,8 +168,23 @@ fn unix(path: &str, mode: u32, key: &SocketKey) -> io::Result<StdUnixListener> {
     if mode != 0 {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     }
-    socket.listen(backlog)?;
-    Ok(socket.into())
+    Ok(socket)
+}
+
+fn listen(key: &SocketKey, socket: &Socket) -> io::Result<()> {
+    socket.listen(key.backlog.map_or(BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(BACKLOG)))?;
+    if let Some(length) = key.fast_open {
+        let (level, name) = TCP_FASTOPEN;
+        set_socket_option(socket.as_fd(), level, name, &length.to_ne_bytes())?;
+    }
+    apply(socket, &key.options, 2)
+}
+
+fn apply(socket: &Socket, options: &[OptionKey], stage: u8) -> io::Result<()> {
+    for option in options.iter().filter(|option| option.stage == stage) {
+        set_socket_option(socket.as_fd(), option.level, option.name, &option.value)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -155,8 +209,35 @@ mod tests {
         other.bind(&SockAddr::from("127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap())).unwrap();
         other.listen(1).unwrap();
         let address = other.local_addr().unwrap().as_socket().unwrap();
-        let error = bind(&key(address), 2, false).unwrap_err();
+        let error = Reservation::bind(&key(address), 2, false).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot bind '{address}': Address already in use"));
-        assert_eq!(bind(&key(address), 2, true).unwrap().len(), 2, "it is ours");
+        let reserved = Reservation::bind(&key(address), 2, true).unwrap();
+        assert_eq!(reserved.listen().unwrap().len(), 2, "it is ours");
+    }
+
+    #[test]
+    fn nobody_is_taken_before_listening() {
+        let probe = StdTcpListener::bind("127.0.0.1:0").unwrap();
+        let address = probe.local_addr().unwrap();
+        drop(probe);
+        let reserved = Reservation::bind(&key(address), 1, false).unwrap();
+        assert!(std::net::TcpStream::connect(address).is_err());
+        let _listening = reserved.listen().unwrap();
+        assert!(std::net::TcpStream::connect(address).is_ok());
+    }
+
+    #[test]
+    fn a_pipe_that_is_not_used_leaves_no_file() {
+        let path = std::env::temp_dir().join(format!("causeway-pipe-{}", std::process::id()));
+        let address = Address::Pipe { path: path.to_string_lossy().into(), mode: 0o600 };
+        let key = SocketKey { address, reuse_port: false, ..key(([127, 0, 0, 1], 0).into()) };
+        let reserved = Reservation::bind(&key, 2, false).unwrap();
+        assert!(path.exists());
+        drop(reserved);
+        assert!(!path.exists());
+        let listening = Reservation::bind(&key, 2, false).unwrap().listen().unwrap();
+        assert_eq!(listening.len(), 2);
+        assert!(StdUnixStream::connect(&path).is_ok());
+        std::fs::remove_file(path).unwrap();
     }
 }

@@ -15,9 +15,9 @@ use causeway_http::Known;
 use causeway_model::{ClusterSpecifier, HostRewrite, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
 use causeway_routing::{rewrite_host, rewrite_path};
-use causeway_upstream::{ClusterStat, Host, HostStat, Permit, Resource};
+use causeway_upstream::{ClusterStat, Host, Resource};
 
-use crate::cluster::LocalCluster;
+use crate::cluster::{LocalCluster, Permit};
 use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream, SeenByRouting};
 use crate::header_rules::mutate_request;
@@ -65,11 +65,10 @@ pub(crate) async fn forward(downstream: &mut Downstream, mut request: ActiveRequ
     rewrite(&mut request, &entry, route, &target, &host, suppress);
     request.facts.host = Some(Arc::clone(&host));
 
-    let breakers = cluster.shared.breakers();
-    let Some(permit) = breakers.acquire(route.priority, Resource::Requests) else {
-        cluster.stats.inc(ClusterStat::UpstreamRqPendingOverflow);
+    let Some(permit) = cluster.acquire(route.priority, Resource::Requests) else {
+        cluster.stats().inc(ClusterStat::UpstreamRqPendingOverflow);
         request.facts.host = None;
-        let most = breakers.limit(route.priority, Resource::Requests);
+        let most = cluster.limit(route.priority, Resource::Requests);
         let failure = Failure::new(Reason::CircuitBreakerRequests)
             .with_evidence(format!("{most} requests are running, which is max_requests"));
         return give_up(downstream, request, failure, None).await;
@@ -159,15 +158,9 @@ fn rewrite(
         request.request.set(Known::EnvoyAttemptCount, b"1");
     }
     if !target.request_levels.is_empty() {
-        let worker = Rc::clone(request.worker());
-        let connection = Rc::clone(request.connection());
-        let random = request.random();
-        let view = |exchange: &crate::exchange::Exchange, then: &mut dyn FnMut(&crate::format::View<'_>)| {
-            let clock = worker.clock.borrow();
-            then(&crate::format::View { exchange, connection: &connection, clock: &clock, unique: random, log_type: "NotSet" });
-        };
+        let viewer = request.viewer();
         for level in &target.request_levels {
-            mutate_request(request, level, &view);
+            mutate_request(request, level, &viewer);
         }
     }
     if route.path_rewrite.is_none() && route.host_rewrite.is_none() && target.host_rewrite.is_none() {
@@ -256,10 +249,7 @@ async fn give_up(
     if failure.reason == Reason::RouteTimeout
         && let Some(cluster) = &request.facts.cluster
     {
-        cluster.stats.inc(ClusterStat::UpstreamRqTimeout);
-        if let Some(host) = &request.facts.host {
-            host.stats(cluster.worker()).inc(HostStat::RqTimeout);
-        }
+        cluster.count_timeout(request.facts.host.as_deref());
     }
     let unread = unread.unwrap_or_else(|| downstream.discard_request_body(&mut request));
     let mut reply = LocalReply::failed(failure);

@@ -106,7 +106,7 @@ impl Relay<'_> {
         facts.connect_end = Some(now);
         facts.upstream_connection = Some(self.upstream.id);
         facts.upstream_local = self.upstream.local;
-        facts.upstream_remote = Some(self.upstream.remote.clone());
+        facts.upstream_remote = Some(Arc::clone(&self.upstream.remote));
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         let chunked = upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
         if framing.is_none() {
@@ -177,7 +177,7 @@ impl Relay<'_> {
                 Upload::Fine
             }
             // It may have answered before it closed: that is found out by reading.
-            Poll::Ready(Err(PumpError::Sink(_))) => {
+            Poll::Ready(Err(PumpError::Sink)) => {
                 self.upload_failed = true;
                 Upload::Fine
             }
@@ -208,7 +208,7 @@ impl Relay<'_> {
                     }
                     Ok(Parsed::Partial) => self.scanned = held,
                     Err(failure) => {
-                        self.forwarding.cluster.stats.inc(ClusterStat::UpstreamCxProtocolError);
+                        self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
                         return Poll::Ready(HeadEvent::Failed(failure));
                     }
                 }
@@ -236,7 +236,7 @@ impl Relay<'_> {
     /// Counts bytes from the back-end.
     pub(super) fn received(&mut self, count: usize) {
         self.request.facts.upstream_wire_received += count as u64;
-        self.forwarding.cluster.stats.add(ClusterStat::UpstreamCxRxBytesTotal, count as u64);
+        self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxRxBytesTotal, count as u64);
     }
 
     /// The back-end closed the connection before the head of its response was complete: why?
@@ -296,12 +296,12 @@ impl Relay<'_> {
 
 impl Running {
     fn new(cluster: &Rc<LocalCluster>, host: Option<Arc<Host>>) -> Self {
-        cluster.stats.inc(ClusterStat::UpstreamRqTotal);
-        cluster.stats.adjust(ClusterStat::UpstreamRqActive, 1);
+        cluster.stats().inc(ClusterStat::UpstreamRqTotal);
+        cluster.stats().adjust(ClusterStat::UpstreamRqActive, 1);
         if let Some(host) = &host {
-            let stats = host.stats(cluster.worker());
-            stats.inc(HostStat::RqTotal);
-            stats.adjust(HostStat::RqActive, 1);
+            let cells = cluster.cells(host);
+            cells.inc(HostStat::RqTotal);
+            cells.inc(HostStat::RqActive);
         }
         Self { cluster: Rc::clone(cluster), host }
     }
@@ -309,9 +309,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.cluster.stats.adjust(ClusterStat::UpstreamRqActive, -1);
+        self.cluster.stats().adjust(ClusterStat::UpstreamRqActive, -1);
         if let Some(host) = &self.host {
-            host.stats(self.cluster.worker()).adjust(HostStat::RqActive, -1);
+            self.cluster.cells(host).dec(HostStat::RqActive);
         }
     }
 }

@@ -1,19 +1,18 @@
 //! A response on its way to the client.
 
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, ResponseHead, TrailerLimits};
 use causeway_http::{Known, forwarding};
 use causeway_reason::{Failure, Met, Reason};
-use causeway_upstream::{ClusterStat, HostStat};
+use causeway_upstream::ClusterStat;
 
 use super::relay::{Relay, Upload};
 use crate::downstream::{After, BodyToClient};
-use crate::exchange::{Exchange, ResponseDetails};
-use crate::format::{View, write_number};
+use crate::exchange::ResponseDetails;
+use crate::format::write_number;
 use crate::header_rules::mutate_response;
 use crate::pump::{Ends, Pump, PumpError};
 use crate::snapshot::key_format;
@@ -60,8 +59,10 @@ impl Relay<'_> {
         facts.status = head.status;
         facts.details = ResponseDetails::from("via_upstream");
         if head.status >= 500 {
-            let host = facts.host.as_ref().map_or("the back-end", |host| host.address_text());
-            let evidence = format!("{host} answered {}", head.status);
+            let evidence = match &facts.upstream_remote {
+                Some(host) => format!("{host} answered {}", head.status),
+                None => format!("the back-end answered {}", head.status),
+            };
             facts.failure = Some(Box::new(Failure::new(Reason::UpstreamStatus).with_evidence(evidence)));
         }
     }
@@ -86,15 +87,9 @@ impl Relay<'_> {
             if let Some(target) = self.request.facts.target.clone()
                 && !target.response_levels.is_empty()
             {
-                let worker = Rc::clone(&self.downstream.worker);
-                let connection = Rc::clone(&self.downstream.info);
-                let random = self.request.random();
-                let view = |exchange: &Exchange, then: &mut dyn FnMut(&View<'_>)| {
-                    let clock = worker.clock.borrow();
-                    then(&View { exchange, connection: &connection, clock: &clock, unique: random, log_type: "NotSet" });
-                };
+                let viewer = self.request.viewer();
                 for level in &target.response_levels {
-                    mutate_response(&mut self.request, level, &view);
+                    mutate_response(&mut self.request, level, &viewer);
                 }
             }
         }
@@ -137,7 +132,7 @@ impl Relay<'_> {
         }
         match result {
             Poll::Ready(Ok(())) => return Poll::Ready(BodyEvent::Complete),
-            Poll::Ready(Err(PumpError::Sink(_))) => return Poll::Ready(BodyEvent::ClientGone),
+            Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
             Poll::Ready(Err(PumpError::SourceClosed)) => {
                 self.upstream.closed_by_peer();
                 self.request.facts.upstream_close = Some("Normal");
@@ -150,7 +145,7 @@ impl Relay<'_> {
                 return Poll::Ready(BodyEvent::Failed(self.short(download, Reason::UpstreamResetInBody, &how)));
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
-                self.forwarding.cluster.stats.inc(ClusterStat::UpstreamCxProtocolError);
+                self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
                 return Poll::Ready(BodyEvent::Failed(failure));
             }
             Poll::Pending => {}
@@ -180,7 +175,7 @@ impl Relay<'_> {
         facts.upstream_wire_sent = facts.upstream_head_sent + facts.bytes_received;
         let (to_client, to_upstream) = (facts.wire_sent, facts.upstream_wire_sent);
         self.downstream.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, to_client);
-        self.forwarding.cluster.stats.add(ClusterStat::UpstreamCxTxBytesTotal, to_upstream);
+        self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, to_upstream);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
         if reusable && upload_complete && upstream.buffer.is_empty() {
@@ -205,10 +200,7 @@ impl Relay<'_> {
         let http = &self.downstream.listener.shards.http;
         http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
         if failure.reason == Reason::RouteTimeout {
-            self.forwarding.cluster.stats.inc(ClusterStat::UpstreamRqTimeout);
-            if let Some(host) = &self.request.facts.host {
-                host.stats(self.forwarding.cluster.worker()).inc(HostStat::RqTimeout);
-            }
+            self.forwarding.cluster.count_timeout(self.request.facts.host.as_deref());
         }
         self.request.facts.failure = None;
         self.request.fail(Failure { met: Met::AfterHead, ..failure });

@@ -80,7 +80,7 @@ fn poll_tunnel(
                 *up_ended = true;
                 upstream.stream.shutdown_write(cx);
             }
-            Poll::Ready(Err(PumpError::Sink(_))) => return Poll::Ready(End::Upstream { reset: true }),
+            Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(End::Upstream { reset: true }),
             Poll::Ready(Err(_)) => return Poll::Ready(End::Client),
         }
     }
@@ -95,7 +95,7 @@ fn poll_tunnel(
         Poll::Pending => {}
         Poll::Ready(Ok(())) if *up_ended => return Poll::Ready(End::Client),
         Poll::Ready(Ok(())) => return Poll::Ready(End::Upstream { reset: false }),
-        Poll::Ready(Err(PumpError::Sink(_))) => return Poll::Ready(End::Client),
+        Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(End::Client),
         Poll::Ready(Err(_)) => return Poll::Ready(End::Upstream { reset: true }),
     }
     if (up.read, down.read) != before {

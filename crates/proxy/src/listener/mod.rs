@@ -14,12 +14,12 @@ use crate::worker::Worker;
 
 pub(crate) use accept::accept;
 pub use bind::BindError;
-pub(crate) use bind::{WorkerListener, WorkerSocket, bind};
+pub(crate) use bind::{Reservation, WorkerListener, WorkerSocket};
 
 /// What makes one socket differ from another: where it is bound, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SocketKey {
-    pub(crate) address: Address,
+    address: Address,
     reuse_port: bool,
     backlog: Option<u32>,
     ipv4_compat: bool,
@@ -38,6 +38,11 @@ pub(crate) struct OptionKey {
 }
 
 impl SocketKey {
+    /// Where it is bound.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// The sockets of a listener: one for each of its addresses.
     pub(crate) fn of(listener: &Listener) -> Vec<Self> {
         if !listener.bind_to_port {
@@ -133,6 +138,6 @@ impl ListenerSlot {
 
     /// Whether a connection came by this socket.
     pub(crate) fn took(&self, connection: &ConnectionInfo) -> bool {
-        connection.listener.addresses.contains(&self.key.address)
+        connection.listener.as_ref().is_some_and(|listener| listener.addresses.contains(&self.key.address))
     }
 }
