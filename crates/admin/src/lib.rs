@@ -34,7 +34,7 @@ mod who_listens;
 pub use bind::StartError;
 pub use process::{ModifyRuntimeError, Process, RequestRecord};
 pub use schema::{
-    ClusterManagerStat, ListenerManagerStat, RuntimeStat, ServerStat, ServerStats,
+    ListenerManagerStat, RuntimeStat, ServerStat, ServerStats,
     WatchdogStat,
 };
 pub use server::{AdminServer, Options};

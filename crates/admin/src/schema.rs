@@ -66,30 +66,6 @@ schema! {
 }
 
 schema! {
-    /// `cluster_manager.`: the clusters.
-    pub enum ClusterManagerStat {
-        /// Clusters in use.
-        ActiveClusters = gauge "active_clusters",
-        /// Clusters that came.
-        ClusterAdded = counter "cluster_added",
-        /// Clusters that changed.
-        ClusterModified = counter "cluster_modified",
-        /// Clusters that went.
-        ClusterRemoved = counter "cluster_removed",
-        /// Changes of a cluster's hosts.
-        ClusterUpdated = counter "cluster_updated",
-        /// Changes of hosts that were applied together.
-        ClusterUpdatedViaMerge = counter "cluster_updated_via_merge",
-        /// Changes of hosts that were to be applied together, and were not.
-        UpdateMergeCancelled = counter "update_merge_cancelled",
-        /// Changes of hosts that came too late to be applied together.
-        UpdateOutOfMergeWindow = counter "update_out_of_merge_window",
-        /// Clusters that are not ready yet.
-        WarmingClusters = gauge "warming_clusters",
-    }
-}
-
-schema! {
     /// `listener_manager.`: the listeners.
     pub enum ListenerManagerStat {
         /// Listeners that came.

@@ -1,6 +1,7 @@
 //! The data plane from outside: starting it, giving it a configuration, ending it.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use causeway_model::{Address, Listener};
 use causeway_stats::{Registry, ScopeName};
 use causeway_upstream::Cluster;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -35,8 +37,8 @@ pub struct StartOptions {
 pub struct DataPlane {
     workers: Vec<WorkerThread>,
     shared: Arc<SharedByWorkers>,
-    /// Sockets that the workers have.
-    bound: HashSet<SocketKey>,
+    /// Sockets that the workers have, and where they are bound.
+    bound: RefCell<HashMap<SocketKey, Address>>,
 }
 
 /// The sockets that a configuration needs and the workers do not have: bound, so that they can't be taken
@@ -47,10 +49,22 @@ pub struct Reserved {
     wanted: HashSet<SocketKey>,
 }
 
+/// Counts the clients' connections that are open.
+#[derive(Debug, Clone)]
+pub struct OpenConnections(Arc<SharedByWorkers>);
+
+impl OpenConnections {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.open_connections.load(Relaxed)
+    }
+}
+
 #[derive(Debug)]
 struct WorkerThread {
     commands: UnboundedSender<Command>,
-    thread: JoinHandle<()>,
+    thread: RefCell<Option<JoinHandle<()>>>,
 }
 
 impl DataPlane {
@@ -74,7 +88,7 @@ impl DataPlane {
                 WorkerThread::start(id, move || Worker::new(id, seed, http1.shard(id), shared))
             })
             .collect::<io::Result<_>>()?;
-        Ok(Self { workers, shared, bound: HashSet::new() })
+        Ok(Self { workers, shared, bound: RefCell::default() })
     }
 
     /// Binds what a configuration listens on and the workers do not have yet. Nobody listens there before
@@ -88,8 +102,9 @@ impl DataPlane {
             snapshot.listeners.iter().flat_map(|listener| SocketKey::of(&listener.config)).collect();
         let mut sockets = Vec::new();
         let mut faults = Vec::new();
-        for key in wanted.iter().filter(|key| !self.bound.contains(*key)) {
-            let ours = self.bound.iter().any(|bound| bound.address() == key.address());
+        let bound = self.bound.borrow();
+        for key in wanted.iter().filter(|key| !bound.contains_key(*key)) {
+            let ours = bound.keys().any(|bound| bound.address() == key.address());
             match Reservation::bind(key, self.workers.len(), ours) {
                 Ok(reservation) => sockets.push(reservation),
                 Err(fault) => faults.push(fault),
@@ -104,14 +119,16 @@ impl DataPlane {
     ///
     /// Where a socket can't listen. Then nothing has changed.
     pub fn publish(
-        &mut self,
+        &self,
         snapshot: &Arc<Snapshot>,
         clusters: &[Arc<Cluster>],
         reserved: Reserved,
     ) -> Result<(), Vec<BindError>> {
         let mut sockets: Vec<Vec<WorkerSocket>> = self.workers.iter().map(|_| Vec::new()).collect();
         let mut faults = Vec::new();
+        let mut new = Vec::new();
         for reservation in reserved.sockets {
+            new.push((reservation.key().clone(), reservation.address().clone()));
             match reservation.listen() {
                 Ok(listening) => {
                     for (worker, socket) in sockets.iter_mut().zip(listening) {
@@ -124,7 +141,10 @@ impl DataPlane {
         if !faults.is_empty() {
             return Err(faults);
         }
-        self.bound = reserved.wanted;
+        let mut bound = self.bound.borrow_mut();
+        bound.retain(|key, _| reserved.wanted.contains(key));
+        bound.extend(new);
+        drop(bound);
         let clusters: Clusters = clusters.into();
         for (worker, sockets) in self.workers.iter().zip(sockets) {
             worker.tell(Command::Update {
@@ -134,6 +154,14 @@ impl DataPlane {
             });
         }
         Ok(())
+    }
+
+    /// Where a listener is bound: with the ports that the system gave where the file says 0.
+    #[must_use]
+    pub fn addresses(&self, listener: &Listener) -> Vec<Address> {
+        let bound = self.bound.borrow();
+        let keys = SocketKey::of(listener);
+        keys.iter().map(|key| bound.get(key).unwrap_or_else(|| key.address()).clone()).collect()
     }
 
     /// Number of workers.
@@ -155,10 +183,10 @@ impl DataPlane {
         self.shared.failing.store(failing, Relaxed);
     }
 
-    /// Number of clients' connections that are open.
+    /// Counts the clients' connections that are open, from any thread.
     #[must_use]
-    pub fn open_connections(&self) -> u64 {
-        self.shared.open_connections.load(Relaxed)
+    pub fn connections(&self) -> OpenConnections {
+        OpenConnections(Arc::clone(&self.shared))
     }
 
     /// The connections that are open, oldest first.
@@ -183,13 +211,13 @@ impl DataPlane {
         }
     }
 
-    /// Ends the workers. What is still being served is cut.
-    pub fn stop(self) {
+    /// Ends the workers and waits for them. What is still being served is cut.
+    pub fn stop(&self) {
         for worker in &self.workers {
             worker.tell(Command::Stop);
         }
-        for worker in self.workers {
-            if worker.thread.join().is_err() {
+        for thread in self.workers.iter().filter_map(|worker| worker.thread.take()) {
+            if thread.join().is_err() {
                 tracing::error!(target: "main", "a worker panicked");
             }
         }
@@ -217,7 +245,7 @@ impl WorkerThread {
             }
         })?;
         started.recv().map_err(|_| io::Error::other("the worker ended at once"))??;
-        Ok(Self { commands, thread })
+        Ok(Self { commands, thread: RefCell::new(Some(thread)) })
     }
 
     /// A worker that panicked hears nothing; that it did is said when it is joined.

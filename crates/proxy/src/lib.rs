@@ -38,7 +38,7 @@ mod timer;
 mod worker;
 
 pub use access_log::{AdminLog, AdminRequest, FilesystemShard, LogFiles};
-pub use data_plane::{DataPlane, Reserved, StartOptions};
+pub use data_plane::{DataPlane, OpenConnections, Reserved, StartOptions};
 pub use listener::BindError;
 pub use snapshot::{DataPlaneOptions, Snapshot};
 pub use worker::{Drain, Held};

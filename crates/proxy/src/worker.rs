@@ -56,8 +56,10 @@ pub(crate) enum Command {
 pub struct Drain {
     /// Only those whose traffic direction is inbound.
     pub inbound_only: bool,
-    /// The listeners go on taking connections.
-    pub keep_listening: bool,
+    /// No more connections are taken.
+    pub stop_listening: bool,
+    /// Connections that are open end behind their next response.
+    pub end_connections: bool,
     /// How long an idle connection is left open for a request that may be on its way.
     pub grace: Duration,
 }
@@ -215,8 +217,13 @@ impl Worker {
             if drain.inbound_only && !slot.is_inbound() {
                 continue;
             }
-            slot.drain(drain.keep_listening);
-            self.wake_draining(slot);
+            if drain.stop_listening {
+                slot.stop_listening();
+            }
+            if drain.end_connections {
+                slot.drain();
+                self.wake_draining(slot);
+            }
         }
     }
 

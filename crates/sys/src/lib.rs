@@ -4,7 +4,9 @@
 //! block says why it is sound.
 
 mod icmp;
+mod limit;
 mod option;
 
 pub use icmp::{IcmpError, IcmpKind, disable_recverr, enable_recverr, take_icmp_error};
+pub use limit::raise_descriptor_limit;
 pub use option::{TCP_FASTOPEN, set_socket_option};

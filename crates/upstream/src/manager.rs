@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use causeway_model::Bootstrap;
 use causeway_stats::{Registry, ScopeName, Shard};
+use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use crate::cluster::Cluster;
@@ -59,6 +60,8 @@ struct Inner {
     clusters: Clusters,
     resolvers: Rc<Resolvers>,
     state: RefCell<State>,
+    /// A successor took its place.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -99,6 +102,7 @@ impl ClusterManager {
                 entries: BTreeMap::new(),
                 event_logs: Vec::new(),
             }),
+            changed: Notify::new(),
         });
         Self { inner }
     }
@@ -174,6 +178,12 @@ impl ClusterManager {
                 }
             }
         }
+    }
+
+    /// Resolves when the map of clusters has changed by itself: a successor became warm and took its
+    /// place. Whoever keeps clusters of an older map has to look again.
+    pub async fn changed(&self) {
+        self.inner.changed.notified().await;
     }
 
     /// The clusters, for this and other threads.
@@ -266,6 +276,7 @@ impl Inner {
             if let Some(inner) = inner.upgrade() {
                 inner.promote(&name);
                 inner.publish();
+                inner.changed.notify_one();
             }
         });
     }

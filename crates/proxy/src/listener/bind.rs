@@ -66,6 +66,8 @@ pub(crate) struct Reservation {
     workers: usize,
     /// One for each worker, or one for all.
     sockets: Vec<Socket>,
+    /// Where they are bound: with the port that the system gave, where the file says 0.
+    address: Address,
 }
 
 impl Reservation {
@@ -78,7 +80,21 @@ impl Reservation {
             Address::Pipe { path, mode } => bind_pipe(path, *mode).map(|socket| vec![socket]),
         };
         let sockets = bound.map_err(|error| key.fail(error, ours))?;
-        Ok(Self { key: key.clone(), workers, sockets })
+        let address = match sockets.first().and_then(|socket| socket.local_addr().ok()?.as_socket()) {
+            Some(address) => Address::Ip(address),
+            None => key.address.clone(),
+        };
+        Ok(Self { key: key.clone(), workers, sockets, address })
+    }
+
+    /// What it is for.
+    pub(crate) const fn key(&self) -> &SocketKey {
+        &self.key
+    }
+
+    /// Where it is bound.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Begins to listen.
@@ -127,13 +143,22 @@ impl SocketKey {
     }
 }
 
-fn bind_each(key: &SocketKey, address: SocketAddr, workers: usize, ours: bool) -> io::Result<Vec<Socket>> {
-    if !ours {
+fn bind_each(key: &SocketKey, mut address: SocketAddr, workers: usize, ours: bool) -> io::Result<Vec<Socket>> {
+    if !ours && address.port() != 0 {
         // With SO_REUSEPORT a second process would get half of the connections, and nobody would be
         // told. Without it, the kernel says that the port is taken.
         bind_ip(key, address, false)?;
     }
-    (0..workers).map(|_| bind_ip(key, address, true)).collect()
+    let mut sockets = Vec::with_capacity(workers);
+    for _ in 0..workers.max(1) {
+        let socket = bind_ip(key, address, true)?;
+        if address.port() == 0 {
+            // The system chose a port: the others have to have the same.
+            address.set_port(socket.local_addr()?.as_socket().map_or(0, |bound| bound.port()));
+        }
+        sockets.push(socket);
+    }
+    Ok(sockets)
 }
 
 fn bind_ip(key: &SocketKey, address: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
@@ -213,6 +238,16 @@ mod tests {
         assert_eq!(error.to_string(), format!("cannot bind '{address}': Address already in use"));
         let reserved = Reservation::bind(&key(address), 2, true).unwrap();
         assert_eq!(reserved.listen().unwrap().len(), 2, "it is ours");
+    }
+
+    #[test]
+    fn workers_share_the_port_that_the_system_gave() {
+        let reserved = Reservation::bind(&key(([127, 0, 0, 1], 0).into()), 3, false).unwrap();
+        let address = reserved.address().clone();
+        for socket in reserved.listen().unwrap() {
+            let WorkerListener::Tcp(listener) = socket.listener else { panic!("TCP") };
+            assert_eq!(Address::Ip(listener.local_addr().unwrap()), address);
+        }
     }
 
     #[test]

@@ -113,18 +113,19 @@ impl ListenerSlot {
 
     /// The listener is gone.
     pub(crate) fn close(&self) {
-        self.draining.set(true);
-        self.closed.set(true);
-        self.changed.notify_one();
+        self.drain();
+        self.stop_listening();
     }
 
     /// Connections end behind their next response.
-    pub(crate) fn drain(&self, keep_listening: bool) {
+    pub(crate) fn drain(&self) {
         self.draining.set(true);
-        if !keep_listening {
-            self.closed.set(true);
-            self.changed.notify_one();
-        }
+    }
+
+    /// No more connections are taken.
+    pub(crate) fn stop_listening(&self) {
+        self.closed.set(true);
+        self.changed.notify_one();
     }
 
     /// Whether its connections have to end.
