@@ -101,7 +101,16 @@ impl LoadBalancer {
             Some(host) => Ok(Choice { host, panic }),
             None => {
                 self.stats.inc(ClusterStat::UpstreamCxNoneHealthy);
-                Err(self.cluster.why_none(now()))
+                let failure = self.cluster.why_none(now());
+                if !refused {
+                    return Err(failure);
+                }
+                let why = failure.evidence.as_deref().unwrap_or_default();
+                let threshold = self.cluster.spread().panic_threshold;
+                let evidence = format!(
+                    "fail_traffic_on_panic: fewer than {threshold} % of the hosts may be used; {why}"
+                );
+                Err(failure.with_evidence(evidence))
             }
         }
     }

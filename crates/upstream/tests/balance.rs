@@ -113,7 +113,11 @@ fn in_panic_everyone_is_asked_unless_that_is_refused() {
         assert_eq!(stat(&registry, "cluster.a.lb_healthy_panic"), 11);
         manager.apply(&bootstrap(vec![config(true)]));
         manager.warm().await;
-        assert_eq!(why(&manager).reason, Reason::ConnectRefused);
+        let failure = why(&manager);
+        assert_eq!(failure.reason, Reason::ConnectRefused);
+        let evidence = failure.evidence.unwrap();
+        let begin = "fail_traffic_on_panic: fewer than 50 % of the hosts may be used; health check of ";
+        assert!(evidence.starts_with(begin), "{evidence}");
         assert_eq!(stat(&registry, "cluster.a.lb_healthy_panic"), 12);
     });
 }

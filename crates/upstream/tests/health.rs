@@ -80,6 +80,7 @@ fn expected_statuses_are_half_open() {
 fn what_is_no_answer_has_its_reason_too() {
     run(async {
         let fast = || HealthCheck { timeout: Duration::from_millis(60), ..http_check("/hc") };
+        let check = |reason| if reason == Reason::HealthCheckTimeout { fast() } else { http_check("/hc") };
         let closing = |text: &str| Behaviour::AnswerAndClose(text.to_owned());
         for (behaviour, reason, part) in [
             (Behaviour::Hang, Reason::HealthCheckTimeout, "connected, but no answer within"),
@@ -106,13 +107,13 @@ fn what_is_no_answer_has_its_reason_too() {
             ),
         ] {
             let backend = Backend::start(behaviour.clone()).await;
-            let (flags, found, words) = first_check(backend.address, fast()).await;
+            let (flags, found, words) = first_check(backend.address, check(reason)).await;
             assert_eq!(found, Some(reason), "{behaviour:?}");
             assert!(words.contains(part), "{words}");
             let timeout = reason == Reason::HealthCheckTimeout;
             assert_eq!(flags.contains("active_hc_timeout"), timeout, "{flags}");
         }
-        let (_, found, words) = first_check(dead(), fast()).await;
+        let (_, found, words) = first_check(dead(), http_check("/hc")).await;
         assert_eq!(found, Some(Reason::ConnectRefused));
         assert!(words.starts_with("connection refused by the host after "), "{words}");
     });
@@ -357,7 +358,7 @@ fn many_hosts_are_checked_side_by_side() {
         let began = Instant::now();
         manager.apply(&bootstrap(vec![config]));
         manager.warm().await;
-        assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
         let failure = manager.clusters().get("a").unwrap().why_none(Instant::now());
         assert_eq!(failure.reason, Reason::HealthCheckTimeout);
         assert!(failure.evidence.unwrap().ends_with("; 39 more with health_check_timeout"));

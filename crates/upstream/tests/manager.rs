@@ -88,6 +88,7 @@ fn a_successor_takes_over_when_it_is_warm() {
         let (manager, _) = manager();
         manager.apply(&bootstrap(vec![cluster("a", &[one])]));
         let before = manager.clusters().get("a").unwrap();
+        let generation = manager.clusters().generation();
         let slow = HealthCheck { timeout: Duration::from_millis(100), ..http_check("/") };
         let successor = || Cluster { health_checks: vec![slow.clone()], ..cluster("a", &[two.address]) };
         manager.apply(&bootstrap(vec![successor()]));
@@ -97,6 +98,7 @@ fn a_successor_takes_over_when_it_is_warm() {
         manager.warm().await;
         let after = manager.clusters().get("a").unwrap();
         assert!(!Arc::ptr_eq(&before, &after));
+        assert!(manager.clusters().generation() > generation);
         assert_eq!(after.host_set().hosts().next().unwrap().address().ip(), Some(two.address));
     });
 }

@@ -69,7 +69,7 @@ pub(crate) fn endpoint(address: EndpointAddress) -> Endpoint {
 pub(crate) fn check(checker: HealthChecker) -> HealthCheck {
     HealthCheck {
         position: SourcePosition::default(),
-        timeout: Duration::from_millis(300),
+        timeout: Duration::from_secs(3),
         interval: Duration::from_millis(20),
         initial_jitter: Duration::ZERO,
         interval_jitter: Duration::ZERO,
