@@ -86,6 +86,13 @@ impl Driver {
     }
 }
 
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Nobody will look at it any more, so nobody shall wait for it either.
+        self.shared.cluster.set_warm();
+    }
+}
+
 impl Shared {
     fn begin(self: &Rc<Self>, checks: Vec<NewCheck>) {
         let mut tasks = self.tasks.borrow_mut();

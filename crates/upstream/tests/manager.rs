@@ -122,6 +122,20 @@ fn a_change_that_is_taken_back_in_time_never_happened() {
 }
 
 #[test]
+fn nobody_waits_for_a_cluster_that_is_gone() {
+    run(async {
+        let hangs = Backend::start(Behaviour::Hang).await;
+        let (manager, _) = manager();
+        let slow = HealthCheck { timeout: Duration::from_secs(60), ..http_check("/") };
+        let config = Cluster { health_checks: vec![slow], ..cluster("a", &[hangs.address]) };
+        manager.apply(&bootstrap(vec![config]));
+        let warm = manager.warm();
+        manager.apply(&bootstrap(Vec::new()));
+        warm.await;
+    });
+}
+
+#[test]
 fn a_changed_cluster_keeps_what_its_names_stood_for() {
     run(async {
         let server = NameServer::start().await;
