@@ -31,11 +31,11 @@ pub struct LoadBalancer {
     turns: Vec<Turns>,
 }
 
-/// A host for a request.
-#[derive(Debug, Clone)]
-pub struct Choice {
+/// A host for a request. Borrowed, because counting references would make workers write to one place.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'b> {
     /// The host.
-    pub host: Arc<Host>,
+    pub host: &'b Arc<Host>,
     /// Whether health was ignored, because too few hosts are healthy.
     pub panic: bool,
 }
@@ -87,25 +87,36 @@ impl LoadBalancer {
 
     /// A host for the next request, or why there is none. Counts `lb_healthy_panic` and
     /// `upstream_cx_none_healthy`. The time is looked at only where there is none.
-    pub fn choose(&mut self, now: impl FnOnce() -> Instant) -> Result<Choice, Failure> {
+    pub fn choose(&mut self, now: impl FnOnce() -> Instant) -> Result<Choice<'_>, Failure> {
         self.refresh();
         let (priority, which) = self.hosts.choose(self.rng.next());
         let panic = which == Among::All;
         if panic {
             self.stats.inc(ClusterStat::LbHealthyPanic);
         }
-        let chosen = if panic && self.cluster.config().fail_traffic_on_panic {
-            None
-        } else {
-            self.choose_among(priority, which)
-        };
-        chosen.map(|host| Choice { host, panic }).ok_or_else(|| {
-            self.stats.inc(ClusterStat::UpstreamCxNoneHealthy);
-            self.cluster.why_none(now())
-        })
+        let refused = panic && self.cluster.config().fail_traffic_on_panic;
+        let turn = if refused { None } else { self.turn(priority, which) };
+        let hosts = self.hosts.priorities().get(priority).map(|priority| priority.among(which));
+        match turn.and_then(|turn| hosts?.get(turn)) {
+            Some(host) => Ok(Choice { host, panic }),
+            None => {
+                self.stats.inc(ClusterStat::UpstreamCxNoneHealthy);
+                let failure = self.cluster.why_none(now());
+                if !refused {
+                    return Err(failure);
+                }
+                let why = failure.evidence.as_deref().unwrap_or_default();
+                let threshold = self.cluster.spread().panic_threshold;
+                let evidence = format!(
+                    "fail_traffic_on_panic: fewer than {threshold} % of the hosts may be used; {why}"
+                );
+                Err(failure.with_evidence(evidence))
+            }
+        }
     }
 
-    fn choose_among(&mut self, priority: usize, which: Among) -> Option<Arc<Host>> {
+    /// Which of these hosts has its turn; `None` where there are none.
+    fn turn(&mut self, priority: usize, which: Among) -> Option<usize> {
         let hosts = self.hosts.priorities().get(priority)?.among(which);
         let len = u64::try_from(hosts.len()).ok().filter(|len| *len > 0)?;
         let turn = match self.cluster.config().lb_policy {
@@ -124,14 +135,14 @@ impl LoadBalancer {
                     };
                 }
                 if let Weights::Different(edf) = &mut turns.weights {
-                    return hosts.get(edf.next()?).cloned();
+                    return edf.next();
                 }
                 let turn = turns.taken % len;
                 turns.taken = turns.taken.wrapping_add(1);
                 turn
             }
         };
-        hosts.get(usize::try_from(turn).ok()?).cloned()
+        usize::try_from(turn).ok()
     }
 
     fn refresh(&mut self) {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
 
 use causeway_model::{CircuitBreakers, RoutingPriority, Thresholds};
-use causeway_stats::{Registry, ScopeName, Shard};
+use causeway_stats::{Registry, Scope, ScopeName, Shard};
 
 use crate::stats::{ClusterStat, RemainingStat, open_gauge, remaining_gauge};
 
@@ -38,7 +38,8 @@ struct PriorityBreakers {
     pending: Breaker,
     requests: Breaker,
     retries: Breaker,
-    track_remaining: bool,
+    /// Where `track_remaining` is set.
+    remaining: Option<Scope<RemainingStat>>,
 }
 
 #[derive(Debug)]
@@ -58,24 +59,29 @@ pub(crate) struct BreakerShard {
 }
 
 impl Breakers {
-    pub(crate) const fn new(config: &CircuitBreakers) -> Self {
-        Self { default: PriorityBreakers::new(&config.default), high: PriorityBreakers::new(&config.high) }
-    }
-
-    /// A worker's cells; `cluster` is the name of the cluster's scope.
-    pub(crate) fn shard(&self, registry: &Registry, cluster: &ScopeName, worker: usize) -> BreakerShard {
-        let shard = |breakers: &PriorityBreakers, name| {
-            breakers
-                .track_remaining
-                .then(|| registry.scope(cluster.clone().then("circuit_breakers").then(name)).shard(worker))
+    /// The breakers of the cluster whose statistics have this name.
+    pub(crate) fn new(config: &CircuitBreakers, registry: &Registry, cluster: &ScopeName) -> Self {
+        let breakers = |config: &Thresholds, name| {
+            let scope = cluster.clone().then("circuit_breakers").then(name);
+            PriorityBreakers::new(config, config.track_remaining.then(|| registry.scope(scope)))
         };
-        BreakerShard { default: shard(&self.default, "default"), high: shard(&self.high, "high") }
+        let this =
+            Self { default: breakers(&config.default, "default"), high: breakers(&config.high, "high") };
+        this.show_all_remaining(registry.main_shard());
+        this
     }
 
-    /// Sets the gauges of what is left to all there is. Called once, with the main thread's cells.
-    pub(crate) fn show_all_remaining(&self, shard: &BreakerShard) {
-        for (breakers, shard) in [(&self.default, &shard.default), (&self.high, &shard.high)] {
-            let Some(shard) = shard else { continue };
+    /// A worker's cells.
+    pub(crate) fn shard(&self, worker: usize) -> BreakerShard {
+        let shard = |breakers: &PriorityBreakers| Some(breakers.remaining.as_ref()?.shard(worker));
+        BreakerShard { default: shard(&self.default), high: shard(&self.high) }
+    }
+
+    /// Sets the gauges of what is left to all there is; workers add to that what they take and give.
+    fn show_all_remaining(&self, main: usize) {
+        for breakers in [&self.default, &self.high] {
+            let Some(scope) = &breakers.remaining else { continue };
+            let shard = scope.shard(main);
             for resource in Resource::ALL {
                 shard.set(remaining_gauge(resource), i64::from(breakers.of(resource).max));
             }
@@ -146,13 +152,13 @@ impl Breakers {
 }
 
 impl PriorityBreakers {
-    const fn new(config: &Thresholds) -> Self {
+    const fn new(config: &Thresholds, remaining: Option<Scope<RemainingStat>>) -> Self {
         Self {
             connections: Breaker::new(config.max_connections),
             pending: Breaker::new(config.max_pending_requests),
             requests: Breaker::new(config.max_requests),
             retries: Breaker::new(config.max_retries),
-            track_remaining: config.track_remaining,
+            remaining,
         }
     }
 
@@ -211,7 +217,7 @@ mod tests {
     use super::*;
 
     struct Setup {
-        breakers: Arc<Breakers>,
+        breakers: Breakers,
         registry: Arc<Registry>,
         name: ScopeName,
     }
@@ -219,16 +225,13 @@ mod tests {
     impl Setup {
         fn new(thresholds: Thresholds) -> Self {
             let config = CircuitBreakers { default: thresholds, high: Thresholds::default() };
-            Self {
-                breakers: Arc::new(Breakers::new(&config)),
-                registry: Registry::new(4),
-                name: ScopeName::root().then("cluster").tagged("envoy.cluster_name", "a"),
-            }
+            let registry = Registry::new(4);
+            let name = ScopeName::root().then("cluster").tagged("envoy.cluster_name", "a");
+            Self { breakers: Breakers::new(&config, &registry, &name), registry, name }
         }
 
         fn shards(&self, worker: usize) -> (Shard<ClusterStat>, BreakerShard) {
-            let stats = self.registry.scope(self.name.clone()).shard(worker);
-            (stats, self.breakers.shard(&self.registry, &self.name, worker))
+            (self.registry.scope(self.name.clone()).shard(worker), self.breakers.shard(worker))
         }
     }
 
@@ -267,7 +270,6 @@ mod tests {
         let setup =
             Setup::new(Thresholds { max_connections: 2, track_remaining: true, ..Thresholds::default() });
         let (stats, shard) = setup.shards(0);
-        setup.breakers.show_all_remaining(&setup.shards(setup.registry.main_shard()).1);
         let scope = setup
             .registry
             .scope::<RemainingStat>(setup.name.clone().then("circuit_breakers").then("default"));

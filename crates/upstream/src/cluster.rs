@@ -46,10 +46,8 @@ pub struct WorkerCluster {
 impl Cluster {
     pub(crate) fn new(config: Arc<causeway_model::Cluster>, registry: &Arc<Registry>) -> Self {
         let stats: Scope<ClusterStat> = registry.scope(scope_name(&config));
-        let breakers = Breakers::new(&config.circuit_breakers);
-        let main = registry.main_shard();
-        breakers.show_all_remaining(&breakers.shard(registry, stats.name(), main));
-        stats.shard(main).set(ClusterStat::WarmingState, 1);
+        let breakers = Breakers::new(&config.circuit_breakers, registry, stats.name());
+        stats.shard(registry.main_shard()).set(ClusterStat::WarmingState, 1);
         let hosts = HostSet::new(Vec::new(), spread_of(&config));
         Self {
             config,
@@ -107,7 +105,7 @@ impl Cluster {
     pub fn worker(self: &Arc<Self>, worker: usize) -> WorkerCluster {
         WorkerCluster {
             stats: self.stats.shard(worker),
-            breakers: self.breakers.shard(&self.registry, self.stats.name(), worker),
+            breakers: self.breakers.shard(worker),
             cluster: Arc::clone(self),
             worker,
         }

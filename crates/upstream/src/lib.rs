@@ -15,7 +15,9 @@
 mod balancer;
 mod breakers;
 mod cluster;
+mod cluster_core;
 mod connect;
+
 mod dns;
 mod driver;
 mod edf;
@@ -28,7 +30,12 @@ mod members;
 mod priority;
 mod report;
 mod rng;
+#[cfg(test)]
+mod simulation;
 mod stats;
+#[cfg(test)]
+#[path = "../tests/support/config.rs"]
+mod test_config;
 mod why;
 mod words;
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use arc_swap::ArcSwap;
 use causeway_model::Bootstrap;
@@ -50,8 +51,14 @@ pub struct ClusterManager {
 }
 
 /// The clusters as other threads see them: always the newest map, without a lock.
-#[derive(Debug, Clone)]
-pub struct Clusters(Arc<ArcSwap<ClusterMap>>);
+#[derive(Debug, Clone, Default)]
+pub struct Clusters(Arc<Published>);
+
+#[derive(Debug, Default)]
+struct Published {
+    map: ArcSwap<ClusterMap>,
+    generation: AtomicU64,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -95,7 +102,7 @@ impl ClusterManager {
         let inner = Rc::new(Inner {
             registry,
             stats,
-            clusters: Clusters(Arc::default()),
+            clusters: Clusters::default(),
             resolvers,
             state: RefCell::new(State {
                 rng: Rng::new(options.seed),
@@ -206,16 +213,30 @@ impl ClusterManager {
 }
 
 impl Clusters {
+    /// Number of the newest map: grows with every change. A relaxed load, by which a worker sees that it
+    /// has to look again: after a reload, and when a changed cluster has become warm.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.generation.load(Relaxed)
+    }
+
     /// The newest map.
     #[must_use]
     pub fn load(&self) -> Arc<ClusterMap> {
-        self.0.load_full()
+        // Pairs with the release in `store`: who has seen a generation sees its map.
+        let _ = self.0.generation.load(Acquire);
+        self.0.map.load_full()
     }
 
     /// The cluster of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Arc<Cluster>> {
-        self.0.load().get(name).cloned()
+        self.load().get(name).cloned()
+    }
+
+    fn store(&self, map: ClusterMap) {
+        self.0.map.store(Arc::new(map));
+        self.0.generation.fetch_add(1, Release);
     }
 }
 
@@ -310,6 +331,6 @@ impl Inner {
         self.stats.set(ClusterManagerStat::ActiveClusters, gauge(map.len()));
         self.stats.set(ClusterManagerStat::WarmingClusters, gauge(cold));
         drop(state);
-        self.clusters.0.store(Arc::new(map));
+        self.clusters.store(map);
     }
 }

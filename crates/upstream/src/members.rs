@@ -13,6 +13,9 @@ use crate::flags::HealthFlags;
 use crate::host::{CheckTarget, Host, HostSettings};
 use crate::rng::Rng;
 
+/// The largest priority that Envoy takes.
+const MAX_PRIORITY: u32 = 128;
+
 /// The endpoints of a cluster, each with the hosts it stands for at the moment.
 #[derive(Debug)]
 pub(crate) struct Members {
@@ -191,10 +194,11 @@ impl Members {
 
     /// The hosts by priority, from 0 on.
     pub(crate) fn by_priority(&self) -> Vec<Vec<Arc<Host>>> {
-        let count = self.targets.iter().map(|target| target.settings.priority + 1).max().unwrap_or(1);
-        let mut priorities = vec![Vec::new(); usize::try_from(count).unwrap_or(1)];
+        let at = |target: &Target| usize::try_from(target.settings.priority.min(MAX_PRIORITY)).unwrap_or(0);
+        let count = self.targets.iter().map(at).max().map_or(1, |last| last + 1);
+        let mut priorities = vec![Vec::new(); count];
         for target in &self.targets {
-            let at = usize::try_from(target.settings.priority).unwrap_or(0);
+            let at = at(target);
             if let Some(hosts) = priorities.get_mut(at) {
                 hosts.extend(target.hosts.iter().cloned());
             }

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use causeway_reason::Reason;
+
 use crate::cluster::Cluster;
 use crate::dns::NameReport;
 use crate::flags::{Health, HealthFlags};
@@ -66,7 +68,11 @@ pub(crate) fn name(cluster: &str, before: Option<&NameReport>, after: &NameRepor
                 [] => String::new(),
                 addresses => format!("; {} stay in use", list(addresses)),
             };
-            tracing::warn!(target: "dns", "{cluster}: {name} has no address: {key} ({words}){rest}");
+            let what = match failure.reason {
+                Reason::DnsNameNotFound | Reason::DnsNoAddress => "has no address",
+                _ => "can't be looked up",
+            };
+            tracing::warn!(target: "dns", "{cluster}: {name} {what}: {key} ({words}){rest}");
         }
     }
 }

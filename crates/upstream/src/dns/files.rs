@@ -82,8 +82,7 @@ fn parse_hosts(text: &str) -> HashMap<String, Vec<IpAddr>> {
 pub(crate) struct ResolvConf {
     file: Watched,
     parsed: Parsed,
-    /// Grows with every change.
-    pub(crate) version: u64,
+    version: u64,
 }
 
 /// What the file says.
@@ -99,12 +98,17 @@ impl ResolvConf {
         Self { file: Watched::new(path), parsed: Parsed::from(&[]), version: 0 }
     }
 
-    /// What it says now.
-    pub(crate) fn read(&mut self) -> &Parsed {
+    /// Looks whether the file has changed. The number grows with every change.
+    pub(crate) fn refresh(&mut self) -> u64 {
         if let Some(contents) = self.file.changed() {
             self.parsed = Parsed::from(&contents);
             self.version += 1;
         }
+        self.version
+    }
+
+    /// What it said when it was last looked at.
+    pub(crate) const fn parsed(&self) -> &Parsed {
         &self.parsed
     }
 }
@@ -161,13 +165,15 @@ mod tests {
         )
         .unwrap();
         let mut conf = ResolvConf::new(&path);
-        let parsed = conf.read();
-        assert_eq!(parsed.servers.first().map(|server| server.ip), Some(IpAddr::from([10, 0, 0, 53])));
+        assert_eq!(conf.refresh(), 1);
+        let parsed = conf.parsed();
+        let server = |parsed: &Parsed| parsed.servers.first().map(|server| server.ip);
+        assert_eq!(server(parsed), Some(IpAddr::from([10, 0, 0, 53])));
         assert_eq!(parsed.search.len(), 2);
         assert_eq!((parsed.options.ndots, parsed.options.attempts), (2, 3));
-        assert_eq!(conf.version, 1);
+        assert_eq!(conf.refresh(), 1);
         fs::remove_file(&path).unwrap();
-        assert_eq!(conf.read().servers.first().map(|server| server.ip), Some(IpAddr::from([127, 0, 0, 1])));
-        assert_eq!(conf.version, 2);
+        assert_eq!(conf.refresh(), 2);
+        assert_eq!(server(conf.parsed()), Some(IpAddr::from([127, 0, 0, 1])));
     }
 }

@@ -48,6 +48,10 @@ pub(crate) enum Miss {
 }
 
 impl Lookup {
+    pub(crate) const fn failed(failure: Failure, source: Arc<str>, took: Duration) -> Self {
+        Self { addresses: Vec::new(), ttl: None, failure: Some(failure), source, took }
+    }
+
     pub(crate) fn outcome(&self) -> Outcome {
         match self.failure.as_ref().map(|failure| failure.reason) {
             None => Outcome::Found,

@@ -10,6 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use causeway_model::{DnsLookupFamily, DnsResolver};
+use causeway_reason::{Failure, Reason};
 use causeway_stats::{Registry, ScopeName, Shard};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
@@ -78,15 +79,10 @@ impl Resolvers {
         let resolver = match self.resolver(config) {
             Ok(resolver) => resolver,
             Err(words) => {
-                let failure = Miss::Silence(words).failure(name, &[], types(family), HOSTS, began.elapsed());
+                let took = began.elapsed();
+                let failure = Miss::Silence(words).failure(name, &[], types(family), RESOLV_CONF, took);
                 self.stats.inc(DnsStat::GetAddrFailure);
-                return Lookup {
-                    addresses: Vec::new(),
-                    ttl: None,
-                    failure: Some(failure),
-                    source: HOSTS.into(),
-                    took: began.elapsed(),
-                };
+                return Lookup::failed(failure, RESOLV_CONF.into(), took);
             }
         };
         self.stats.adjust(DnsStat::PendingResolutions, 1);
@@ -95,10 +91,10 @@ impl Resolvers {
         drop(pending);
         match lookup.failure.as_ref().map(|failure| failure.reason) {
             None => {}
-            Some(causeway_reason::Reason::DnsNameNotFound | causeway_reason::Reason::DnsNoAddress) => {
+            Some(Reason::DnsNameNotFound | Reason::DnsNoAddress) => {
                 self.stats.inc(DnsStat::NotFound);
             }
-            Some(causeway_reason::Reason::DnsTimeout) => self.stats.inc(DnsStat::Timeouts),
+            Some(Reason::DnsTimeout) => self.stats.inc(DnsStat::Timeouts),
             Some(_) => self.stats.inc(DnsStat::GetAddrFailure),
         }
         lookup
@@ -116,18 +112,17 @@ impl Resolvers {
 
     fn resolver(&self, config: &DnsResolver) -> Result<Resolver, String> {
         let mut system = self.system.borrow_mut();
-        let parsed = system.read().clone();
-        let version = system.version;
+        let version = system.refresh();
         let mut made = self.made.borrow_mut();
-        if let Some(known) = made.iter_mut().find(|known| known.config == *config) {
-            if known.version != version {
-                self.stats.inc(DnsStat::Reinits);
-                known.resolver = Resolver::new(config, parsed)?;
-                known.version = version;
-            }
+        let known = made.iter().position(|known| known.config == *config);
+        if let Some(known) = known.and_then(|at| made.get(at)).filter(|known| known.version == version) {
             return Ok(known.resolver.clone());
         }
-        let resolver = Resolver::new(config, parsed)?;
+        let resolver = Resolver::new(config, system.parsed().clone())?;
+        if let Some(outdated) = known {
+            self.stats.inc(DnsStat::Reinits);
+            made.swap_remove(outdated);
+        }
         made.push(Made { config: config.clone(), version, resolver: resolver.clone() });
         Ok(resolver)
     }
@@ -181,7 +176,13 @@ impl Resolver {
     async fn ask(&self, name: &str, family: DnsLookupFamily, began: Instant) -> Lookup {
         let mut worst: Option<Miss> = None;
         let mut asked = Vec::new();
-        for candidate in self.names(name) {
+        let candidates = self.names(name);
+        if candidates.is_empty() {
+            let failure = Failure::no_host_left(Reason::DnsNameNotFound)
+                .with_evidence(format!("{name} is not a domain name"));
+            return Lookup::failed(failure, "the file itself".into(), began.elapsed());
+        }
+        for candidate in candidates {
             asked.push(candidate.to_string());
             match self.ask_families(&candidate, family).await {
                 Ok((addresses, ttl)) => {
@@ -207,13 +208,8 @@ impl Resolver {
         }
         let took = began.elapsed();
         let miss = worst.unwrap_or(Miss::NoName);
-        Lookup {
-            addresses: Vec::new(),
-            ttl: None,
-            failure: Some(miss.failure(name, &asked, types(family), &self.servers, took)),
-            source: Arc::clone(&self.servers),
-            took,
-        }
+        let failure = miss.failure(name, &asked, types(family), &self.servers, took);
+        Lookup::failed(failure, Arc::clone(&self.servers), took)
     }
 
     /// The names that a name may mean, in the order of resolv.conf(5).
@@ -251,7 +247,9 @@ impl Resolver {
         let enough = |one: &Result<Found, Miss>| one.is_ok() && family != DnsLookupFamily::All;
         let (one, two) = join(self.ask_one(name, first), self.ask_one(name, second), enough).await;
         match (one, two) {
-            (Ok(one), Some(Ok(two))) => Ok(([one.0, two.0].concat(), one.1.min(two.1))),
+            (Ok(one), Some(Ok(two))) if family == DnsLookupFamily::All => {
+                Ok(([one.0, two.0].concat(), one.1.min(two.1)))
+            }
             (Ok(found), _) | (Err(_), Some(Ok(found))) => Ok(found),
             // Envoy takes the second answer alone. A server that failed for one family may well have its
             // addresses, so that is no proof that there are none.

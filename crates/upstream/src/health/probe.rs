@@ -83,6 +83,7 @@ impl Prober {
         let head_request = &*http.method == "HEAD";
         let request = request::write(http, &self.host, address);
         loop {
+            stage.set(Stage::Connecting);
             let (mut stream, reused) = match self.stream(address).await {
                 Ok(found) => found,
                 Err(outcome) => return outcome,

@@ -98,9 +98,10 @@ impl Session {
     }
 
     /// Takes notice of a response that asked for no more traffic. The next check comes when it is due.
-    pub(crate) fn fail_passively(&mut self) -> (Change, Vec<Event>) {
+    pub(crate) fn fail_passively(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        (self.fail(FailureKind::Passive, None, true, &mut events), events)
+        self.fail(FailureKind::Passive, None, true, &mut events);
+        events
     }
 
     /// The flags that this check gives its host.
@@ -335,9 +336,7 @@ pub(crate) mod tests {
     fn who_wants_to_be_left_alone_is_until_a_check_succeeds() {
         let mut run = Run::new(HealthCheck { healthy_threshold: 1, ..check() });
         run.give(&PASSED);
-        let (change, events) = run.0.fail_passively();
-        assert_eq!(change, Change::Yes);
-        assert_eq!(events, [Event::EjectUnhealthy { kind: FailureKind::Passive, status: 0 }]);
+        assert_eq!(run.0.fail_passively(), [Event::EjectUnhealthy { kind: FailureKind::Passive, status: 0 }]);
         assert_eq!(flags(&run.0), "/failed_active_hc/excluded_via_immediate_hc_fail");
         run.give(&PASSED);
         assert_eq!(flags(&run.0), "healthy");
