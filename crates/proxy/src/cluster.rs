@@ -82,7 +82,7 @@ impl LocalCluster {
         if self.shared().generation() != self.generation.get() {
             self.follow_host_set();
         }
-        self.balancer.borrow_mut().choose(Instant::now).map(|choice| choice.host)
+        self.balancer.borrow_mut().choose(Instant::now).map(|choice| Arc::clone(choice.host))
     }
 
     /// Takes one of a resource, unless its circuit breaker is open.

@@ -217,7 +217,7 @@ impl Core {
                 (Some(failed.failure), failed.status)
             }
         };
-        let found = Arc::new(CheckReport {
+        let found = CheckReport {
             check: Arc::clone(label),
             failure,
             status,
@@ -225,7 +225,10 @@ impl Core {
             at_wall: now.wall,
             took,
             next: now.instant + verdict.next,
-        });
+            in_a_row: 1,
+            last_failure: None,
+        };
+        let found = found.behind(host.check_report(check).as_ref());
         host.set_report(check, Arc::clone(&found));
         self.note_events(check, &config, &host, &verdict.events, now.wall);
         self.set_flags(&host, flags, first, &found);
@@ -249,16 +252,19 @@ impl Core {
             self.count_check(HealthCheckStat::PassiveFailure);
             let words = "a response said x-envoy-immediate-health-check-fail";
             let failure = Failure::new(Reason::HealthCheckServerError).with_evidence(words);
-            let last = host.check_reports().into_iter().next();
-            let found = Arc::new(CheckReport {
+            let last = host.check_report(0);
+            let found = CheckReport {
                 check: "response".into(),
                 failure: Some(failure),
                 status: None,
                 at: now.instant,
                 at_wall: now.wall,
                 took: Duration::ZERO,
-                next: last.map_or(now.instant, |last| last.next),
-            });
+                next: last.as_ref().map_or(now.instant, |last| last.next),
+                in_a_row: 1,
+                last_failure: None,
+            };
+            let found = found.behind(last.as_ref());
             host.set_report(0, Arc::clone(&found));
             self.note_events(0, &config, &host, &events, now.wall);
             self.set_flags(&host, flags, false, &found);
@@ -278,7 +284,7 @@ impl Core {
     /// Begins to check a host, where it is to be checked.
     fn admit(&mut self, host: &Arc<Host>, inherited: Option<Vec<Session>>, now: Instant) -> Vec<NewCheck> {
         self.stats.inc(ClusterStat::DefaultTotalMatchCount);
-        if !host.is_checked {
+        if !host.is_checked() {
             return Vec::new();
         }
         // Checks of a former host go on when they would have.
@@ -339,7 +345,7 @@ impl Core {
         }
         if let Some(stats) = &self.check_stats {
             let with = |wanted: &dyn Fn(HealthFlags) -> bool| {
-                gauge(hosts.hosts().filter(|host| host.is_checked && wanted(host.flags())).count())
+                gauge(hosts.hosts().filter(|host| host.is_checked() && wanted(host.flags())).count())
             };
             stats.set(HealthCheckStat::Healthy, with(&|flags| !flags.any(HealthFlags::FAILED_ACTIVE_HC)));
             stats.set(HealthCheckStat::Degraded, with(&|flags| flags.any(HealthFlags::DEGRADED_ACTIVE_HC)));

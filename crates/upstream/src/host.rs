@@ -25,7 +25,7 @@ pub struct Host {
     settings: HostSettings,
     flags: AtomicU32,
     /// Whether any health check applies.
-    pub(crate) is_checked: bool,
+    is_checked: bool,
     failed_now: AtomicBool,
     cells: Box<[HostCells]>,
     reports: Box<[ArcSwapOption<CheckReport>]>,
@@ -186,6 +186,17 @@ impl Host {
     #[must_use]
     pub fn total(&self, stat: HostStat) -> u64 {
         self.cells.iter().map(|cells| cells.get(stat)).fold(0, u64::wrapping_add)
+    }
+
+    /// Whether any health check applies to it.
+    #[must_use]
+    pub const fn is_checked(&self) -> bool {
+        self.is_checked
+    }
+
+    /// What the last run of one of the cluster's checks found.
+    pub(crate) fn check_report(&self, check: usize) -> Option<Arc<CheckReport>> {
+        self.reports.get(check)?.load_full()
     }
 
     /// What the last health checks found, one for each check of the cluster that was answered. Empty

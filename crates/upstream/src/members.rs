@@ -160,7 +160,9 @@ impl Members {
             (Outcome::Found, true) => readdress(&mut target.hosts, lookup.addresses.first().map(at), make),
         };
         let in_use = target.hosts.iter().filter_map(|host| host.address().ip()).map(|ip| ip.ip());
-        name.report = Some(Arc::new(NameReport {
+        let before = name.report.as_deref();
+        let failed = lookup.failure.is_some();
+        let report = NameReport {
             name: Arc::clone(&name.host),
             failure: lookup.failure.clone(),
             in_use: in_use.collect(),
@@ -169,7 +171,10 @@ impl Members {
             at: now,
             took: lookup.took,
             next: now + next,
-        }));
+            answered: if failed { before.and_then(|before| before.answered) } else { Some(now) },
+            failures: if failed { before.map_or(0, |before| before.failures).saturating_add(1) } else { 0 },
+        };
+        name.report = Some(Arc::new(report));
         Some((delta, next))
     }
 
@@ -302,7 +307,7 @@ fn replace(
     }
     for host in old {
         // A host that still passes its health checks stays, whatever the name service says.
-        if host.is_checked && !host.flags().any(HealthFlags::FAILED_ACTIVE_HC) {
+        if host.is_checked() && !host.flags().any(HealthFlags::FAILED_ACTIVE_HC) {
             delta.changed |= set(&host, HealthFlags::PENDING_DYNAMIC_REMOVAL, true);
             hosts.push(host);
         } else {

@@ -283,7 +283,7 @@ impl Simulation {
         let host = Arc::clone(&self.hosts[&id]);
         self.cluster.note_immediate_health_check_fail(&host);
         self.core.failed_by_response(self.now);
-        if host.is_checked {
+        if host.is_checked() {
             assert!(host.flags().any(HealthFlags::EXCLUDED_VIA_IMMEDIATE_HC_FAIL), "{host:?}");
             let oracle = self.oracles.entry((host.id(), 0)).or_default();
             oracle.results += 1;
@@ -307,7 +307,7 @@ impl Simulation {
         let gauge = |stat| usize::try_from(self.cluster.stats().gauge(stat)).unwrap();
         assert_eq!(gauge(ClusterStat::MembershipTotal), set.hosts().count());
         assert_eq!(gauge(ClusterStat::MembershipHealthy), set.healthy_count());
-        for host in set.hosts().filter(|host| host.is_checked) {
+        for host in set.hosts().filter(|host| host.is_checked()) {
             let mut checks =
                 (0..self.config.health_checks.len()).map(|check| self.oracles.get(&(host.id(), check)));
             let failed = checks.any(|oracle| oracle.is_none_or(|oracle| oracle.failed));

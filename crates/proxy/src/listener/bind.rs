@@ -216,7 +216,7 @@ fn apply(socket: &Socket, options: &[OptionKey], stage: u8) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn key(address: std::net::SocketAddr) -> SocketKey {
+    fn key(address: SocketAddr) -> SocketKey {
         SocketKey {
             address: Address::Ip(address),
             reuse_port: true,
@@ -231,7 +231,7 @@ mod tests {
     fn a_port_that_another_holds_is_said_though_it_could_be_shared() {
         let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         other.set_reuse_port(true).unwrap();
-        other.bind(&SockAddr::from("127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap())).unwrap();
+        other.bind(&SockAddr::from("127.0.0.1:0".parse::<SocketAddr>().unwrap())).unwrap();
         other.listen(1).unwrap();
         let address = other.local_addr().unwrap().as_socket().unwrap();
         let error = Reservation::bind(&key(address), 2, false).unwrap_err();

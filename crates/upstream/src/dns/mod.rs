@@ -36,4 +36,8 @@ pub struct NameReport {
     pub took: Duration,
     /// When the next one begins.
     pub next: Instant,
+    /// When the addresses that are used were answered; `None` where no look-up ever succeeded.
+    pub answered: Option<Instant>,
+    /// How many look-ups in a row failed.
+    pub failures: u32,
 }

@@ -35,6 +35,23 @@ pub struct CheckReport {
     pub took: Duration,
     /// When the next one begins.
     pub next: Instant,
+    /// How many in a row ended like this one, at least 1.
+    pub in_a_row: u32,
+    /// The last one that failed: this one, or one before it.
+    pub last_failure: Option<Arc<CheckReport>>,
+}
+
+impl CheckReport {
+    /// The report with what is known of the one before it.
+    pub(crate) fn behind(mut self, before: Option<&Arc<Self>>) -> Arc<Self> {
+        let alike = before.filter(|before| before.failure.is_some() == self.failure.is_some());
+        self.in_a_row = alike.map_or(1, |before| before.in_a_row.saturating_add(1));
+        self.last_failure = match self.failure {
+            Some(_) => Some(Arc::new(self.clone())),
+            None => before.and_then(|before| before.last_failure.clone()),
+        };
+        Arc::new(self)
+    }
 }
 
 /// The result of one check.
