@@ -17,6 +17,12 @@ impl Regex {
     /// Compiles the pattern; the error says what is wrong with it, in words for the operator. A program
     /// larger than 1 MiB is refused, so that no pattern of a file can eat the machine.
     pub fn new(pattern: &str) -> Result<Self, String> {
+        Self::translated(pattern, pattern)
+    }
+
+    /// The same for a pattern that was written in another dialect: `written` is what
+    /// [`Regex::pattern`] gives back, `pattern` is what is compiled.
+    pub fn translated(written: &str, pattern: &str) -> Result<Self, String> {
         let compile = |text: &str| {
             regex::bytes::RegexBuilder::new(text).size_limit(1 << 20).build().map_err(|error| match error {
                 regex::Error::CompiledTooBig(limit) => {
@@ -26,7 +32,7 @@ impl Regex {
             })
         };
         Ok(Self {
-            pattern: pattern.into(),
+            pattern: written.into(),
             anywhere: compile(pattern)?,
             whole: compile(&format!(r"\A(?:{pattern})\z"))?,
         })

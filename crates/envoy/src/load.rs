@@ -1,0 +1,211 @@
+//! Loading a configuration: all steps, one behind the other.
+
+use causeway_model::Bootstrap;
+
+use crate::check;
+use crate::diagnostic::{At, Diagnostics, Draft, Kind, Sink};
+use crate::dump::ConfigDump;
+use crate::lower;
+use crate::schema;
+use crate::source::{Files, Format, Source, Span};
+use crate::text::{self, TextError, TextWarning};
+use crate::tree::{self, Message};
+use crate::unread;
+
+/// How to load.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// What is not implemented is left out with a warning, unless that were dangerous.
+    pub allow_unsupported: bool,
+    /// Files that the configuration names are read, and have to be there.
+    pub check_files: bool,
+    /// YAML or JSON that is merged over the file (`--config-yaml`).
+    pub overlay: Option<String>,
+    /// Replaces `node.id` (`--service-node`).
+    pub service_node: Option<String>,
+    /// Replaces `node.cluster` (`--service-cluster`).
+    pub service_cluster: Option<String>,
+    /// Replaces `node.locality.zone` (`--service-zone`).
+    pub service_zone: Option<String>,
+}
+
+/// A configuration, loaded.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The model; `None` where there are errors.
+    pub bootstrap: Option<Bootstrap>,
+    /// What there is to say.
+    pub diagnostics: Diagnostics,
+    /// What the admin server shows.
+    pub dump: ConfigDump,
+}
+
+/// Files larger than this are refused: 64 MiB.
+const LARGEST: usize = 64 << 20;
+/// Name of the overlay in diagnostics.
+const OVERLAY: &str = "--config-yaml";
+
+/// Loads a configuration. Never fails as such: what is wrong stands in the diagnostics.
+#[must_use]
+pub fn load(source: &Source, options: &LoadOptions) -> Loaded {
+    let sink = Sink::default();
+    let mut files = Files::default();
+    let Some(inputs) = Inputs::read(source, options, &mut files, &sink) else {
+        let diagnostics = Diagnostics::new(sink.finish(&files, options.allow_unsupported, |_| None));
+        return Loaded { bootstrap: None, diagnostics, dump: ConfigDump::default() };
+    };
+    let Some(root) = inputs.root(source, &files, &sink) else {
+        let diagnostics = Diagnostics::new(sink.finish(&files, options.allow_unsupported, |_| None));
+        return Loaded { bootstrap: None, diagnostics, dump: ConfigDump::default() };
+    };
+    check::check(&root, &sink);
+    let bootstrap = lower::lower(&root, &files, options, &sink);
+    unread::report(&root, &sink);
+    let dump = ConfigDump::new(&root);
+    let paths = tree::path::find(&root, &sink.addresses());
+    let list = sink.finish(&files, options.allow_unsupported, |address| paths.get(&address).cloned());
+    let diagnostics = Diagnostics::new(list);
+    Loaded { bootstrap: (!diagnostics.has_errors()).then_some(bootstrap), diagnostics, dump }
+}
+
+/// The texts of a run, by where their bytes begin.
+struct Inputs {
+    /// The file, unless it is protobuf.
+    main: Option<(u32, Format)>,
+    overlay: Option<u32>,
+}
+
+impl Inputs {
+    fn read(source: &Source, options: &LoadOptions, files: &mut Files, sink: &Sink) -> Option<Self> {
+        let refuse = |code, message: String| {
+            sink.push(Draft::rejected(code, message));
+            None
+        };
+        let length = source.bytes().len();
+        if length > LARGEST || options.overlay.as_ref().is_some_and(|overlay| overlay.len() > LARGEST) {
+            return refuse(
+                "too-large",
+                format!("{} has {length} bytes, which is more than {LARGEST}", source.name()),
+            );
+        }
+        let main = match source.format() {
+            Format::Protobuf => None,
+            Format::TextProtobuf => {
+                return refuse(
+                    "unsupported-format",
+                    format!(
+                        "{}: the text format of protobuf is not implemented; YAML, JSON and .pb are",
+                        source.name()
+                    ),
+                );
+            }
+            format @ (Format::Yaml | Format::Json) => {
+                let (text, replaced) = source.text();
+                let base = files.add(source.name().clone(), text)?;
+                if replaced {
+                    let span = Span { start: base, end: base };
+                    sink.push(
+                        Draft::suspicious(
+                            "invalid-utf8",
+                            "this file is not UTF-8; what can't be read was replaced",
+                        )
+                        .span(span),
+                    );
+                }
+                Some((base, format))
+            }
+        };
+        let overlay = match &options.overlay {
+            Some(overlay) => Some(files.add(OVERLAY.into(), overlay.clone())?),
+            None => None,
+        };
+        Some(Self { main, overlay })
+    }
+
+    /// The value tree of everything.
+    fn root<'a>(&self, source: &'a Source, files: &'a Files, sink: &Sink) -> Option<Message<'a>> {
+        let schema = schema::Message::find("envoy.config.bootstrap.v3.Bootstrap")?;
+        let mut root = match self.main {
+            Some((base, format)) => document(schema, files.text(base), base, format, sink)?,
+            None => match tree::wire::decode(schema, source.bytes()) {
+                Ok(root) => root,
+                Err(error) => {
+                    sink.push(Draft::rejected(
+                        "invalid-protobuf",
+                        format!("{} is not a Bootstrap in protobuf's wire format: {error}", source.name()),
+                    ));
+                    return None;
+                }
+            },
+        };
+        if let Some(base) = self.overlay {
+            root.merge(document(schema, files.text(base), base, Format::Yaml, sink)?);
+        }
+        Some(root)
+    }
+}
+
+/// The value tree of one text; `None` where it is none, which has been said.
+fn document<'a>(
+    schema: schema::Message,
+    text: &'a str,
+    base: u32,
+    format: Format,
+    sink: &Sink,
+) -> Option<Message<'a>> {
+    let parsed = match format {
+        Format::Json => text::json::parse(text, base),
+        Format::Yaml | Format::Protobuf | Format::TextProtobuf => text::yaml::parse(text, base),
+    };
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
+        Err(TextError { span, message, help }) => {
+            let draft = Draft::rejected("syntax", message).span(span);
+            sink.push(match help {
+                Some(help) => draft.help(help),
+                None => draft,
+            });
+            return None;
+        }
+    };
+    for warning in parsed.warnings {
+        sink.push(text_warning(warning));
+    }
+    let root = parsed.root;
+    let usable = match &root.resolve().kind {
+        text::NodeKind::Map(_) => true,
+        // As protobuf has it: nothing is an empty message.
+        text::NodeKind::Null => format == Format::Json,
+        _ => false,
+    };
+    if !usable {
+        let what = if root.resolve().kind == text::NodeKind::Null {
+            "this file is empty"
+        } else {
+            "a configuration is a map"
+        };
+        sink.push(
+            Draft::rejected("not-a-map", what)
+                .at(At::span(root.span))
+                .help("a configuration begins with `admin:`, `static_resources:` or the like"),
+        );
+        return None;
+    }
+    Some(tree::walk::walk(schema, root, sink))
+}
+
+fn text_warning(warning: TextWarning) -> Draft {
+    match warning {
+        TextWarning::DuplicateKey { key, first, last } => {
+            Draft::new(Kind::Suspicious, "duplicate-key", format!("`{key}` stands twice here"))
+                .span(last)
+                .label("this one counts")
+                .related(first, "this one has no effect")
+        }
+        TextWarning::SecondDocument { span } => {
+            Draft::new(Kind::Suspicious, "second-document", "a second document begins here")
+                .span(span)
+                .label("only the first is read")
+        }
+    }
+}

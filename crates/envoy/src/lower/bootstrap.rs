@@ -1,0 +1,128 @@
+//! The whole configuration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use causeway_model::{
+    AccessLog, AccessLogFormat, AccessLogSink, Admin, ApplicationLogFormat, Bootstrap, Listener, Node,
+    Runtime,
+};
+
+use super::Cx;
+use super::extension::short_kind;
+use crate::template::default_access_log_format;
+use crate::tree::{JsonKind, Message};
+
+/// `Bootstrap`.
+pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
+    let defaults = cx.dns_defaults(root);
+    let (runtime, keys) = cx.runtime(root);
+    cx.default_regex_engine(root);
+    if root.has("stats_flush_on_admin") {
+        cx.ignored(root.at_key("stats_flush_on_admin"), "statistics are current whenever they are read");
+        root.settle("stats_flush_on_admin");
+    }
+    let mut bootstrap = Bootstrap {
+        node: cx.node(root),
+        admin: root.message("admin").and_then(|admin| cx.admin(admin)),
+        stats_flush_interval: cx.duration(root, "stats_flush_interval"),
+        stats_server_version_override: root.u64("stats_server_version_override"),
+        application_log_format: cx.application_log(root),
+        ..Bootstrap::default()
+    };
+    if let Some(resources) = root.message("static_resources") {
+        bootstrap.listeners = cx.listeners(resources);
+        bootstrap.clusters = cx.clusters(resources, &defaults);
+    }
+    for listener in &mut bootstrap.listeners {
+        limit_connections(listener, &runtime);
+    }
+    bootstrap.runtime = runtime;
+    cx.unread_runtime_keys(keys);
+    bootstrap
+}
+
+/// `envoy.resource_limits.listener.<name>.connection_limit`
+fn limit_connections(listener: &mut Arc<Listener>, runtime: &Runtime) {
+    let key = format!("envoy.resource_limits.listener.{}.connection_limit", listener.name);
+    if let Some(limit) = runtime.integer(&key) {
+        Arc::make_mut(listener).connection_limit = Some(limit);
+    }
+}
+
+impl Cx<'_> {
+    fn node(&self, root: &Message<'_>) -> Node {
+        let mut node = root.message("node").map_or_else(Node::default, |node| Node {
+            id: node.text("id").into(),
+            cluster: node.text("cluster").into(),
+            locality: self.locality(node, "locality"),
+        });
+        let set = |own: &mut Box<str>, option: &Option<String>| {
+            if let Some(value) = option.as_ref().filter(|value| !value.is_empty()) {
+                *own = value.as_str().into();
+            }
+        };
+        set(&mut node.id, &self.options.service_node);
+        set(&mut node.cluster, &self.options.service_cluster);
+        set(&mut node.locality.zone, &self.options.service_zone);
+        node
+    }
+
+    /// `Admin`; none without an address, as in Envoy.
+    fn admin(&self, admin: &Message<'_>) -> Option<Admin> {
+        if admin.has("profile_path") {
+            self.ignored(admin.at_key("profile_path"), "there is no CPU profiler that would write there");
+            admin.settle("profile_path");
+        }
+        let mut access_logs = self.access_logs(admin, "access_log");
+        let path = admin.text("access_log_path");
+        if !path.is_empty() {
+            self.check_log_path(path, admin.at("access_log_path"));
+            access_logs.push(AccessLog {
+                filter: None,
+                sink: AccessLogSink::File(path.into()),
+                format: AccessLogFormat::Text(default_access_log_format()),
+            });
+        }
+        let allow_paths = self.string_matchers(admin, "allow_paths");
+        let (address, _) = self.address(admin.message("address")?)?;
+        Some(Admin { position: self.position(admin), address, access_logs, allow_paths })
+    }
+
+    fn default_regex_engine(&self, root: &Message<'_>) {
+        let Some(holder) = root.message("default_regex_engine") else { return };
+        match self.typed(holder).map(|config| short_kind(config.schema.name()).to_owned()) {
+            Some(name) if name == "GoogleRE2" => {}
+            Some(name) => self.extension_not_implemented(holder, &format!("the regex engine {name}")),
+            None => {}
+        }
+    }
+
+    fn application_log(&self, root: &Message<'_>) -> Option<ApplicationLogFormat> {
+        let format = root.message("application_log_config")?.message("log_format")?;
+        match format.which("log_format")? {
+            "text_format" => Some(ApplicationLogFormat::Text(format.text("text_format").into())),
+            _ => {
+                let json = format.json("json_format")?;
+                let JsonKind::Object(fields) = &json.kind else { return None };
+                let mut lines = BTreeMap::new();
+                for (name, value) in fields {
+                    let JsonKind::Text(text) = &value.kind else {
+                        let mut at = format.at("json_format");
+                        at.span = value.span.or(at.span);
+                        self.unsupported(at, format!("`{name}` of the application log has to be a string"));
+                        continue;
+                    };
+                    if text.contains("%v") || text.contains("%_") {
+                        let mut at = format.at("json_format");
+                        at.span = value.span.or(at.span);
+                        let text = "`%v` and `%_` can't stand in a JSON log; `%j` is the message, escaped";
+                        self.reject(at, "invalid-log-format", text);
+                    }
+                    lines.insert(name.as_ref().into(), text.as_ref().into());
+                }
+                Some(ApplicationLogFormat::Json(lines))
+            }
+        }
+    }
+}

@@ -1,0 +1,487 @@
+//! Clusters.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway_model::{CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, LbPolicy, Thresholds};
+
+use super::Cx;
+use super::extension::{short_kind, type_place};
+use crate::diagnostic::{Draft, Kind};
+use crate::extension::Category;
+use crate::source::Span;
+use crate::suggest;
+use crate::tree::Message;
+
+/// The sorts of clusters there are here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    Static,
+    StrictDns,
+    LogicalDns,
+}
+
+impl Cx<'_> {
+    /// `static_resources.clusters`.
+    pub(super) fn clusters(
+        &self,
+        resources: &Message<'_>,
+        defaults: &super::dns::Defaults,
+    ) -> Vec<Arc<Cluster>> {
+        let mut clusters = Vec::new();
+        let mut names: HashMap<String, Span> = HashMap::new();
+        for message in resources.messages("clusters") {
+            let name = message.text("name").to_owned();
+            let place = message.at("name");
+            if let Some(first) = names.get(&name).filter(|_| !name.is_empty()) {
+                self.push(
+                    Draft::rejected("duplicate-cluster", format!("a second cluster with the name `{name}`"))
+                        .at(place)
+                        .related(*first, "the first"),
+                );
+            } else {
+                names.insert(name, place.span);
+            }
+            clusters.extend(self.cluster(message, defaults).map(Arc::new));
+        }
+        clusters
+    }
+
+    fn cluster(&self, message: &Message<'_>, defaults: &super::dns::Defaults) -> Option<Cluster> {
+        if let Some(socket) = message.message("transport_socket") {
+            self.transport_socket(socket, Category::UpstreamSocket);
+        }
+        for field in ["transport_socket_matches", "transport_socket_matcher", "filters", "eds_cluster_config"]
+        {
+            self.not_implemented_vital(message, field, "");
+        }
+        let found = self.cluster_type(message);
+        let kind = found.as_ref().map(|(sort, config)| match sort {
+            Sort::Static => ClusterType::Static,
+            Sort::StrictDns => ClusterType::StrictDns(self.dns_options(message, *config, defaults)),
+            Sort::LogicalDns => ClusterType::LogicalDns(self.dns_options(message, *config, defaults)),
+        });
+        if !matches!(kind, Some(ClusterType::StrictDns(_) | ClusterType::LogicalDns(_))) {
+            self.dns_of_no_use(message);
+        }
+        let lb_policy = self.lb_policy(message, found.is_some());
+        let common_lb = message.message("common_lb_config");
+        let zone_aware = common_lb.and_then(|common| common.message("zone_aware_lb_config"));
+        let assignment = message.message("load_assignment");
+        let sort = found.map(|(sort, _)| sort);
+        let localities = match (assignment, sort) {
+            (Some(assignment), Some(sort)) => self.localities(message, assignment, sort),
+            (Some(assignment), None) => {
+                // Of another sort of cluster, what the endpoints mean is not known.
+                assignment.settle_all();
+                Vec::new()
+            }
+            (None, Some(Sort::LogicalDns)) if !message.flawed => {
+                self.push(logical_dns_needs_one(message.here()));
+                Vec::new()
+            }
+            (None, _) => Vec::new(),
+        };
+        let overprovisioning = assignment
+            .and_then(|assignment| assignment.message("policy"))
+            .and_then(|policy| policy.u32("overprovisioning_factor"));
+        let health_checks = self.health_checks(message);
+        let http = self.cluster_http(message);
+        let connect_timeout = self.duration(message, "connect_timeout").unwrap_or(Duration::from_secs(5));
+        let name = message.text("name");
+        let stat_name = match message.text("alt_stat_name") {
+            "" => name,
+            stat_name => stat_name,
+        };
+        Some(Cluster {
+            position: self.position(message),
+            name: name.into(),
+            stat_name: stat_name.into(),
+            kind: kind?,
+            connect_timeout,
+            per_connection_buffer_limit_bytes: message
+                .u32("per_connection_buffer_limit_bytes")
+                .unwrap_or(1024 * 1024),
+            lb_policy,
+            localities,
+            overprovisioning_factor: overprovisioning.unwrap_or(140),
+            health_checks,
+            circuit_breakers: self.circuit_breakers(message),
+            http,
+            healthy_panic_threshold: common_lb
+                .and_then(|common| common.message("healthy_panic_threshold"))
+                .map_or(50.0, |percent| percent.double("value").unwrap_or(0.0)),
+            ignore_new_hosts_until_first_health_check: common_lb
+                .is_some_and(|common| common.bool("ignore_new_hosts_until_first_hc")),
+            close_connections_on_host_set_change: common_lb
+                .is_some_and(|common| common.bool("close_connections_on_host_set_change")),
+            fail_traffic_on_panic: zone_aware.is_some_and(|zone| zone.bool("fail_traffic_on_panic")),
+            close_connections_on_host_health_failure: message
+                .bool("close_connections_on_host_health_failure"),
+            wait_for_warm_on_init: message.bool_value("wait_for_warm_on_init").unwrap_or(true),
+            tcp_keepalive: message
+                .message("upstream_connection_options")
+                .and_then(|options| self.keepalive(options, "tcp_keepalive")),
+            metadata: self.metadata(message, "metadata"),
+        })
+    }
+
+    /// The sort of a cluster, and the configuration of `envoy.cluster.dns`.
+    fn cluster_type<'m, 'a>(&self, message: &'m Message<'a>) -> Option<(Sort, Option<&'m Message<'a>>)> {
+        let Some("cluster_type") = message.which("cluster_discovery_type") else {
+            return match message.choice("type") {
+                "STATIC" => Some((Sort::Static, None)),
+                "STRICT_DNS" => Some((Sort::StrictDns, None)),
+                "LOGICAL_DNS" => Some((Sort::LogicalDns, None)),
+                // A number without a name was reported with the rules.
+                "" => None,
+                other => {
+                    self.vital(message.at("type"), format!("clusters of type {other} are not implemented"));
+                    None
+                }
+            };
+        };
+        let custom = message.message("cluster_type")?;
+        let name = custom.text("name");
+        let config = custom.any("typed_config").and_then(|any| any.message());
+        match (config.map(|config| config.schema.name()), name) {
+            (Some("envoy.extensions.clusters.dns.v3.DnsCluster"), _) => {
+                let single = config.is_some_and(|config| config.bool("all_addresses_in_single_endpoint"));
+                Some((if single { Sort::LogicalDns } else { Sort::StrictDns }, config))
+            }
+            (Some(_), _) => {
+                let short = config.map_or("", |config| config.schema.short_name());
+                self.vital(type_place(custom), format!("the cluster extension {short} is not implemented"));
+                custom.settle_all();
+                None
+            }
+            (None, "envoy.cluster.static") => Some((Sort::Static, None)),
+            (None, "envoy.cluster.strict_dns" | "envoy.cluster.dns") => Some((Sort::StrictDns, None)),
+            (None, "envoy.cluster.logical_dns") => Some((Sort::LogicalDns, None)),
+            (None, name) if CLUSTER_EXTENSIONS.contains(&name) => {
+                self.vital(custom.at("name"), format!("the cluster extension {name} is not implemented"));
+                None
+            }
+            (None, name) => {
+                let known: Vec<_> = CLUSTER_EXTENSIONS
+                    .iter()
+                    .chain(&["envoy.cluster.static", "envoy.cluster.strict_dns", "envoy.cluster.logical_dns"])
+                    .chain(&["envoy.cluster.dns"])
+                    .copied()
+                    .collect();
+                let mut draft =
+                    Draft::rejected("unknown-cluster-type", format!("there is no cluster type `{name}`"))
+                        .at(custom.at("name"));
+                if let Some(meant) = suggest::among(name, &known) {
+                    draft = draft.label(format!("did you mean `{meant}`?"));
+                }
+                self.push(draft);
+                None
+            }
+        }
+    }
+
+    fn lb_policy(&self, message: &Message<'_>, type_known: bool) -> LbPolicy {
+        let choice = message.choice("lb_policy");
+        for (field, policy) in [
+            ("ring_hash_lb_config", "RING_HASH"),
+            ("maglev_lb_config", "MAGLEV"),
+            ("least_request_lb_config", "LEAST_REQUEST"),
+            ("original_dst_lb_config", "CLUSTER_PROVIDED"),
+            ("round_robin_lb_config", "ROUND_ROBIN"),
+        ] {
+            if message.has(field) && choice != policy {
+                self.ignored(
+                    message.at_key(field),
+                    format!("`{field}` counts only where `lb_policy` is {policy}"),
+                );
+                message.settle(field);
+            }
+        }
+        if let Some(policies) = message.message("load_balancing_policy") {
+            return self.load_balancing_policy(policies);
+        }
+        match choice {
+            "ROUND_ROBIN" | "" => LbPolicy::RoundRobin,
+            "RANDOM" => LbPolicy::Random,
+            "LOAD_BALANCING_POLICY_CONFIG" => {
+                let text = "`load_balancing_policy` has to be set where `lb_policy` refers to it";
+                self.reject(message.at("lb_policy"), "missing-field", text);
+                LbPolicy::RoundRobin
+            }
+            "CLUSTER_PROVIDED" if !type_known => LbPolicy::RoundRobin,
+            "CLUSTER_PROVIDED" => {
+                let text = "no cluster of this type brings a load balancer of its own";
+                self.reject(message.at("lb_policy"), "invalid-lb-policy", text);
+                LbPolicy::RoundRobin
+            }
+            other => {
+                self.unsupported(
+                    message.at("lb_policy"),
+                    format!("the load balancing policy {other} is not implemented"),
+                );
+                for field in ["ring_hash_lb_config", "maglev_lb_config", "least_request_lb_config"] {
+                    message.settle(field);
+                }
+                LbPolicy::RoundRobin
+            }
+        }
+    }
+
+    /// The first policy that is known wins, as in Envoy.
+    fn load_balancing_policy(&self, policies: &Message<'_>) -> LbPolicy {
+        let mut unknown = None;
+        let mut found = None;
+        for policy in policies.messages("policies") {
+            if found.is_some() {
+                policy.settle_all();
+                continue;
+            }
+            let Some(holder) = policy.message("typed_extension_config") else { continue };
+            let Some(config) = self.typed(holder) else { continue };
+            match short_kind(config.schema.name()) {
+                "RoundRobin" => found = Some(LbPolicy::RoundRobin),
+                "Random" => found = Some(LbPolicy::Random),
+                name if config.schema.name().starts_with("envoy.extensions.load_balancing_policies.") => {
+                    let text = format!("the load balancing policy {name} is not implemented");
+                    self.unsupported(type_place(holder), text);
+                    config.settle_all();
+                    found = Some(LbPolicy::RoundRobin);
+                }
+                _ => {
+                    config.settle_all();
+                    unknown = Some(holder);
+                }
+            }
+        }
+        if found.is_none() {
+            let at = unknown.map_or_else(|| policies.here(), type_place);
+            self.reject(at, "invalid-lb-policy", "none of these is a load balancing policy");
+        }
+        found.unwrap_or_default()
+    }
+
+    fn circuit_breakers(&self, message: &Message<'_>) -> CircuitBreakers {
+        let Some(breakers) = message.message("circuit_breakers") else { return CircuitBreakers::default() };
+        let (mut default, mut high) = (None, None);
+        for thresholds in breakers.messages("thresholds") {
+            let number = |field: &str, default| thresholds.u32(field).unwrap_or(default);
+            let known = Thresholds::default();
+            let lowered = Thresholds {
+                max_connections: number("max_connections", known.max_connections),
+                max_pending_requests: number("max_pending_requests", known.max_pending_requests),
+                max_requests: number("max_requests", known.max_requests),
+                max_retries: number("max_retries", known.max_retries),
+                track_remaining: thresholds.bool("track_remaining"),
+            };
+            let priority = thresholds.choice("priority");
+            let slot = if priority == "HIGH" { &mut high } else { &mut default };
+            if slot.is_some() {
+                self.push(
+                    self.suspicious(
+                        thresholds.here(),
+                        "duplicate-thresholds",
+                        format!("thresholds for priority {priority} stand twice"),
+                    )
+                    .label("only the first count"),
+                );
+                continue;
+            }
+            *slot = Some(lowered);
+        }
+        CircuitBreakers { default: default.unwrap_or_default(), high: high.unwrap_or_default() }
+    }
+
+    /// HTTP towards the back-ends.
+    fn cluster_http(&self, message: &Message<'_>) -> ClusterHttpOptions {
+        let mut http = ClusterHttpOptions::default();
+        let mut modern = None;
+        for item in message.map("typed_extension_protocol_options") {
+            let crate::tree::Value::Any(any) = &item.item.value else { continue };
+            let mut at = message.at("typed_extension_protocol_options");
+            at.span = any.type_span.or(item.key_span);
+            let Some(config) = any.message() else { continue };
+            match config.schema.name() {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" => {
+                    let key = item.key.to_text();
+                    if !HTTP_OPTIONS_KEYS.contains(&&*key) {
+                        at.span = item.key_span;
+                        self.push(
+                            Draft::rejected(
+                                "unknown-extension",
+                                format!("there are no protocol options `{key}`"),
+                            )
+                            .at(at)
+                            .label(format!(
+                                "write `{}`",
+                                HTTP_OPTIONS_KEYS.first().copied().unwrap_or_default()
+                            )),
+                        );
+                    }
+                    modern = Some(config);
+                }
+                _ => {
+                    let name = config.schema.short_name();
+                    self.unsupported(at, format!("protocol options {name} are not implemented"));
+                    config.settle_all();
+                }
+            }
+        }
+        match modern {
+            Some(options) => {
+                // Today's form wins; what is set beside it has no effect in Envoy either.
+                for field in DEPRECATED_HTTP {
+                    if message.has(field) {
+                        self.ignored(
+                            message.at_key(field),
+                            format!("`{field}` counts only where there are no HttpProtocolOptions"),
+                        );
+                        message.settle(field);
+                    }
+                }
+                self.http_protocol_options(options, &mut http);
+            }
+            None => self.deprecated_http(message, &mut http),
+        }
+        http
+    }
+
+    fn http_protocol_options(&self, options: &Message<'_>, http: &mut ClusterHttpOptions) {
+        if let Some(common) = options.message("common_http_protocol_options") {
+            self.common_http(common, http);
+        }
+        if options.has("upstream_http_protocol_options") {
+            self.ignored(
+                options.at_key("upstream_http_protocol_options"),
+                "these settings are for TLS towards back-ends, which this cluster does not speak",
+            );
+            options.settle("upstream_http_protocol_options");
+        }
+        match options.which("upstream_protocol_options") {
+            Some("explicit_http_config") => {
+                let Some(explicit) = options.message("explicit_http_config") else { return };
+                match explicit.which("protocol_config") {
+                    Some("http_protocol_options") => {
+                        if let Some(http1) = explicit.message("http_protocol_options") {
+                            self.http1(http1, http);
+                        }
+                    }
+                    Some(other) => self.no_http2(explicit, other),
+                    None => {}
+                }
+            }
+            Some("use_downstream_protocol_config") => {
+                // Clients speak HTTP/1 only, so back-ends are spoken to in HTTP/1 only.
+                let Some(downstream) = options.message("use_downstream_protocol_config") else { return };
+                downstream.settle("http2_protocol_options");
+                downstream.settle("http3_protocol_options");
+                if let Some(http1) = downstream.message("http_protocol_options") {
+                    self.http1(http1, http);
+                }
+            }
+            Some(other) => self.not_implemented(options, other, ""),
+            None => {}
+        }
+    }
+
+    fn no_http2(&self, message: &Message<'_>, field: &str) {
+        let version = if field.starts_with("http3") { "HTTP/3" } else { "HTTP/2" };
+        self.unsupported(message.at_key(field), format!("{version} towards back-ends is not implemented"));
+        message.settle(field);
+    }
+
+    fn deprecated_http(&self, message: &Message<'_>, http: &mut ClusterHttpOptions) {
+        let downstream = message.choice("protocol_selection") == "USE_DOWNSTREAM_PROTOCOL";
+        if message.has("http_protocol_options") && message.has("http2_protocol_options") && !downstream {
+            self.push(
+                Draft::rejected(
+                    "conflict",
+                    "`http_protocol_options` and `http2_protocol_options` exclude each other",
+                )
+                .at(message.at_key("http2_protocol_options"))
+                .related(message.at_key("http_protocol_options").span, "set here already"),
+            );
+        }
+        if message.has("http2_protocol_options") {
+            if downstream {
+                message.settle("http2_protocol_options");
+            } else {
+                self.no_http2(message, "http2_protocol_options");
+            }
+        }
+        if message.has("upstream_http_protocol_options") {
+            self.ignored(
+                message.at_key("upstream_http_protocol_options"),
+                "these settings are for TLS towards back-ends, which this cluster does not speak",
+            );
+            message.settle("upstream_http_protocol_options");
+        }
+        if let Some(common) = message.message("common_http_protocol_options") {
+            self.common_http(common, http);
+        }
+        if let Some(most) = message.u32("max_requests_per_connection").filter(|most| *most > 0) {
+            http.max_requests_per_connection = Some(most);
+        }
+        if let Some(http1) = message.message("http_protocol_options") {
+            self.http1(http1, http);
+        }
+    }
+
+    fn common_http(&self, common: &Message<'_>, http: &mut ClusterHttpOptions) {
+        http.idle_timeout = self.timeout(common, "idle_timeout", http.idle_timeout);
+        http.max_connection_duration = self.timeout(common, "max_connection_duration", None);
+        http.max_stream_duration = self.timeout(common, "max_stream_duration", None);
+        http.max_requests_per_connection = common
+            .u32("max_requests_per_connection")
+            .filter(|most| *most > 0)
+            .or(http.max_requests_per_connection);
+        http.max_headers_count = common.u32("max_headers_count").unwrap_or(http.max_headers_count);
+        http.max_response_headers_kb =
+            common.u32("max_response_headers_kb").unwrap_or(http.max_response_headers_kb);
+    }
+
+    fn http1(&self, options: &Message<'_>, http: &mut ClusterHttpOptions) {
+        http.header_key_format = self.header_key_format(options);
+        http.enable_trailers = options.bool("enable_trailers");
+        // These are about requests that arrive, not about those that are sent.
+        for field in ["allow_absolute_url", "accept_http_10", "default_host_for_http_10", "use_balsa_parser"]
+        {
+            options.settle(field);
+        }
+    }
+}
+
+/// What to say where a LOGICAL_DNS cluster has not exactly one endpoint.
+pub(super) fn logical_dns_needs_one(at: crate::diagnostic::At) -> Draft {
+    Draft::new(Kind::Rejected, "logical-dns-endpoints", "a LOGICAL_DNS cluster has exactly one endpoint")
+        .at(at)
+        .help("STRICT_DNS takes any number of endpoints, and uses every address of each name")
+}
+
+/// The names under which HTTP options of a cluster may stand.
+const HTTP_OPTIONS_KEYS: &[&str] =
+    &["envoy.extensions.upstreams.http.v3.HttpProtocolOptions", "envoy.upstreams.http.http_protocol_options"];
+
+/// The fields of a cluster that HttpProtocolOptions took the place of.
+const DEPRECATED_HTTP: &[&str] = &[
+    "http_protocol_options",
+    "http2_protocol_options",
+    "common_http_protocol_options",
+    "upstream_http_protocol_options",
+    "max_requests_per_connection",
+    "protocol_selection",
+];
+
+/// Sorts of clusters that Envoy has, and Causeway has not.
+const CLUSTER_EXTENSIONS: &[&str] = &[
+    "envoy.cluster.eds",
+    "envoy.cluster.original_dst",
+    "envoy.clusters.aggregate",
+    "envoy.clusters.composite",
+    "envoy.clusters.dynamic_forward_proxy",
+    "envoy.clusters.dynamic_modules",
+    "envoy.clusters.mcp_multicluster",
+    "envoy.clusters.redis",
+    "envoy.clusters.reverse_connection",
+];

@@ -1,0 +1,301 @@
+//! HTTP filters.
+
+use causeway_model::{
+    Cors, FilterConfig, HeaderMutations, HeaderName, HttpFilter, OperatorKind, PerFilterConfig, Template,
+    TemplatePart,
+};
+
+use super::Cx;
+use super::extension::{Extension, short_kind, type_place};
+use crate::diagnostic::{At, Draft};
+use crate::extension::{Category, guards_requests};
+use crate::tree::{Any, Body, Message};
+
+/// `http_filters`, the router taken apart.
+pub(super) struct Chain {
+    pub(super) filters: Vec<HttpFilter>,
+    pub(super) has_router: bool,
+    pub(super) suppress_envoy_headers: bool,
+    pub(super) dynamic_stats: bool,
+}
+
+impl Cx<'_> {
+    /// `HttpConnectionManager.http_filters`.
+    pub(super) fn http_filters(&self, hcm: &Message<'_>) -> Chain {
+        let mut chain = Chain {
+            filters: Vec::new(),
+            has_router: false,
+            suppress_envoy_headers: false,
+            dynamic_stats: true,
+        };
+        let filters: Vec<_> = hcm.messages("http_filters").collect();
+        // Whether what stands last passes requests on to nobody.
+        let mut stranded = None;
+        for (index, filter) in filters.iter().enumerate() {
+            let last = index + 1 == filters.len();
+            match self.http_filter(filter) {
+                Lowered::Router(config) => {
+                    if !last {
+                        self.push(
+                            Draft::rejected("filter-order", "the router has to be the last HTTP filter")
+                                .at(filter.here())
+                                .label("move this behind the others"),
+                        );
+                    }
+                    chain.has_router = true;
+                    chain.dynamic_stats = config.dynamic_stats;
+                    chain.suppress_envoy_headers = config.suppress_envoy_headers;
+                }
+                Lowered::Filter(lowered) => {
+                    chain.filters.push(lowered);
+                    stranded = last.then_some(filter);
+                }
+                Lowered::Nothing => {}
+            }
+        }
+        if let Some(filter) = stranded {
+            self.push(
+                Draft::rejected("filter-order", "the last HTTP filter has to be the router")
+                    .at(filter.here())
+                    .label("nothing behind this sends requests to a back-end")
+                    .suggestion(ROUTER),
+            );
+        }
+        if filters.is_empty() {
+            self.push(
+                self.suspicious(
+                    hcm.here(),
+                    "no-router",
+                    "there are no HTTP filters, so nothing sends requests to a back-end",
+                )
+                .help("Envoy lets such requests hang; Causeway answers them as if no route matched")
+                .suggestion(format!("http_filters:\n{ROUTER}")),
+            );
+        }
+        chain
+    }
+
+    fn http_filter(&self, filter: &Message<'_>) -> Lowered {
+        let name = filter.text("name");
+        let disabled = filter.bool("disabled");
+        let optional = filter.bool("is_optional");
+        if filter.has("config_discovery") {
+            self.vital(
+                filter.at_key("config_discovery"),
+                "extensions by discovery (ECDS) are not implemented",
+            );
+            filter.settle_all();
+            return Lowered::Nothing;
+        }
+        if optional && self.is_no_http_filter(filter) {
+            self.ignored(type_place(filter), "this is not an HTTP filter; it is optional, and left out");
+            filter.settle_all();
+            return Lowered::Nothing;
+        }
+        let Some(extension) = self.extension(filter, Category::HttpFilter) else { return Lowered::Nothing };
+        let config = &*extension.config;
+        let config = match short_kind(extension.kind) {
+            "Router" => {
+                if disabled {
+                    self.reject(filter.at("disabled"), "filter-order", "the router can't be switched off");
+                }
+                return Lowered::Router(self.router(config));
+            }
+            "Cors" => FilterConfig::Cors(Cors {}),
+            "HeaderMutation" => self.header_mutation(config),
+            _ => {
+                self.filter_not_implemented(filter, &extension, disabled);
+                return Lowered::Nothing;
+            }
+        };
+        Lowered::Filter(HttpFilter { name: name.into(), config, disabled })
+    }
+
+    /// Whether the type is known, and is no HTTP filter.
+    fn is_no_http_filter(&self, filter: &Message<'_>) -> bool {
+        match filter.any("typed_config").map(|any| (&any.body, any.inner_type_name())) {
+            Some((Body::Empty, _)) | None => Category::HttpFilter.type_of(filter.text("name")).is_none(),
+            Some((_, kind)) => Category::HttpFilter.name_of(kind).is_none(),
+        }
+    }
+
+    fn filter_not_implemented(&self, filter: &Message<'_>, extension: &Extension<'_, '_>, disabled: bool) {
+        filter.settle_all();
+        let text = format!("the HTTP filter {} is not implemented", extension.name);
+        let mut draft = Draft::unsupported("unsupported-filter", text).at(type_place(filter));
+        if guards_requests(extension.kind) && !disabled {
+            draft = draft.label("left out, it leaves a door open").help(
+                "requests that this filter would refuse, limit or change reach the back-end as they are",
+            );
+        }
+        self.push(draft);
+    }
+
+    fn router(&self, config: &Message<'_>) -> Router {
+        if config.has("start_child_span") {
+            self.ignored(config.at_key("start_child_span"), "there are no traces that could have spans");
+        }
+        config.settle("start_child_span");
+        // The codec alone is what there is anyway.
+        for filter in config.messages("upstream_http_filters") {
+            let kind = filter.any("typed_config").map_or("", |any| any.inner_type_name());
+            if short_kind(kind) == "UpstreamCodec" {
+                filter.settle_all();
+            } else {
+                self.extension_not_implemented(filter, "a filter towards back-ends");
+            }
+        }
+        Router {
+            dynamic_stats: config.bool_value("dynamic_stats").unwrap_or(true),
+            suppress_envoy_headers: config.bool("suppress_envoy_headers"),
+        }
+    }
+
+    fn header_mutation(&self, config: &Message<'_>) -> FilterConfig {
+        let (mut request, mut response) = (HeaderMutations::default(), HeaderMutations::default());
+        if let Some(mutations) = config.message("mutations") {
+            request = self.sequence(mutations, "request_mutations");
+            response = self.sequence(mutations, "response_mutations");
+        }
+        FilterConfig::HeaderMutation { request, response }
+    }
+
+    /// Changes in their order, as removals first and additions behind. That comes to the same, unless a
+    /// value is made of a header that is removed after it.
+    fn sequence(&self, mutations: &Message<'_>, field: &str) -> HeaderMutations {
+        let mut out = HeaderMutations::default();
+        for mutation in mutations.messages(field) {
+            match mutation.which("action") {
+                Some("remove") => {
+                    let name = mutation.text("remove");
+                    if name.is_empty() {
+                        continue;
+                    }
+                    let Some(name) =
+                        self.header_name(name, mutation.at("remove"), "no message has such a header")
+                    else {
+                        continue;
+                    };
+                    if name.is_pseudo() || name.as_str() == "host" {
+                        self.push(
+                            self.suspicious(
+                                mutation.at("remove"),
+                                "protected-header",
+                                format!("`{name}` can't be removed"),
+                            )
+                            .label("has no effect"),
+                        );
+                        continue;
+                    }
+                    if out.add.iter().any(|option| reads(&option.value, &name)) {
+                        self.unsupported(
+                            mutation.at("remove"),
+                            format!(
+                                "removing `{name}` after another header was made of it is not implemented"
+                            ),
+                        );
+                    }
+                    out.add.retain(|option| option.name != name);
+                    out.remove.push(name);
+                }
+                Some("append") => {
+                    let option =
+                        mutation.message("append").and_then(|option| self.header_value_option(option));
+                    out.add.extend(option);
+                }
+                Some(other) => self.not_implemented(mutation, other, ""),
+                None => {}
+            }
+        }
+        out
+    }
+
+    /// `typed_per_filter_config`.
+    pub(super) fn per_filter(&self, message: &Message<'_>) -> Vec<PerFilterConfig> {
+        let mut configs = Vec::new();
+        for item in message.map("typed_per_filter_config") {
+            let name = item.key.to_text();
+            if let crate::tree::Value::Any(any) = &item.item.value {
+                let mut at = message.at("typed_per_filter_config");
+                at.span = any.type_span.or(item.key_span);
+                if let Some((disabled, cors)) = self.per_filter_config(any, &at, false) {
+                    configs.push(PerFilterConfig { filter: name.as_ref().into(), disabled, cors });
+                }
+            }
+        }
+        configs
+    }
+
+    fn per_filter_config(
+        &self,
+        any: &Any<'_>,
+        at: &At,
+        nested: bool,
+    ) -> Option<(bool, Option<causeway_model::CorsPolicy>)> {
+        let Some(config) = any.message() else {
+            if matches!(any.body, Body::Empty) {
+                // Inside a `FilterConfig`, nothing more is said.
+                if nested {
+                    return Some((false, None));
+                }
+                self.reject(at.clone(), "missing-type", "these settings have no type");
+            }
+            return None;
+        };
+        match config.schema.name() {
+            "envoy.config.route.v3.FilterConfig" => {
+                let disabled = config.bool("disabled");
+                config.settle("is_optional");
+                let inner = config.any("config").and_then(|any| self.per_filter_config(any, at, true));
+                Some((disabled, inner.and_then(|(_, cors)| cors)))
+            }
+            "envoy.extensions.filters.http.cors.v3.CorsPolicy" => {
+                self.cors_needs_filter(at);
+                Some((false, Some(self.cors_policy(config))))
+            }
+            name => {
+                let short = config.schema.short_name();
+                let mut draft = Draft::unsupported(
+                    "unsupported-filter",
+                    format!("settings of HTTP filters per route or virtual host: {short} is not implemented"),
+                )
+                .at(at.clone());
+                if guards_requests(name) {
+                    draft = draft.label("left out, it may leave a door open");
+                }
+                self.push(draft);
+                config.settle_all();
+                None
+            }
+        }
+    }
+}
+
+enum Lowered {
+    Router(Router),
+    Filter(HttpFilter),
+    Nothing,
+}
+
+struct Router {
+    dynamic_stats: bool,
+    suppress_envoy_headers: bool,
+}
+
+const ROUTER: &str = "- name: envoy.filters.http.router
+  typed_config:
+    \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+
+/// Whether a template is made of a header.
+fn reads(template: &Template, header: &HeaderName) -> bool {
+    template.0.iter().any(|part| match part {
+        TemplatePart::Operator(operator) => match &operator.kind {
+            OperatorKind::RequestHeader { name, alternative }
+            | OperatorKind::ResponseHeader { name, alternative } => {
+                name == header || alternative.as_ref() == Some(header)
+            }
+            _ => false,
+        },
+        TemplatePart::Literal(_) => false,
+    })
+}

@@ -1,0 +1,338 @@
+//! The HTTP connection manager.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway_model::{
+    CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, Http1Options,
+    HttpConnectionManager, OriginalIpDetection, PathNormalization, RouteConfiguration, SchemeTransformation,
+    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
+};
+
+use super::Cx;
+use super::extension::{short_kind, type_place};
+use crate::diagnostic::Draft;
+use crate::tree::Message;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Cx<'_> {
+    /// `HttpConnectionManager`; `None` where what is wrong with it leaves none.
+    pub(super) fn http_connection_manager(&self, hcm: &Message<'_>) -> Option<HttpConnectionManager> {
+        let codec_type = self.codec_type(hcm);
+        self.http2_options(hcm);
+        self.request_id_extension(hcm);
+        let chain = self.http_filters(hcm);
+        self.has_cors.set(chain.filters.iter().any(|filter| matches!(filter.config, FilterConfig::Cors(_))));
+        let route_config = self.route_specifier(hcm);
+        let common = hcm.message("common_http_protocol_options");
+        let common_timeout = |field: &str, default| match common {
+            Some(common) => self.timeout(common, field, default),
+            None => default,
+        };
+        let common_number = |field: &str| common.and_then(|common| common.u32(field));
+        let internal = hcm.message("internal_address_config");
+        let manager = HttpConnectionManager {
+            position: self.position(hcm),
+            stat_prefix: hcm.text("stat_prefix").into(),
+            codec_type,
+            route_config: Arc::new(route_config.unwrap_or_default()),
+            http_filters: chain.filters,
+            has_router: chain.has_router,
+            suppress_envoy_headers: chain.suppress_envoy_headers,
+            dynamic_stats: chain.dynamic_stats,
+            access_logs: self.access_logs(hcm, "access_log"),
+            server_name: match hcm.text("server_name") {
+                "" => "envoy".into(),
+                name => name.into(),
+            },
+            server_header_transformation: match hcm.choice("server_header_transformation") {
+                "APPEND_IF_ABSENT" => ServerHeaderTransformation::AppendIfAbsent,
+                "PASS_THROUGH" => ServerHeaderTransformation::PassThrough,
+                _ => ServerHeaderTransformation::Overwrite,
+            },
+            scheme_transformation: self.scheme_transformation(hcm),
+            via: hcm.text("via").into(),
+            add_user_agent: hcm.bool("add_user_agent"),
+            use_remote_address: hcm.bool("use_remote_address"),
+            xff_num_trusted_hops: hcm.u32("xff_num_trusted_hops").unwrap_or(0),
+            skip_xff_append: hcm.bool("skip_xff_append"),
+            original_ip_detection: self.original_ip_detection(hcm),
+            internal_addresses: internal
+                .map_or_else(CidrSet::default, |config| self.cidrs(config, "cidr_ranges")),
+            internal_unix_sockets: internal.is_some_and(|config| config.bool("unix_sockets")),
+            append_x_forwarded_port: hcm.bool("append_x_forwarded_port"),
+            represent_ipv4_as_mapped_ipv6: hcm.bool("represent_ipv4_remote_address_as_ipv4_mapped_ipv6"),
+            generate_request_id: hcm.bool_value("generate_request_id").unwrap_or(true),
+            preserve_external_request_id: hcm.bool("preserve_external_request_id"),
+            always_set_request_id_in_response: hcm.bool("always_set_request_id_in_response"),
+            path: self.path_normalization(hcm),
+            strip_port: self.strip_port(hcm),
+            strip_trailing_host_dot: hcm.bool("strip_trailing_host_dot"),
+            headers_with_underscores: match common
+                .map(|common| common.choice("headers_with_underscores_action"))
+            {
+                Some("REJECT_REQUEST") => UnderscoreAction::RejectRequest,
+                Some("DROP_HEADER") => UnderscoreAction::DropHeader,
+                _ => UnderscoreAction::Allow,
+            },
+            max_request_headers_kb: hcm.u32("max_request_headers_kb").unwrap_or(60),
+            max_headers_count: common_number("max_headers_count").unwrap_or(100),
+            idle_timeout: common_timeout("idle_timeout", Some(HOUR)),
+            max_connection_duration: common_timeout("max_connection_duration", None),
+            max_requests_per_connection: common_number("max_requests_per_connection")
+                .filter(|most| *most > 0),
+            max_stream_duration: common_timeout("max_stream_duration", None),
+            stream_idle_timeout: self.timeout(hcm, "stream_idle_timeout", Some(Duration::from_secs(300))),
+            request_timeout: self.timeout(hcm, "request_timeout", None),
+            request_headers_timeout: self.timeout(hcm, "request_headers_timeout", None),
+            drain_timeout: self.duration(hcm, "drain_timeout").unwrap_or(Duration::from_secs(5)),
+            delayed_close_timeout: self
+                .duration(hcm, "delayed_close_timeout")
+                .unwrap_or(Duration::from_secs(1)),
+            http1: self.http1_options(hcm),
+            proxy_100_continue: hcm.bool("proxy_100_continue"),
+            upgrades: self.upgrades(hcm),
+            local_reply: self.local_reply(hcm),
+        };
+        Some(manager)
+    }
+
+    fn codec_type(&self, hcm: &Message<'_>) -> CodecType {
+        match hcm.choice("codec_type") {
+            "HTTP1" => CodecType::Http1,
+            "HTTP2" => {
+                self.unsupported(hcm.at("codec_type"), "HTTP/2 from clients is not implemented");
+                CodecType::Auto
+            }
+            "HTTP3" => {
+                self.reject(
+                    hcm.at("codec_type"),
+                    "invalid-codec",
+                    "HTTP/3 needs a UDP listener with a QUIC transport socket",
+                );
+                CodecType::Auto
+            }
+            _ => CodecType::Auto,
+        }
+    }
+
+    /// Settings of HTTP/2 that nobody speaks here. An empty message says no more than none at all.
+    fn http2_options(&self, hcm: &Message<'_>) {
+        if let Some(options) = hcm.message("http2_protocol_options") {
+            if options.entries.iter().any(|entry| !entry.is_default()) {
+                self.unsupported(
+                    hcm.at_key("http2_protocol_options"),
+                    "HTTP/2 from clients is not implemented; its settings have no effect",
+                );
+            } else {
+                self.ignored(
+                    hcm.at_key("http2_protocol_options"),
+                    "HTTP/2 from clients is not implemented; these settings are its defaults",
+                );
+            }
+            options.settle_all();
+        }
+        self.not_implemented(hcm, "http3_protocol_options", "");
+    }
+
+    fn request_id_extension(&self, hcm: &Message<'_>) {
+        let Some(extension) = hcm.message("request_id_extension") else { return };
+        let kind = extension.any("typed_config").map(|any| any.inner_type_name().to_owned());
+        match kind.as_deref().map(short_kind) {
+            // The one there is. Its settings are about traces, which nobody makes.
+            None | Some("" | "UuidRequestIdConfig") => {}
+            Some(other) => {
+                self.unsupported(
+                    type_place(extension),
+                    format!("the request ID extension {other} is not implemented"),
+                );
+            }
+        }
+        extension.settle_all();
+    }
+
+    /// Where routes come from.
+    fn route_specifier(&self, hcm: &Message<'_>) -> Option<RouteConfiguration> {
+        match hcm.which("route_specifier")? {
+            "route_config" => Some(self.route_configuration(hcm.message("route_config")?)),
+            other => {
+                self.not_implemented_vital(hcm, other, ": routes have to stand in the file");
+                None
+            }
+        }
+    }
+
+    fn scheme_transformation(&self, hcm: &Message<'_>) -> Option<SchemeTransformation> {
+        let transformation = hcm.message("scheme_header_transformation")?;
+        let match_upstream = transformation.bool("match_upstream");
+        match transformation.text_value("scheme_to_overwrite") {
+            Some(scheme) => Some(SchemeTransformation::Overwrite(scheme.into())),
+            None => match_upstream.then_some(SchemeTransformation::MatchUpstream),
+        }
+    }
+
+    fn original_ip_detection(&self, hcm: &Message<'_>) -> Vec<OriginalIpDetection> {
+        let mut found = Vec::new();
+        for holder in hcm.messages("original_ip_detection_extensions") {
+            let Some(config) = self.typed(holder) else { continue };
+            match short_kind(config.schema.name()) {
+                "XffConfig" => found.push(self.xff_detection(config)),
+                "CustomHeaderConfig" => {
+                    let trusted = config.bool("allow_extension_to_set_address_as_trusted");
+                    let reject_with_status = config.message("reject_with_status").map(status);
+                    let name = self.header_name(config.text("header_name"), config.at("header_name"), "");
+                    found.extend(name.map(|name| OriginalIpDetection::CustomHeader {
+                        name,
+                        trusted,
+                        reject_with_status,
+                    }));
+                }
+                other => self.extension_not_implemented(holder, &format!("the extension {other}")),
+            }
+        }
+        if hcm.has("original_ip_detection_extensions") {
+            for field in ["use_remote_address", "xff_num_trusted_hops"] {
+                let set = if field == "use_remote_address" { hcm.bool(field) } else { hcm.has(field) };
+                if set {
+                    self.push(
+                        Draft::rejected(
+                            "conflict",
+                            format!("`original_ip_detection_extensions` and `{field}` exclude each other"),
+                        )
+                        .at(hcm.at_key(field))
+                        .related(hcm.at_key("original_ip_detection_extensions").span, "set here"),
+                    );
+                }
+            }
+        }
+        found
+    }
+
+    fn xff_detection(&self, config: &Message<'_>) -> OriginalIpDetection {
+        let trusted_hops = config.u32("xff_num_trusted_hops").unwrap_or(0);
+        let trusted_cidrs = config.message("xff_trusted_cidrs").map(|cidrs| self.cidrs(cidrs, "cidrs"));
+        if trusted_hops > 0 && trusted_cidrs.is_some() {
+            self.push(
+                Draft::rejected(
+                    "conflict",
+                    "`xff_num_trusted_hops` and `xff_trusted_cidrs` exclude each other",
+                )
+                .at(config.at_key("xff_trusted_cidrs")),
+            );
+        }
+        OriginalIpDetection::Xff {
+            trusted_hops,
+            trusted_cidrs,
+            skip_append: config.bool_value("skip_xff_append").unwrap_or(true),
+        }
+    }
+
+    fn path_normalization(&self, hcm: &Message<'_>) -> PathNormalization {
+        self.not_implemented(hcm, "path_normalization_options", "");
+        PathNormalization {
+            normalize: hcm.bool("normalize_path"),
+            merge_slashes: hcm.bool("merge_slashes"),
+            escaped_slashes: match hcm.choice("path_with_escaped_slashes_action") {
+                "REJECT_REQUEST" => EscapedSlashesAction::RejectRequest,
+                "UNESCAPE_AND_REDIRECT" => EscapedSlashesAction::UnescapeAndRedirect,
+                "UNESCAPE_AND_FORWARD" => EscapedSlashesAction::UnescapeAndForward,
+                _ => EscapedSlashesAction::KeepUnchanged,
+            },
+        }
+    }
+
+    fn strip_port(&self, hcm: &Message<'_>) -> StripPort {
+        match (hcm.bool("strip_any_host_port"), hcm.bool("strip_matching_host_port")) {
+            (true, true) => {
+                self.push(
+                    Draft::rejected(
+                        "conflict",
+                        "`strip_any_host_port` and `strip_matching_host_port` exclude each other",
+                    )
+                    .at(hcm.at_key("strip_matching_host_port")),
+                );
+                StripPort::Any
+            }
+            (true, false) => StripPort::Any,
+            (false, true) => StripPort::Matching,
+            (false, false) => StripPort::No,
+        }
+    }
+
+    fn http1_options(&self, hcm: &Message<'_>) -> Http1Options {
+        let stream_error = hcm.bool_value("stream_error_on_invalid_http_message");
+        let Some(options) = hcm.message("http_protocol_options") else {
+            return Http1Options {
+                stream_error_on_invalid_message: stream_error.unwrap_or(false),
+                ..Http1Options::default()
+            };
+        };
+        options.settle("use_balsa_parser");
+        Http1Options {
+            allow_absolute_url: options.bool_value("allow_absolute_url").unwrap_or(true),
+            accept_http_10: options.bool("accept_http_10"),
+            default_host_for_http_10: options.text("default_host_for_http_10").into(),
+            header_key_format: self.header_key_format(options),
+            enable_trailers: options.bool("enable_trailers"),
+            allow_chunked_length: options.bool("allow_chunked_length"),
+            stream_error_on_invalid_message: options
+                .bool_value("override_stream_error_on_invalid_http_message")
+                .or(stream_error)
+                .unwrap_or(false),
+            allow_custom_methods: options.bool("allow_custom_methods"),
+        }
+    }
+
+    /// `Http1ProtocolOptions.header_key_format`.
+    pub(super) fn header_key_format(&self, options: &Message<'_>) -> HeaderKeyFormat {
+        let Some(format) = options.message("header_key_format") else { return HeaderKeyFormat::LowerCase };
+        match format.which("header_format") {
+            Some("proper_case_words") => {
+                format.settle("proper_case_words");
+                HeaderKeyFormat::ProperCaseWords
+            }
+            Some(_) => {
+                let Some(holder) = format.message("stateful_formatter") else {
+                    return HeaderKeyFormat::LowerCase;
+                };
+                match self.typed(holder) {
+                    Some(config) if short_kind(config.schema.name()) == "PreserveCaseFormatterConfig" => {
+                        HeaderKeyFormat::PreserveCase
+                    }
+                    Some(_) => {
+                        self.extension_not_implemented(holder, "this header formatter");
+                        HeaderKeyFormat::LowerCase
+                    }
+                    None => HeaderKeyFormat::LowerCase,
+                }
+            }
+            None => HeaderKeyFormat::LowerCase,
+        }
+    }
+
+    fn upgrades(&self, hcm: &Message<'_>) -> Vec<UpgradeConfig> {
+        let mut upgrades: Vec<UpgradeConfig> = Vec::new();
+        for config in hcm.messages("upgrade_configs") {
+            self.not_implemented(config, "filters", "");
+            let upgrade_type = config.text("upgrade_type").to_ascii_lowercase().into_boxed_str();
+            let enabled = config.bool_value("enabled").unwrap_or(true);
+            if upgrades.iter().any(|other| other.upgrade_type == upgrade_type) {
+                let text = format!("the upgrade `{upgrade_type}` is configured twice");
+                self.reject(config.at("upgrade_type"), "duplicate-upgrade", text);
+                continue;
+            }
+            upgrades.push(UpgradeConfig { upgrade_type, enabled });
+        }
+        upgrades
+    }
+}
+
+/// The code of a `type.v3.HttpStatus` that refuses; 403 where it does not.
+fn status(status: &Message<'_>) -> u16 {
+    let code = match status.get("code").map(|entry| &entry.value) {
+        Some(crate::tree::Value::Enum(code)) => u16::try_from(*code).unwrap_or(0),
+        _ => 0,
+    };
+    if (400..=511).contains(&code) { code } else { 403 }
+}

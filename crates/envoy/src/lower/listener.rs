@@ -1,0 +1,346 @@
+//! Listeners and their filter chains.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use causeway_model::{
+    Address, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,
+};
+
+use super::Cx;
+use super::extension::short_kind;
+use crate::diagnostic::Draft;
+use crate::extension::Category;
+use crate::source::Span;
+use crate::tree::Message;
+
+impl Cx<'_> {
+    /// `static_resources.listeners`.
+    pub(super) fn listeners(&self, resources: &Message<'_>) -> Vec<Arc<Listener>> {
+        let mut listeners = Vec::new();
+        let mut names: HashMap<String, Span> = HashMap::new();
+        let mut addresses: HashMap<Address, (String, Span)> = HashMap::new();
+        for message in resources.messages("listeners") {
+            let name = message.text("name").to_owned();
+            if let Some(first) = names.get(&name).filter(|_| !name.is_empty()) {
+                self.push(
+                    self.suspicious(
+                        message.at("name"),
+                        "duplicate-listener",
+                        format!("a second listener with the name `{name}`"),
+                    )
+                    .label("Envoy leaves it out without a word, and so does Causeway")
+                    .related(*first, "the first"),
+                );
+                message.settle_all();
+                continue;
+            }
+            names.insert(name, message.at("name").span);
+            let Some(listener) = self.listener(message) else { continue };
+            for address in &listener.addresses {
+                // Port 0 is a port of its own each time.
+                if matches!(address, Address::Ip(ip) if ip.port() == 0) {
+                    continue;
+                }
+                let place = (listener.name.to_string(), message.at("address").span);
+                if let Some((other, first)) = addresses.insert(address.clone(), place) {
+                    if *other == *listener.name {
+                        continue;
+                    }
+                    self.push(
+                        Draft::rejected("duplicate-address", format!("two listeners on `{address}`"))
+                            .at(message.at("address"))
+                            .related(first, format!("listener `{other}` listens here already")),
+                    );
+                }
+            }
+            listeners.push(Arc::new(listener));
+        }
+        listeners
+    }
+
+    fn listener(&self, message: &Message<'_>) -> Option<Listener> {
+        // Listeners of another kind, of which nothing else is understood.
+        for field in ["udp_listener_config", "api_listener", "internal_listener"] {
+            if message.has(field) {
+                self.not_implemented_vital(message, field, "");
+                message.settle_all();
+                return None;
+            }
+        }
+        if is_udp(message) {
+            self.vital(message.at("address"), "UDP is not implemented");
+            message.settle_all();
+            return None;
+        }
+        for field in ["filter_chain_matcher", "fcds_config"] {
+            self.not_implemented_vital(message, field, "");
+        }
+        if message.bool_value("use_original_dst") == Some(true) {
+            self.vital(message.at_key("use_original_dst"), "`use_original_dst` is not implemented");
+        }
+        let (addresses, ipv4_compat) = self.listener_addresses(message);
+        let first = addresses.first();
+        let shown = first.map(ToString::to_string).unwrap_or_default();
+        let name: Arc<str> = match message.text("name") {
+            "" => shown.as_str().into(),
+            name => name.into(),
+        };
+        let stat_name = match message.text("stat_prefix") {
+            "" => first.map(Address::stat_name).unwrap_or_default(),
+            prefix => prefix.to_owned(),
+        };
+        let mut socket_options = self.transparency(message, first);
+        socket_options.extend(self.socket_options(message));
+        self.listener_filters(message);
+        let filter_chain = self.filter_chain(message);
+        let bind_to_port = message.bool_value("bind_to_port");
+        let deprecated = message.message("deprecated_v1").and_then(|old| old.bool_value("bind_to_port"));
+        let deprecated_reuse = message.bool("reuse_port");
+        let limit_key = format!("envoy.resource_limits.listener.{name}.connection_limit");
+        self.uses_runtime_key(&limit_key);
+        let listener = Listener {
+            position: self.position(message),
+            stat_name: stat_name.into(),
+            filter_chain: filter_chain?,
+            per_connection_buffer_limit_bytes: message
+                .u32("per_connection_buffer_limit_bytes")
+                .unwrap_or(1024 * 1024),
+            tcp_backlog_size: message.u32("tcp_backlog_size"),
+            max_connections_to_accept_per_socket_event: message
+                .u32("max_connections_to_accept_per_socket_event"),
+            enable_reuse_port: message.bool_value("enable_reuse_port").unwrap_or(true) || deprecated_reuse,
+            bind_to_port: bind_to_port.or(deprecated).unwrap_or(true),
+            ipv4_compat,
+            tcp_fast_open_queue_length: message.u32("tcp_fast_open_queue_length"),
+            // Filled in once the runtime is known.
+            connection_limit: None,
+            socket_options,
+            traffic_direction: match message.choice("traffic_direction") {
+                "INBOUND" => TrafficDirection::Inbound,
+                "OUTBOUND" => TrafficDirection::Outbound,
+                _ => TrafficDirection::Unspecified,
+            },
+            access_logs: self.access_logs(message, "access_log"),
+            metadata: self.metadata(message, "metadata"),
+            addresses,
+            name,
+        };
+        (!listener.addresses.is_empty()).then_some(listener)
+    }
+
+    fn listener_addresses(&self, message: &Message<'_>) -> (Vec<Address>, bool) {
+        let mut addresses = Vec::new();
+        let mut compat = false;
+        match message.message("address") {
+            Some(address) => {
+                if let Some((address, ipv4_compat)) = self.address(address) {
+                    compat |= ipv4_compat;
+                    addresses.push(address);
+                }
+            }
+            None => self.push(
+                Draft::rejected("missing-field", "Listener needs the field `address`").at(message.here()),
+            ),
+        }
+        for additional in message.messages("additional_addresses") {
+            match additional.message("address").map(|address| self.address(address)) {
+                Some(Some((address, ipv4_compat))) => {
+                    compat |= ipv4_compat;
+                    addresses.push(address);
+                }
+                Some(None) => {}
+                None => self.push(
+                    Draft::rejected("missing-field", "AdditionalAddress needs the field `address`")
+                        .at(additional.here()),
+                ),
+            }
+        }
+        (addresses, compat)
+    }
+
+    /// `freebind` and `transparent` are socket options by another name (Linux: ip(7), ipv6(7)).
+    fn transparency(&self, message: &Message<'_>, address: Option<&Address>) -> Vec<SocketOption> {
+        const IPPROTO_IP: i32 = 0;
+        const IPPROTO_IPV6: i32 = 41;
+        const IP_FREEBIND: i32 = 15;
+        const IPV6_FREEBIND: i32 = 78;
+        const IP_TRANSPARENT: i32 = 19;
+        const IPV6_TRANSPARENT: i32 = 75;
+        let v6 = address.and_then(Address::ip).is_some_and(|ip| ip.is_ipv6());
+        let mut options = Vec::new();
+        for (field, v4_name, v6_name) in
+            [("freebind", IP_FREEBIND, IPV6_FREEBIND), ("transparent", IP_TRANSPARENT, IPV6_TRANSPARENT)]
+        {
+            if let Some(on) = message.bool_value(field) {
+                let (level, name) = if v6 { (IPPROTO_IPV6, v6_name) } else { (IPPROTO_IP, v4_name) };
+                let value = i32::from(on).to_ne_bytes().to_vec();
+                options.push(SocketOption { level, name, value, state: SocketState::Prebind });
+            }
+        }
+        options
+    }
+
+    fn listener_filters(&self, message: &Message<'_>) {
+        for filter in message.messages("listener_filters") {
+            if filter.has("config_discovery") {
+                self.vital(
+                    filter.at_key("config_discovery"),
+                    "extensions by discovery (ECDS) are not implemented",
+                );
+                filter.settle_all();
+                continue;
+            }
+            let Some(extension) = self.extension(filter, Category::ListenerFilter) else { continue };
+            match short_kind(extension.kind) {
+                "HttpInspector" => {
+                    self.ignored(
+                        super::extension::type_place(filter),
+                        "the HTTP inspector is not needed: what clients speak is found out anyway",
+                    );
+                    filter.settle_all();
+                }
+                "TlsInspector" => {
+                    self.ignored(
+                        super::extension::type_place(filter),
+                        "the TLS inspector is not needed: no filter chain asks what it finds",
+                    );
+                    filter.settle_all();
+                }
+                _ => {
+                    let text = format!("the listener filter {} is not implemented", extension.name);
+                    self.vital(super::extension::type_place(filter), text);
+                    filter.settle_all();
+                }
+            }
+        }
+    }
+
+    /// The one filter chain.
+    fn filter_chain(&self, message: &Message<'_>) -> Option<FilterChain> {
+        let chains: Vec<_> = message.messages("filter_chains").collect();
+        let default = message.message("default_filter_chain");
+        match (chains.as_slice(), default) {
+            ([], None) => {
+                let text = "this listener has no filter chain";
+                self.reject(message.here(), "missing-field", text);
+                None
+            }
+            ([], Some(only)) => self.chain(only),
+            ([only], None) => {
+                if let Some(condition) = only.message("filter_chain_match") {
+                    if condition.entries.iter().any(|entry| !entry.is_default()) {
+                        self.vital(
+                            only.at_key("filter_chain_match"),
+                            "conditions on filter chains are not implemented",
+                        );
+                    }
+                    condition.settle_all();
+                }
+                self.chain(only)
+            }
+            ([first, rest @ ..], _) => {
+                let second = rest.first().copied().or(default);
+                let place = second.map_or_else(|| message.here(), Message::here);
+                self.push(
+                    Draft::unsupported(
+                        "unsupported",
+                        "several filter chains in one listener are not implemented",
+                    )
+                    .at(place)
+                    .vital()
+                    .related(first.span, "the first"),
+                );
+                // They are all looked at, so that all that is wrong is said.
+                let chains: Vec<_> =
+                    chains.iter().copied().chain(default).map(|chain| self.chain(chain)).collect();
+                for chain in message.messages("filter_chains") {
+                    chain.settle("filter_chain_match");
+                }
+                chains.into_iter().next()?
+            }
+        }
+    }
+
+    fn chain(&self, chain: &Message<'_>) -> Option<FilterChain> {
+        if chain.bool_value("use_proxy_proto") == Some(true) {
+            self.vital(chain.at_key("use_proxy_proto"), "the PROXY protocol is not implemented");
+        }
+        if let Some(socket) = chain.message("transport_socket") {
+            self.transport_socket(socket, Category::DownstreamSocket);
+        }
+        let mut found = None;
+        let filters: Vec<_> = chain.messages("filters").collect();
+        for (index, filter) in filters.iter().enumerate() {
+            let lowered = self.network_filter(filter);
+            let last = index + 1 == filters.len();
+            if lowered.is_some() && !last {
+                self.push(
+                    Draft::rejected(
+                        "filter-order",
+                        "an HTTP connection manager has to be the last filter of its chain",
+                    )
+                    .at(filter.here()),
+                );
+            }
+            found = found.or(lowered);
+        }
+        if filters.is_empty() {
+            self.push(
+                Draft::unsupported(
+                    "unsupported",
+                    "a filter chain without filters, which closes every connection, is not implemented",
+                )
+                .at(chain.here())
+                .vital(),
+            );
+        }
+        Some(FilterChain {
+            position: self.position(chain),
+            name: chain.text("name").into(),
+            filter: NetworkFilter::HttpConnectionManager(found?),
+        })
+    }
+
+    fn network_filter(&self, filter: &Message<'_>) -> Option<Arc<causeway_model::HttpConnectionManager>> {
+        if filter.has("config_discovery") {
+            self.vital(
+                filter.at_key("config_discovery"),
+                "extensions by discovery (ECDS) are not implemented",
+            );
+            filter.settle_all();
+            return None;
+        }
+        let extension = self.extension(filter, Category::NetworkFilter)?;
+        match short_kind(extension.kind) {
+            "HttpConnectionManager" => self.http_connection_manager(&extension.config).map(Arc::new),
+            _ => {
+                let text = format!("the network filter {} is not implemented", extension.name);
+                self.vital(super::extension::type_place(filter), text);
+                filter.settle_all();
+                None
+            }
+        }
+    }
+
+    /// A transport socket: plain ones are understood, any other can't be left out.
+    pub(super) fn transport_socket(&self, socket: &Message<'_>, category: Category) {
+        let Some(extension) = self.extension(socket, category) else { return };
+        let kind = short_kind(extension.kind);
+        if kind != "RawBuffer" {
+            let what = match kind {
+                "DownstreamTlsContext" => "TLS towards clients".to_owned(),
+                "UpstreamTlsContext" => "TLS towards back-ends".to_owned(),
+                _ => format!("the transport socket {}", extension.name),
+            };
+            self.vital(super::extension::type_place(socket), format!("{what} is not implemented"));
+            socket.settle_all();
+        }
+    }
+}
+
+/// Whether a listener takes datagrams.
+fn is_udp(listener: &Message<'_>) -> bool {
+    let socket = listener.message("address").and_then(|address| address.message("socket_address"));
+    socket.is_some_and(|socket| socket.choice("protocol") == "UDP")
+}

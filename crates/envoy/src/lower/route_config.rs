@@ -1,0 +1,141 @@
+//! Route tables and virtual hosts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use causeway_model::{RequireTls, RouteConfiguration, VirtualHost};
+
+use super::Cx;
+use crate::diagnostic::{At, Draft};
+use crate::tree::Message;
+
+/// Largest body of a `direct_response`, unless set.
+const DIRECT_RESPONSE_BODY: u32 = 4096;
+
+impl Cx<'_> {
+    /// `RouteConfiguration`.
+    pub(super) fn route_configuration(&self, config: &Message<'_>) -> RouteConfiguration {
+        self.not_implemented_vital(config, "vhds", ": virtual hosts have to stand in the file");
+        self.not_implemented_vital(config, "vhost_header", "");
+        self.any_cluster.set(config.bool_value("validate_clusters") == Some(false));
+        let body_limit = config.u32("max_direct_response_body_size_bytes").unwrap_or(DIRECT_RESPONSE_BODY);
+        let internal_only_headers = config
+            .texts("internal_only_headers")
+            .enumerate()
+            .filter_map(|(index, name)| {
+                self.header_name(
+                    name,
+                    config.at_item("internal_only_headers", index),
+                    "no request has such a header",
+                )
+            })
+            .collect();
+        let mut domains = Domains::default();
+        let mut virtual_hosts = Vec::new();
+        for host in config.messages("virtual_hosts") {
+            for (index, domain) in host.texts("domains").enumerate() {
+                self.domain(domain, host.at_item("domains", index), &mut domains);
+            }
+            virtual_hosts.push(Arc::new(self.virtual_host(host, body_limit)));
+        }
+        RouteConfiguration {
+            position: self.position(config),
+            name: config.text("name").into(),
+            virtual_hosts,
+            request_headers: self.mutations(config, "request"),
+            response_headers: self.mutations(config, "response"),
+            internal_only_headers,
+            most_specific_header_mutations_wins: config.bool("most_specific_header_mutations_wins"),
+            ignore_port_in_host_matching: config.bool("ignore_port_in_host_matching"),
+            ignore_path_parameters_in_path_matching: config.bool("ignore_path_parameters_in_path_matching"),
+            per_filter: self.per_filter(config),
+        }
+    }
+
+    fn domain(&self, domain: &str, at: At, seen: &mut Domains) {
+        let lower = domain.to_ascii_lowercase();
+        if let Some(first) = seen.0.get(&lower) {
+            let text = if domain == "*" {
+                "the domain `*` can stand only once in a route table".to_owned()
+            } else {
+                format!("the domain `{domain}` stands in two places")
+            };
+            self.push(
+                Draft::rejected("duplicate-domain", text)
+                    .at(at)
+                    .label(if lower == domain { "" } else { "case does not count" })
+                    .related(first.span, "the first"),
+            );
+            return;
+        }
+        let odd = if domain.contains("://") {
+            Some("a domain has no scheme: what is compared is the `Host` of the request")
+        } else if domain.contains('/') {
+            Some("a domain has no path: what is compared is the `Host` of the request")
+        } else if domain.is_empty() {
+            Some("no request has an empty `Host`")
+        } else if domain.contains(char::is_whitespace) {
+            Some("no `Host` holds white space")
+        } else if domain.get(1..domain.len().saturating_sub(1)).is_some_and(|inner| inner.contains('*')) {
+            Some("`*` stands for anything at the beginning or at the end only")
+        } else {
+            None
+        };
+        if let Some(why) = odd {
+            self.push(
+                self.suspicious(
+                    at.clone(),
+                    "strange-domain",
+                    format!("the domain `{domain}` matches no request"),
+                )
+                .label(why),
+            );
+        }
+        seen.0.insert(lower, at);
+    }
+
+    fn virtual_host(&self, host: &Message<'_>, body_limit: u32) -> VirtualHost {
+        self.not_implemented_vital(host, "matcher", "");
+        let mut per_filter = self.per_filter(host);
+        self.deprecated_cors(host, &mut per_filter);
+        let mut shadow = super::shadow::Shadow::default();
+        let mut routes = Vec::new();
+        for message in host.messages("routes") {
+            let Some(route) = self.route(message, body_limit) else { continue };
+            if let Some(first) = shadow.hides(&route.matcher) {
+                self.push(
+                    self.suspicious(
+                        message.at("match"),
+                        "unreachable-route",
+                        "no request ever gets to this route",
+                    )
+                    .label("every request that matches is taken before")
+                    .related(first, "by this one"),
+                );
+            }
+            shadow.add(&route.matcher, message.at("match").span);
+            routes.push(Arc::new(route));
+        }
+        VirtualHost {
+            position: self.position(host),
+            name: host.text("name").into(),
+            domains: host.texts("domains").map(|domain| domain.to_ascii_lowercase().into()).collect(),
+            routes,
+            require_tls: match host.choice("require_tls") {
+                "EXTERNAL_ONLY" => RequireTls::ExternalOnly,
+                "ALL" => RequireTls::All,
+                _ => RequireTls::None,
+            },
+            request_headers: self.mutations(host, "request"),
+            response_headers: self.mutations(host, "response"),
+            per_filter,
+            include_request_attempt_count: host.bool("include_request_attempt_count"),
+            include_attempt_count_in_response: host.bool("include_attempt_count_in_response"),
+            metadata: self.metadata(host, "metadata"),
+        }
+    }
+}
+
+/// Domains in lower case, and where they stand.
+#[derive(Default)]
+struct Domains(HashMap<String, At>);

@@ -1,0 +1,644 @@
+//! The operators there are: Envoy 1.40's, and two of Causeway's own.
+
+use causeway_model::{
+    AddressPart, DurationPoint, DurationUnit, HeaderName, MetadataSource, OperatorKind, PathForm, Peer,
+    TimeZone,
+};
+
+use super::{Command, time};
+use crate::suggest;
+
+/// Why an operator can't be used.
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+    /// What stands in its place, where Envoy knows it and only Causeway does not.
+    pub(super) absent: Option<OperatorKind>,
+}
+
+impl Wrong {
+    fn new(message: String) -> Self {
+        Self { message, help: None, absent: None }
+    }
+
+    fn unsupported(command: &Command<'_>) -> Self {
+        Self {
+            message: format!("the operator `{}` is not implemented", command.text),
+            help: None,
+            absent: Some(OperatorKind::Absent(command.text.into())),
+        }
+    }
+}
+
+/// What may stand behind the name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Syntax {
+    /// Nothing.
+    Bare,
+    /// Parameters, or none.
+    Optional,
+    /// Parameters, or none, and a length.
+    OptionalLength,
+    /// Parameters.
+    Required,
+    /// Parameters and a length.
+    RequiredLength,
+}
+
+/// What an operator prints here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Support {
+    /// What it prints in Envoy.
+    Full,
+    /// Nothing: it speaks of what can't be here (TLS, tracing, filter state, internal listeners).
+    Absent,
+    /// Not implemented.
+    Missing,
+}
+
+use Support::{Absent, Full, Missing};
+use Syntax::{Bare, Optional, OptionalLength, Required, RequiredLength};
+
+const OPERATORS: &[(&str, Syntax, Support)] = &[
+    ("ACCESS_LOG_TYPE", Bare, Full),
+    ("BYTES_RECEIVED", Bare, Full),
+    ("BYTES_RETRANSMITTED", Bare, Missing),
+    ("BYTES_SENT", Bare, Full),
+    ("CAUSEWAY_EVIDENCE", Bare, Full),
+    ("CAUSEWAY_REASON", Bare, Full),
+    ("CEL", RequiredLength, Missing),
+    ("CLUSTER_METADATA", Required, Full),
+    ("COALESCE", RequiredLength, Missing),
+    ("COMMON_DURATION", Required, Full),
+    ("CONNECTION_ID", Bare, Full),
+    ("CONNECTION_TERMINATION_DETAILS", Bare, Full),
+    ("CUSTOM_FLAGS", Bare, Absent),
+    ("DOWNSTREAM_CX_RTT", Bare, Missing),
+    ("DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED", Bare, Missing),
+    ("DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT", Bare, Missing),
+    ("DOWNSTREAM_DETECTED_CLOSE_TYPE", Bare, Full),
+    ("DOWNSTREAM_DIRECT_LOCAL_ADDRESS", Bare, Full),
+    ("DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID", Bare, Absent),
+    ("DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT", Optional, Full),
+    ("DOWNSTREAM_DIRECT_LOCAL_PORT", Bare, Full),
+    ("DOWNSTREAM_DIRECT_REMOTE_ADDRESS", Bare, Full),
+    ("DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", Optional, Full),
+    ("DOWNSTREAM_DIRECT_REMOTE_PORT", Bare, Full),
+    ("DOWNSTREAM_HANDSHAKE_DURATION", Bare, Absent),
+    ("DOWNSTREAM_HEADER_BYTES_RECEIVED", Bare, Full),
+    ("DOWNSTREAM_HEADER_BYTES_SENT", Bare, Full),
+    ("DOWNSTREAM_LOCAL_ADDRESS", Bare, Full),
+    ("DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID", Bare, Absent),
+    ("DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Optional, Full),
+    ("DOWNSTREAM_LOCAL_CLOSE_REASON", Bare, Missing),
+    ("DOWNSTREAM_LOCAL_DNS_SAN", Bare, Absent),
+    ("DOWNSTREAM_LOCAL_EMAIL_SAN", Bare, Absent),
+    ("DOWNSTREAM_LOCAL_IP_SAN", Bare, Absent),
+    ("DOWNSTREAM_LOCAL_OTHERNAME_SAN", Bare, Absent),
+    ("DOWNSTREAM_LOCAL_PORT", Bare, Full),
+    ("DOWNSTREAM_LOCAL_SUBJECT", Bare, Absent),
+    ("DOWNSTREAM_LOCAL_URI_SAN", Bare, Absent),
+    ("DOWNSTREAM_PEER_CERT", Bare, Absent),
+    ("DOWNSTREAM_PEER_CERT_V_END", Optional, Absent),
+    ("DOWNSTREAM_PEER_CERT_V_START", Optional, Absent),
+    ("DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1", Bare, Absent),
+    ("DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", Bare, Absent),
+    ("DOWNSTREAM_PEER_CHAIN_SERIALS", Bare, Absent),
+    ("DOWNSTREAM_PEER_DNS_SAN", Bare, Absent),
+    ("DOWNSTREAM_PEER_EMAIL_SAN", Bare, Absent),
+    ("DOWNSTREAM_PEER_FINGERPRINT_1", Bare, Absent),
+    ("DOWNSTREAM_PEER_FINGERPRINT_256", Bare, Absent),
+    ("DOWNSTREAM_PEER_IP_SAN", Bare, Absent),
+    ("DOWNSTREAM_PEER_ISSUER", Bare, Absent),
+    ("DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256", Bare, Absent),
+    ("DOWNSTREAM_PEER_ISSUER_SERIAL", Bare, Absent),
+    ("DOWNSTREAM_PEER_OTHERNAME_SAN", Bare, Absent),
+    ("DOWNSTREAM_PEER_SERIAL", Bare, Absent),
+    ("DOWNSTREAM_PEER_SUBJECT", Bare, Absent),
+    ("DOWNSTREAM_PEER_URI_SAN", Bare, Absent),
+    ("DOWNSTREAM_REMOTE_ADDRESS", Bare, Full),
+    ("DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Optional, Full),
+    ("DOWNSTREAM_REMOTE_PORT", Bare, Full),
+    ("DOWNSTREAM_TLS_CIPHER", Bare, Absent),
+    ("DOWNSTREAM_TLS_GROUP", Bare, Absent),
+    ("DOWNSTREAM_TLS_SESSION_ID", Bare, Absent),
+    ("DOWNSTREAM_TLS_VERSION", Bare, Absent),
+    ("DOWNSTREAM_TRANSPORT_FAILURE_REASON", Bare, Absent),
+    ("DOWNSTREAM_WIRE_BYTES_RECEIVED", Bare, Full),
+    ("DOWNSTREAM_WIRE_BYTES_SENT", Bare, Full),
+    ("DURATION", Bare, Full),
+    ("DYNAMIC_METADATA", RequiredLength, Absent),
+    ("EMIT_TIME", Optional, Full),
+    ("EMIT_TIME_LOCAL", Optional, Full),
+    ("ENVIRONMENT", RequiredLength, Full),
+    ("FILTER_CHAIN_NAME", Bare, Full),
+    ("FILTER_STATE", RequiredLength, Absent),
+    ("GRPC_STATUS", Optional, Full),
+    ("GRPC_STATUS_NUMBER", Bare, Full),
+    ("HOSTNAME", Bare, Full),
+    ("LISTENER_NAME", Bare, Full),
+    ("LOCAL_REPLY_BODY", Bare, Full),
+    ("METADATA", RequiredLength, Full),
+    ("PACKETS_RETRANSMITTED", Bare, Missing),
+    ("PATH", OptionalLength, Full),
+    ("PROTOCOL", Bare, Full),
+    ("QUERY_PARAM", RequiredLength, Full),
+    ("QUERY_PARAMS", OptionalLength, Missing),
+    ("REQ", RequiredLength, Full),
+    ("REQUESTED_SERVER_NAME", Optional, Absent),
+    ("REQUEST_DURATION", Bare, Full),
+    ("REQUEST_HEADER", RequiredLength, Full),
+    ("REQUEST_HEADERS_BYTES", Bare, Missing),
+    ("REQUEST_TX_DURATION", Bare, Full),
+    ("RESP", RequiredLength, Full),
+    ("RESPONSE_CODE", Bare, Full),
+    ("RESPONSE_CODE_DETAILS", Optional, Full),
+    ("RESPONSE_DURATION", Bare, Full),
+    ("RESPONSE_FLAGS", Bare, Full),
+    ("RESPONSE_FLAGS_LONG", Bare, Full),
+    ("RESPONSE_HEADER", RequiredLength, Full),
+    ("RESPONSE_HEADERS_BYTES", Bare, Missing),
+    ("RESPONSE_TRAILER", RequiredLength, Full),
+    ("RESPONSE_TRAILERS_BYTES", Bare, Missing),
+    ("RESPONSE_TX_DURATION", Bare, Full),
+    ("ROUNDTRIP_DURATION", Bare, Absent),
+    ("ROUTE_NAME", Bare, Full),
+    ("ROUTE_RESOLUTION_COUNT", Bare, Missing),
+    ("ROUTE_RESOLUTION_TIME_US", Bare, Missing),
+    ("SPAN_ID", Bare, Absent),
+    ("START_TIME", Optional, Full),
+    ("START_TIME_LOCAL", Optional, Full),
+    ("STREAM_ID", Bare, Full),
+    ("TLS_JA3_FINGERPRINT", Bare, Absent),
+    ("TLS_JA4_FINGERPRINT", Bare, Absent),
+    ("TRACE_ID", Bare, Absent),
+    ("TRAILER", RequiredLength, Full),
+    ("UNIQUE_ID", Bare, Full),
+    ("UPSTREAM_CLUSTER", Bare, Full),
+    ("UPSTREAM_CLUSTER_RAW", Bare, Full),
+    ("UPSTREAM_CONNECTION_ID", Bare, Full),
+    ("UPSTREAM_CONNECTION_IDS_ATTEMPTED", Bare, Missing),
+    ("UPSTREAM_CONNECTION_POOL_READY_DURATION", Bare, Missing),
+    ("UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED", Bare, Missing),
+    ("UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT", Bare, Missing),
+    ("UPSTREAM_DETECTED_CLOSE_TYPE", Bare, Full),
+    ("UPSTREAM_FILTER_STATE", RequiredLength, Absent),
+    ("UPSTREAM_HEADER_BYTES_RECEIVED", Bare, Full),
+    ("UPSTREAM_HEADER_BYTES_SENT", Bare, Full),
+    ("UPSTREAM_HOST", Bare, Full),
+    ("UPSTREAM_HOSTS_ATTEMPTED", Bare, Missing),
+    ("UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT", Bare, Missing),
+    ("UPSTREAM_HOST_NAME", Bare, Full),
+    ("UPSTREAM_HOST_NAMES_ATTEMPTED", Bare, Missing),
+    ("UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT", Bare, Missing),
+    ("UPSTREAM_HOST_NAME_WITHOUT_PORT", Bare, Full),
+    ("UPSTREAM_LOCAL_ADDRESS", Bare, Full),
+    ("UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Optional, Full),
+    ("UPSTREAM_LOCAL_CLOSE_REASON", Bare, Missing),
+    ("UPSTREAM_LOCAL_DNS_SAN", Bare, Absent),
+    ("UPSTREAM_LOCAL_IP_SAN", Bare, Absent),
+    ("UPSTREAM_LOCAL_PORT", Bare, Full),
+    ("UPSTREAM_LOCAL_URI_SAN", Bare, Absent),
+    ("UPSTREAM_METADATA", Required, Full),
+    ("UPSTREAM_PEER_CERT", Bare, Absent),
+    ("UPSTREAM_PEER_CERT_V_END", Optional, Absent),
+    ("UPSTREAM_PEER_CERT_V_START", Optional, Absent),
+    ("UPSTREAM_PEER_DNS_SAN", Bare, Absent),
+    ("UPSTREAM_PEER_IP_SAN", Bare, Absent),
+    ("UPSTREAM_PEER_ISSUER", Bare, Absent),
+    ("UPSTREAM_PEER_SUBJECT", Bare, Absent),
+    ("UPSTREAM_PEER_URI_SAN", Bare, Absent),
+    ("UPSTREAM_PROTOCOL", Bare, Full),
+    ("UPSTREAM_REMOTE_ADDRESS", Bare, Full),
+    ("UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID", Bare, Absent),
+    ("UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Optional, Full),
+    ("UPSTREAM_REMOTE_PORT", Bare, Full),
+    ("UPSTREAM_REQUEST_ATTEMPT_COUNT", Bare, Full),
+    ("UPSTREAM_SERVER_NAME", Bare, Absent),
+    ("UPSTREAM_TLS_CIPHER", Bare, Absent),
+    ("UPSTREAM_TLS_GROUP", Bare, Absent),
+    ("UPSTREAM_TLS_SESSION_ID", Bare, Absent),
+    ("UPSTREAM_TLS_VERSION", Bare, Absent),
+    ("UPSTREAM_TRANSPORT_FAILURE_REASON", Bare, Full),
+    ("UPSTREAM_WIRE_BYTES_RECEIVED", Bare, Full),
+    ("UPSTREAM_WIRE_BYTES_SENT", Bare, Full),
+    ("VIRTUAL_CLUSTER_NAME", Bare, Absent),
+    // Not Envoy's, but obvious.
+    ("VIRTUAL_HOST_NAME", Bare, Full),
+];
+
+/// Whether there is an operator of that name.
+pub(super) fn is_known(name: &str) -> bool {
+    OPERATORS.iter().any(|(known, ..)| *known == name)
+}
+
+/// What an operator prints.
+pub(super) fn operator(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
+    let name = command.name;
+    let Some((_, syntax, support)) = OPERATORS.iter().find(|(known, ..)| *known == name) else {
+        return Err(unknown(name));
+    };
+    check_syntax(command, *syntax)?;
+    check_parameter(command)?;
+    match support {
+        Full => known(command),
+        Absent => Ok(OperatorKind::Absent(command.text.into())),
+        Missing => Err(Wrong::unsupported(command)),
+    }
+}
+
+fn unknown(name: &str) -> Wrong {
+    let names: Vec<_> = OPERATORS.iter().map(|(known, ..)| *known).collect();
+    let mut wrong = Wrong::new(format!("there is no operator `%{name}%`"));
+    wrong.help = suggest::among(name, &names).map(|meant| format!("did you mean `%{meant}%`?"));
+    if name == "REQ_WITHOUT_QUERY" {
+        wrong.help = Some("`%PATH(NQ)%` prints the path without its query".to_owned());
+    }
+    wrong
+}
+
+fn check_syntax(command: &Command<'_>, syntax: Syntax) -> Result<(), Wrong> {
+    let name = command.name;
+    let (parameter, length) = (command.parameter.is_some(), command.max_length.is_some());
+    let complaint = match syntax {
+        Bare if parameter && length => "takes neither parameters nor a length",
+        Bare if parameter => "takes no parameters",
+        Bare | Optional | Required if length => "takes no length",
+        Required | RequiredLength if !parameter => "needs parameters",
+        _ => return Ok(()),
+    };
+    Err(Wrong::new(format!("`%{name}%` {complaint}")))
+}
+
+/// The checks of parameters that Envoy makes for operators that print nothing here.
+fn check_parameter(command: &Command<'_>) -> Result<(), Wrong> {
+    let Some(parameter) = command.parameter else { return Ok(()) };
+    let parts: Vec<_> = parameter.split(':').collect();
+    match command.name {
+        "FILTER_STATE" | "UPSTREAM_FILTER_STATE" => match parts.as_slice() {
+            ["", ..] => Err(Wrong::new("the key of a filter state can't be empty".to_owned())),
+            [_] | [_, "PLAIN" | "TYPED"] | [_, "FIELD", _, ..] | [_, "PLAIN" | "TYPED", _] => Ok(()),
+            [_, "FIELD"] => Err(Wrong::new("`FIELD` needs the name of a field behind it".to_owned())),
+            _ => Err(Wrong::new("filter state is printed as PLAIN, TYPED or FIELD".to_owned())),
+        },
+        "REQUESTED_SERVER_NAME" => {
+            let first = parts
+                .first()
+                .is_none_or(|part| matches!(*part, "" | "SNI_ONLY" | "SNI_FIRST" | "HOST_FIRST"));
+            let second =
+                parts.get(1).is_none_or(|part| matches!(*part, "" | "ORIG" | "HOST" | "ORIG_OR_HOST"));
+            if first && second {
+                return Ok(());
+            }
+            Err(Wrong::new(
+                "its parameters are SNI_ONLY, SNI_FIRST or HOST_FIRST, then ORIG, HOST or ORIG_OR_HOST"
+                    .to_owned(),
+            ))
+        }
+        "QUERY_PARAMS" if !matches!(parameter, "ORIG" | "DECODED") => {
+            Err(Wrong::new("its parameter is ORIG or DECODED".to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
+    use OperatorKind as K;
+    let parameter = command.parameter.unwrap_or_default();
+    let address = |peer, part| K::Address { peer, part };
+    let duration = |from, to| K::Duration { from, to, unit: DurationUnit::Milliseconds };
+    Ok(match command.name {
+        "ACCESS_LOG_TYPE" => K::AccessLogType,
+        "BYTES_RECEIVED" => K::BytesReceived,
+        "BYTES_SENT" => K::BytesSent,
+        "CAUSEWAY_EVIDENCE" => K::Evidence,
+        "CAUSEWAY_REASON" => K::Reason,
+        "CLUSTER_METADATA" => metadata(MetadataSource::Cluster, parameter),
+        "UPSTREAM_METADATA" => upstream_metadata(parameter),
+        "METADATA" => return any_metadata(command, parameter),
+        "COMMON_DURATION" => return common_duration(command, parameter),
+        "CONNECTION_ID" => K::ConnectionId,
+        "CONNECTION_TERMINATION_DETAILS" => K::ConnectionTerminationDetails,
+        "DOWNSTREAM_DETECTED_CLOSE_TYPE" => K::DetectedCloseType { upstream: false },
+        "UPSTREAM_DETECTED_CLOSE_TYPE" => K::DetectedCloseType { upstream: true },
+        "DOWNSTREAM_HEADER_BYTES_RECEIVED" => K::DownstreamHeaderBytesReceived,
+        "DOWNSTREAM_HEADER_BYTES_SENT" => K::DownstreamHeaderBytesSent,
+        "DOWNSTREAM_WIRE_BYTES_RECEIVED" => K::DownstreamWireBytesReceived,
+        "DOWNSTREAM_WIRE_BYTES_SENT" => K::DownstreamWireBytesSent,
+        "DOWNSTREAM_LOCAL_ADDRESS" => address(Peer::DownstreamLocal, AddressPart::Whole),
+        "DOWNSTREAM_LOCAL_PORT" => address(Peer::DownstreamLocal, AddressPart::Port),
+        "DOWNSTREAM_DIRECT_LOCAL_ADDRESS" => address(Peer::DownstreamDirectLocal, AddressPart::Whole),
+        "DOWNSTREAM_DIRECT_LOCAL_PORT" => address(Peer::DownstreamDirectLocal, AddressPart::Port),
+        "DOWNSTREAM_REMOTE_ADDRESS" => address(Peer::DownstreamRemote, AddressPart::Whole),
+        "DOWNSTREAM_REMOTE_PORT" => address(Peer::DownstreamRemote, AddressPart::Port),
+        "DOWNSTREAM_DIRECT_REMOTE_ADDRESS" => address(Peer::DownstreamDirectRemote, AddressPart::Whole),
+        "DOWNSTREAM_DIRECT_REMOTE_PORT" => address(Peer::DownstreamDirectRemote, AddressPart::Port),
+        "UPSTREAM_HOST" => address(Peer::UpstreamHost, AddressPart::Whole),
+        "UPSTREAM_LOCAL_ADDRESS" => address(Peer::UpstreamLocal, AddressPart::Whole),
+        "UPSTREAM_LOCAL_PORT" => address(Peer::UpstreamLocal, AddressPart::Port),
+        "UPSTREAM_REMOTE_ADDRESS" => address(Peer::UpstreamRemote, AddressPart::Whole),
+        "UPSTREAM_REMOTE_PORT" => address(Peer::UpstreamRemote, AddressPart::Port),
+        name if name.ends_with("_ADDRESS_WITHOUT_PORT") => {
+            if !parameter.is_empty() {
+                // A number of bits to mask.
+                return Err(Wrong::unsupported(command));
+            }
+            let peer = match name {
+                "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT" => Peer::DownstreamLocal,
+                "DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT" => Peer::DownstreamDirectLocal,
+                "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT" => Peer::DownstreamRemote,
+                "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT" => Peer::DownstreamDirectRemote,
+                "UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT" => Peer::UpstreamLocal,
+                _ => Peer::UpstreamRemote,
+            };
+            address(peer, AddressPart::WithoutPort)
+        }
+        "DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::DownstreamTxEnd),
+        "REQUEST_DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::DownstreamRxEnd),
+        "REQUEST_TX_DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::UpstreamTxEnd),
+        "RESPONSE_DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::UpstreamRxBegin),
+        "RESPONSE_TX_DURATION" => duration(DurationPoint::UpstreamRxBegin, DurationPoint::DownstreamTxEnd),
+        "EMIT_TIME" => K::EmitTime(time_format(command, TimeZone::Utc)?),
+        "EMIT_TIME_LOCAL" => K::EmitTime(time_format(command, TimeZone::Local)?),
+        "START_TIME" => K::StartTime(time_format(command, TimeZone::Utc)?),
+        "START_TIME_LOCAL" => K::StartTime(time_format(command, TimeZone::Local)?),
+        "ENVIRONMENT" => K::Environment(std::env::var(parameter).ok().map(String::into_boxed_str)),
+        "FILTER_CHAIN_NAME" => K::FilterChainName,
+        "GRPC_STATUS" => match parameter {
+            "" | "CAMEL_STRING" => K::GrpcStatus { number: false, snake_case: false },
+            "SNAKE_STRING" => K::GrpcStatus { number: false, snake_case: true },
+            "NUMBER" => K::GrpcStatus { number: true, snake_case: false },
+            _ => {
+                let text = "`%GRPC_STATUS%` is printed as CAMEL_STRING, SNAKE_STRING or NUMBER";
+                return Err(Wrong::new(text.to_owned()));
+            }
+        },
+        "GRPC_STATUS_NUMBER" => K::GrpcStatus { number: true, snake_case: false },
+        "HOSTNAME" => K::Hostname,
+        "LISTENER_NAME" => K::ListenerName,
+        "LOCAL_REPLY_BODY" => K::LocalReplyBody,
+        "PATH" => return path(parameter),
+        "PROTOCOL" => K::Protocol,
+        "QUERY_PARAM" => K::QueryParam(parameter.into()),
+        "REQ" | "REQUEST_HEADER" => {
+            header(command, parameter, |name, alternative| K::RequestHeader { name, alternative })?
+        }
+        "RESP" | "RESPONSE_HEADER" => {
+            header(command, parameter, |name, alternative| K::ResponseHeader { name, alternative })?
+        }
+        "TRAILER" | "RESPONSE_TRAILER" => {
+            header(command, parameter, |name, alternative| K::ResponseTrailer { name, alternative })?
+        }
+        "RESPONSE_CODE" => K::ResponseCode,
+        "RESPONSE_CODE_DETAILS" => K::ResponseCodeDetails,
+        "RESPONSE_FLAGS" => K::ResponseFlags,
+        "RESPONSE_FLAGS_LONG" => K::ResponseFlagsLong,
+        "ROUTE_NAME" => K::RouteName,
+        "STREAM_ID" => K::StreamId,
+        "UNIQUE_ID" => K::UniqueId,
+        "UPSTREAM_CLUSTER" => K::UpstreamCluster,
+        "UPSTREAM_CLUSTER_RAW" => K::UpstreamClusterRaw,
+        "UPSTREAM_CONNECTION_ID" => K::UpstreamConnectionId,
+        "UPSTREAM_HEADER_BYTES_RECEIVED" => K::UpstreamHeaderBytesReceived,
+        "UPSTREAM_HEADER_BYTES_SENT" => K::UpstreamHeaderBytesSent,
+        "UPSTREAM_WIRE_BYTES_RECEIVED" => K::UpstreamWireBytesReceived,
+        "UPSTREAM_WIRE_BYTES_SENT" => K::UpstreamWireBytesSent,
+        "UPSTREAM_HOST_NAME" => K::UpstreamHostName { without_port: false },
+        "UPSTREAM_HOST_NAME_WITHOUT_PORT" => K::UpstreamHostName { without_port: true },
+        "UPSTREAM_PROTOCOL" => K::UpstreamProtocol,
+        "UPSTREAM_REQUEST_ATTEMPT_COUNT" => K::UpstreamRequestAttemptCount,
+        "UPSTREAM_TRANSPORT_FAILURE_REASON" => K::UpstreamTransportFailureReason,
+        "VIRTUAL_HOST_NAME" => K::VirtualHostName,
+        _ => return Err(Wrong::unsupported(command)),
+    })
+}
+
+fn header(
+    command: &Command<'_>,
+    parameter: &str,
+    make: impl FnOnce(HeaderName, Option<HeaderName>) -> OperatorKind,
+) -> Result<OperatorKind, Wrong> {
+    let (name, alternative) = parameter.split_once('?').unwrap_or((parameter, ""));
+    if alternative.contains('?') {
+        let text = format!("`%{}%` takes one header and one alternative, not more", command.name);
+        return Err(Wrong::new(text));
+    }
+    let read = |name: &str| match name {
+        "" => Ok(None),
+        name => HeaderName::new(name)
+            .map(Some)
+            .map_err(|_| Wrong::new(format!("`{}` is not a header name", name.escape_debug()))),
+    };
+    Ok(match (read(name)?, read(alternative)?) {
+        (Some(name), alternative) => make(name, alternative),
+        // Of an empty name, Envoy finds no header.
+        (None, Some(alternative)) => make(alternative, None),
+        (None, None) => OperatorKind::Absent(command.text.into()),
+    })
+}
+
+fn time_format(command: &Command<'_>, zone: TimeZone) -> Result<causeway_model::TimeFormat, Wrong> {
+    match time::parse(command.parameter.unwrap_or_default(), zone) {
+        Ok(format) => Ok(format),
+        Err(time::Problem::Newline) => {
+            Err(Wrong::new("a time format can't hold a line end (`%n`)".to_owned()))
+        }
+        Err(time::Problem::Unsupported(specifier)) => {
+            let mut wrong = Wrong::unsupported(command);
+            wrong.message = format!("`{specifier}` of time formats is not implemented");
+            Err(wrong)
+        }
+    }
+}
+
+fn path(parameter: &str) -> Result<OperatorKind, Wrong> {
+    let mut parts = parameter.split(':');
+    let with_query = match parts.next() {
+        None | Some("" | "WQ") => true,
+        Some("NQ") => false,
+        Some(_) => return Err(Wrong::new("the first parameter of `%PATH%` is WQ or NQ".to_owned())),
+    };
+    let form = match parts.next() {
+        None | Some("" | "ORIG_OR_PATH") => PathForm::OriginalOrCurrent,
+        Some("ORIG") => PathForm::Original,
+        Some("PATH") => PathForm::Current,
+        Some(_) => {
+            return Err(Wrong::new(
+                "the second parameter of `%PATH%` is ORIG, PATH or ORIG_OR_PATH".to_owned(),
+            ));
+        }
+    };
+    Ok(OperatorKind::Path { with_query, form })
+}
+
+fn common_duration(command: &Command<'_>, parameter: &str) -> Result<OperatorKind, Wrong> {
+    let parts: Vec<_> = parameter.split(':').collect();
+    let (from, to, unit) = match parts.as_slice() {
+        [from, to] => (*from, *to, "ms"),
+        [from, to, unit] => (*from, *to, *unit),
+        _ => return Err(Wrong::new("`%COMMON_DURATION%` takes two points and a unit: `a:b:ms`".to_owned())),
+    };
+    let unit = match unit {
+        "ms" => DurationUnit::Milliseconds,
+        "us" => DurationUnit::Microseconds,
+        "ns" => DurationUnit::Nanoseconds,
+        _ => return Err(Wrong::new(format!("`{unit}` is not a unit of `%COMMON_DURATION%`: ms, us, ns"))),
+    };
+    Ok(match (point(from), point(to)) {
+        (Some(from), Some(to)) => OperatorKind::Duration { from, to, unit },
+        _ if [from, to].contains(&"US_RX_BODY_BEG") => return Err(Wrong::unsupported(command)),
+        // The end of a TLS handshake, or a point of a filter's own: never reached.
+        _ => OperatorKind::Absent(command.text.into()),
+    })
+}
+
+fn point(name: &str) -> Option<DurationPoint> {
+    Some(match name {
+        "DS_RX_BEG" => DurationPoint::DownstreamRxBegin,
+        "DS_RX_END" => DurationPoint::DownstreamRxEnd,
+        "US_CX_BEG" => DurationPoint::UpstreamConnectBegin,
+        "US_CX_END" => DurationPoint::UpstreamConnectEnd,
+        "US_TX_BEG" => DurationPoint::UpstreamTxBegin,
+        "US_TX_END" => DurationPoint::UpstreamTxEnd,
+        "US_RX_BEG" => DurationPoint::UpstreamRxBegin,
+        "US_RX_END" => DurationPoint::UpstreamRxEnd,
+        "DS_TX_BEG" => DurationPoint::DownstreamTxBegin,
+        "DS_TX_END" => DurationPoint::DownstreamTxEnd,
+        _ => return None,
+    })
+}
+
+fn metadata(source: MetadataSource, parameter: &str) -> OperatorKind {
+    let mut parts = parameter.split(':');
+    let namespace = parts.next().unwrap_or_default().into();
+    OperatorKind::Metadata { source, namespace, path: parts.map(Into::into).collect() }
+}
+
+/// `a:b`, or, as headers used to have it, `["a", "b"]`.
+fn upstream_metadata(parameter: &str) -> OperatorKind {
+    let list = parameter.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
+    let names =
+        list.map(|list| list.split(',').map(|name| name.trim().trim_matches('"')).collect::<Vec<_>>());
+    match names {
+        Some(names) => metadata(MetadataSource::UpstreamHost, &names.join(":")),
+        None => metadata(MetadataSource::UpstreamHost, parameter),
+    }
+}
+
+fn any_metadata(command: &Command<'_>, parameter: &str) -> Result<OperatorKind, Wrong> {
+    let (kind, rest) = parameter.split_once(':').unwrap_or((parameter, ""));
+    let source = match kind {
+        "ROUTE" => MetadataSource::Route,
+        "VIRTUAL_HOST" => MetadataSource::VirtualHost,
+        "CLUSTER" => MetadataSource::Cluster,
+        "UPSTREAM_HOST" => MetadataSource::UpstreamHost,
+        "LISTENER" => MetadataSource::Listener,
+        // Filters would set it, and none does.
+        "DYNAMIC" => return Ok(OperatorKind::Absent(command.text.into())),
+        "LISTENER_FILTER_CHAIN" => return Err(Wrong::unsupported(command)),
+        _ => {
+            return Err(Wrong::new(format!(
+                "`{kind}` is not a sort of metadata: DYNAMIC, CLUSTER, ROUTE, UPSTREAM_HOST, LISTENER, VIRTUAL_HOST"
+            )));
+        }
+    };
+    Ok(metadata(source, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    /// What Envoy 1.40 says of these, as access log formats.
+    #[test]
+    fn envoy_accepts_and_refuses_the_same() {
+        for text in [
+            "%REQ(A?)%",
+            "%REQ(?A)%",
+            "%REQ(A):0%",
+            "%REQ(:PATH)%",
+            "%START_TIME(%)%",
+            "%START_TIME(%Q)%",
+            "%START_TIME( )%",
+            "%PATH%",
+            "%PATH(:ORIG)%",
+            "%PATH(WQ:ORIG:X)%",
+            "%GRPC_STATUS(NUMBER)%",
+            "%COMMON_DURATION(DS_RX_BEG:DS_TX_END)%",
+            "%COMMON_DURATION(foo:DS_TX_END:ms)%",
+            "%METADATA(ROUTE)%",
+            "%METADATA(DYNAMIC:a)%",
+            "%CLUSTER_METADATA(a:b)%",
+            "%DYNAMIC_METADATA(a:b):3%",
+            "%FILTER_STATE(a:PLAIN)%",
+            "%UPSTREAM_METADATA([\"a\",\"b\"])%",
+            "%REQUESTED_SERVER_NAME(SNI_FIRST:ORIG)%",
+            "%PROTOCOL()%",
+            "%RESPONSE_CODE_DETAILS(X)%",
+            "%DOWNSTREAM_TLS_VERSION%",
+            "%TRACE_ID%",
+            "%UNIQUE_ID%",
+            "%ENVIRONMENT(X):3%",
+        ] {
+            assert_eq!(parse(text).faults, [], "{text}");
+        }
+        for text in [
+            "%REQ%",
+            "%REQ()%",
+            "%REQ(A?B?C)%",
+            "%REQ(a b)%",
+            "%REQ(é)%",
+            "%REQ(a:b)%",
+            "%REQ( a )%",
+            "%PROTOCOL(a)%",
+            "%PROTOCOL:5%",
+            "%START_TIME():5%",
+            "%START_TIME(%n)%",
+            "%PATH(wq)%",
+            "%PATH(NQ:X)%",
+            "%GRPC_STATUS(camel)%",
+            "%GRPC_STATUS_NUMBER(NUMBER)%",
+            "%COMMON_DURATION(a)%",
+            "%COMMON_DURATION(a:b:s)%",
+            "%METADATA%",
+            "%METADATA(route:a)%",
+            "%CLUSTER_METADATA(a:b):3%",
+            "%FILTER_STATE(a:X)%",
+            "%FILTER_STATE(a:FIELD)%",
+            "%REQUESTED_SERVER_NAME(HOST_FIRST:X)%",
+            "%QUERY_PARAMS(a)%",
+            "%0REQ%",
+            "%FOO(a)%",
+            "%REQ_WITHOUT_QUERY(a)%",
+        ] {
+            let faults = parse(text).faults;
+            assert!(faults.iter().any(|fault| !fault.unsupported), "{text}: {faults:?}");
+        }
+        for text in ["%CEL(request.path)%", "%QUERY_PARAMS%", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(24)%"]
+        {
+            let faults = parse(text).faults;
+            assert!(faults.iter().all(|fault| fault.unsupported) && faults.len() == 1, "{text}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_sorted_and_every_full_one_prints_something() {
+        assert!(OPERATORS.is_sorted_by_key(|(name, ..)| *name));
+        for (name, syntax, support) in OPERATORS {
+            let parameter = match (*syntax, *name) {
+                (Bare | Optional | OptionalLength, _) => "",
+                (_, "COMMON_DURATION") => "(DS_RX_BEG:DS_TX_END:ms)",
+                (_, "METADATA") => "(ROUTE:a:b)",
+                _ => "(a)",
+            };
+            let parsed = parse(&format!("%{name}{parameter}%"));
+            let absent = matches!(
+                parsed.template.0.as_slice(),
+                [causeway_model::TemplatePart::Operator(operator)] if matches!(operator.kind, OperatorKind::Absent(_))
+            );
+            assert_eq!(absent, *support != Full, "{name}");
+            assert_eq!(parsed.faults.is_empty(), *support != Missing, "{name}");
+        }
+    }
+}
