@@ -38,7 +38,7 @@ impl fmt::Display for StartError {
             Self::AddressInUse { address, holder } => {
                 write!(f, "cannot bind the admin address '{address}': Address already in use")?;
                 match holder {
-                    Some(PortHolder { pid, command }) => write!(f, " by process {pid} ({command})"),
+                    Some(holder) => write!(f, " by {holder}"),
                     None => Ok(()),
                 }
             }

@@ -1,5 +1,6 @@
 //! Who holds a port, for the message that says that it can't be had.
 
+use std::fmt;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -11,6 +12,13 @@ pub struct PortHolder {
     pub pid: u32,
     /// Its command line, or its name where that is empty.
     pub command: String,
+}
+
+/// In words: `process 4711 (nginx -g daemon off;)`.
+impl fmt::Display for PortHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} ({})", self.pid, self.command)
+    }
 }
 
 /// The process whose TCP socket keeps an address from being bound: it listens on the same port, on the

@@ -16,6 +16,8 @@ pub struct Runtime {
 pub struct RuntimeLayer {
     /// Its name.
     pub name: Box<str>,
+    /// Whether it is the one that the admin server may change (`admin_layer`); empty in the file.
+    pub is_admin: bool,
     /// Its values, by dotted path.
     pub values: BTreeMap<Box<str>, Value>,
 }
@@ -112,7 +114,7 @@ mod tests {
             (object(&[("numerator", Value::Number(50.0)), ("bogus", Value::Null)]), (3, 10_000)),
         ] {
             let values = BTreeMap::from([("k".into(), value.clone())]);
-            let runtime = Runtime { layers: vec![RuntimeLayer { name: "l".into(), values }] };
+            let runtime = Runtime { layers: vec![RuntimeLayer { name: "l".into(), is_admin: false, values }] };
             let fraction = RuntimeFraction { numerator: 3, denominator: 10_000, runtime_key: "k".into() };
             assert_eq!(fraction.resolve(&runtime), share, "{value:?}");
         }
@@ -122,6 +124,7 @@ mod tests {
     fn a_key_overrides_the_default_and_the_last_layer_wins() {
         let layer = |n: f64| RuntimeLayer {
             name: "l".into(),
+            is_admin: false,
             values: BTreeMap::from([("k".into(), Value::Number(n))]),
         };
         let runtime = Runtime { layers: vec![layer(1.0), layer(100.0)] };

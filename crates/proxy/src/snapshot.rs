@@ -64,26 +64,27 @@ pub(crate) struct ManagerSnapshot {
 }
 
 impl Snapshot {
-    /// Compiles a configuration. Access logs are opened here.
+    /// Compiles a configuration. Access logs are opened here. The runtime is given extra, since the admin
+    /// server may have changed it.
     ///
     /// # Errors
     ///
     /// One line for each thing that can't be had: a log that can't be opened.
     pub fn compile(
         bootstrap: &Bootstrap,
+        runtime: &Arc<Runtime>,
         registry: &Registry,
         files: &LogFiles,
         workers: usize,
         options: DataPlaneOptions,
     ) -> Result<Arc<Self>, Vec<String>> {
-        let runtime = Arc::new(bootstrap.runtime.clone());
         let mut faults = Vec::new();
         let mut listeners = Vec::with_capacity(bootstrap.listeners.len());
         for config in &bootstrap.listeners {
             let NetworkFilter::HttpConnectionManager(manager) = &config.filter_chain.filter;
             let scopes = ListenerScopes::new(registry, &config.stat_name, &manager.stat_prefix, workers);
-            let logs = OpenLog::open_all(&config.access_logs, &runtime, files);
-            match (ManagerSnapshot::compile(manager, &runtime, files), logs) {
+            let logs = OpenLog::open_all(&config.access_logs, runtime, files);
+            match (ManagerSnapshot::compile(manager, runtime, files), logs) {
                 (Ok(manager), Ok(logs)) => {
                     let config = Arc::clone(config);
                     listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes }));

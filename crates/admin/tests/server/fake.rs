@@ -222,6 +222,7 @@ impl Process for Fake {
             stuck = self.unstuck.wait(stuck).unwrap();
         }
         let layer = |name: &str, values: Vec<(&str, Value)>| RuntimeLayer {
+            is_admin: false,
             name: name.into(),
             values: values.into_iter().map(|(key, value)| (key.into(), value)).collect(),
         };

@@ -27,7 +27,7 @@ pub(crate) enum Command {
 }
 
 /// `causeway -c envoy.yaml`
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ServeArguments {
     pub(crate) config: ConfigArguments,
     pub(crate) mode: ServerMode,
@@ -213,7 +213,6 @@ fn serve_arguments(matches: &ArgMatches) -> Result<ServeArguments, Error> {
             path,
             options: causeway_envoy::LoadOptions {
                 allow_unsupported: matches.get_flag("allow-unsupported"),
-                allow_unknown: matches.get_flag("allow-unknown-static-fields") || matches.get_flag("allow-unknown-fields"),
                 check_files: true,
                 overlay,
                 service_node: text(matches, "service-node"),
@@ -301,7 +300,7 @@ fn shown(matches: &ArgMatches, arguments: &ServeArguments) -> CommandLineOptions
         concurrency: u32::try_from(arguments.workers).unwrap_or(u32::MAX),
         config_path: words("config-path"),
         config_yaml: words("config-yaml"),
-        allow_unknown_static_fields: arguments.config.options.allow_unknown,
+        allow_unknown_static_fields: switch("allow-unknown-static-fields") || switch("allow-unknown-fields"),
         reject_unknown_dynamic_fields: switch("reject-unknown-dynamic-fields"),
         ignore_unknown_dynamic_fields: switch("ignore-unknown-dynamic-fields"),
         skip_deprecated_logs: arguments.skip_deprecated,
