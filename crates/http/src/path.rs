@@ -115,14 +115,16 @@ fn unescape_slashes(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// RFC 3986 §6.2.2, as browsers do it: `\` is a slash, escapes of unreserved characters are undone, dot
-/// segments are resolved. `None` where the path holds an escaped NUL.
+/// segments are resolved. A dot segment with parameters (`..;x`) is one too, since there are servers that
+/// cut parameters off. `None` where the path holds an escaped NUL.
 fn normalize(path: &[u8]) -> Option<Vec<u8>> {
     let decoded = decode_unreserved(path)?;
     let mut out: Vec<u8> = Vec::with_capacity(decoded.len());
     let mut segments = decoded.split(|byte| *byte == b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {
         let last = segments.peek().is_none();
-        match segment {
+        let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
+        match name {
             b"." if last => out.push(b'/'),
             b"." => {}
             b".." => {
@@ -132,7 +134,7 @@ fn normalize(path: &[u8]) -> Option<Vec<u8>> {
                     out.push(b'/');
                 }
             }
-            segment => {
+            _ => {
                 out.push(b'/');
                 out.extend_from_slice(segment);
             }
@@ -202,7 +204,14 @@ mod tests {
             ("/ok?x=/../y", "/ok?x=/../y"),
             ("/ok//a", "/ok//a"),
             ("/ok/%c3%a9", "/ok/%c3%a9"),
-            ("/ok/..;/z", "/ok/..;/z"),
+            ("/ok/..;/z", "/z"),
+            ("/ok/..;x=y/z?q=..;/", "/z?q=..;/"),
+            ("/ok/%2e.;/z", "/z"),
+            ("/ok/.;", "/ok/"),
+            ("/ok/...;/z", "/ok/...;/z"),
+            ("/a//..;/b", "/a/b"),
+            ("/a/;/../b", "/a/b"),
+            ("/a/;x/b", "/a/;x/b"),
             ("/", "/"),
         ] {
             assert_eq!(changed(path, NORMALIZE), expected, "{path}");

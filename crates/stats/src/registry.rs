@@ -1,5 +1,6 @@
 //! All scopes, and reading them.
 
+use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -17,7 +18,7 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct Scopes {
     /// By path and schema; one path may hold several schemas.
-    alive: BTreeMap<(String, usize), Weak<ScopeData>>,
+    alive: BTreeMap<(String, TypeId), Weak<ScopeData>>,
     /// What counters had counted when they were last reset, by full name.
     baseline: HashMap<String, u64>,
 }
@@ -69,7 +70,7 @@ impl Registry {
     /// The scope of that name: the one that is alive already, or a new one with all metrics at zero.
     #[must_use]
     pub fn scope<S: Schema>(&self, name: ScopeName) -> Scope<S> {
-        let key = (name.path().to_owned(), S::METRICS.as_ptr().addr());
+        let key = (name.path().to_owned(), TypeId::of::<S>());
         let mut scopes = self.lock();
         let data = scopes.alive.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
             let data = Arc::new(ScopeData::new(name, S::METRICS, self.shards));

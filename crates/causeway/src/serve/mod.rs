@@ -34,8 +34,8 @@ pub(crate) fn run(arguments: &ServeArguments) -> ExitCode {
             crate::cli::print(&format!("configuration '{name}' OK\n"))
         }
     };
-    // Lines about the end are worth waiting for.
-    log.flush(std::time::Duration::from_secs(1));
+    // Lines about the end are worth waiting for, but not for ever.
+    let _ = log.flush(std::time::Duration::from_secs(1));
     code
 }
 

@@ -218,7 +218,9 @@ impl Target {
         let scheme_length = scheme.len() + 3;
         let rest = target.get(scheme_length..).unwrap_or_default();
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let host = rest.get(..end).unwrap_or_default();
+        let authority = rest.get(..end).unwrap_or_default();
+        // Who the client says it is, is nobody's business but the server's that never gets it this way.
+        let host = authority.rsplit('@').next().unwrap_or_default();
         if host.is_empty() || !authority::is_valid(host.as_bytes()) {
             return Err(invalid("the absolute URL has no valid host"));
         }
@@ -340,7 +342,8 @@ fn first_line_is_whole(buffer: &[u8]) -> bool {
 /// `HTTP/1.2` and the like are versions, if not ours; anything else is no request line.
 fn bad_version(buffer: &[u8]) -> Failure {
     let line = first_line(buffer);
-    let version = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let version = words.nth(2).filter(|_| words.next().is_none()).unwrap_or_default();
     let is_version = matches!(version.trim_ascii_end(),
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit());
     let reason = if is_version { Reason::RequestHttpVersion } else { Reason::RequestLineMalformed };
@@ -404,6 +407,18 @@ mod tests {
         assert_eq!((head.framing, length), (BodyFraming::Length(3), bytes.len() - 3));
         assert_eq!(block.get("x-y"), Some(&b"z"[..]));
         assert!(head.keeps_alive());
+    }
+
+    #[test]
+    fn a_user_in_an_absolute_url_is_left_out() {
+        let (_, block, _) = parse(b"GET http://u:p@abs.test:81/x HTTP/1.1\r\nhost: y\r\n\r\n").unwrap();
+        assert_eq!(block.get(Known::Host), Some(&b"abs.test:81"[..]));
+    }
+
+    #[test]
+    fn a_space_in_the_target_is_no_question_of_the_version() {
+        assert_eq!(reason(b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n"), Reason::RequestLineMalformed);
+        assert_eq!(reason(b"GET / HTTP/1.2\r\nhost: x\r\n\r\n"), Reason::RequestHttpVersion);
     }
 
     #[test]

@@ -38,7 +38,11 @@ impl Downstream {
         self.expect_continue(&mut request).await;
         let prepared = self.prepare(&mut request);
         let reply = match prepared {
-            Err(reply) => reply,
+            Err(mut reply) => {
+                // The end of the request is known; whether that is enough is for the file to say.
+                reply.close &= !config.http1.stream_error_on_invalid_message;
+                reply
+            }
             Ok(()) => match self.route(&mut request) {
                 Err(reply) => reply,
                 Ok(entry) => match self.filter(&mut request, &entry).await {

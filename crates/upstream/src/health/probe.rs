@@ -92,8 +92,10 @@ impl Prober {
             let mut reader = Reader::new(head_request);
             let read = exchange(&mut stream, &request, &mut reader, stage).await;
             // The back-end closed the idle connection just as the request was sent. Nothing of it was
-            // answered and a check can be repeated, so that is no failure (RFC 9112 §9.3.1).
+            // answered and a check can be repeated, so that is no failure (RFC 9112 §9.3.1). Where it takes
+            // more than one failure to be out of use, the next check finds out.
             let raced = reused
+                && self.config.unhealthy_threshold <= 1
                 && !reader.has_begun()
                 && matches!(read, Err(Broke::Io(_) | Broke::Fault(Fault::Closed)));
             if raced {
