@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causeway_testkit::{NoResponse, Request, Response, exchange};
+use causeway_testkit::{End, NoResponse, Request, Response, exchange};
 use serde_json::{Map, Value, json};
 
 use crate::case::Case;
@@ -10,6 +10,9 @@ use crate::run::Run;
 
 /// Counters are written by other threads a little after the client has its response.
 const SETTLE: Duration = Duration::from_millis(60);
+/// How long raw bytes may be left without an answer: some are meant to have none.
+const FIRST_RESPONSE: Duration = Duration::from_millis(1500);
+const NEXT_RESPONSE: Duration = Duration::from_millis(200);
 
 impl Case {
     /// `GET` on a connection of its own; the response is compared.
@@ -72,18 +75,33 @@ impl Case {
         })
     }
 
-    /// Bytes on a connection of their own. Everything that comes back is compared, as text, and how
-    /// the connection ends.
+    /// Bytes on a connection of their own; all responses that come back are compared, and how the
+    /// connection ends.
     #[must_use]
     pub fn raw(self, bytes: &'static str) -> Self {
         self.step(async move |run: &mut Run| {
-            let first = bytes.lines().next().unwrap_or_default();
+            let first = bytes.trim_start().lines().next().unwrap_or_default();
             let label = run.label(&format!("raw {first:?}"));
-            let mut connection = run.connect().await;
+            let method = first.split(' ').next().unwrap_or_default();
+            let mut connection = run.connect().await.patience(FIRST_RESPONSE);
             connection.write(run.fill(bytes)).await;
-            let (received, end) = connection.rest(Duration::from_millis(1500)).await;
-            let received = String::from_utf8_lossy(&received);
-            run.note(label, json!({"received": lines(&received), "end": end.as_str()}));
+            for number in 0.. {
+                let result = connection.response(method).await;
+                let last = result.as_ref().map_or_else(|none| none.end, |response| response.end) != End::Open;
+                // After a response silence is no news.
+                if number == 0
+                    || result.is_ok()
+                    || result.as_ref().is_err_and(|none| !none.received.is_empty())
+                {
+                    run.note_response(format!("{label} {number}"), &result);
+                }
+                if last || result.is_err() {
+                    break;
+                }
+                connection = connection.patience(NEXT_RESPONSE);
+            }
+            let end = connection.end(Duration::ZERO).await;
+            run.note(format!("{label} ends"), json!(end.as_str()));
         })
     }
 
@@ -194,11 +212,6 @@ fn brief(result: &Result<Response, NoResponse>) -> String {
         Ok(response) => format!("{} {}", response.status, response.text()),
         Err(none) => none.end.as_str().into(),
     }
-}
-
-/// Raw text as lines, so that a report shows the one that differs.
-fn lines(text: &str) -> Vec<&str> {
-    text.split_inclusive("\r\n").map(|line| line.strip_suffix("\r\n").unwrap_or(line)).collect()
 }
 
 /// The values of these counters when two readings in a row agree.
