@@ -37,7 +37,8 @@ pub(crate) fn compare(
     for difference in differs {
         let (theirs, ours) = (cut(&mut oracle, &difference.path), cut(&mut subject, &difference.path));
         let expected = flat(&difference.path, &difference.instead);
-        if ours == expected && ours != theirs {
+        let nothing = difference.instead.is_null() && ours.is_empty();
+        if (ours == expected || nothing) && ours != theirs {
             result.on_purpose.push(difference.id);
             continue;
         }
@@ -135,6 +136,14 @@ mod tests {
         assert_eq!(compare(&a, &b, &[difference(&path, json!(403))]).unequal.len(), 1);
         // No difference any more: the row is out of date.
         assert_eq!(compare(&a, &a, &[difference(&path, json!(200))]).unequal.len(), 1);
+    }
+
+    #[test]
+    fn a_difference_may_be_that_nothing_is_there() {
+        let a = map(json!({"x": 1, "y": 1}));
+        let b = map(json!({"y": 1}));
+        assert!(compare(&a, &b, &[difference(&["x"], Value::Null)]).unequal.is_empty());
+        assert_eq!(compare(&a, &a, &[difference(&["x"], Value::Null)]).unequal.len(), 1);
     }
 
     #[test]

@@ -70,9 +70,7 @@ impl Config {
         put(&mut out, 10, &self.hcm);
         self.render_log(&mut out);
         self.render_routes(&mut out);
-        write_line(&mut out, 10, "http_filters:");
-        put(&mut out, 10, &self.filters);
-        write_line(&mut out, 10, &format!("- {{name: router, typed_config: {{\"@type\": {ROUTER}}}}}"));
+        self.render_filters(&mut out);
         out.push_str("  clusters:\n");
         for cluster in &self.clusters {
             cluster.render(&mut out);
@@ -101,6 +99,15 @@ impl Config {
         write_line(out, 10, "- name: log\n  typed_config:");
         write_line(out, 14, &format!("\"@type\": {FILE_LOG}\npath: {{{{dir}}}}/access.log"));
         out.push_str(&indent(&format, 14));
+    }
+
+    fn render_filters(&self, out: &mut String) {
+        if self.hcm.iter().any(|piece| has_key(piece, "http_filters")) {
+            return;
+        }
+        write_line(out, 10, "http_filters:");
+        put(out, 10, &self.filters);
+        write_line(out, 10, &format!("- {{name: router, typed_config: {{\"@type\": {ROUTER}}}}}"));
     }
 
     fn render_routes(&self, out: &mut String) {

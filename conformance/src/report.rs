@@ -53,6 +53,9 @@ pub(crate) fn verdict(verdict: &Verdict, mode: Mode, verbose: bool) {
     }
     if mode == Mode::OracleOnly {
         println!("case {name} ({took:.1} s)\n{:#}", Value::from(verdict.oracle.leaves.clone()));
+        if verdict.oracle.leaves.len() == 1 {
+            println!("    envoy said: {}", tail(&verdict.oracle.log));
+        }
         return;
     }
     let word = match (verdict.failed(), verdict.unsteady.as_slice(), verdict.comparison.on_purpose.as_slice())

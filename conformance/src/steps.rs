@@ -184,14 +184,21 @@ impl Case {
         })
     }
 
-    /// How many connections and requests a back-end has had.
+    /// How many requests a back-end has had.
     #[must_use]
     pub fn asked(self, backend: &'static str) -> Self {
         self.step(async move |run: &mut Run| {
-            let label = run.label(&format!("asked {backend}"));
-            let (connections, requests) =
-                (run.backend(backend).connections(), run.backend(backend).requests());
-            run.note(label, json!({"connections": connections, "requests": requests}));
+            let label = run.label(&format!("requests of {backend}"));
+            run.note(label, json!(run.backend(backend).requests()));
+        })
+    }
+
+    /// How many connections a back-end has had.
+    #[must_use]
+    pub fn connected(self, backend: &'static str) -> Self {
+        self.step(async move |run: &mut Run| {
+            let label = run.label(&format!("connections of {backend}"));
+            run.note(label, json!(run.backend(backend).connections()));
         })
     }
 

@@ -10,21 +10,25 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("one_connection_carries_many_requests")
             .on_one_connection((0..5).map(|i| Request::post(&format!("/{i}"), "body")))
             .asked("app")
+            .connected("app")
             .stats(&["http.ingress.downstream_cx_total", "http.ingress.downstream_rq_total", "cluster.app.upstream_cx_total"]),
         Case::new("the_client_asks_to_close")
             .send(Request::get("/").header("Connection", "close"))
             .send(Request::get("/").header("Connection", "Keep-Alive, Close"))
             .get("/")
-            .asked("app"),
+            .asked("app")
+            .connected("app"),
         Case::new("the_upstream_connection_outlives_the_client")
             .get("/1")
             .get("/2")
             .get("/3")
-            .asked("app"),
+            .asked("app")
+            .connected("app"),
         Case::new("the_upstream_asks_to_close")
             .backend("app", Reply::ok("x").header("connection", "close"))
             .on_one_connection([Request::get("/1"), Request::get("/2")])
             .asked("app")
+            .connected("app")
             .stats(&["cluster.app.upstream_cx_close_notify", "cluster.app.upstream_cx_total"]),
         Case::new("requests_in_a_pipeline_are_answered_in_order")
             .raw("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
@@ -45,9 +49,10 @@ pub(crate) fn cases() -> Vec<Case> {
             .backend("app", Script::echo())
             .on_one_connection((0..4).map(|i| Request::get(&format!("/{i}"))))
             .asked("app")
+            .connected("app")
             .stats(&["cluster.app.upstream_cx_max_requests"]),
         Case::new("idle_connections_of_clients_are_closed")
-            .hcm("common_http_protocol_options: {idle_timeout: 0.4s}")
+            .hcm("common_http_protocol_options: {idle_timeout: 0.4s}\ndrain_timeout: 0.3s")
             .step(async |run: &mut Run| {
                 let mut connection = run.connect().await;
                 let response = connection.exchange(&Request::get("/")).await;
@@ -78,6 +83,7 @@ pub(crate) fn cases() -> Vec<Case> {
             })
             .get("/2")
             .asked("app")
+            .connected("app")
             .stats(&["cluster.app.upstream_cx_idle_timeout"]),
         Case::new("a_connection_that_the_upstream_has_closed_is_not_used")
             .backend("app", Answer::from(Reply::ok("x")).then_close())
@@ -86,7 +92,8 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/2")
             .pause(Duration::from_millis(100))
             .get("/3")
-            .asked("app"),
+            .asked("app")
+            .connected("app"),
         Case::new("connections_do_not_live_forever")
             .hcm("common_http_protocol_options: {max_connection_duration: 0.4s}")
             .step(async |run: &mut Run| {

@@ -85,12 +85,9 @@ fn failures() -> Vec<Case> {
         Case::new("bytes_after_a_response_spoil_the_connection")
             .backend("app", Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil"))
             .on_one_connection([Request::get("/1"), Request::get("/2")])
-            .asked("app"),
-        Case::new("a_response_to_nobody_spoils_the_connection")
-            .backend("app", Script::always(Reply::ok("fine")).greeting(Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil")))
-            .get("/")
-            .stats(&["cluster.app.upstream_cx_protocol_error"]),
-        Case::new("a_switch_that_nobody_asked_for")
+            .asked("app")
+            .connected("app"),
+        Case::new("an_upgrade_header_without_a_switch")
             .backend("app", Answer::raw("HTTP/1.1 200 OK\r\nconnection: upgrade\r\nupgrade: websocket\r\ncontent-length: 1\r\n\r\nx"))
             .get("/"),
         Case::new("grpc_failures_are_grpc_statuses")

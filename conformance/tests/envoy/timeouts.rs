@@ -53,8 +53,16 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(Request::get("/a").header("x-envoy-upstream-rq-timeout-ms", "700"))
             .send(Request::get("/a").header("x-envoy-upstream-rq-timeout-ms", "junk"))
             .send(Request::get("/a").header("x-envoy-expected-rq-timeout-ms", "5")),
-        Case::new("a_request_may_ask_for_less")
+        Case::new("a_client_from_outside_may_not_ask_for_less")
+            .backend("app", slow(600))
+            .send(Request::get("/").header("x-envoy-upstream-rq-timeout-ms", "200")),
+        Case::new("a_client_from_inside_may_ask_for_less")
             .backend("app", slow(1000))
+            .hcm(
+                "
+                use_remote_address: true
+                internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}",
+            )
             .send(Request::get("/").header("x-envoy-upstream-rq-timeout-ms", "200")),
         Case::new("a_timeout_in_the_middle_of_the_response_cuts_it")
             .backend(
