@@ -98,32 +98,25 @@ fn run(args: &Args) -> Result<Report, String> {
     machine::stay_on(args.load_cpu)?;
     let setting = Setting { proxy_cpu: args.proxy_cpu, time: Duration::from_secs_f64(args.seconds.max(0.1)) };
 
-    let mut rows: Vec<Row> = Vec::new();
-    for work in works {
-        let first = rows.len();
-        rows.extend(contenders.iter().map(|contender| Row {
-            work,
-            contender: contender.clone(),
-            rounds: Vec::new(),
-            failure: None,
-        }));
-        // What changes in the course of time on the machine falls on all of them.
-        for round in 1..=args.rounds.max(1) {
-            for row in rows[first..].iter_mut().filter(|row| row.failure.is_none()) {
-                eprint!("{}, round {round}, {}: ", work.title, row.contender.name);
-                match measure(&row.contender, &work, setting) {
-                    Ok(measured) => {
-                        let figures = measured.figures;
-                        eprintln!(
-                            "{:.1} µs, {:.0}/s, {:.1} KiB",
-                            figures.cpu, figures.per_second, figures.idle
-                        );
-                        row.rounds.push(measured);
-                    }
-                    Err(why) => {
-                        eprintln!("{why}");
-                        row.failure = Some(why);
-                    }
+    let row = |work, contender: &Contender| {
+        let contender = contender.clone();
+        Row { work, contender, rounds: Vec::new(), failure: None }
+    };
+    let mut rows: Vec<Row> =
+        works.into_iter().flat_map(|work| contenders.iter().map(move |c| row(work, c))).collect();
+    // What changes on the machine in the course of time falls on all proxies, and on all kinds of work.
+    for round in 1..=args.rounds.max(1) {
+        for row in rows.iter_mut().filter(|row| row.failure.is_none()) {
+            eprint!("round {round}, {}, {}: ", row.work.title, row.contender.name);
+            match measure(&row.contender, &row.work, setting) {
+                Ok(measured) => {
+                    let figures = measured.figures;
+                    eprintln!("{:.1} µs, {:.0}/s, {:.1} KiB", figures.cpu, figures.per_second, figures.idle);
+                    row.rounds.push(measured);
+                }
+                Err(why) => {
+                    eprintln!("{why}");
+                    row.failure = Some(why);
                 }
             }
         }

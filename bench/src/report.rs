@@ -14,6 +14,8 @@ use crate::work::Work;
 
 /// Above this the load side decides how fast it goes, and idle time of the proxy is in its figures.
 const SATURATED: f64 = 0.97;
+/// In a closed loop one of the two sides is always busy, unless something else has the processors.
+const UNDISTURBED: f64 = 0.75;
 
 /// All rounds of one contender at one kind of work.
 #[derive(Debug)]
@@ -61,6 +63,9 @@ impl Row {
         }
         if median.load_busy > SATURATED {
             remarks.push(format!("load side busy {:.0} %", median.load_busy * 100.0));
+        }
+        if !self.work.idle && median.proxy_busy.max(median.load_busy) < UNDISTURBED {
+            remarks.push("others used the machine".into());
         }
         let values: Vec<f64> = self.rounds.iter().map(|m| m.figures.cpu).collect();
         let spread =

@@ -39,8 +39,10 @@ pub fn main(topics: Vec<(&str, Vec<Case>)>) -> ExitCode {
     let binaries = match Binaries::find(args.mode) {
         Ok(binaries) => binaries,
         Err((peer, missing)) => {
-            report::skipped(selected.len(), peer, &missing.to_string());
-            return ExitCode::SUCCESS;
+            // The table of differences can be checked without anybody.
+            report::faults(&faults);
+            report::skipped(selected.len(), faults.len(), peer, &missing.to_string());
+            return if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
     };
     let start = Instant::now();
@@ -107,10 +109,13 @@ fn run_all(cases: &[&(String, Case)], args: &Args, binaries: &Binaries) -> Vec<V
 }
 
 /// Runs one case on both sides. One that differs is run again: on a machine that does other things
-/// too a time-out may pass where it should not, and a difference that is real comes back.
+/// too a time-out may pass where it should not, and a difference that is real comes back. Whether a
+/// configuration is taken is no matter of time, though, and waiting twice for a proxy that does not
+/// serve would take all day.
 fn judge(name: &str, case: &Case, mode: Mode, binaries: &Binaries) -> Verdict {
     let first = attempt(name, case, mode, binaries);
-    if !first.failed() || mode == Mode::OracleOnly {
+    let taken = first.oracle.leaves.get("config") == first.subject.leaves.get("config");
+    if !first.failed() || !taken || mode == Mode::OracleOnly {
         return first;
     }
     let mut second = attempt(name, case, mode, binaries);

@@ -94,9 +94,7 @@ fn print_unequal(unequal: &Unequal, mode: Mode) {
 
 /// The last line is the one that programs read: its form is that of cargo's own test programs.
 pub(crate) fn summary(verdicts: &[Verdict], faults: &[String], mode: Mode, took: Duration) {
-    for fault in faults {
-        println!("\nFAILED: {fault}");
-    }
+    self::faults(faults);
     let failed: Vec<_> = verdicts.iter().filter(|v| v.failed()).collect();
     if !failed.is_empty() {
         println!("\nfailed:");
@@ -125,12 +123,22 @@ pub(crate) fn summary(verdicts: &[Verdict], faults: &[String], mode: Mode, took:
     );
 }
 
-pub(crate) fn skipped(count: usize, peer: Peer, why: &str) {
+/// What is wrong with the cases themselves, or with the table they point to.
+pub(crate) fn faults(faults: &[String]) {
+    for fault in faults {
+        println!("\nFAILED: {fault}");
+    }
+}
+
+pub(crate) fn skipped(count: usize, faults: usize, peer: Peer, why: &str) {
     println!(
         "\nSKIPPED all {count} conformance cases: {why}; run them with {}=<path> cargo test -p causeway-conformance",
         peer.variable()
     );
-    println!("\ntest result: ok. 0 passed; 0 failed; {count} ignored; 0 measured; 0 filtered out\n");
+    let word = if faults == 0 { "ok" } else { "FAILED" };
+    println!(
+        "\ntest result: {word}. 0 passed; {faults} failed; {count} ignored; 0 measured; 0 filtered out\n"
+    );
 }
 
 pub(crate) fn list(names: &[String]) {

@@ -16,6 +16,9 @@ use crate::normalise::Names;
 use crate::observe::{self, Form};
 use crate::text::fill;
 
+/// Even a busy machine starts Envoy in a second. What takes longer does not serve, and there are hundreds
+/// of cases to wait for.
+const START: Duration = Duration::from_secs(8);
 /// Draining takes a second or two; what takes longer hangs.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -76,7 +79,7 @@ pub(crate) async fn run(case: &Case, peer: Peer, binary: &Path) -> Seen {
         run.reserve(&name);
     }
     let text = run.fill(&config);
-    let mut builder = Proxy::build(peer, binary, &text).directory(directory);
+    let mut builder = Proxy::build(peer, binary, &text).directory(directory).limit(START);
     if config.contains("{{admin}}") {
         builder = builder.admin(run.admin_address());
     }

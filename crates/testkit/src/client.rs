@@ -12,7 +12,7 @@ use crate::message::{Body, Framing, Headers, latin1, to_bytes};
 use crate::stream::{End, Stream, reset_on_close};
 
 /// Longer than anything that is tested takes, shorter than anybody's patience.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection that was announced to close may take: Envoy waits a second for the client.
 const CLOSING: Duration = Duration::from_millis(2500);
 /// How long to look whether a connection that should stay open does.
@@ -238,7 +238,7 @@ impl Connection {
         Ok(Self { stream: Stream::new(socket.connect(to).await?), patience: PATIENCE })
     }
 
-    /// Another limit for waiting than 20 seconds.
+    /// Another limit for waiting than 10 seconds.
     #[must_use]
     pub fn patience(mut self, limit: Duration) -> Self {
         self.patience = limit;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
 use std::os::fd::AsFd;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -31,10 +32,14 @@ impl Netns {
     /// # Errors
     /// The sentence says why not.
     pub fn available() -> Result<(), String> {
-        if !rustix::process::geteuid().is_root() {
-            return Err("network namespaces need root".into());
-        }
-        Self::make().map(drop).map_err(|e| format!("network namespaces do not work here ({e})"))
+        static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
+        let try_it = || {
+            if !rustix::process::geteuid().is_root() {
+                return Err("network namespaces need root".into());
+            }
+            Self::make().map(drop).map_err(|e| format!("network namespaces do not work here ({e})"))
+        };
+        ANSWER.get_or_init(try_it).clone()
     }
 
     /// Makes one. Ask [`Netns::available`] first: a test that cannot have one is to be skipped.
