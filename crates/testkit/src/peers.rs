@@ -72,15 +72,17 @@ impl Peer {
     }
 
     fn of_this_repository(self) -> Option<PathBuf> {
-        let target = target_directory()?;
-        let mut candidates = match self {
-            Self::Causeway => vec![target.join("release/causeway"), target.join("debug/causeway")],
-            Self::Envoy => vec![target.join("envoy/envoy")],
-            Self::Haproxy | Self::Nginx => return None,
+        let names: &[&str] = match self {
+            Self::Causeway => &["release/causeway", "debug/causeway"],
+            Self::Envoy => &["envoy/envoy"],
+            Self::Haproxy | Self::Nginx => &[],
         };
-        candidates.retain(|path| is_program(path));
+        // The running test is in target/debug/deps, or one deeper if it was built for a named target.
+        let running = env::current_exe().ok()?;
+        let folders = running.ancestors().skip(1).take(4);
+        let candidates = folders.flat_map(|folder| names.iter().map(|name| folder.join(name)));
         // The one that was built last is the one that is being worked on.
-        candidates.into_iter().max_by_key(|path| {
+        candidates.filter(|path| is_program(path)).max_by_key(|path| {
             fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
         })
     }
@@ -102,12 +104,6 @@ impl fmt::Display for Missing {
 }
 
 impl std::error::Error for Missing {}
-
-/// Where cargo puts what it builds: the place named `target` above the running test.
-fn target_directory() -> Option<PathBuf> {
-    let built = env::current_exe().ok()?;
-    built.ancestors().find(|d| d.join("CACHEDIR.TAG").exists()).map(Path::to_owned)
-}
 
 /// The first program of this name in `PATH`, or where Debian puts servers.
 pub(crate) fn find_in_path(name: &str) -> Option<PathBuf> {
