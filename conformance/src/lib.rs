@@ -24,7 +24,7 @@ mod text;
 pub use case::{Case, Step};
 pub use harness::main;
 pub use run::Run;
-pub use text::{path_of, yaml};
+pub use text::yaml;
 
 pub use causeway_testkit::{
     Act, Answer, Backend, Connection, DnsAnswer, End, Reply, Request, Script, eventually, exchange,

@@ -43,7 +43,7 @@ pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String
 
 /// The way to a leaf of the observations, as [`crate::Case::differs`] takes it.
 #[must_use]
-pub fn path_of(keys: &[&str]) -> String {
+pub(crate) fn path_of(keys: &[&str]) -> String {
     keys.join(" > ")
 }
 

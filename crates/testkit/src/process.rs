@@ -9,13 +9,18 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
+use rustix::time::Timespec;
 
 use crate::netns::Netns;
 use crate::peers::find_in_path;
 use crate::scratch::read_lossy;
 use crate::spawner;
 use crate::wait::eventually;
+
+/// How long a program that is asked to end may take before it is killed.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// What to start and how.
 #[derive(Clone, Debug)]
@@ -75,8 +80,8 @@ impl ProcessBuilder {
         self
     }
 
-    /// Ends it with SIGTERM instead of SIGKILL if this process dies, for programs whose children
-    /// only end when they are asked.
+    /// Ends it with SIGTERM instead of SIGKILL, when dropped or if this process dies: for programs that
+    /// have children to end and to collect.
     #[must_use]
     pub fn ask_to_end(mut self) -> Self {
         self.death = "TERM";
@@ -117,7 +122,7 @@ impl ProcessBuilder {
             .process_group(0);
         let child = spawner::spawn(command)
             .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", self.command_line())))?;
-        Ok(Process { child, stdout, stderr, status: None })
+        Ok(Process { child, stdout, stderr, status: None, ask_to_end: self.death == "TERM" })
     }
 }
 
@@ -128,6 +133,7 @@ pub struct Process {
     stdout: PathBuf,
     stderr: PathBuf,
     status: Option<ExitStatus>,
+    ask_to_end: bool,
 }
 
 impl Process {
@@ -182,6 +188,15 @@ impl Process {
         read_lossy(&self.stderr)
     }
 
+    /// Blocks until its end, or for that long.
+    fn wait_here(&self, limit: Duration) {
+        let until = Timespec::try_from(limit).ok();
+        if let Ok(handle) = pidfd_open(pid_of(&self.child), PidfdFlags::empty()) {
+            // It becomes readable at the end of the process. If it does not, the process is killed next.
+            let _ = poll(&mut [PollFd::new(&handle, PollFlags::IN)], until.as_ref());
+        }
+    }
+
     /// How many KiB of memory it holds, without its children; 0 when it has ended.
     #[must_use]
     pub fn memory(&self) -> u64 {
@@ -199,6 +214,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.ask_to_end && self.is_running() {
+            self.signal(Signal::TERM);
+            self.wait_here(GRACE);
+        }
         // The group also when the program itself has ended: children may have stayed. Its number
         // cannot belong to anybody else while there are some.
         let _ = kill_process_group(pid_of(&self.child), Signal::KILL);

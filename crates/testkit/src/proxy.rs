@@ -288,7 +288,7 @@ fn listens(pid: u32, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Backend, Port, Script};
+    use crate::{Backend, Netns, Port, Script};
 
     #[test]
     fn sees_who_listens_without_connecting() {
@@ -296,6 +296,27 @@ mod tests {
         assert!(!listens(std::process::id(), port.number()));
         let _listener = std::net::TcpListener::bind(("127.0.0.1", port.number())).unwrap();
         assert!(listens(std::process::id(), port.number()));
+    }
+
+    #[tokio::test]
+    async fn starts_nginx_in_a_namespace_and_leaves_nothing() {
+        let found =
+            Netns::available().and_then(|()| Peer::Nginx.find().map_err(|missing| missing.to_string()));
+        let binary = match found {
+            Ok(binary) => binary,
+            Err(why) => crate::skip!("starts_nginx", why, "sudo -E cargo test -p causeway-testkit"),
+        };
+        let netns = Netns::new();
+        let config = "pid nginx.pid; error_log stderr; events {}\n\
+                      http { access_log off; server { listen 8080; return 200 inside; } }\n";
+        let builder = Proxy::build(Peer::Nginx, &binary, config).in_netns(&netns).listener(8080);
+        let mut proxy = builder.start().await.unwrap();
+        let address = (netns.address(), 8080).into();
+        assert_eq!(exchange(address, &Request::get("/")).await.unwrap().text(), "inside");
+        assert!(proxy.command_line().contains(netns.name()) && proxy.process().is_running());
+        drop(proxy);
+        // Its worker has gone with it: nobody is left to listen.
+        assert!(exchange(address, &Request::get("/")).await.is_err());
     }
 
     #[tokio::test]
