@@ -242,8 +242,8 @@ impl Case {
     }
 
     /// Causeway differs here on purpose: the row of `docs/differences.md`, the place in the
-    /// observations, and what Causeway shows there instead ([`Value::Null`] for nothing). The case
-    /// fails if it shows anything else, and also if it shows what Envoy does: then the row is out of date.
+    /// observations, and what Causeway shows there instead ([`Value::Null`] for nothing, `<any>` in a
+    /// text for any text). The case fails if it shows anything else, and also if it shows what Envoy does: then the row is out of date.
     #[must_use]
     pub fn differs(mut self, id: &'static str, path: &[&str], instead: impl Into<Value>) -> Self {
         self.differs.push(Difference { id, path: path_of(path), instead: instead.into() });

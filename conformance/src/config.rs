@@ -71,14 +71,12 @@ impl Config {
         self.render_log(&mut out);
         self.render_routes(&mut out);
         self.render_filters(&mut out);
-        out.push_str("  clusters:\n");
+        let none = self.clusters.is_empty() && self.more_clusters.is_empty();
+        out.push_str(if none { "  clusters: []\n" } else { "  clusters:\n" });
         for cluster in &self.clusters {
             cluster.render(&mut out);
         }
         put(&mut out, 2, &self.more_clusters);
-        if self.clusters.is_empty() && self.more_clusters.is_empty() {
-            out.push_str("  []\n");
-        }
         out
     }
 
@@ -152,10 +150,7 @@ impl Cluster {
         let own = [self.name.clone()];
         let endpoints = self.endpoints.as_deref().unwrap_or(&own);
         write_line(out, 4, &format!("load_assignment:\n  cluster_name: {}\n  endpoints:", self.name));
-        write_line(out, 6, "- lb_endpoints:");
-        if endpoints.is_empty() {
-            write_line(out, 8, "[]");
-        }
+        write_line(out, 6, if endpoints.is_empty() { "- lb_endpoints: []" } else { "- lb_endpoints:" });
         for endpoint in endpoints {
             let address = format!("{{address: 127.0.0.1, port_value: {{{{{endpoint}}}}}}}");
             write_line(out, 8, &format!("- endpoint: {{address: {{socket_address: {address}}}}}"));

@@ -54,7 +54,7 @@ pub(crate) fn verdict(verdict: &Verdict, mode: Mode, verbose: bool) {
     if mode == Mode::OracleOnly {
         println!("case {name} ({took:.1} s)\n{:#}", Value::from(verdict.oracle.leaves.clone()));
         if verdict.oracle.leaves.len() == 1 {
-            println!("    envoy said: {}", tail(&verdict.oracle.log));
+            println!("    {}", errors_in(&verdict.oracle.log));
         }
         return;
     }
@@ -66,14 +66,17 @@ pub(crate) fn verdict(verdict: &Verdict, mode: Mode, verbose: bool) {
         (false, [], ids) => format!("ok, but for {}", ids.join(", ")),
     };
     println!("case {name} ... {word} ({took:.1} s)");
-    let shown = if verbose { usize::MAX } else { SHOWN };
     let unequal = if verdict.failed() { &verdict.comparison.unequal } else { &verdict.unsteady };
-    unequal.iter().take(shown).for_each(|unequal| print_unequal(unequal, mode));
-    if let Some(more) = unequal.len().checked_sub(shown).filter(|more| *more > 0) {
-        println!("    … and {more} more");
-    }
-    if verdict.failed() && mode == Mode::Compare && verdict.subject.leaves.len() == 1 {
-        println!("    causeway said: {}", tail(&verdict.subject.log));
+    if unequal.iter().any(|u| u.path == "config") {
+        // Everything else follows from it.
+        unequal.iter().filter(|u| u.path == "config").for_each(|u| print_unequal(u, mode));
+        println!("    {}", errors_in(&verdict.subject.log));
+    } else {
+        let shown = if verbose { usize::MAX } else { SHOWN };
+        unequal.iter().take(shown).for_each(|u| print_unequal(u, mode));
+        if let Some(more) = unequal.len().checked_sub(shown).filter(|more| *more > 0) {
+            println!("    … and {more} more");
+        }
     }
     if verbose {
         println!("{:#}", Value::from(verdict.oracle.leaves.clone()));
@@ -145,7 +148,13 @@ pub(crate) fn list(names: &[String]) {
     names.iter().for_each(|name| println!("{name}: test"));
 }
 
-fn tail(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(6)..].join("\n                   ")
+/// The lines of a log that say why it ended; the last ones if none sounds like it.
+fn errors_in(log: &str) -> String {
+    let is_error = |line: &&str| line.contains("error") || line.contains("panicked");
+    let mut lines: Vec<&str> = log.lines().filter(is_error).take(3).collect();
+    if lines.is_empty() {
+        lines = log.lines().collect();
+        lines.drain(..lines.len().saturating_sub(4));
+    }
+    lines.join("\n    ")
 }

@@ -19,6 +19,8 @@ use crate::text::fill;
 /// Even a busy machine starts Envoy in a second. What takes longer does not serve, and there are hundreds
 /// of cases to wait for.
 const START: Duration = Duration::from_secs(8);
+/// Clients are gone by then; a proxy sees that at once.
+const CLOSE: Duration = Duration::from_secs(1);
 /// Draining takes a second or two; what takes longer hangs.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -224,6 +226,14 @@ impl Run {
     }
 
     async fn finish(mut self, case: &Case) -> Seen {
+        // What a proxy logs of a connection that is closed depends on whether it has seen that before
+        // it is stopped.
+        let active = |name: &String| name.starts_with("http.") && name.ends_with(".downstream_cx_active");
+        let closed = async || {
+            let stats = self.stats().await;
+            stats.iter().all(|(name, count)| *count == 0 || !active(name) || name.starts_with("http.admin."))
+        };
+        eventually(CLOSE, closed).await;
         let stopped = self.proxy().stop(STOP).await;
         let exit = stopped.map_or_else(|| "goes on".into(), |status| status.to_string());
         self.note("exit", json!(exit));

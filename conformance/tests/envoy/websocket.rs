@@ -66,6 +66,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(Request::get("/").header("Connection", "Upgrade").header("Upgrade", "other"))
             .send(Request::get("/").header("Connection", "Upgrade").header("Upgrade", "WebSocket, other")),
         Case::new("routes_can_enable_it")
+            .sort_log()
             .backend("app", Answer::websocket())
             .routes(
                 "
@@ -77,6 +78,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(upgrade("/ws"))
             .send(upgrade("/other")),
         Case::new("routes_can_disable_it")
+            .sort_log()
             .hcm(ENABLED)
             .backend("app", Answer::websocket())
             .routes(
@@ -89,6 +91,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(upgrade("/none"))
             .send(upgrade("/ws")),
         Case::new("a_type_can_be_known_but_off")
+            .sort_log()
             .hcm("upgrade_configs: [{upgrade_type: websocket, enabled: false}]")
             .backend("app", Answer::websocket())
             .routes(
