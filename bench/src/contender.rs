@@ -1,0 +1,140 @@
+//! Who is measured, and with which configuration.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use causeway_testkit::Peer;
+
+use crate::work::{Work, prefixes};
+
+const HAPROXY: &str = include_str!("../configs/haproxy.cfg");
+const NGINX: &str = include_str!("../configs/nginx.conf");
+const ENVOY: &str = include_str!("../configs/envoy.yaml");
+
+/// A proxy with a name of its own: two builds of Causeway are two contenders.
+#[derive(Clone, Debug)]
+pub(crate) struct Contender {
+    pub(crate) name: String,
+    pub(crate) peer: Peer,
+    pub(crate) binary: PathBuf,
+    pub(crate) version: String,
+}
+
+/// What a configuration has to be told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places<'a> {
+    pub(crate) listen: u16,
+    pub(crate) admin: u16,
+    pub(crate) origin: u16,
+    pub(crate) directory: &'a Path,
+}
+
+impl Contender {
+    pub(crate) fn new(name: &str, peer: Peer, binary: PathBuf) -> Self {
+        let version = version_of(peer, &binary);
+        Self { name: name.into(), peer, binary, version }
+    }
+
+    /// The configuration for a kind of work.
+    pub(crate) fn config(&self, work: &Work, places: &Places<'_>) -> String {
+        let template = match self.peer {
+            Peer::Haproxy => HAPROXY,
+            Peer::Nginx => NGINX,
+            Peer::Causeway | Peer::Envoy => ENVOY,
+        };
+        let mut out = String::new();
+        for line in template.lines() {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            match line.trim() {
+                "{{routes}}" => {
+                    prefixes(work.routes).for_each(|prefix| self.route(&mut out, indent, &prefix));
+                }
+                "{{log}}" => self.log(work.log).lines().for_each(|line| put(&mut out, indent, line)),
+                line => put(&mut out, indent, line),
+            }
+        }
+        out.replace("{{listen}}", &places.listen.to_string())
+            .replace("{{admin}}", &places.admin.to_string())
+            .replace("{{origin}}", &places.origin.to_string())
+            .replace("{{dir}}", &places.directory.display().to_string())
+    }
+
+    fn route(&self, out: &mut String, indent: &str, prefix: &str) {
+        match self.peer {
+            Peer::Haproxy => put(out, indent, &format!("use_backend origin if {{ path_beg {prefix} }}")),
+            Peer::Nginx => put(out, indent, &format!("location {prefix} {{ proxy_pass http://origin; }}")),
+            Peer::Causeway | Peer::Envoy => {
+                put(out, indent, &format!("- match: {{prefix: {prefix}}}"));
+                put(out, indent, "  route: {cluster: origin}");
+            }
+        }
+    }
+
+    /// One line with the same content for each request.
+    fn log(&self, on: bool) -> &'static str {
+        match (self.peer, on) {
+            (Peer::Haproxy, true) => {
+                "log stdout format raw daemon\n\
+                 log-format '[%t] \"%HM %HU %HV\" %ST %B %Ta %si:%sp'"
+            }
+            (Peer::Haproxy, false) => "no log",
+            (Peer::Nginx, true) => {
+                "log_format line '[$time_iso8601] \"$request\" $status $body_bytes_sent $request_time $upstream_addr';\n\
+                 access_log {{dir}}/access.log line buffer=64k flush=1s;"
+            }
+            (Peer::Nginx, false) => "access_log off;",
+            (Peer::Causeway | Peer::Envoy, true) => {
+                r#"access_log:
+- name: file
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+    path: {{dir}}/access.log
+    log_format:
+      text_format_source:
+        inline_string: "[%START_TIME%] \"%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL%\" %RESPONSE_CODE% %BYTES_SENT% %DURATION% %UPSTREAM_HOST%\n""#
+            }
+            (Peer::Causeway | Peer::Envoy, false) => "",
+        }
+    }
+}
+
+fn put(out: &mut String, indent: &str, line: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "{indent}{line}");
+}
+
+/// The first line of what the program says of its version.
+fn version_of(peer: Peer, binary: &Path) -> String {
+    let flag = if matches!(peer, Peer::Haproxy | Peer::Nginx) { "-v" } else { "--version" };
+    let Ok(output) = Command::new(binary).arg(flag).output() else { return "unknown".into() };
+    // nginx says it on the error output; Envoy puts an empty line and its path before it.
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("unknown");
+    line.rsplit_once("version: ").map_or(line, |(_, version)| version).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::WORKS;
+
+    #[test]
+    fn every_place_is_filled_in() {
+        let places = Places { listen: 1, admin: 2, origin: 3, directory: Path::new("/d") };
+        for peer in [Peer::Causeway, Peer::Envoy, Peer::Haproxy, Peer::Nginx] {
+            let contender =
+                Contender { name: "x".into(), peer, binary: PathBuf::new(), version: String::new() };
+            for work in WORKS {
+                let text = contender.config(work, &places);
+                assert!(!text.contains("{{"), "{text}");
+                assert_eq!(text.matches("/r/").count(), work.routes);
+                assert_eq!(
+                    text.contains("$status") || text.contains("%ST") || text.contains("%RESPONSE"),
+                    work.log
+                );
+            }
+        }
+    }
+}

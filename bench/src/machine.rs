@@ -1,0 +1,40 @@
+//! On what it was measured.
+
+use std::fs;
+use std::process::Command;
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+use serde_json::{Value, json};
+
+/// Keeps this thread, and what it starts, on one processor.
+pub(crate) fn stay_on(cpu: usize) -> Result<(), String> {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).map_err(|e| format!("cannot stay on processor {cpu}: {e}"))
+}
+
+/// What a reader has to know about the machine.
+pub(crate) fn describe() -> Value {
+    let uname = rustix::system::uname();
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let count = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    json!({
+        "kernel": uname.release().to_string_lossy(),
+        "processor": model.trim_start_matches(['\t', ' ', ':']),
+        "processors": count,
+        "load_before": load(),
+        "commit": commit(),
+    })
+}
+
+/// How many tasks wanted to run in the last minute: a bench is worth little on a busy machine.
+pub(crate) fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0)
+}
+
+fn commit() -> String {
+    let output = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    output.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,87 @@
+//! What is measured.
+
+use crate::engine::Request;
+
+/// One kind of traffic.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    /// For the command line.
+    pub(crate) name: &'static str,
+    /// For the table.
+    pub(crate) title: &'static str,
+    /// How many clients there are at a time.
+    pub(crate) clients: usize,
+    pub(crate) target: &'static str,
+    pub(crate) body: usize,
+    pub(crate) reconnect: bool,
+    /// How many routes there are beside the one for everything.
+    pub(crate) routes: usize,
+    pub(crate) log: bool,
+    /// Whether the clients only hold their connections after one request.
+    pub(crate) idle: bool,
+}
+
+const PLAIN: Work = Work {
+    name: "",
+    title: "",
+    clients: 64,
+    target: "/",
+    body: 0,
+    reconnect: false,
+    routes: 0,
+    log: false,
+    idle: false,
+};
+
+/// In the order of the table.
+pub(crate) const WORKS: &[Work] = &[
+    Work { name: "keepalive-64", title: "keep-alive, 64 connections", ..PLAIN },
+    Work { name: "keepalive-512", title: "keep-alive, 512 connections", clients: 512, ..PLAIN },
+    Work { name: "new-connections", title: "new connection per request", reconnect: true, ..PLAIN },
+    Work { name: "large-responses", title: "1 MiB responses", clients: 16, target: "/large", ..PLAIN },
+    Work { name: "large-requests", title: "1 MiB request bodies", clients: 16, body: 1 << 20, ..PLAIN },
+    Work { name: "routes-1", title: "one route", target: LAST, routes: 1, ..PLAIN },
+    Work { name: "routes-10000", title: "the last of 10 000 routes", target: LAST, routes: 10_000, ..PLAIN },
+    Work { name: "access-log", title: "keep-alive, 64 connections, access log", log: true, ..PLAIN },
+    Work { name: "idle", title: "idle connections", clients: 4000, idle: true, ..PLAIN },
+];
+
+/// Matches the last of the 10 000 routes, and the only one of the other configuration.
+const LAST: &str = "/r/09999/x";
+
+/// The prefixes of the routes; the last one is always the one that is asked for.
+pub(crate) fn prefixes(count: usize) -> impl Iterator<Item = String> {
+    (10_000 - count.min(10_000)..10_000).map(|number| format!("/r/{number:05}/"))
+}
+
+impl Work {
+    pub(crate) fn request(&self) -> Request {
+        let method = if self.body > 0 { "POST" } else { "GET" };
+        let mut head = format!("{method} {} HTTP/1.1\r\nHost: bench.test\r\nAccept: */*\r\n", self.target);
+        if self.body > 0 {
+            head.push_str(&format!("Content-Length: {}\r\n", self.body));
+        }
+        if self.reconnect {
+            head.push_str("Connection: close\r\n");
+        }
+        head.push_str("\r\n");
+        Request { head: head.into_bytes(), body: self.body, reconnect: self.reconnect }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_differ_and_the_last_route_is_asked_for() {
+        let names: HashSet<_> = WORKS.iter().map(|work| work.name).collect();
+        assert_eq!(names.len(), WORKS.len());
+        for count in [1, 10_000] {
+            let prefixes: Vec<String> = prefixes(count).collect();
+            assert_eq!(prefixes.len(), count);
+            assert!(LAST.starts_with(prefixes.last().unwrap()));
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The admin interface: its pages, its forms and its numbers.
+
+use causeway_conformance::{Case, Reply, Request, Run};
+use serde_json::{Map, Value, json};
+
+pub(crate) fn cases() -> Vec<Case> {
+    [pages(), stats(), prometheus()].into_iter().flatten().collect()
+}
+
+fn pages() -> Vec<Case> {
+    vec![
+        Case::new("readiness")
+            .admin("/ready")
+            .ask_admin(Request::new("HEAD", "/ready"))
+            .ask_admin(Request::post("/ready", "")),
+        Case::new("listeners_and_clusters_as_text").admin("/listeners").clusters("app"),
+        Case::new("listeners_and_clusters_as_json")
+            .get("/")
+            .admin("/listeners?format=json")
+            .admin("/clusters?format=json"),
+        Case::new("changes_need_post")
+            .admin("/quitquitquit")
+            .admin("/healthcheck/fail")
+            .admin("/logging")
+            .admin("/reset_counters")
+            .admin("/drain_listeners")
+            .admin("/reopen_logs")
+            .admin("/runtime_modify"),
+        Case::new("an_unknown_page").step(async |run: &mut Run| {
+            let response = run.admin(&Request::get("/nothing-here")).await.expect("an answer");
+            run.note("status", json!(response.status));
+            run.note("type", json!(response.headers.get("content-type")));
+            run.note("first line", json!(response.text().lines().next()));
+        }),
+        Case::new("the_home_page_is_html").step(async |run: &mut Run| {
+            let response = run.admin(&Request::get("/")).await.expect("an answer");
+            run.note("status", json!(response.status));
+            run.note("type", json!(response.headers.get("content-type")));
+            run.note("sniffing", json!(response.headers.get("x-content-type-options")));
+            run.note(
+                "names its pages",
+                json!(
+                    ["clusters", "listeners", "stats", "config_dump", "ready", "server_info"]
+                        .map(|page| response.text().contains(page))
+                ),
+            );
+        }),
+        Case::new("draining_can_be_declared_and_taken_back")
+            .ask_admin(Request::post("/healthcheck/fail", ""))
+            .admin("/ready")
+            .get("/")
+            .ask_admin(Request::post("/healthcheck/ok", ""))
+            .admin("/ready")
+            .get("/"),
+        Case::new("what_the_server_says_of_itself").bootstrap("node: {id: n1, cluster: c1}").step(
+            async |run: &mut Run| {
+                let info: Value = serde_json::from_str(&run.page("/server_info").await).expect("JSON");
+                let keys = |value: &Value| -> Vec<String> {
+                    value.as_object().into_iter().flat_map(Map::keys).cloned().collect()
+                };
+                let mut names = keys(&info);
+                names.sort();
+                run.note("keys", json!(names));
+                run.note("state", info["state"].clone());
+                run.note("node", json!([info["node"]["id"], info["node"]["cluster"]]));
+                run.note("concurrency", info["command_line_options"]["concurrency"].clone());
+                let uptime = info["uptime_current_epoch"].as_str().is_some_and(|t| t.ends_with('s'));
+                run.note("uptime has its unit", json!(uptime));
+            },
+        ),
+        Case::new("the_configuration_is_shown")
+            .cluster("app", "connect_timeout: 0.25s\nlb_policy: LEAST_REQUEST")
+            .backend("app", Reply::ok("x"))
+            .step(async |run: &mut Run| {
+                let dump: Value = serde_json::from_str(&run.page("/config_dump").await).expect("JSON");
+                let kinds = dump["configs"].as_array().into_iter().flatten();
+                run.note("kinds", kinds.map(|c| c["@type"].clone()).collect());
+                let find = |kind: &str| {
+                    let mut all = dump["configs"].as_array().into_iter().flatten();
+                    all.find(|c| c["@type"].as_str().is_some_and(|t| t.ends_with(&format!(".{kind}"))))
+                        .cloned()
+                        .unwrap_or_default()
+                };
+                let mut clusters = find("ClustersConfigDump")["static_clusters"].clone();
+                clusters[0]["last_updated"] = json!("-");
+                run.note("clusters", clusters);
+                let listener = find("ListenersConfigDump")["static_listeners"][0]["listener"].clone();
+                run.note("listener", json!([listener["name"], listener["address"]]));
+                let routes = find("RoutesConfigDump")["static_route_configs"][0]["route_config"].clone();
+                run.note("routes", routes);
+            }),
+        Case::new("a_part_of_the_configuration")
+            .admin("/config_dump?resource=static_clusters&mask=cluster.name")
+            .step(async |run: &mut Run| {
+                let wrong =
+                    run.admin(&Request::get("/config_dump?resource=nonsense")).await.expect("an answer");
+                run.note("a wrong resource", json!(wrong.status));
+            }),
+        Case::new("small_pages").admin("/certs").admin("/runtime").admin("/hot_restart_version").step(
+            async |run: &mut Run| {
+                let memory: Value = serde_json::from_str(&run.page("/memory").await).expect("JSON");
+                let mut keys: Vec<String> =
+                    memory.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+                keys.sort();
+                run.note("memory", json!(keys));
+            },
+        ),
+        Case::new("runtime_layers")
+            .bootstrap(
+                "
+                layered_runtime:
+                  layers:
+                  - {name: base, static_layer: {some: {key: 5, flag: true}, text: t}}
+                  - {name: admin, admin_layer: {}}",
+            )
+            .admin("/runtime")
+            .ask_admin(Request::post("/runtime_modify?some.key=7", ""))
+            .admin("/runtime"),
+        Case::new("logging_levels").step(async |run: &mut Run| {
+            let all = run.admin(&Request::post("/logging?level=warning", "")).await.expect("an answer");
+            run.note("status", json!(all.status));
+            run.note("first line", json!(all.text().lines().next()));
+            let wrong = run.admin(&Request::post("/logging?nonsense=debug", "")).await.expect("an answer");
+            run.note("a wrong name", json!([wrong.status]));
+        }),
+        Case::new("only_some_pages_can_be_allowed")
+            .file(
+                "
+                admin:
+                  address: {socket_address: {address: 127.0.0.1, port_value: {{admin}}}}
+                  allow_paths: [{exact: /ready}, {prefix: /stats}]",
+            )
+            .admin("/ready")
+            .admin("/clusters")
+            .step(async |run: &mut Run| {
+                let stats = run.admin(&Request::get("/stats?filter=server.live")).await.expect("an answer");
+                run.note("stats", json!([stats.status, stats.text()]));
+            }),
+    ]
+}
+
+/// A case about the names of all counters, gauges and histograms with this prefix.
+fn names_below(name: &'static str, prefix: &'static str) -> Case {
+    Case::new(name).get("/").step(async move |run: &mut Run| {
+        let page = run.page("/stats").await;
+        let mut names = Map::new();
+        for line in page.lines() {
+            if let Some((name, _)) = line.split_once(": ")
+                && name.starts_with(prefix)
+            {
+                names.insert(name.to_owned(), json!("there"));
+            }
+        }
+        run.note(format!("names below {prefix}"), names.into());
+    })
+}
+
+fn stats() -> Vec<Case> {
+    vec![
+        names_below("names_of_a_cluster", "cluster.app."),
+        names_below("names_of_a_connection_manager", "http.ingress."),
+        names_below("names_of_a_listener", "listener."),
+        names_below("names_of_the_listener_manager", "listener_manager."),
+        names_below("names_of_the_cluster_manager", "cluster_manager."),
+        Case::new("values_after_some_traffic")
+            .dead("dead")
+            .backend("app", Reply::ok("0123456789"))
+            .routes(
+                "
+                - match: {prefix: /dead}
+                  route: {cluster: dead}
+                - match: {prefix: /app}
+                  route: {cluster: app}",
+            )
+            .on_one_connection((0..3).map(|i| Request::post(&format!("/app/{i}"), "12345")))
+            .get("/dead")
+            .get("/none")
+            .stats(&[
+                "http.ingress.downstream_cx_total",
+                "http.ingress.downstream_cx_active",
+                "http.ingress.downstream_cx_http1_total",
+                "http.ingress.downstream_cx_destroy",
+                "http.ingress.downstream_cx_destroy_remote",
+                "http.ingress.downstream_rq_total",
+                "http.ingress.downstream_rq_http1_total",
+                "http.ingress.downstream_rq_active",
+                "http.ingress.downstream_rq_completed",
+                "http.ingress.downstream_rq_2xx",
+                "http.ingress.downstream_rq_4xx",
+                "http.ingress.downstream_rq_5xx",
+                "http.ingress.no_route",
+                "http.ingress.rq_total",
+                "cluster.app.upstream_rq_total",
+                "cluster.app.upstream_rq_completed",
+                "cluster.app.upstream_rq_active",
+                "cluster.app.upstream_rq_200",
+                "cluster.app.upstream_rq_2xx",
+                "cluster.app.external.upstream_rq_200",
+                "cluster.app.upstream_cx_total",
+                "cluster.app.upstream_cx_active",
+                "cluster.app.upstream_cx_http1_total",
+                "cluster.app.upstream_rq_pending_total",
+                "cluster.dead.upstream_rq_503",
+                "cluster.dead.upstream_rq_5xx",
+                "cluster.dead.upstream_cx_connect_fail",
+                "listener.127.0.0.1_{{listen}}.downstream_cx_total",
+                "listener.127.0.0.1_{{listen}}.downstream_cx_active",
+                "listener.127.0.0.1_{{listen}}.http.ingress.downstream_rq_2xx",
+                "server.live",
+                "server.state",
+                "server.concurrency",
+                "cluster_manager.active_clusters",
+                "listener_manager.total_listeners_active",
+            ]),
+        Case::new("bytes_are_counted")
+            .backend("app", Reply::ok("0123456789"))
+            .raw("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\n12345")
+            .stats(&["http.ingress.downstream_cx_rx_bytes_total", "cluster.app.upstream_cx_rx_bytes_total"]),
+        Case::new("counters_can_be_reset")
+            .get("/")
+            .stats(&["cluster.app.upstream_rq_total", "cluster.app.membership_total"])
+            .ask_admin(Request::post("/reset_counters", ""))
+            .stats(&["cluster.app.upstream_rq_total", "cluster.app.membership_total"]),
+        Case::new("stats_can_be_filtered")
+            .get("/")
+            .admin("/stats?filter=^cluster\\.app\\.upstream_rq_2")
+            .admin("/stats?filter=cluster.app.upstream_rq_(200|total)&format=json")
+            .admin("/stats?usedonly&filter=^cluster\\.app\\.membership")
+            .admin("/stats?type=Gauges&filter=^cluster\\.app\\.membership")
+            .step(async |run: &mut Run| {
+                let wrong = run.admin(&Request::get("/stats?filter=(")).await.expect("an answer");
+                run.note("a wrong expression", json!(wrong.status));
+                let wrong = run.admin(&Request::get("/stats?format=nonsense")).await.expect("an answer");
+                run.note("a wrong format", json!(wrong.status));
+            }),
+        Case::new("stats_of_virtual_clusters")
+            .virtual_host(
+                r#"
+                virtual_clusters:
+                - name: users
+                  headers: [{name: ":path", string_match: {prefix: /users}}]"#,
+            )
+            .get("/users/1")
+            .get("/else")
+            .stats(&[
+                "vhost.all.vcluster.users.upstream_rq_200",
+                "vhost.all.vcluster.users.upstream_rq_total",
+                "vhost.all.vcluster.other.upstream_rq_200",
+            ]),
+    ]
+}
+
+fn prometheus() -> Vec<Case> {
+    vec![
+        Case::new("lines_for_prometheus").get("/").step(async |run: &mut Run| {
+            let response = run.admin(&Request::get("/stats/prometheus")).await.expect("an answer");
+            run.note("type", json!(response.headers.get("content-type")));
+            let text = response.text();
+            let wanted = [
+                "envoy_cluster_upstream_rq{",
+                "envoy_cluster_upstream_rq_xx{",
+                "envoy_cluster_membership_healthy{",
+                "envoy_http_downstream_rq_xx{",
+                "envoy_http_downstream_rq_total{",
+                "envoy_listener_downstream_cx_total{",
+                "envoy_server_live{",
+                "# TYPE envoy_cluster_upstream_rq_total ",
+                "# TYPE envoy_cluster_membership_total ",
+                "# TYPE envoy_cluster_upstream_cx_length_ms ",
+            ];
+            for start in wanted {
+                let mut lines: Vec<&str> = text.lines().filter(|line| line.starts_with(start)).collect();
+                lines.sort_unstable();
+                run.note(start, json!(lines));
+            }
+        }),
+        Case::new("every_line_is_one_of_prometheus").get("/").step(async |run: &mut Run| {
+            let page = run.page("/stats/prometheus").await;
+            let is_name = |name: &str| {
+                name.starts_with("envoy_")
+                    && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
+            };
+            let fits = |line: &str| match line.strip_prefix("# ") {
+                Some(comment) => comment.starts_with("TYPE envoy_") || comment.starts_with("HELP envoy_"),
+                None => line.split_once('{').is_some_and(|(name, rest)| is_name(name) && rest.contains("} ")),
+            };
+            let wrong = page.lines().filter(|line| !line.is_empty() && !fits(line)).count();
+            run.note("lines of another form", json!(wrong));
+            run.note("some lines", json!(page.lines().count() > 100));
+        }),
+        Case::new("buckets_of_a_histogram").get("/").step(async |run: &mut Run| {
+            // Histograms are merged every five seconds.
+            run.wait_for("/stats/prometheus", "envoy_cluster_upstream_rq_time_bucket").await;
+            let page = run.page("/stats/prometheus").await;
+            let bounds: Vec<&str> = page
+                .lines()
+                .filter(|line| line.starts_with("envoy_cluster_upstream_rq_time_bucket"))
+                .filter_map(|line| line.split("le=\"").nth(1)?.split('"').next())
+                .collect();
+            run.note("bounds", json!(bounds));
+        }),
+    ]
+}

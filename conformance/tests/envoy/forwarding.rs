@@ -1,0 +1,200 @@
+//! What the proxy says about the client to the upstream, and what it believes.
+
+use causeway_conformance::{Case, Reply, Request, Run};
+
+pub(crate) fn cases() -> Vec<Case> {
+    [addresses(), ids(), others()].into_iter().flatten().collect()
+}
+
+/// A request that claims as much as a client can.
+fn claims() -> Request {
+    Request::get("/")
+        .header("X-Forwarded-For", "203.0.113.9, 198.51.100.7")
+        .header("X-Forwarded-Proto", "https")
+        .header("X-Request-Id", "my-own-id")
+        .header("X-Envoy-Internal", "true")
+        .header("X-Envoy-External-Address", "203.0.113.1")
+        .header("X-Envoy-Retry-On", "5xx")
+        .header("X-Envoy-Max-Retries", "5")
+        .header("X-Envoy-Upstream-Rq-Timeout-Ms", "3000")
+        .header("X-Envoy-Original-Path", "/evil")
+        .header("X-Envoy-Decorator-Operation", "op")
+        .header("X-Envoy-Force-Trace", "1")
+        .header("X-Envoy-Foo", "bar")
+        .header("X-Envoy-Attempt-Count", "9")
+        .header("X-Envoy-Expected-Rq-Timeout-Ms", "1")
+        .header("X-Forwarded-Client-Cert", "By=spiffe://x")
+        .header("Forwarded", "for=1.2.3.4")
+        .header("X-Real-Ip", "1.2.3.4")
+}
+
+fn addresses() -> Vec<Case> {
+    vec![
+        Case::new("inside_a_mesh_the_client_is_believed").get("/").send(claims()),
+        Case::new("at_the_edge_the_client_is_not_believed")
+            .hcm("use_remote_address: true")
+            .get("/")
+            .send(claims()),
+        Case::new("one_trusted_hop_in_front")
+            .hcm("use_remote_address: true\nxff_num_trusted_hops: 1")
+            .get("/")
+            .send(claims())
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.9"))
+            .send(Request::get("/").header("x-forwarded-for", "not an address"))
+            .send(Request::get("/").header("x-forwarded-for", "2001:db8::1")),
+        Case::new("trusted_hops_without_the_remote_address")
+            .hcm("xff_num_trusted_hops: 1")
+            .log("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")
+            .get("/")
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.9, 198.51.100.7"))
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.9")),
+        Case::new("the_client_address_in_the_log_is_the_last_untrusted_one")
+            .log("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")
+            .get("/")
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.9, 198.51.100.7"))
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.9, junk")),
+        Case::new("nothing_is_appended_if_that_is_asked")
+            .hcm("use_remote_address: true\nskip_xff_append: true")
+            .get("/")
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.9")),
+        Case::new("addresses_can_be_declared_internal")
+            .hcm(
+                "
+                use_remote_address: true
+                internal_address_config:
+                  cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]",
+            )
+            .get("/")
+            .send(claims()),
+        Case::new("an_internal_client_behind_a_trusted_hop")
+            .hcm(
+                "
+                internal_address_config:
+                  cidr_ranges: [{address_prefix: 10.0.0.0, prefix_len: 8}]",
+            )
+            .send(Request::get("/").header("x-forwarded-for", "10.1.2.3"))
+            .send(Request::get("/").header("x-forwarded-for", "10.1.2.3, 10.1.2.4"))
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.9")),
+    ]
+}
+
+fn ids() -> Vec<Case> {
+    vec![
+        Case::new("a_request_id_is_made_once")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                let mut ids = std::collections::BTreeSet::new();
+                for _ in 0..5 {
+                    connection.exchange(&Request::get("/")).await.expect("an answer");
+                }
+                for request in run.backend("app").received() {
+                    ids.insert(request.headers.get("x-request-id").expect("an id").to_owned());
+                }
+                let version_four = ids.iter().all(|id| id.len() == 36 && id.as_bytes()[14] == b'4');
+                run.note("different ids", ids.len().into());
+                run.note("all of version 4", version_four.into());
+            })
+            .log("%REQ(X-REQUEST-ID)%"),
+        Case::new("the_id_of_an_external_client_can_be_kept")
+            .hcm("use_remote_address: true\npreserve_external_request_id: true")
+            .send(Request::get("/").header("x-request-id", "keep-me")),
+        Case::new("the_id_can_be_told_to_the_client")
+            .hcm("always_set_request_id_in_response: true")
+            .send(Request::get("/").header("x-request-id", "keep-me"))
+            .get("/")
+            .routes(
+                "
+                - match: {path: /none}
+                  direct_response: {status: 404}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .get("/none"),
+        Case::new("no_id_is_made_if_that_is_asked")
+            .hcm("generate_request_id: false")
+            .get("/")
+            .send(Request::get("/").header("x-request-id", "own")),
+    ]
+}
+
+fn others() -> Vec<Case> {
+    vec![
+        Case::new("the_scheme_can_be_overwritten")
+            .hcm("scheme_header_transformation: {scheme_to_overwrite: https}")
+            .get("/")
+            .send(Request::get("/").header("x-forwarded-proto", "http")),
+        Case::new("via_is_appended_both_ways")
+            .hcm("via: edge-1")
+            .backend("app", Reply::echo().header("via", "1.1 origin"))
+            .get("/")
+            .send(Request::get("/").header("Via", "1.0 fred")),
+        Case::new("server_is_overwritten")
+            .hcm("server_name: nobody")
+            .backend("app", Reply::ok("x").header("server", "origin/1"))
+            .get("/"),
+        Case::new("server_is_added_only_if_absent")
+            .hcm("server_header_transformation: APPEND_IF_ABSENT")
+            .backend("app", Reply::ok("x").header("server", "origin/1"))
+            .backend("bare", Reply::ok("x"))
+            .routes(
+                "
+                - match: {prefix: /bare}
+                  route: {cluster: bare}
+                - match: {path: /local}
+                  direct_response: {status: 200}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .get("/")
+            .get("/bare")
+            .get("/local"),
+        Case::new("server_is_passed_through")
+            .hcm("server_header_transformation: PASS_THROUGH")
+            .backend("app", Reply::ok("x").header("server", "origin/1"))
+            .backend("bare", Reply::ok("x"))
+            .routes(
+                "
+                - match: {prefix: /bare}
+                  route: {cluster: bare}
+                - match: {path: /local}
+                  direct_response: {status: 200}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .get("/")
+            .get("/bare")
+            .get("/local"),
+        Case::new("attempts_are_counted_in_headers")
+            .virtual_host("include_request_attempt_count: true\ninclude_attempt_count_in_response: true")
+            .get("/")
+            .send(claims()),
+        Case::new("envoy_headers_can_be_suppressed")
+            .hcm(
+                r#"
+                http_filters:
+                - name: router
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+                    suppress_envoy_headers: true"#,
+            )
+            .get("/"),
+        Case::new("the_original_host_can_be_passed_on")
+            .routes(
+                "
+                - match: {prefix: /append}
+                  route: {cluster: app, host_rewrite_literal: in.test, append_x_forwarded_host: true}
+                - match: {prefix: /}
+                  route: {cluster: app, host_rewrite_literal: in.test}",
+            )
+            .send(Request::get("/append").host("out.test"))
+            .send(Request::get("/append").host("out.test").header("x-forwarded-host", "first.test"))
+            .send(Request::get("/").host("out.test")),
+        Case::new("a_date_of_the_upstream_is_kept")
+            .backend("app", Reply::ok("x").header("date", "Tue, 01 Jan 2030 00:00:00 GMT").header("age", "5"))
+            .step(async |run: &mut Run| {
+                let response = run.connect().await.exchange(&Request::get("/")).await.expect("an answer");
+                run.note("kept", response.headers.get("date").is_some_and(|d| d.contains("2030")).into());
+                run.note("dates", response.headers.all("date").count().into());
+            }),
+    ]
+}

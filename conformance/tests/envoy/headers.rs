@@ -1,0 +1,250 @@
+//! Header fields that the configuration adds, changes and removes.
+
+use causeway_conformance::{Case, Reply, Request};
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("every_append_action_on_requests")
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: x-append, value: new}, append_action: APPEND_IF_EXISTS_OR_ADD}
+                  - {header: {key: x-absent, value: new}, append_action: ADD_IF_ABSENT}
+                  - {header: {key: x-over, value: new}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  - {header: {key: x-only, value: new}, append_action: OVERWRITE_IF_EXISTS}
+                  - {header: {key: x-default, value: new}}",
+            )
+            .get("/")
+            .send(
+                Request::get("/")
+                    .header("x-append", "old")
+                    .header("x-absent", "old")
+                    .header("x-over", "old")
+                    .header("x-over", "older")
+                    .header("x-only", "old")
+                    .header("x-default", "old"),
+            ),
+        Case::new("every_append_action_on_responses")
+            .backend(
+                "app",
+                Reply::ok("x")
+                    .header("x-append", "old")
+                    .header("x-absent", "old")
+                    .header("x-over", "old")
+                    .header("x-over", "older")
+                    .header("x-only", "old"),
+            )
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  response_headers_to_add:
+                  - {header: {key: x-append, value: new}, append_action: APPEND_IF_EXISTS_OR_ADD}
+                  - {header: {key: x-absent, value: new}, append_action: ADD_IF_ABSENT}
+                  - {header: {key: x-over, value: new}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  - {header: {key: x-only, value: new}, append_action: OVERWRITE_IF_EXISTS}
+                  - {header: {key: x-missing, value: new}, append_action: OVERWRITE_IF_EXISTS}
+                  - {header: {key: x-first, value: new}, append_action: ADD_IF_ABSENT}",
+            )
+            .get("/"),
+        Case::new("the_deprecated_append_flag")
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: x-a, value: new}, append: false}
+                  - {header: {key: x-b, value: new}, append: true}",
+            )
+            .send(Request::get("/").header("x-a", "old").header("x-b", "old")),
+        Case::new("levels_go_from_route_to_table")
+            .route_config(
+                "
+                request_headers_to_add: [{header: {key: x-level, value: table}}]
+                response_headers_to_add: [{header: {key: x-level, value: table}}]
+                request_headers_to_remove: [x-gone]",
+            )
+            .virtual_host(
+                "
+                request_headers_to_add: [{header: {key: x-level, value: vhost}}]
+                response_headers_to_add: [{header: {key: x-level, value: vhost}}]
+                response_headers_to_remove: [x-from-app]",
+            )
+            .backend("app", Reply::echo().header("x-from-app", "1"))
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add: [{header: {key: x-level, value: route}}]
+                  response_headers_to_add: [{header: {key: x-level, value: route}}]",
+            )
+            .send(Request::get("/").header("x-gone", "1")),
+        Case::new("the_most_specific_level_can_win")
+            .route_config(
+                "
+                most_specific_header_mutations_wins: true
+                request_headers_to_add:
+                - {header: {key: x-level, value: table}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                response_headers_to_add:
+                - {header: {key: x-level, value: table}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}",
+            )
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: x-level, value: route}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  response_headers_to_add:
+                  - {header: {key: x-level, value: route}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}",
+            )
+            .get("/"),
+        Case::new("the_least_specific_level_wins_by_default")
+            .route_config(
+                "
+                request_headers_to_add:
+                - {header: {key: x-level, value: table}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}",
+            )
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: x-level, value: route}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}",
+            )
+            .get("/"),
+        Case::new("removal_ignores_case_and_takes_all_of_a_name")
+            .backend("app", Reply::echo().header("X-Out", "1").header("x-out", "2").header("x-stays", "3"))
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_remove: [X-In, user-agent]
+                  response_headers_to_remove: [X-OUT]",
+            )
+            .send(Request::get("/").header("X-IN", "1").header("x-in", "2").header("User-Agent", "u").header("X-Ok", "3")),
+        Case::new("operators_in_request_headers")
+            .routes(
+                r#"
+                - match: {prefix: /}
+                  name: the-route
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: x-protocol, value: "%PROTOCOL%"}}
+                  - {header: {key: x-peer, value: "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"}}
+                  - {header: {key: x-peer-port, value: "%DOWNSTREAM_REMOTE_ADDRESS%"}}
+                  - {header: {key: x-local, value: "%DOWNSTREAM_LOCAL_ADDRESS%"}}
+                  - {header: {key: x-local-port, value: "%DOWNSTREAM_LOCAL_PORT%"}}
+                  - {header: {key: x-method, value: "%REQ(:METHOD)%"}}
+                  - {header: {key: x-path, value: "<%REQ(:PATH)%>"}}
+                  - {header: {key: x-alt, value: "%REQ(X-NONE?X-SOME)%"}}
+                  - {header: {key: x-short, value: "%REQ(X-SOME):3%"}}
+                  - {header: {key: x-percent, value: "100%%"}}
+                  - {header: {key: x-route, value: "%ROUTE_NAME%"}}
+                  - {header: {key: x-vhost, value: "%VIRTUAL_CLUSTER_NAME%"}}
+                  - {header: {key: x-year, value: "%START_TIME(%Y-%m-%dT%H:%M:%SZ)%"}}
+                  - {header: {key: x-missing, value: "%REQ(X-NONE)%"}}"#,
+            )
+            .send(Request::get("/p?q=1").header("X-Some", "abcdef")),
+        Case::new("operators_in_response_headers")
+            .backend("app", Reply::status(201).header("x-own", "o").body("x"))
+            .routes(
+                r#"
+                - match: {prefix: /}
+                  name: the-route
+                  route: {cluster: app}
+                  response_headers_to_add:
+                  - {header: {key: x-code, value: "%RESPONSE_CODE%"}}
+                  - {header: {key: x-details, value: "%RESPONSE_CODE_DETAILS%"}}
+                  - {header: {key: x-flags, value: "%RESPONSE_FLAGS%"}}
+                  - {header: {key: x-cluster, value: "%UPSTREAM_CLUSTER%"}}
+                  - {header: {key: x-host, value: "%UPSTREAM_HOST%"}}
+                  - {header: {key: x-upstream, value: "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"}}
+                  - {header: {key: x-route, value: "%ROUTE_NAME%"}}
+                  - {header: {key: x-copy, value: "%RESP(X-OWN)%"}}
+                  - {header: {key: x-asked, value: "%REQ(X-ASK)%"}}
+                  - {header: {key: x-missing, value: "%RESP(X-NONE)%"}}"#,
+            )
+            .send(Request::get("/").header("x-ask", "a")),
+        Case::new("an_empty_value_is_kept_only_if_asked")
+            .routes(
+                r#"
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: x-empty, value: ""}}
+                  - {header: {key: x-kept, value: ""}, keep_empty_value: true}
+                  - {header: {key: x-dash, value: "%REQ(X-NONE)%"}, keep_empty_value: true}"#,
+            )
+            .get("/"),
+        Case::new("local_replies_get_the_response_headers_too")
+            .dead("app")
+            .route_config("response_headers_to_add: [{header: {key: x-table, value: t}}]")
+            .routes(
+                "
+                - match: {prefix: /a}
+                  route: {cluster: app}
+                  response_headers_to_add: [{header: {key: x-route, value: r}}]",
+            )
+            .get("/a")
+            .get("/nothing"),
+        Case::new("the_header_mutation_filter")
+            .filters(
+                r#"
+                - name: mutate
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+                    mutations:
+                      request_mutations:
+                      - append: {header: {key: x-filter, value: f}, append_action: APPEND_IF_EXISTS_OR_ADD}
+                      - remove: x-drop
+                      response_mutations:
+                      - append: {header: {key: x-back, value: b}, append_action: APPEND_IF_EXISTS_OR_ADD}"#,
+            )
+            .send(Request::get("/").header("x-drop", "1").header("x-filter", "own")),
+        Case::new("order_is_that_of_the_client_then_what_was_added")
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: x-added, value: '1'}}
+                  - {header: {key: x-second, value: '2'}}",
+            )
+            .backend("app", Reply::echo().header("z-first", "1").header("a-second", "2"))
+            .send_in_order(
+                Request::get("/").header("Z-Own", "1").header("Accept", "*/*").header("A-Own", "2").header("Z-Own", "3"),
+            ),
+        Case::new("names_can_keep_their_case")
+            .hcm(
+                r#"
+                http_protocol_options:
+                  header_key_format:
+                    stateful_formatter:
+                      name: preserve_case
+                      typed_config:
+                        "@type": type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"#,
+            )
+            .backend("app", Reply::echo().header("X-Mixed-CASE", "1"))
+            .cluster(
+                "app",
+                r#"
+                typed_extension_protocol_options:
+                  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                    explicit_http_config:
+                      http_protocol_options:
+                        header_key_format:
+                          stateful_formatter:
+                            name: preserve_case
+                            typed_config:
+                              "@type": type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"#,
+            )
+            .send(Request::get("/").header("X-My-HEADER", "1").header("x-lower", "2")),
+        Case::new("names_can_be_made_proper")
+            .hcm("http_protocol_options: {header_key_format: {proper_case_words: {}}}")
+            .backend("app", Reply::ok("x").header("x-my-HEADER", "1").header("etag", "2").header("x_under-score", "3"))
+            .get("/"),
+    ]
+}

@@ -1,0 +1,270 @@
+//! Asking upstreams how they are, and noticing by oneself.
+
+use std::time::Duration;
+
+use causeway_conformance::{Answer, Backend, Case, Reply, Request, Run, Script, eventually};
+use serde_json::json;
+
+/// Quick also without traffic, which is what a test needs.
+fn check(kind: &str) -> String {
+    format!(
+        "
+        health_checks:
+        - timeout: 0.5s
+          interval: 0.1s
+          no_traffic_interval: 0.1s
+          unhealthy_threshold: 2
+          healthy_threshold: 2
+          {kind}"
+    )
+}
+
+const NO_PANIC: &str = "common_lb_config: {healthy_panic_threshold: {value: 0}}";
+
+/// Well or not by the path that is asked; requests of clients are always answered.
+fn checked(health: u16) -> Script {
+    Script::by(move |request| match request.path() {
+        "/health" => Reply::status(health).into(),
+        _ => Reply::ok("served").into(),
+    })
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    [http(), others()].into_iter().flatten().collect()
+}
+
+fn http() -> Vec<Case> {
+    vec![
+        Case::new("the_form_of_the_question")
+            .cluster("app", &check("http_health_check: {path: '/health?full'}"))
+            .backend("app", Script::echo())
+            .step(async |run: &mut Run| {
+                run.backend("app").wait_for_requests(1).await;
+                let asked = run.backend("app").received()[0].to_json();
+                run.note("question", asked);
+            }),
+        Case::new("the_question_can_be_shaped")
+            .cluster(
+                "app",
+                &check(
+                    "http_health_check:
+            path: /health
+            host: check.test
+            method: HEAD
+            request_headers_to_add: [{header: {key: x-check, value: '1'}}]
+            request_headers_to_remove: [user-agent]",
+                ),
+            )
+            .backend("app", Script::echo())
+            .step(async |run: &mut Run| {
+                run.backend("app").wait_for_requests(1).await;
+                let asked = run.backend("app").received()[0].to_json();
+                run.note("question", asked);
+            }),
+        Case::new("a_host_that_is_well")
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .backend("app", checked(200))
+            .clusters("app")
+            .get("/")
+            .stats(&[
+                "cluster.app.membership_healthy",
+                "cluster.app.membership_total",
+                "cluster.app.health_check.healthy",
+            ]),
+        Case::new("a_host_that_is_not_well_gets_nothing_without_panic")
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .cluster("app", NO_PANIC)
+            .backend("app", checked(503))
+            .wait_for("/clusters", "::health_flags::/failed_active_hc")
+            .get("/")
+            .clusters("app")
+            .stats(&[
+                "cluster.app.membership_healthy",
+                "cluster.app.lb_healthy_panic",
+                "cluster.app.health_check.healthy",
+            ]),
+        Case::new("in_panic_everybody_is_asked")
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .backend("app", checked(503))
+            .wait_for("/clusters", "::health_flags::/failed_active_hc")
+            .get("/")
+            .stats(&["cluster.app.lb_healthy_panic", "cluster.app.membership_healthy"]),
+        Case::new("a_host_that_gets_well_is_used_again")
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .cluster("app", NO_PANIC)
+            .backend("app", checked(500))
+            .wait_for("/clusters", "::health_flags::/failed_active_hc")
+            .get("/")
+            .step(async |run: &mut Run| {
+                run.backend("app").play(checked(200));
+                let well = run.wait_for("/clusters", "::health_flags::healthy").await;
+                run.note("gets well", json!(well));
+            })
+            .get("/"),
+        Case::new("expected_statuses_have_an_open_end")
+            .endpoint("edge", checked(399))
+            .endpoint("within", checked(398))
+            .cluster(
+                "app",
+                &check("http_health_check: {path: /health, expected_statuses: [{start: 200, end: 399}]}"),
+            )
+            .pool("app", &["edge", "within"])
+            .wait_for("/clusters", "app::127.0.0.1:{{edge}}::health_flags::/failed_active_hc")
+            .wait_for("/clusters", "app::127.0.0.1:{{within}}::health_flags::healthy")
+            .sort_log()
+            .tally(4, Request::get("/")),
+        Case::new("a_check_that_takes_too_long")
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .backend("app", Answer::hang())
+            .wait_for("/clusters", "::health_flags::/failed_active_hc/active_hc_timeout")
+            .stats(&["cluster.app.membership_healthy"]),
+        Case::new("a_host_that_refuses_connections")
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .dead("app")
+            .wait_for("/clusters", "::health_flags::/failed_active_hc")
+            .get("/")
+            .clusters("app"),
+        Case::new("a_host_that_says_it_is_degraded")
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .backend("app", Reply::ok("x").header("x-envoy-degraded", "1"))
+            .wait_for("/clusters", "::health_flags::/degraded_active_hc")
+            .get("/")
+            .stats(&["cluster.app.membership_degraded", "cluster.app.membership_healthy"]),
+        Case::new("a_response_can_take_its_host_out")
+            // One check at the start, and no other for as long as the case takes.
+            .cluster("app", &check("http_health_check: {path: /health}").replace("0.1s", "60s"))
+            .cluster("app", NO_PANIC)
+            .backend("app", Reply::ok("last").header("x-envoy-immediate-health-check-fail", "1"))
+            .backend("well", Reply::ok("x"))
+            .wait_for("/clusters", "app::127.0.0.1:{{app}}::cx_total")
+            .get("/1")
+            .pause(Duration::from_millis(50))
+            .clusters("app")
+            .get("/2"),
+    ]
+}
+
+fn others() -> Vec<Case> {
+    vec![
+        Case::new("a_tcp_check_is_a_connection")
+            .endpoint("up", Script::always(Reply::ok("served")))
+            .endpoint("down", Reply::ok("never"))
+            .cluster("app", &check("tcp_health_check: {}"))
+            .pool("app", &["up", "down"])
+            .step(async |run: &mut Run| {
+                run.take_backend("down").stop().await;
+                let flags = "app::127.0.0.1:{{down}}::health_flags::/failed_active_hc";
+                let failed = run.wait_for("/clusters", flags).await;
+                run.note("the other is out", json!(failed));
+            })
+            .tally(4, Request::get("/")),
+        Case::new("a_tcp_check_can_expect_bytes")
+            .endpoint("right", Script::echo().greeting(Answer::raw("HELLO there")))
+            .endpoint("wrong", Script::echo().greeting(Answer::raw("BYE")))
+            .cluster("app", &check("tcp_health_check: {receive: [{text: '48454c4c4f'}]}"))
+            .pool("app", &["right", "wrong"])
+            .without_log()
+            .wait_for("/clusters", "app::127.0.0.1:{{right}}::health_flags::healthy")
+            .wait_for("/clusters", "app::127.0.0.1:{{wrong}}::health_flags::/failed_active_hc"),
+        Case::new("failures_in_a_row_take_a_host_out")
+            .endpoint("bad", Reply::status(500))
+            .endpoint("good", Reply::ok("good"))
+            .pool("app", &["bad", "good"])
+            .cluster(
+                "app",
+                "
+                outlier_detection:
+                  consecutive_5xx: 3
+                  interval: 0.2s
+                  base_ejection_time: 30s
+                  max_ejection_percent: 50",
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut failures = 0;
+                for _ in 0..30 {
+                    let response = run.connect().await.exchange(&Request::get("/")).await.expect("an answer");
+                    failures += usize::from(response.status == 500);
+                }
+                run.note("failures until it was out", json!(failures));
+            })
+            .wait_for("/clusters", "app::127.0.0.1:{{bad}}::health_flags::/failed_outlier_check")
+            .stats(&[
+                "cluster.app.outlier_detection.ejections_active",
+                "cluster.app.outlier_detection.ejections_enforced_total",
+                "cluster.app.outlier_detection.ejections_enforced_consecutive_5xx",
+                "cluster.app.outlier_detection.ejections_detected_consecutive_5xx",
+                "cluster.app.membership_healthy",
+            ]),
+        Case::new("refused_connections_take_a_host_out_too")
+            .endpoint("good", Reply::ok("good"))
+            .dead("bad")
+            .pool("app", &["bad", "good"])
+            .cluster("app", "outlier_detection: {consecutive_5xx: 2, max_ejection_percent: 50}")
+            .routes("- match: {prefix: /}\n  route: {cluster: app}")
+            .without_log()
+            .tally(12, Request::get("/"))
+            .wait_for("/clusters", "app::127.0.0.1:{{bad}}::health_flags::/failed_outlier_check"),
+        Case::new("hosts_of_lower_priority_wait")
+            .endpoint("first", checked(200))
+            .endpoint("second", Reply::ok("spare"))
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .cluster(
+                "app",
+                "
+                load_assignment:
+                  cluster_name: app
+                  endpoints:
+                  - priority: 0
+                    lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{first}}}}}}]
+                  - priority: 1
+                    lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{second}}}}}}]",
+            )
+            .wait_for("/clusters", "app::127.0.0.1:{{first}}::health_flags::healthy")
+            .tally(4, Request::get("/x"))
+            .step(async |run: &mut Run| {
+                run.backend("first").play(checked(500));
+                let flags = "app::127.0.0.1:{{first}}::health_flags::/failed_active_hc";
+                let failed = run.wait_for("/clusters", flags).await;
+                run.note("the first is out", json!(failed));
+            })
+            .tally(4, Request::get("/x")),
+        Case::new("an_upstream_that_was_down_at_the_start")
+            .cluster("app", &check("http_health_check: {path: /health}"))
+            .cluster("app", NO_PANIC)
+            .backend("app", checked(200))
+            .step(async |run: &mut Run| {
+                let backend = run.take_backend("app");
+                let address = backend.address();
+                backend.stop().await;
+                let down = run.wait_for("/clusters", "::health_flags::/failed_active_hc").await;
+                run.note("down", json!(down));
+                let _again = Backend::start_on(address, checked(200)).await;
+                let served = async || {
+                    let response = run.connect().await.exchange(&Request::get("/")).await;
+                    response.is_ok_and(|r| r.status == 200)
+                };
+                let up = eventually(Duration::from_secs(3), served).await;
+                run.note("served again", json!(up));
+            })
+            .without_log(),
+        Case::new("the_health_check_filter_answers_by_itself")
+            .filters(
+                r#"
+                - name: hc
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: false
+                    headers: [{name: ":path", string_match: {exact: /healthz}}]"#,
+            )
+            .get("/healthz")
+            .get("/other")
+            .asked("app")
+            .ask_admin(Request::new("POST", "/healthcheck/fail"))
+            .get("/healthz")
+            .get("/other")
+            .admin("/ready")
+            .ask_admin(Request::new("POST", "/healthcheck/ok"))
+            .get("/healthz"),
+    ]
+}

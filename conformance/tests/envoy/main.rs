@@ -1,0 +1,51 @@
+//! What Envoy does with a file and its traffic, Causeway does too.
+
+mod acceptance;
+mod access_log;
+mod admin;
+mod bodies;
+mod circuit_breakers;
+mod cors;
+mod disconnects;
+mod dns;
+mod forwarding;
+mod framing;
+mod headers;
+mod health_checks;
+mod hop_by_hop;
+mod keep_alive;
+mod local_replies;
+mod redirects;
+mod retries;
+mod rewriting;
+mod routing;
+mod timeouts;
+mod websocket;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    causeway_conformance::main(vec![
+        ("acceptance", acceptance::cases()),
+        ("access_log", access_log::cases()),
+        ("admin", admin::cases()),
+        ("bodies", bodies::cases()),
+        ("circuit_breakers", circuit_breakers::cases()),
+        ("cors", cors::cases()),
+        ("disconnects", disconnects::cases()),
+        ("dns", dns::cases()),
+        ("forwarding", forwarding::cases()),
+        ("framing", framing::cases()),
+        ("headers", headers::cases()),
+        ("health_checks", health_checks::cases()),
+        ("hop_by_hop", hop_by_hop::cases()),
+        ("keep_alive", keep_alive::cases()),
+        ("local_replies", local_replies::cases()),
+        ("redirects", redirects::cases()),
+        ("retries", retries::cases()),
+        ("rewriting", rewriting::cases()),
+        ("routing", routing::cases()),
+        ("timeouts", timeouts::cases()),
+        ("websocket", websocket::cases()),
+    ])
+}

@@ -1,0 +1,135 @@
+//! Another path or host for the upstream.
+
+use causeway_conformance::{Case, Request};
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("a_prefix_is_exchanged_as_text")
+            .routes(
+                "
+                - match: {prefix: /a/}
+                  route: {cluster: app, prefix_rewrite: /}
+                - match: {prefix: /b}
+                  route: {cluster: app, prefix_rewrite: /}
+                - match: {prefix: /c}
+                  route: {cluster: app, prefix_rewrite: /deep/er}
+                - match: {path: /exact}
+                  route: {cluster: app, prefix_rewrite: /other}
+                - match: {path_separated_prefix: /seg}
+                  route: {cluster: app, prefix_rewrite: /s}
+                - match: {prefix: /D, case_sensitive: false}
+                  route: {cluster: app, prefix_rewrite: /lower}",
+            )
+            .get("/a/x?q=1")
+            .get("/b")
+            .get("/b/x")
+            .get("/bx")
+            .get("/c/x?/c/x")
+            .get("/exact?q")
+            .get("/seg/x")
+            .get("/seg")
+            .get("/dX"),
+        Case::new("a_regular_expression_rewrites_the_path_but_not_the_query")
+            .routes(
+                r"
+                - match: {prefix: /service}
+                  route:
+                    cluster: app
+                    regex_rewrite: {pattern: {regex: '^/service/([^/]+)(/.*)$'}, substitution: '\2/instance/\1'}
+                - match: {prefix: /x}
+                  route:
+                    cluster: app
+                    regex_rewrite: {pattern: {regex: 'x'}, substitution: 'yy'}
+                - match: {prefix: /esc}
+                  route:
+                    cluster: app
+                    regex_rewrite: {pattern: {regex: '(e)(s)(c)'}, substitution: '\\\0\3'}",
+            )
+            .get("/service/foo/v1/api?x=/service/foo/v1")
+            .get("/service/foo")
+            .get("/x/x/x?x=x")
+            .get("/esc"),
+        Case::new("a_route_with_a_regular_expression_can_be_rewritten")
+            .routes(
+                r"
+                - match: {safe_regex: {regex: '/u/\d+'}}
+                  route:
+                    cluster: app
+                    regex_rewrite: {pattern: {regex: '/u/(\d+)'}, substitution: '/user?id=\1'}",
+            )
+            .get("/u/12")
+            .get("/u/12?x=1"),
+        Case::new("the_host_is_exchanged")
+            .routes(
+                r"
+                - match: {prefix: /literal}
+                  route: {cluster: app, host_rewrite_literal: 'in.test:81'}
+                - match: {prefix: /header}
+                  route: {cluster: app, host_rewrite_header: x-host}
+                - match: {prefix: /regex}
+                  route:
+                    cluster: app
+                    host_rewrite_path_regex: {pattern: {regex: '^/regex/([^/]+).*$'}, substitution: '\1.test'}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .send(Request::get("/literal").host("out.test"))
+            .send(Request::get("/header").host("out.test").header("x-host", "named.test"))
+            .send(Request::get("/header").host("out.test"))
+            .send(Request::get("/regex/who/else").host("out.test"))
+            .send(Request::get("/").host("out.test")),
+        Case::new("the_host_can_be_that_of_the_upstream")
+            .cluster("app", "type: STRICT_DNS\ndns_lookup_family: V4_ONLY\nload_assignment:\n  cluster_name: app\n  endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: localhost, port_value: {{origin}}}}}}]}]")
+            .endpoint("origin", causeway_conformance::Script::echo())
+            .routes("- match: {prefix: /}\n  route: {cluster: app, auto_host_rewrite: true}")
+            .send(Request::get("/").host("out.test")),
+        Case::new("paths_are_left_alone_by_default")
+            .get("/a/../b")
+            .get("/a/./b")
+            .get("//a///b")
+            .get("/%61/%2F/%2e%2e/x")
+            .get("/a%5cb\\c")
+            .get("/%zz")
+            .get("/a;b=c/d?e=f;g"),
+        Case::new("paths_are_normalised_before_they_are_matched")
+            .hcm("normalize_path: true")
+            .named(&["b", "other"])
+            .routes(
+                "
+                - match: {prefix: /b}
+                  route: {cluster: b}
+                - match: {prefix: /}
+                  route: {cluster: other}",
+            )
+            .get("/a/../b")
+            .get("/a/./../b")
+            .get("/%62")
+            .get("/a/%2e%2e/b")
+            .get("/..")
+            .get("/../../b")
+            .get("/a%2f..%2fb")
+            .get("/a\\..\\b")
+            .get("//b"),
+        Case::new("what_is_normalised_is_sent")
+            .hcm("normalize_path: true\nmerge_slashes: true")
+            .get("//a///b/../%7Ec/%2f/d?x=//y/../z")
+            .get("/%C3%A9/%c3%a9")
+            .get("/a/b/..")
+            .get("/a/b/.")
+            .get("/%"),
+        Case::new("escaped_slashes_are_refused")
+            .hcm("normalize_path: true\npath_with_escaped_slashes_action: REJECT_REQUEST")
+            .get("/a%2fb")
+            .get("/a%5Cb")
+            .get("/a?b=%2f"),
+        Case::new("escaped_slashes_are_redirected")
+            .hcm("normalize_path: true\npath_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT")
+            .get("/a%2fb?c=%2f")
+            .get("/a%2f..%2fb")
+            .get("/a/b"),
+        Case::new("escaped_slashes_are_unescaped_and_forwarded")
+            .hcm("normalize_path: true\npath_with_escaped_slashes_action: UNESCAPE_AND_FORWARD")
+            .get("/a%2fb?c=%2f")
+            .get("/a%2F..%5cb"),
+    ]
+}

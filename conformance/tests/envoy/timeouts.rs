@@ -1,0 +1,130 @@
+//! Waiting has an end.
+
+use std::time::{Duration, Instant};
+
+use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
+use serde_json::json;
+
+fn slow(milliseconds: u64) -> Answer {
+    Answer::from(Reply::ok("late")).after(Duration::from_millis(milliseconds))
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("the_timeout_of_a_route")
+            .backend("app", slow(1200))
+            .routes(
+                "
+                - match: {prefix: /short}
+                  route: {cluster: app, timeout: 0.3s}
+                - match: {prefix: /none}
+                  route: {cluster: app, timeout: 0s}",
+            )
+            .step(async |run: &mut Run| {
+                let start = Instant::now();
+                let response = run.connect().await.exchange(&Request::get("/short")).await;
+                run.note_response("short", &response);
+                let took = start.elapsed();
+                run.note(
+                    "in time",
+                    json!(took >= Duration::from_millis(300) && took < Duration::from_millis(1100)),
+                );
+            })
+            .get("/none")
+            .stats(&[
+                "cluster.app.upstream_rq_timeout",
+                "cluster.app.upstream_rq_504",
+                "cluster.app.upstream_rq_tx_reset",
+                "cluster.app.upstream_cx_destroy_local_with_active_rq",
+            ]),
+        Case::new("the_upstream_is_told_how_long_it_has")
+            .routes(
+                "
+                - match: {prefix: /a}
+                  route: {cluster: app, timeout: 1.5s}
+                - match: {prefix: /b}
+                  route: {cluster: app, timeout: 0s}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .get("/a")
+            .get("/b")
+            .get("/c")
+            .send(Request::get("/a").header("x-envoy-upstream-rq-timeout-ms", "700"))
+            .send(Request::get("/a").header("x-envoy-upstream-rq-timeout-ms", "junk"))
+            .send(Request::get("/a").header("x-envoy-expected-rq-timeout-ms", "5")),
+        Case::new("a_client_from_outside_may_not_ask_for_less")
+            .backend("app", slow(600))
+            .send(Request::get("/").header("x-envoy-upstream-rq-timeout-ms", "200")),
+        Case::new("a_client_from_inside_may_ask_for_less")
+            .backend("app", slow(1000))
+            .hcm(
+                "
+                use_remote_address: true
+                internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}",
+            )
+            .send(Request::get("/").header("x-envoy-upstream-rq-timeout-ms", "200")),
+        Case::new("a_timeout_in_the_middle_of_the_response_cuts_it")
+            .backend(
+                "app",
+                Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nfirst")
+                    .then_pause(Duration::from_secs(5)),
+            )
+            .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.4s}")
+            .get("/"),
+        Case::new("nothing_moves_on_a_stream")
+            .hcm("stream_idle_timeout: 0.4s")
+            .backend("app", Answer::hang())
+            .get("/")
+            .stats(&["http.ingress.downstream_rq_idle_timeout"]),
+        Case::new("a_body_that_stops_coming").hcm("stream_idle_timeout: 0.4s").step(async |run: &mut Run| {
+            let mut connection = run.connect().await;
+            connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab").await;
+            let response = connection.response("POST").await;
+            run.note_response("half a body", &response);
+        }),
+        Case::new("a_route_has_its_own_idea_of_idle")
+            .hcm("stream_idle_timeout: 30s")
+            .backend("app", slow(1200))
+            .routes(
+                "
+                - match: {prefix: /short}
+                  route: {cluster: app, idle_timeout: 0.3s}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .get("/short")
+            .get("/long"),
+        Case::new("bytes_that_move_keep_a_stream")
+            .hcm("stream_idle_timeout: 0.6s")
+            .backend(
+                "app",
+                (0..4).fold(Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"), |answer, _| {
+                    answer.then_pause(Duration::from_millis(300)).then_send("x")
+                }),
+            )
+            .get("/"),
+        Case::new("the_longest_a_stream_may_take")
+            .backend("app", slow(1500))
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app, timeout: 0s, max_stream_duration: {max_stream_duration: 0.4s}}",
+            )
+            .get("/")
+            .stats(&["http.ingress.downstream_rq_max_duration_reached"]),
+        Case::new("a_whole_request_has_a_time_and_then_no_more")
+            .hcm("request_timeout: 0.3s")
+            .backend("app", slow(600))
+            .get("/complete"),
+        Case::new("a_timeout_while_the_pool_is_full")
+            .backend(
+                "app",
+                Script::by(|request| if request.number == 0 { slow(1500) } else { Reply::ok("x").into() }),
+            )
+            .cluster("app", "circuit_breakers: {thresholds: [{max_connections: 1}]}")
+            .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.5s}")
+            .sort_log()
+            .at_once(2, Request::get("/")),
+    ]
+}

@@ -1,0 +1,140 @@
+//! Connections that stop being HTTP.
+
+use std::time::Duration;
+
+use causeway_conformance::{Act, Answer, Case, Reply, Request, Run};
+use serde_json::json;
+
+const ENABLED: &str = "upgrade_configs: [{upgrade_type: websocket}]";
+
+fn upgrade(target: &str) -> Request {
+    Request::get(target)
+        .header("Connection", "Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Version", "13")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::new("data_goes_both_ways_after_101")
+            .hcm(ENABLED)
+            .backend("app", Answer::websocket())
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                let response = connection.exchange(&upgrade("/ws")).await;
+                run.note_response("switch", &response);
+                connection.write("ping").await;
+                let echo = connection.read(4).await;
+                run.note_bytes("echo", &echo);
+                let large = vec![b'w'; 300_000];
+                connection.write(&large).await;
+                let echo = connection.read(large.len()).await;
+                run.note("large echo", json!(echo == large));
+                let sent = run.backend("app").received();
+                run.note("upgrade upstream", json!(sent[0].headers.get("upgrade")));
+                run.note("connection upstream", json!(sent[0].headers.get("connection")));
+            })
+            .stats(&[
+                "http.ingress.downstream_cx_upgrades_total",
+                "http.ingress.downstream_cx_upgrades_active",
+            ]),
+        Case::new("bytes_right_after_the_request_wait_for_the_switch")
+            .hcm(ENABLED)
+            .backend("app", Answer::websocket().after(Duration::from_millis(100)))
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                let mut bytes = upgrade("/ws").to_bytes();
+                bytes.extend(b"early");
+                connection.write(bytes).await;
+                let response = connection.response("GET").await;
+                run.note("status", json!(response.map(|r| r.status).ok()));
+                let echo = connection.read(5).await;
+                run.note_bytes("echo", &echo);
+            }),
+        Case::new("the_upstream_may_refuse")
+            .hcm(ENABLED)
+            .backend("app", Reply::status(403).body("no"))
+            .on_one_connection([upgrade("/ws"), Request::get("/after")])
+            .stats(&["http.ingress.downstream_cx_upgrades_total"]),
+        Case::new("an_upgrade_that_is_not_enabled")
+            .send(upgrade("/ws"))
+            .asked("app")
+            .stats(&["http.ingress.downstream_rq_ws_on_non_ws_route", "http.ingress.downstream_rq_4xx"]),
+        Case::new("another_type_than_the_one_that_is_enabled")
+            .hcm(ENABLED)
+            .send(Request::get("/").header("Connection", "Upgrade").header("Upgrade", "other"))
+            .send(Request::get("/").header("Connection", "Upgrade").header("Upgrade", "WebSocket, other")),
+        Case::new("routes_can_enable_it")
+            .sort_log()
+            .backend("app", Answer::websocket())
+            .routes(
+                "
+                - match: {prefix: /ws}
+                  route: {cluster: app, upgrade_configs: [{upgrade_type: websocket}]}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .send(upgrade("/ws"))
+            .send(upgrade("/other")),
+        Case::new("routes_can_disable_it")
+            .sort_log()
+            .hcm(ENABLED)
+            .backend("app", Answer::websocket())
+            .routes(
+                "
+                - match: {prefix: /none}
+                  route: {cluster: app, upgrade_configs: [{upgrade_type: websocket, enabled: false}]}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .send(upgrade("/none"))
+            .send(upgrade("/ws")),
+        Case::new("a_type_can_be_known_but_off")
+            .sort_log()
+            .hcm("upgrade_configs: [{upgrade_type: websocket, enabled: false}]")
+            .backend("app", Answer::websocket())
+            .routes(
+                "
+                - match: {prefix: /on}
+                  route: {cluster: app, upgrade_configs: [{upgrade_type: websocket}]}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .send(upgrade("/on"))
+            .send(upgrade("/off")),
+        Case::new("the_upstream_ends_the_conversation")
+            .hcm(ENABLED)
+            .backend("app", {
+                let switch =
+                    Reply::status(101).header("upgrade", "websocket").header("connection", "upgrade");
+                Answer::from(switch)
+                    .then(Act::Send(b"bye".to_vec()))
+                    .then_pause(Duration::from_millis(50))
+                    .then_close()
+            })
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.send(&upgrade("/ws")).await;
+                let status = connection.response("GET").await.map(|r| r.status).ok();
+                let (rest, end) = connection.rest(Duration::from_secs(3)).await;
+                run.note("status", json!(status));
+                run.note_bytes("rest", &rest);
+                run.note("end", json!(end.as_str()));
+            }),
+        Case::new("the_client_ends_the_conversation")
+            .hcm(ENABLED)
+            .backend("app", Answer::websocket())
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                let response = connection.exchange(&upgrade("/ws")).await;
+                run.note("status", json!(response.map(|r| r.status).ok()));
+                drop(connection);
+                let gone = async || run.backend("app").open_connections() == 0;
+                let gone = causeway_conformance::eventually(Duration::from_secs(3), gone).await;
+                run.note("the upstream sees it", json!(gone));
+            })
+            .stats(&["http.ingress.downstream_cx_upgrades_active"]),
+        Case::new("an_upgrade_to_a_dead_upstream").hcm(ENABLED).dead("app").send(upgrade("/ws")),
+    ]
+}

@@ -1,0 +1,299 @@
+//! An upstream that plays a part.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::answer::{Act, Answer};
+use crate::message::{Body, Framing, Received};
+use crate::script::Script;
+use crate::stream::{Stream, reset_on_close};
+use crate::wait::eventually;
+
+/// A server on a port of its own that does what its [`Script`] says and remembers what it was asked.
+///
+/// It lives in the runtime of the test and ends, with all its connections, when it is dropped.
+#[derive(Debug)]
+pub struct Backend {
+    address: SocketAddr,
+    seen: Arc<Seen>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    script: Mutex<Script>,
+    received: Mutex<Vec<Received>>,
+    requests: AtomicUsize,
+    connections: AtomicUsize,
+    open: AtomicUsize,
+}
+
+impl Backend {
+    /// Starts on a free port of 127.0.0.1.
+    pub async fn start(script: impl Into<Script>) -> Self {
+        Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), script).await
+    }
+
+    /// Starts on this address, for a back-end that comes back where it was or that has an address of
+    /// its own.
+    pub async fn start_on(address: SocketAddr, script: impl Into<Script>) -> Self {
+        let listener = TcpListener::bind(address)
+            .await
+            .unwrap_or_else(|e| panic!("back-end cannot listen on {address}: {e}"));
+        let address = listener.local_addr().unwrap_or(address);
+        let seen = Arc::new(Seen {
+            script: Mutex::new(script.into()),
+            received: Mutex::default(),
+            requests: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        });
+        let task = tokio::spawn(accept(listener, Arc::clone(&seen)));
+        Self { address, seen, task }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Another part from the next request on, also on connections that are open.
+    pub fn play(&self, script: impl Into<Script>) {
+        *lock(&self.seen.script) = script.into();
+    }
+
+    /// The number of connections it ever accepted.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.seen.connections.load(Ordering::Acquire)
+    }
+
+    /// The number of connections that are open now.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.seen.open.load(Ordering::Acquire)
+    }
+
+    /// The requests it has read, in order.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        lock(&self.seen.received).clone()
+    }
+
+    /// The number of requests whose header section it has read.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.seen.requests.load(Ordering::Acquire)
+    }
+
+    /// Waits until that many requests have come; false if they do not come in five seconds.
+    pub async fn wait_for_requests(&self, count: usize) -> bool {
+        eventually(Duration::from_secs(5), async || self.requests() >= count).await
+    }
+
+    /// Stops listening and closes all connections.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        // Only when the task is gone are its sockets closed; that it was aborted is no news.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, seen: Arc<Seen>) {
+    // The connections are aborted with the set, the set with this task.
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((socket, _)) = listener.accept().await else { continue };
+        let number = seen.connections.fetch_add(1, Ordering::AcqRel);
+        let open = Open::new(Arc::clone(&seen));
+        connections.spawn(async move { serve(socket, number, &open.0).await });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Counts a connection as open for as long as its task has it.
+struct Open(Arc<Seen>);
+
+impl Open {
+    fn new(seen: Arc<Seen>) -> Self {
+        seen.open.fetch_add(1, Ordering::AcqRel);
+        Self(seen)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+async fn serve(socket: TcpStream, connection: usize, seen: &Seen) {
+    let mut stream = Stream::new(socket);
+    let greeting = lock(&seen.script).greeting.clone();
+    if !perform(&mut stream, &greeting, None).await {
+        return;
+    }
+    while let Some(head) = stream.head().await {
+        let number = seen.requests.fetch_add(1, Ordering::AcqRel);
+        let script = lock(&seen.script).clone();
+        let mut body = Body::default();
+        if !script.early {
+            if head.headers.has_token("expect", "100-continue") {
+                let _ = stream.socket.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+            }
+            stream.body(Framing::of_request(&head.headers), &mut body).await;
+        }
+        let mut line = head.line.splitn(3, ' ').map(str::to_owned);
+        let mut next = || line.next().unwrap_or_default();
+        let request = Received {
+            connection,
+            number,
+            method: next(),
+            target: next(),
+            version: next(),
+            headers: head.headers,
+            body: body.bytes,
+            trailers: body.trailers,
+            complete: body.complete,
+        };
+        lock(&seen.received).push(request.clone());
+        let asked_to_close = request.headers.has_token("connection", "close");
+        if !perform(&mut stream, &script.answer(&request), Some(&request)).await || asked_to_close {
+            return;
+        }
+    }
+}
+
+/// Does what the answer says; false when the connection is not to be used after it.
+async fn perform(stream: &mut Stream, answer: &Answer, request: Option<&Received>) -> bool {
+    for act in &answer.0 {
+        let sent = match act {
+            Act::Reply(reply) => stream.socket.write_all(&reply.to_bytes(request)).await,
+            Act::Send(bytes) => stream.socket.write_all(bytes).await,
+            Act::Pause(time) => {
+                tokio::time::sleep(*time).await;
+                Ok(())
+            }
+            Act::Finish => stream.socket.shutdown().await,
+            Act::Close => return false,
+            Act::Reset => {
+                reset_on_close(&stream.socket);
+                return false;
+            }
+            Act::Hang => {
+                while stream.fill().await {
+                    stream.buffer.clear();
+                }
+                return false;
+            }
+            Act::EchoBytes => loop {
+                let bytes = std::mem::take(&mut stream.buffer);
+                if stream.socket.write_all(&bytes).await.is_err() || !stream.fill().await {
+                    return false;
+                }
+            },
+        };
+        if sent.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// A test that has failed while it held the lock must not hide behind a second panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Connection, End, Reply, Request, exchange};
+
+    #[tokio::test]
+    async fn echoes_the_request_with_order_and_case() {
+        let backend = Backend::start(Script::echo()).await;
+        let request = Request::post("/x?q=1", "body").header("X-B", "2").header("x-a", "1");
+        let response = exchange(backend.address(), &request).await.unwrap();
+        let echo: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+        assert_eq!(echo["method"], "POST");
+        assert_eq!(echo["target"], "/x?q=1");
+        assert_eq!(echo["headers"][1], serde_json::json!(["X-B", "2"]));
+        assert_eq!(echo["body"], "body");
+        assert_eq!((backend.connections(), backend.requests(), response.end), (1, 1, End::Open));
+    }
+
+    #[tokio::test]
+    async fn plays_answers_in_turn_and_can_change_its_mind() {
+        let backend = Backend::start(Script::in_turn([Reply::status(503), Reply::ok("fine")])).await;
+        let mut client = Connection::open(backend.address()).await.unwrap();
+        let mut ask = async || client.exchange(&Request::get("/")).await.unwrap().status;
+        assert_eq!((ask().await, ask().await, ask().await), (503, 200, 200));
+        backend.play(Reply::status(404));
+        assert_eq!(ask().await, 404);
+        assert_eq!((backend.connections(), backend.open_connections()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn closes_resets_and_hangs() {
+        let ends = [(Answer::close(), End::Fin), (Answer::reset(), End::Reset), (Answer::hang(), End::Open)];
+        for (answer, end) in ends {
+            let backend = Backend::start(answer).await;
+            let client = Connection::open(backend.address()).await.unwrap();
+            let error =
+                client.patience(Duration::from_millis(50)).exchange(&Request::get("/")).await.unwrap_err();
+            assert_eq!(error.end, end);
+        }
+    }
+
+    #[tokio::test]
+    async fn switches_to_bytes() {
+        let backend = Backend::start(Answer::websocket()).await;
+        let mut client = Connection::open(backend.address()).await.unwrap();
+        client.send(&Request::get("/").header("Upgrade", "websocket")).await;
+        assert_eq!(client.response("GET").await.unwrap().status, 101);
+        client.write("ping").await;
+        assert_eq!(client.read(4).await, b"ping");
+    }
+
+    #[tokio::test]
+    async fn is_gone_when_stopped_and_back_when_started() {
+        let backend = Backend::start(Reply::ok("1")).await;
+        let address = backend.address();
+        let mut client = Connection::open(address).await.unwrap();
+        client.exchange(&Request::get("/")).await.unwrap();
+        backend.stop().await;
+        assert_ne!(client.end(Duration::from_secs(5)).await, End::Open);
+        assert_eq!(exchange(address, &Request::get("/")).await.unwrap_err().end, End::Reset);
+        let _again = Backend::start_on(address, Reply::ok("2")).await;
+        assert_eq!(exchange(address, &Request::get("/")).await.unwrap().text(), "2");
+    }
+
+    #[tokio::test]
+    async fn an_early_answer_does_not_wait_for_the_body() {
+        let backend =
+            Backend::start(Script::always(Reply::status(413).header("connection", "close")).early()).await;
+        let request = Request::post("/", vec![b'x'; 8 << 20]);
+        let response = exchange(backend.address(), &request).await.unwrap();
+        assert_eq!((response.status, backend.received()[0].body.len()), (413, 0));
+    }
+}

@@ -1,0 +1,75 @@
+//! The ground the tests of Causeway stand on.
+//!
+//! Everything here runs on loopback or in a network namespace of its own, takes ports that nobody
+//! else has, and is gone when the value that stands for it is dropped: a failed test leaves no
+//! process, no port, no namespace and no file behind.
+//!
+//! | need | take |
+//! |---|---|
+//! | an upstream that does exactly what is asked | [`Backend`] with a [`Script`] |
+//! | a client that sees every byte | [`Connection`] |
+//! | names whose addresses change | [`DnsServer`] |
+//! | Envoy, HAProxy, nginx or Causeway with a configuration | [`Proxy`] |
+//! | real addresses, lost packets, firewalls | [`Netns`] |
+//! | traffic while something is reloaded | [`Load`] |
+//!
+//! Faults of the surroundings (no port left, no permission) panic with a sentence, because a test
+//! cannot go on; faults of what is tested are values, because they are what the test is about.
+//!
+//! This crate is a dev-dependency: it never ships in the binary.
+
+mod answer;
+mod backend;
+mod client;
+mod dns;
+mod load;
+mod message;
+mod netns;
+mod peers;
+mod port;
+mod process;
+mod proxy;
+mod scratch;
+mod script;
+mod spawner;
+mod stream;
+mod wait;
+
+pub use answer::{Act, Answer, Reply};
+pub use backend::Backend;
+pub use client::{Connection, NoResponse, Request, Response, exchange};
+pub use dns::{DnsAnswer, DnsServer};
+pub use load::{Load, LoadReport, Running};
+pub use message::{Headers, Received, latin1, to_bytes};
+pub use netns::{Netns, Settled};
+pub use peers::{Missing, Peer};
+pub use port::Port;
+pub use process::{Process, ProcessBuilder};
+pub use proxy::{NotStarted, Proxy, ProxyBuilder};
+pub use rustix::process::Signal;
+pub use scratch::Scratch;
+pub use script::Script;
+pub use stream::End;
+pub use wait::eventually;
+
+/// Leaves the test with one line that says why it did not run and how it would.
+///
+/// A test that cannot run must be seen: a silent `return` counts as passed for ever.
+///
+/// ```
+/// # fn namespaces() -> Result<(), String> { Err("not root".into()) }
+/// # fn test() {
+/// if let Err(why) = namespaces() {
+///     causeway_testkit::skip!("drops_packets", why, "sudo -E cargo test -p causeway-proxy");
+/// }
+/// # unreachable!();
+/// # }
+/// # test();
+/// ```
+#[macro_export]
+macro_rules! skip {
+    ($test:expr, $why:expr, $how:expr) => {{
+        eprintln!("SKIPPED {}: {}; run it with {}", $test, $why, $how);
+        return;
+    }};
+}
