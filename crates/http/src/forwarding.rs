@@ -37,9 +37,15 @@ pub fn names_protected_field(block: &HeaderBlock) -> bool {
     block.values(Known::Connection).flat_map(h1_tokens).any(|token| {
         matches!(
             Known::from_bytes(token),
-            Some(Known::XForwardedFor | Known::XForwardedHost | Known::XForwardedProto | Known::Host)
+            Some(Known::XForwardedFor | Known::XForwardedHost | Known::XForwardedProto)
         ) || token.first() == Some(&b':')
     })
+}
+
+/// Whether `Connection` names `Host`, which is then as good as not there.
+#[must_use]
+pub fn names_host(block: &HeaderBlock) -> bool {
+    block.values(Known::Connection).flat_map(h1_tokens).any(|token| token.eq_ignore_ascii_case(b"host"))
 }
 
 /// Removes the fields that belong to the connection on which the request arrived (RFC 9110 §7.6.1). `TE:

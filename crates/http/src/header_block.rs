@@ -14,7 +14,7 @@ pub struct HeaderBlock {
     bytes: Vec<u8>,
     fields: Vec<Slot>,
     /// Known names that some field has; never misses one, may hold one that was removed.
-    present: u64,
+    present: u128,
     removed: usize,
 }
 
@@ -253,11 +253,10 @@ impl HeaderBlock {
         self.iter().map(|field| field.name.len() + field.value.len() + 4).sum()
     }
 
-    /// Joins the values of known names that came more than once, as a list may be (RFC 9110 §5.3), so
-    /// that whoever looks at one value looks at all.
-    pub(crate) fn join_repeated(&mut self) {
+    /// Joins the values of these names where they came more than once.
+    pub(crate) fn join_repeated(&mut self, names: &[Known]) {
         let present = self.present;
-        for known in Known::ALL.iter().copied().filter(|known| present & known.bit() != 0) {
+        for known in names.iter().copied().filter(|known| present & known.bit() != 0) {
             if self.values(known).nth(1).is_some() {
                 let values: Vec<_> = self.values(known).collect();
                 let joined = values.join(&b',');

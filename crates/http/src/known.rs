@@ -82,14 +82,101 @@ known! {
     EnvoyUpstreamRqTimeoutAltResponse = "x-envoy-upstream-rq-timeout-alt-response",
     EnvoyUpstreamRqTimeoutMs = "x-envoy-upstream-rq-timeout-ms",
     EnvoyUpstreamServiceTime = "x-envoy-upstream-service-time",
+    Accept = "accept",
+    AcceptEncoding = "accept-encoding",
+    Authorization = "authorization",
+    CacheControl = "cache-control",
+    Pragma = "pragma",
+    Referer = "referer",
+    ContentEncoding = "content-encoding",
+    AccessControlRequestMethod = "access-control-request-method",
+    AccessControlRequestHeaders = "access-control-request-headers",
+    AccessControlAllowOrigin = "access-control-allow-origin",
+    AccessControlAllowHeaders = "access-control-allow-headers",
+    AccessControlAllowMethods = "access-control-allow-methods",
+    AccessControlAllowCredentials = "access-control-allow-credentials",
+    AccessControlExposeHeaders = "access-control-expose-headers",
+    AccessControlMaxAge = "access-control-max-age",
+    IfNoneMatch = "if-none-match",
+    IfMatch = "if-match",
+    IfModifiedSince = "if-modified-since",
+    GrpcAcceptEncoding = "grpc-accept-encoding",
+    ProxyStatus = "proxy-status",
+    Etag = "etag",
+    Expires = "expires",
+    LastModified = "last-modified",
+    Vary = "vary",
+    Age = "age",
     Causeway = "x-causeway-reason",
 }
+
+/// Names of which Envoy joins the values of a request that has them more than once, as a list may be
+/// (RFC 9110 §5.3), so that whoever looks at one value looks at all.
+pub(crate) const JOINED_IN_REQUESTS: &[Known] = &[
+    Known::Accept,
+    Known::AcceptEncoding,
+    Known::AccessControlRequestHeaders,
+    Known::AccessControlRequestMethod,
+    Known::Authorization,
+    Known::CacheControl,
+    Known::ContentEncoding,
+    Known::ContentType,
+    Known::EnvoyAttemptCount,
+    Known::EnvoyDecoratorOperation,
+    Known::EnvoyDownstreamServiceCluster,
+    Known::EnvoyOriginalPath,
+    Known::GrpcAcceptEncoding,
+    Known::GrpcTimeout,
+    Known::IfMatch,
+    Known::IfModifiedSince,
+    Known::IfNoneMatch,
+    Known::Origin,
+    Known::Pragma,
+    Known::ProxyStatus,
+    Known::Referer,
+    Known::UserAgent,
+    Known::Via,
+    Known::XClientTraceId,
+    Known::XForwardedFor,
+    Known::XForwardedHost,
+    Known::XForwardedPort,
+    Known::XForwardedProto,
+    Known::XRequestId,
+];
+
+/// The same of responses.
+pub(crate) const JOINED_IN_RESPONSES: &[Known] = &[
+    Known::AccessControlAllowCredentials,
+    Known::AccessControlAllowHeaders,
+    Known::AccessControlAllowMethods,
+    Known::AccessControlAllowOrigin,
+    Known::AccessControlExposeHeaders,
+    Known::AccessControlMaxAge,
+    Known::Age,
+    Known::CacheControl,
+    Known::ContentEncoding,
+    Known::ContentType,
+    Known::Date,
+    Known::EnvoyAttemptCount,
+    Known::EnvoyDecoratorOperation,
+    Known::EnvoyDegraded,
+    Known::Etag,
+    Known::Expires,
+    Known::GrpcMessage,
+    Known::GrpcStatus,
+    Known::LastModified,
+    Known::Location,
+    Known::ProxyStatus,
+    Known::Vary,
+    Known::Via,
+    Known::XRequestId,
+];
 
 /// Longest known name.
 const LONGEST: usize = 40;
 
 /// Most known names of one length.
-const SLOTS: usize = 6;
+const SLOTS: usize = 10;
 
 /// Known names by length, so that a name is compared with a handful at most.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a bad index fails the build")]
@@ -111,7 +198,7 @@ const BY_LENGTH: [[Option<Known>; SLOTS]; LONGEST + 1] = {
 };
 
 // The names a message has are a set of bits.
-const _: () = assert!(Known::ALL.len() <= 64);
+const _: () = assert!(Known::ALL.len() <= 128);
 
 impl Known {
     /// The known name that this is, whatever its case.
@@ -130,7 +217,7 @@ impl Known {
     }
 
     /// The bit that stands for the name in a set.
-    pub(crate) const fn bit(self) -> u64 {
+    pub(crate) const fn bit(self) -> u128 {
         1 << self as u8
     }
 }

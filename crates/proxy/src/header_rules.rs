@@ -24,8 +24,13 @@ use crate::local_reply::LocalReply;
 /// Refuses what the codec of Envoy refuses behind the parser; drops fields that are to be dropped. Says
 /// how many were.
 pub(crate) fn check_fields(exchange: &mut Exchange, config: &HttpConnectionManager) -> Result<u64, Failure> {
-    if exchange.request.has(Known::Connection) && forwarding::names_protected_field(&exchange.request) {
-        return Err(Failure::new(Reason::RequestConnectionHeader));
+    if exchange.request.has(Known::Connection) {
+        if forwarding::names_protected_field(&exchange.request) {
+            return Err(Failure::new(Reason::RequestConnectionHeader));
+        }
+        if forwarding::names_host(&exchange.request) {
+            exchange.request.remove(Known::Host);
+        }
     }
     if let Some(host) = exchange.request.get(Known::Host)
         && !authority::is_valid(host)
@@ -153,6 +158,8 @@ pub(crate) fn apply_to_request(exchange: &mut Exchange, context: &mut RequestCon
     if !config.via.is_empty() {
         exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
     }
+    // Nobody has shown a certificate here: what a client says about its own is not believed.
+    exchange.request.remove(Known::XForwardedClientCert);
     exchange.facts.internal = trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);
     let edge = config.use_remote_address && !exchange.facts.internal;
     sanitize(exchange, edge, context.internal_only);

@@ -153,8 +153,12 @@ pub(crate) fn prepare(
         let mut length = Vec::new();
         crate::format::write_number(&mut length, reply.body.len() as u64);
         exchange.response.set(Known::ContentLength, &length);
-        let content_type = reply.content_type.unwrap_or(Cow::Borrowed("text/plain"));
-        exchange.response.set(Known::ContentType, content_type.as_bytes());
+        // What the route says of the content goes before what the proxy would say.
+        match &reply.content_type {
+            Some(content_type) => exchange.response.set(Known::ContentType, content_type.as_bytes()),
+            None if exchange.response.has(Known::ContentType) => {}
+            None => exchange.response.append(Known::ContentType, b"text/plain"),
+        }
     }
     exchange.local_body.clear();
     exchange.local_body.extend_from_slice(&reply.body);

@@ -137,6 +137,9 @@ impl ActiveRequest {
         let facts = &exchange.facts;
         let shards = &self.listener.shards;
         shards.http.adjust(HttpStat::DownstreamRqActive, -1);
+        if facts.upgrade {
+            shards.http.adjust(HttpStat::DownstreamCxUpgradesActive, -1);
+        }
         if facts.status > 0 {
             shards.response_completed(facts.status);
             shards.http.record(HttpStat::DownstreamRqTime, millis);

@@ -82,7 +82,7 @@ impl Snapshot {
         let mut listeners = Vec::with_capacity(bootstrap.listeners.len());
         for config in &bootstrap.listeners {
             let NetworkFilter::HttpConnectionManager(manager) = &config.filter_chain.filter;
-            let scopes = ListenerScopes::new(registry, &config.stat_name, &manager.stat_prefix, workers);
+            let scopes = ListenerScopes::new(registry, &config.stat_name, manager, workers);
             let logs = OpenLog::open_all(&config.access_logs, runtime, files);
             match (ManagerSnapshot::compile(manager, runtime, files), logs) {
                 (Ok(manager), Ok(logs)) => {

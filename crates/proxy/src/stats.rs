@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 
+use causeway_model::{FilterConfig, HttpConnectionManager};
 use causeway_reason::Reason;
 use causeway_stats::{DynamicCounter, Registry, Schema, Scope, ScopeName, Shard, schema};
 
@@ -343,12 +344,20 @@ pub(crate) struct ListenerScopes {
     pub(crate) listener: Scope<ListenerStat>,
     pub(crate) listener_http: Scope<ListenerHttpStat>,
     pub(crate) http: Scope<HttpStat>,
-    pub(crate) cors: Scope<CorsStat>,
+    /// Where the connection manager has the CORS filter.
+    pub(crate) cors: Option<Scope<CorsStat>>,
     workers: Vec<Scope<ListenerWorkerStat>>,
 }
 
 impl ListenerScopes {
-    pub(crate) fn new(registry: &Registry, listener: &str, stat_prefix: &str, workers: usize) -> Self {
+    pub(crate) fn new(
+        registry: &Registry,
+        listener: &str,
+        manager: &HttpConnectionManager,
+        workers: usize,
+    ) -> Self {
+        let stat_prefix = &manager.stat_prefix;
+        let has_cors = manager.http_filters.iter().any(|filter| matches!(filter.config, FilterConfig::Cors(_)));
         let of_listener = || ScopeName::root().then("listener").tagged("envoy.listener_address", listener);
         let http = |scope: ScopeName| scope.then("http").tagged("envoy.http_conn_manager_prefix", stat_prefix);
         let of_worker = |worker: usize| {
@@ -358,7 +367,7 @@ impl ListenerScopes {
             listener: registry.scope(of_listener()),
             listener_http: registry.scope(http(of_listener())),
             http: registry.scope(http(ScopeName::root())),
-            cors: registry.scope(http(ScopeName::root()).then("cors")),
+            cors: has_cors.then(|| registry.scope(http(ScopeName::root()).then("cors"))),
             workers: (0..workers).map(|worker| registry.scope(of_worker(worker))).collect(),
         }
     }
@@ -369,7 +378,7 @@ impl ListenerScopes {
             listener: self.listener.shard(worker),
             listener_http: self.listener_http.shard(worker),
             http: self.http.shard(worker),
-            cors: self.cors.shard(worker),
+            cors: self.cors.as_ref().map(|cors| cors.shard(worker)),
             worker: self.workers.get(worker).map(|scope| scope.shard(worker)),
             reasons: ReasonCounters::new(),
         }
@@ -382,7 +391,7 @@ pub(crate) struct ListenerShards {
     pub(crate) listener: Shard<ListenerStat>,
     pub(crate) listener_http: Shard<ListenerHttpStat>,
     pub(crate) http: Shard<HttpStat>,
-    pub(crate) cors: Shard<CorsStat>,
+    pub(crate) cors: Option<Shard<CorsStat>>,
     worker: Option<Shard<ListenerWorkerStat>>,
     pub(crate) reasons: ReasonCounters,
 }

@@ -7,6 +7,7 @@ use causeway_reason::{Failure, Reason};
 use super::head::{StackSlots, field_slots, load_fields, place, refused};
 use super::{BodyFraming, ConnectionOptions, HeadLimits, Parsed, head};
 use crate::header_block::Span;
+use crate::known::JOINED_IN_REQUESTS;
 use crate::{HeaderBlock, Known, Method, Version, authority};
 
 /// What a listener accepts.
@@ -160,7 +161,7 @@ pub fn parse_request(
         );
     }
     if message.repeated {
-        block.join_repeated();
+        block.join_repeated(JOINED_IN_REQUESTS);
     }
     Ok(Parsed::Complete {
         head: RequestHead {

@@ -6,6 +6,7 @@ use causeway_reason::{Failure, Reason};
 
 use super::head::{StackSlots, field_slots, load_fields, refused};
 use super::{BodyFraming, ConnectionOptions, HeadLimits, Parsed, head};
+use crate::known::JOINED_IN_RESPONSES;
 use crate::{HeaderBlock, Known, Method, Version};
 
 /// What a response is read with.
@@ -157,6 +158,17 @@ fn finish(
         );
         return Err(Failure::new(Reason::UpstreamFraming).with_evidence(evidence));
     }
+    // Such a response has no body (RFC 9110 §8.6): one that says otherwise is not understood.
+    if matches!(status, 100..=199 | 204) {
+        if fields.coded || fields.length.is_some_and(|length| length > 0) {
+            let what = "a response that can have no body says that it has one";
+            return Err(refused(Reason::UpstreamFraming.into(), what, head));
+        }
+        block.remove(Known::ContentLength);
+    }
+    if message.repeated {
+        block.join_repeated(JOINED_IN_RESPONSES);
+    }
     if status == 101 && !rules.upgrade {
         return Err(refused(Reason::UpstreamSwitchedUnasked.into(), "the status is 101", head));
     }
@@ -261,7 +273,7 @@ mod tests {
         assert_eq!(framing(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"), BodyFraming::Length(2));
         assert_eq!(framing(b"HTTP/1.1 200\r\ntransfer-encoding: chunked\r\n\r\n"), BodyFraming::Chunked);
         assert_eq!(framing(b"HTTP/1.0 200 OK\r\n\r\n"), BodyFraming::UntilClose);
-        assert_eq!(framing(b"HTTP/1.1 204 No\r\ncontent-length: 2\r\n\r\n"), BodyFraming::None);
+        assert_eq!(framing(b"HTTP/1.1 204 No\r\ncontent-length: 0\r\n\r\n"), BodyFraming::None);
         assert_eq!(framing(b"HTTP/1.1 304 No\r\ncontent-length: 2\r\n\r\n"), BodyFraming::None);
         assert_eq!(framing(b"HTTP/1.1 100 Continue\r\n\r\n"), BodyFraming::None);
         let rules = ResponseRules { method: Method::Head, ..RULES };
@@ -275,6 +287,8 @@ mod tests {
             (&b"hello\r\n\r\n"[..], Reason::UpstreamNotHttp),
             (b"HTTP/1.1 abc OK\r\n\r\n", Reason::UpstreamNotHttp),
             (b"SSH-2.0-x\r\n", Reason::UpstreamNotHttp),
+            (b"HTTP/1.1 204 No\r\ncontent-length: 2\r\n\r\n", Reason::UpstreamFraming),
+            (b"HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n", Reason::UpstreamFraming),
             (b"HTTP/1.1 200 OK\r\nfoo\r\n\r\n", Reason::UpstreamHeaderMalformed),
             (b"HTTP/1.1 200 OK\r\nx y: 1\r\n\r\n", Reason::UpstreamHeaderMalformed),
             (b"HTTP/1.1 200 OK\r\nx: a\0b\r\n\r\n", Reason::UpstreamHeadUnterminated),

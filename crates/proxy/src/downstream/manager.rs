@@ -46,7 +46,14 @@ impl Downstream {
             Ok(()) => match self.route(&mut request) {
                 Err(reply) => reply,
                 Ok(entry) => match self.filter(&mut request, &entry).await {
-                    Some(reply) => reply,
+                    Some(reply) => {
+                        // It would have gone there, which is what a log wants to know.
+                        if let Some(target) = entry.draw(request.random()) {
+                            request.facts.cluster.clone_from(&target.cluster);
+                            request.facts.target = Some(Rc::clone(target));
+                        }
+                        reply
+                    }
                     None => match &entry.route.action {
                         RouteAction::Forward(_) => return router::forward(self, request, entry).await,
                         RouteAction::Redirect(redirect) => self.redirect(&request, &entry, redirect),
@@ -168,6 +175,10 @@ impl Downstream {
         let by_manager = self.listener.manager.config.upgrades.iter().any(|upgrade| is(&upgrade.upgrade_type) && upgrade.enabled);
         if by_route.unwrap_or(by_manager) {
             self.upgrade = Some(wanted);
+            request.facts.upgrade = true;
+            let http = &self.listener.shards.http;
+            http.inc(HttpStat::DownstreamCxUpgradesTotal);
+            http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);
             return Ok(());
         }
         self.listener.shards.http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);

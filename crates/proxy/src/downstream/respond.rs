@@ -42,7 +42,7 @@ impl Downstream {
     /// Gives an answer of the proxy's own to a request of which nothing was sent on.
     pub(crate) async fn reply(&mut self, mut request: ActiveRequest, reply: LocalReply) -> After {
         // Nobody will read the rest of the request, so nobody can find the next one behind it.
-        let unread = request.head.as_ref().is_some_and(|head| !head.framing.is_none());
+        let unread = request.is_open_ended();
         if unread {
             self.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
             self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
@@ -210,8 +210,9 @@ impl Downstream {
         }
     }
 
-    /// Whether one of the request's deadlines has passed: then, why it fails.
-    pub(crate) fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+    /// Whether one of the request's deadlines has passed: then, why it fails. `complete` says whether the
+    /// client has sent everything: if not, it is the one who is late.
+    pub(crate) fn poll_timeout(&mut self, cx: &mut Context<'_>, complete: bool) -> Poll<Failure> {
         let http = &self.listener.shards.http;
         loop {
             let reason = match self.deadlines.poll(cx, || self.worker.timers.now()) {
@@ -219,11 +220,11 @@ impl Downstream {
                 Poll::Ready(Timer::Route) => Reason::RouteTimeout,
                 Poll::Ready(Timer::StreamIdle) => {
                     http.inc(HttpStat::DownstreamRqIdleTimeout);
-                    Reason::StreamIdleTimeout
+                    if complete { Reason::StreamIdleTimeout } else { Reason::RequestIdleTimeout }
                 }
                 Poll::Ready(Timer::StreamDuration) => {
                     http.inc(HttpStat::DownstreamRqMaxDurationReached);
-                    Reason::MaxStreamDuration
+                    if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration }
                 }
                 Poll::Ready(Timer::Request) => {
                     http.inc(HttpStat::DownstreamRqTimeout);
@@ -243,7 +244,7 @@ impl Downstream {
     pub(crate) fn discard_request_body(&mut self, request: &mut ActiveRequest) -> bool {
         let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         if framing.is_none() {
-            return false;
+            return request.facts.upgrade;
         }
         let mut pump = Pump::new(self.request_body(framing), false, None);
         let complete = pump.discard(&mut self.inbound);

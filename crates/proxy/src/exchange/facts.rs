@@ -98,6 +98,9 @@ pub(crate) struct Facts {
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
 
+    /// It asks for an upgrade that it may have: it has no end before the connection has.
+    pub(crate) upgrade: bool,
+
     /// What filters remember.
     pub(crate) filters: FilterState,
     /// The outcome is known: the request was answered, or is known to have failed.

@@ -48,6 +48,13 @@ impl Exchange {
         self.head.as_ref().map_or(Method::Get, |head| head.method)
     }
 
+    /// Whether all of the request has to have arrived for its end to be known: it has a body, or is the
+    /// beginning of something that goes on.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        self.facts.upgrade
+            || self.head.as_ref().is_some_and(|head| head.method == Method::Connect || !head.framing.is_none())
+    }
+
     fn clear(&mut self) {
         self.request.clear(KEEP);
         self.head = None;

@@ -1,7 +1,7 @@
 //! Cross-origin resource sharing (`envoy.filters.http.cors`).
 
 use causeway_http::{Known, Method};
-use causeway_model::{CorsPolicy, Runtime, RuntimeFraction};
+use causeway_model::{CorsPolicy, Runtime, RuntimeFraction, StringMatch, StringMatcher};
 
 use super::{Filter, FilterContext, Verdict};
 use crate::local_reply::LocalReply;
@@ -31,6 +31,17 @@ fn policy<'a>(context: &FilterContext<'a>) -> Option<&'a CorsPolicy> {
     context.overrides.iter().find_map(|config| config.cors.as_ref())
 }
 
+/// Whether an origin is allowed. A lone `*` allows all, as in the header that answers it.
+fn allows(allowed: &StringMatcher, origin: &[u8]) -> bool {
+    matches!(&allowed.pattern, StringMatch::Exact(text) if &**text == "*") || allowed.matches(origin)
+}
+
+fn count(context: &FilterContext<'_>, stat: CorsStat) {
+    if let Some(cors) = &context.shards.cors {
+        cors.inc(stat);
+    }
+}
+
 impl Filter for CorsFilter {
     fn on_request(&self, context: &mut FilterContext<'_>) -> Verdict {
         let Some(policy) = policy(context) else { return Verdict::Continue };
@@ -43,14 +54,14 @@ impl Filter for CorsFilter {
         let Some(origin) = request.get(Known::Origin).map(<[u8]>::to_vec) else { return Verdict::Continue };
         let preflight = context.exchange.method() == Method::Options
             && request.get("access-control-request-method").is_some_and(|method| !method.is_empty());
-        if !policy.allow_origins.iter().any(|allowed| allowed.matches(&origin)) {
-            context.shards.cors.inc(CorsStat::OriginInvalid);
+        if !policy.allow_origins.iter().any(|allowed| allows(allowed, &origin)) {
+            count(context, CorsStat::OriginInvalid);
             if enabled && preflight && !policy.forward_not_matching_preflights {
                 return Verdict::Reply(Box::new(LocalReply::configured(200, "cors_response")));
             }
             return Verdict::Continue;
         }
-        context.shards.cors.inc(CorsStat::OriginValid);
+        count(context, CorsStat::OriginValid);
         if !enabled {
             return Verdict::Continue;
         }

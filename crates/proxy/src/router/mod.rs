@@ -66,8 +66,7 @@ pub(crate) async fn forward(downstream: &mut Downstream, mut request: ActiveRequ
     request.facts.host = Some(Arc::clone(&host));
 
     let Some(permit) = cluster.acquire(route.priority, Resource::Requests) else {
-        cluster.stats().inc(ClusterStat::UpstreamRqPendingOverflow);
-        request.facts.host = None;
+        cluster.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
         let most = cluster.limit(route.priority, Resource::Requests);
         let failure = Failure::new(Reason::CircuitBreakerRequests)
             .with_evidence(format!("{most} requests are running, which is max_requests"));
@@ -76,7 +75,13 @@ pub(crate) async fn forward(downstream: &mut Downstream, mut request: ActiveRequ
     let forwarding = Forwarding { cluster, priority: route.priority, timeout, _permit: permit };
     match connection(downstream, &mut request, &forwarding, &host).await {
         Ok(connection) => relay::relay(downstream, request, forwarding, connection).await,
-        Err(Unconnected::Failed(failure)) => give_up(downstream, request, failure, None).await,
+        Err(Unconnected::Failed(failure)) => {
+            if failure.reason == Reason::CircuitBreakerPending {
+                // It did not come as far as the host.
+                request.facts.host = None;
+            }
+            give_up(downstream, request, failure, None).await
+        }
         Err(Unconnected::ClientGone) => {
             request.fail(Reason::ClientDisconnected.into());
             After::Gone
@@ -184,10 +189,10 @@ fn rewrite(
     }
     if has_host {
         let old = request.request.get(Known::Host).map(<[u8]>::to_vec).unwrap_or_default();
-        if route.append_x_forwarded_host {
+        if route.append_x_forwarded_host && by_target.is_none() {
             request.request.extend_value(Known::XForwardedHost, b",", &old);
         }
-        if !suppress {
+        if !suppress && by_target.is_none() {
             request.request.set(Known::EnvoyOriginalHost, &old);
         }
         request.request.set(Known::Host, &new_host);
@@ -211,6 +216,7 @@ async fn connection(
     if let Some(connection) = pool.take_idle() {
         return Ok(connection);
     }
+    let complete = !request.is_open_ended();
     if request.head.as_ref().is_some_and(|head| head.framing.is_none()) {
         start_timeout(downstream, forwarding);
     }
@@ -222,7 +228,7 @@ async fn connection(
         if downstream.poll_client_gone(cx) {
             return Poll::Ready(Err(Unconnected::ClientGone));
         }
-        match downstream.poll_timeout(cx) {
+        match downstream.poll_timeout(cx, complete) {
             Poll::Ready(failure) => Poll::Ready(Err(Unconnected::Failed(failure))),
             Poll::Pending => Poll::Pending,
         }

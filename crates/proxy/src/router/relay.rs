@@ -139,7 +139,8 @@ impl Relay<'_> {
         if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
             return Poll::Ready(HeadEvent::ClientGone);
         }
-        self.downstream.poll_timeout(cx).map(HeadEvent::Failed)
+        let complete = self.upload.is_none() && self.upgrade.is_none();
+        self.downstream.poll_timeout(cx, complete).map(HeadEvent::Failed)
     }
 
     /// Sends what can be sent of the request.
@@ -148,6 +149,9 @@ impl Relay<'_> {
         let Some(pump) = upload else {
             if request.to_upstream.pending() > 0 && !self.upload_failed {
                 let written = request.to_upstream.poll_flush(cx, &mut upstream.stream);
+                if written.is_ready() {
+                    request.facts.upstream_request_end.get_or_insert_with(Instant::now);
+                }
                 self.upload_failed = matches!(written, Poll::Ready(Err(_)));
             }
             return Upload::Fine;
@@ -286,7 +290,7 @@ impl Relay<'_> {
                 request.facts.bytes_received = pump.bytes;
                 !complete
             }
-            None => *upload_failed && request.facts.request_end.is_none(),
+            None => request.facts.upgrade || (*upload_failed && request.facts.request_end.is_none()),
         };
         let Relay { downstream, request, forwarding, upstream, _running, .. } = self;
         drop((upstream, forwarding, _running));

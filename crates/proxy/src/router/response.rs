@@ -32,6 +32,16 @@ impl Relay<'_> {
         self.note_response(&head);
         self.change_fields(&head);
         let refused_upgrade = self.upgrade.is_some();
+        // The rest of the request would have to be read before the next one, and nobody wants it.
+        self.downstream.draining |= self.upload.is_some();
+        if self.request.response.has(Known::EnvoyImmediateHealthCheckFail)
+            && let Some(host) = &self.request.facts.host
+        {
+            self.forwarding.cluster.shared().note_immediate_health_check_fail(host);
+        }
+        if head.connection.close {
+            self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxCloseNotify);
+        }
         if refused_upgrade {
             self.downstream.draining = true;
             if (200..300).contains(&head.status) {
@@ -71,7 +81,8 @@ impl Relay<'_> {
     fn change_fields(&mut self, head: &ResponseHead) {
         forwarding::remove_hop_by_hop_response(&mut self.request.response, head.connection);
         let facts = &self.request.facts;
-        if !self.downstream.listener.manager.config.suppress_envoy_headers {
+        let complete = self.upload.is_none() && self.upgrade.is_none();
+        if complete && !self.downstream.listener.manager.config.suppress_envoy_headers {
             let since = facts.request_end.or(facts.connect_end).unwrap_or_else(Instant::now);
             let taken = facts.response_begin.map_or(0, |begin| begin.saturating_duration_since(since).as_millis());
             let mut text = Vec::new();
@@ -153,7 +164,7 @@ impl Relay<'_> {
         if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
             return Poll::Ready(BodyEvent::ClientGone);
         }
-        self.downstream.poll_timeout(cx).map(BodyEvent::Failed)
+        self.downstream.poll_timeout(cx, self.upload.is_none()).map(BodyEvent::Failed)
     }
 
     fn short(&self, download: &Pump, reason: Reason, how: &str) -> Failure {

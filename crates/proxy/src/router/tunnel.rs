@@ -13,7 +13,6 @@ use crate::deadlines::Timer;
 use crate::downstream::After;
 use crate::exchange::ResponseDetails;
 use crate::pump::{Ends, Pump, PumpError};
-use crate::stats::HttpStat;
 
 /// How a tunnel ends.
 enum End {
@@ -38,13 +37,9 @@ pub(super) async fn tunnel(mut relay: Relay<'_>) -> After {
     for timer in [Timer::Route, Timer::Request, Timer::RequestHeaders] {
         relay.downstream.deadlines.set(timer, None);
     }
-    let http = &relay.downstream.listener.shards.http;
-    http.inc(HttpStat::DownstreamCxUpgradesTotal);
-    http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);
     let (mut up, mut down) = (raw(), raw());
     let mut up_ended = false;
     let end = poll_fn(|cx| poll_tunnel(&mut relay, &mut up, &mut up_ended, &mut down, cx)).await;
-    relay.downstream.listener.shards.http.adjust(HttpStat::DownstreamCxUpgradesActive, -1);
     relay.request.facts.bytes_received = up.bytes;
     relay.request.facts.bytes_sent = down.bytes;
     finish(relay, end).await
@@ -101,7 +96,7 @@ fn poll_tunnel(
     if (up.read, down.read) != before {
         downstream.touch();
     }
-    downstream.poll_timeout(cx).map(End::Timeout)
+    downstream.poll_timeout(cx, true).map(End::Timeout)
 }
 
 async fn finish(mut relay: Relay<'_>, end: End) -> After {

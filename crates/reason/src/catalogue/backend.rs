@@ -110,8 +110,8 @@ pub(super) const UPSTREAM_CLOSED_IN_BODY: Spec = cut(
 
 pub(super) const UPSTREAM_RESET_IN_BODY: Spec = cut(
     "upstream_reset_in_body",
-    Flag::UpstreamConnectionTermination,
-    ResetReason::ConnectionTermination,
+    Flag::UpstreamProtocolError,
+    ResetReason::ProtocolError,
     Text {
         en: "The back-end reset the connection before the response's body was complete.",
         ko: "응답 본문이 끝나기 전에 백엔드가 연결을 리셋했습니다.",

@@ -263,7 +263,7 @@ pub(super) const REQUEST_QUERY_WITHOUT_TYPE: Spec = refused(
 
 pub(super) const REQUEST_PATH_REJECTED: Spec = refused(
     "request_path_rejected",
-    Answer::empty(400, None, "path_normalization_failed"),
+    Answer::empty(400, None, "path_normalization_failed").closing(),
     Text {
         en: "The path holds a fragment, an escaped NUL or, where they are refused, escaped slashes.",
         ko: "경로에 프래그먼트, 이스케이프된 NUL 또는 거부 설정된 이스케이프 슬래시가 있습니다.",
@@ -328,7 +328,7 @@ pub(super) const HTTP2_NOT_ENABLED: Spec = refused(
 
 pub(super) const REQUEST_HEADERS_TIMEOUT: Spec = refused(
     "request_headers_timeout",
-    timeout("request_header_timeout"),
+    timeout("request header timeout", None, "request_header_timeout"),
     Text {
         en: "The head of the request did not arrive within request_headers_timeout.",
         ko: "request_headers_timeout 안에 요청 헤더가 도착하지 않았습니다.",
@@ -341,7 +341,7 @@ pub(super) const REQUEST_HEADERS_TIMEOUT: Spec = refused(
 
 pub(super) const REQUEST_TIMEOUT: Spec = refused(
     "request_timeout",
-    timeout("request_overall_timeout"),
+    timeout("request timeout", None, "request_overall_timeout"),
     Text {
         en: "The request did not arrive completely within request_timeout.",
         ko: "request_timeout 안에 요청 전체가 도착하지 않았습니다.",
@@ -352,12 +352,38 @@ pub(super) const REQUEST_TIMEOUT: Spec = refused(
     },
 );
 
+pub(super) const REQUEST_IDLE_TIMEOUT: Spec = refused(
+    "request_idle_timeout",
+    timeout("stream timeout", Some(Flag::StreamIdleTimeout), "stream_idle_timeout"),
+    Text {
+        en: "The client sent nothing of its request's body for the stream idle timeout.",
+        ko: "스트림 유휴 타임아웃 동안 클라이언트가 요청 본문을 보내지 않았습니다.",
+    },
+    Text {
+        en: "A stalled upload: the client's network, or a client that waits for an answer before it goes on; stream_idle_timeout is 5 min unless set.",
+        ko: "업로드가 멈췄습니다. 클라이언트 네트워크 문제이거나 응답을 기다리는 클라이언트입니다. stream_idle_timeout 기본값은 5분입니다.",
+    },
+);
+
+pub(super) const REQUEST_MAX_DURATION: Spec = refused(
+    "request_max_duration",
+    timeout("downstream duration timeout", None, "max_duration_timeout"),
+    Text {
+        en: "The request had not arrived completely when max_stream_duration had passed.",
+        ko: "max_stream_duration이 지날 때까지 요청이 모두 도착하지 않았습니다.",
+    },
+    Text {
+        en: "A slow upload: raise max_stream_duration of the route or connection manager if uploads may take this long.",
+        ko: "느린 업로드입니다. 업로드가 이만큼 걸려도 되면 라우트나 연결 관리자의 max_stream_duration을 늘리십시오.",
+    },
+);
+
 /// 408 with the words Envoy has for a request that is too slow.
-const fn timeout(details: &'static str) -> Answer {
+const fn timeout(body: &'static str, flag: Option<Flag>, details: &'static str) -> Answer {
     Answer {
         status: 408,
-        body: Body::Text("request timeout"),
-        flag: None,
+        body: Body::Text(body),
+        flag,
         details: Details::Text(details),
         close: true,
         overloaded: false,

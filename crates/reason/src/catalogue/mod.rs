@@ -87,6 +87,10 @@ reasons! {
         RequestHeadersTimeout = REQUEST_HEADERS_TIMEOUT,
         /// The request did not arrive within `request_timeout`.
         RequestTimeout = REQUEST_TIMEOUT,
+        /// The client sent nothing of its request's body for `stream_idle_timeout`.
+        RequestIdleTimeout = REQUEST_IDLE_TIMEOUT,
+        /// The request was not complete when `max_stream_duration` had passed.
+        RequestMaxDuration = REQUEST_MAX_DURATION,
     }
     routing {
         /// No virtual host has a domain for the request's authority.
