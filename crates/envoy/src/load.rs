@@ -102,6 +102,12 @@ impl Inputs {
             format @ (Format::Yaml | Format::Json) => {
                 let (text, replaced) = source.text();
                 let base = files.add(source.name().clone(), text)?;
+                if replaced && format == Format::Json {
+                    return refuse(
+                        "invalid-utf8",
+                        format!("{} is not UTF-8, which JSON has to be", source.name()),
+                    );
+                }
                 if replaced {
                     let span = Span { start: base, end: base };
                     sink.push(
@@ -126,7 +132,7 @@ impl Inputs {
     fn root<'a>(&self, source: &'a Source, files: &'a Files, sink: &Sink) -> Option<Message<'a>> {
         let schema = schema::Message::find("envoy.config.bootstrap.v3.Bootstrap")?;
         let mut root = match self.main {
-            Some((base, format)) => document(schema, files.text(base), base, format, sink)?,
+            Some((base, format)) => document(schema, files, base, format, sink)?,
             None => match tree::wire::decode(schema, source.bytes()) {
                 Ok(root) => root,
                 Err(error) => {
@@ -139,7 +145,7 @@ impl Inputs {
             },
         };
         if let Some(base) = self.overlay {
-            root.merge(document(schema, files.text(base), base, Format::Yaml, sink)?);
+            root.merge(document(schema, files, base, Format::Yaml, sink)?);
         }
         Some(root)
     }
@@ -148,14 +154,14 @@ impl Inputs {
 /// The value tree of one text; `None` where it is none, which has been said.
 fn document<'a>(
     schema: schema::Message,
-    text: &'a str,
+    files: &'a Files,
     base: u32,
     format: Format,
     sink: &Sink,
 ) -> Option<Message<'a>> {
     let parsed = match format {
-        Format::Json => text::json::parse(text, base),
-        Format::Yaml | Format::Protobuf | Format::TextProtobuf => text::yaml::parse(text, base),
+        Format::Json => text::json::parse(files.text(base), base),
+        Format::Yaml | Format::Protobuf | Format::TextProtobuf => yaml(files, base),
     };
     let parsed = match parsed {
         Ok(parsed) => parsed,
@@ -192,6 +198,29 @@ fn document<'a>(
         return None;
     }
     Some(tree::walk::walk(schema, root, sink))
+}
+
+/// Parses YAML, mended where that helps.
+fn yaml(files: &Files, base: u32) -> Result<text::Parsed<'_>, TextError> {
+    /// More flaws than this are no oversight.
+    const MENDS: usize = 32;
+    let text = files.text(base);
+    let first = match text::yaml::parse(text, base) {
+        Ok(parsed) => return Ok(parsed),
+        Err(error) => error,
+    };
+    let mut error = first.clone();
+    let mut mended = text.to_owned();
+    for _ in 0..MENDS {
+        let offset = error.span.start.saturating_sub(base) as usize;
+        let Some(next) = text::yaml::mend(&mended, offset) else { return Err(first) };
+        mended = next;
+        match text::yaml::parse(&mended, base) {
+            Ok(_) => return text::yaml::parse(files.keep_mended(base, mended), base),
+            Err(next) => error = next,
+        }
+    }
+    Err(first)
 }
 
 fn text_warning(warning: TextWarning) -> Draft {

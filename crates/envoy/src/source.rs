@@ -137,6 +137,8 @@ pub(crate) struct Files {
 pub(crate) struct File {
     pub(crate) name: Arc<str>,
     pub(crate) text: String,
+    /// The same with small mends that keep every byte in its place, where it had to be mended.
+    mended: OnceCell<String>,
     /// Where its bytes begin in the count of [`Span`].
     pub(crate) base: u32,
     /// Offsets at which lines begin.
@@ -152,13 +154,19 @@ impl Files {
             None => 0,
         };
         base.checked_add(u32::try_from(text.len()).ok()?).filter(|end| *end < u32::MAX)?;
-        self.files.push(File { name, text, base, lines: OnceCell::new() });
+        self.files.push(File { name, text, mended: OnceCell::new(), base, lines: OnceCell::new() });
         Some(base)
     }
 
     /// The text that begins there.
     pub(crate) fn text(&self, base: u32) -> &str {
         self.files.iter().find(|file| file.base == base).map_or("", |file| &file.text)
+    }
+
+    /// Keeps a mended text beside the one that begins there, and gives it back.
+    pub(crate) fn keep_mended(&self, base: u32, mended: String) -> &str {
+        let file = self.files.iter().find(|file| file.base == base);
+        file.map_or("", |file| file.mended.get_or_init(|| mended))
     }
 
     /// The file that holds a place, and where in it.
