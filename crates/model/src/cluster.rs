@@ -70,8 +70,8 @@ pub struct DnsOptions {
     pub refresh_rate: Duration,
     /// A random part of up to this much is added (`dns_jitter`).
     pub jitter: Duration,
-    /// After failures: first and longest time to the next question, doubling with jitter between
-    /// (`dns_failure_refresh_rate`); `None` means `refresh_rate`.
+    /// After failures: first and longest time to the next question, doubling in between, of which up to
+    /// half is taken off at random (`dns_failure_refresh_rate`); `None` means `refresh_rate`.
     pub failure_refresh_rate: Option<(Duration, Duration)>,
     /// Whether the answer's TTL replaces `refresh_rate` (`respect_dns_ttl`).
     pub respect_ttl: bool,
@@ -118,7 +118,7 @@ pub enum LbPolicy {
     /// In turn, as often as its weight.
     #[default]
     RoundRobin,
-    /// At random, by weight.
+    /// At random; weights do not count, as in Envoy.
     Random,
 }
 

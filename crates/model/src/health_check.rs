@@ -36,9 +36,11 @@ pub struct HealthCheck {
     pub no_traffic_healthy_interval: Option<Duration>,
     /// `unhealthy_interval`: between checks of an unhealthy host; `interval` unless set.
     pub unhealthy_interval: Option<Duration>,
-    /// `unhealthy_edge_interval`: before the check behind the one that made a host unhealthy.
+    /// `unhealthy_edge_interval`: behind a failure of a healthy host that is not yet the
+    /// `unhealthy_threshold`th in a row; `unhealthy_interval` unless set.
     pub unhealthy_edge_interval: Option<Duration>,
-    /// `healthy_edge_interval`: before the check behind the one that made a host healthy.
+    /// `healthy_edge_interval`: behind a success of an unhealthy host that is not yet the
+    /// `healthy_threshold`th in a row; `interval` unless set.
     pub healthy_edge_interval: Option<Duration>,
     /// `alt_port`: checks go to this port of the endpoint.
     pub alt_port: Option<u16>,
@@ -64,7 +66,8 @@ pub enum HealthChecker {
 /// `HealthCheck.HttpHealthCheck`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpHealthCheck {
-    /// `Host`; the endpoint's `health_check_config.hostname`, then the cluster's name, where empty.
+    /// `Host`, unless the endpoint's `health_check_config.hostname` names another; the cluster's name where
+    /// both are empty.
     pub host: Box<str>,
     /// Path and query.
     pub path: Box<str>,

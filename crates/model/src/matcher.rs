@@ -50,6 +50,14 @@ impl Regex {
         self.whole.is_match(value)
     }
 
+    /// What the groups hold where the whole value matches, from group 1 on; a group that took no part
+    /// holds nothing.
+    #[must_use]
+    pub fn groups<'v>(&self, value: &'v [u8]) -> Option<Vec<&'v [u8]>> {
+        let captures = self.whole.captures(value)?;
+        Some(captures.iter().skip(1).map(|group| group.map_or(&[][..], |found| found.as_bytes())).collect())
+    }
+
     /// Replaces every match inside the value (`RegexMatchAndSubstitute`), with `\1`…`\9` of the
     /// substitution standing for groups and `\0` for the match. A reference to a group that does not
     /// exist becomes nothing.
@@ -170,8 +178,8 @@ pub struct QueryParameterMatcher {
     pub condition: ValueMatch,
 }
 
-/// `config.route.v3.HeaderMatcher`. Values of a repeated field are joined by `,` before they are
-/// compared.
+/// `config.route.v3.HeaderMatcher`. Values of a repeated field are compared one by one: a single one that
+/// matches is enough, and with `invert` none may. (Envoy 1.40; older ones joined them by `,`.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderMatcher {
     /// Name of the field; pseudo names stand for parts of the request line.
@@ -202,7 +210,20 @@ pub enum HeaderMatch {
 }
 
 impl HeaderMatcher {
-    /// Whether the condition holds for a field's joined value, `None` where the field is absent.
+    /// Whether the condition holds for a field, whose values `visit` shows one by one to the function it
+    /// is given.
+    #[must_use]
+    pub fn matches_each(&self, visit: impl FnOnce(&mut dyn FnMut(&[u8]))) -> bool {
+        let mut present = false;
+        let mut any = false;
+        visit(&mut |value| {
+            present = true;
+            any = any || self.matches(Some(value)) != self.invert;
+        });
+        if present { any != self.invert } else { self.matches(None) }
+    }
+
+    /// Whether the condition holds for a field with one value, `None` where the field is absent.
     #[must_use]
     pub fn matches(&self, value: Option<&[u8]>) -> bool {
         if let HeaderMatch::Present(wanted) = self.condition {
@@ -238,6 +259,13 @@ mod tests {
     }
 
     #[test]
+    fn groups_are_those_of_the_whole_value() {
+        let regex = Regex::new("/(a+)(b)?").unwrap();
+        assert_eq!(regex.groups(b"/aa"), Some(vec![&b"aa"[..], b""]));
+        assert_eq!(regex.groups(b"/aac"), None);
+    }
+
+    #[test]
     fn substitution_knows_groups() {
         let regex = Regex::new("/(a)(b)").unwrap();
         assert_eq!(regex.replace_all(b"/ab/ab", r"<\2\1\0\\>"), b"<ba/ab\\><ba/ab\\>".to_vec());
@@ -255,6 +283,23 @@ mod tests {
         assert!(!exact(true, false).matches(None));
         assert!(exact(true, true).matches(None));
         assert!(exact(false, false).matches(Some(b"v")));
+    }
+
+    #[test]
+    fn values_of_a_repeated_field_are_compared_one_by_one() {
+        let exact = |text: &str, invert| HeaderMatcher {
+            name: HeaderName::new("x").unwrap(),
+            condition: HeaderMatch::String(StringMatcher::new(StringMatch::Exact(text.into()), false)),
+            invert,
+            treat_missing_as_empty: false,
+        };
+        let two = |visit: &mut dyn FnMut(&[u8])| {
+            visit(b"1");
+            visit(b"2");
+        };
+        assert!(exact("2", false).matches_each(two) && !exact("1,2", false).matches_each(two));
+        assert!(!exact("2", true).matches_each(two) && exact("3", true).matches_each(two));
+        assert!(!exact("2", true).matches_each(|_| {}));
     }
 
     #[test]

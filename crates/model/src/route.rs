@@ -260,7 +260,7 @@ pub enum HostRewrite {
 }
 
 /// `config.core.v3.RoutingPriority`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum RoutingPriority {
     /// The usual.
     #[default]

@@ -16,6 +16,8 @@ pub struct Runtime {
 pub struct RuntimeLayer {
     /// Its name.
     pub name: Box<str>,
+    /// Whether it is the one that the admin server may change (`admin_layer`); empty in the file.
+    pub is_admin: bool,
     /// Its values, by dotted path.
     pub values: BTreeMap<Box<str>, Value>,
 }
@@ -27,17 +29,13 @@ impl Runtime {
         self.layers.iter().rev().find_map(|layer| layer.values.get(key))
     }
 
-    /// The value of a key as a whole number, where it is one and not negative.
+    /// The value of a key as a number rounded down, where it is one, or a text that is one, and not
+    /// negative.
     #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be whole and in range"
-    )]
     pub fn integer(&self, key: &str) -> Option<u64> {
         match self.get(key)? {
-            Value::Number(n) if *n >= 0.0 && *n <= 9e15 && n.fract() == 0.0 => Some(*n as u64),
-            Value::String(text) => text.parse().ok(),
+            Value::Number(n) => whole(*n),
+            Value::String(text) => whole(text.trim().parse().ok()?),
             _ => None,
         }
     }
@@ -64,27 +62,32 @@ impl RuntimeFraction {
             return default;
         }
         match runtime.get(&self.runtime_key) {
-            Some(Value::Object(fields)) => {
-                let number = |key: &str| match fields.get(key) {
-                    Some(Value::Number(n)) if *n >= 0.0 => Some(n.trunc()),
-                    _ => None,
-                };
-                let denominator = match fields.get("denominator") {
-                    Some(Value::String(name)) if &**name == "TEN_THOUSAND" => 10_000,
-                    Some(Value::String(name)) if &**name == "MILLION" => 1_000_000,
-                    _ => 100,
-                };
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "checked; `as` saturates"
-                )]
-                number("numerator").map_or(default, |n| (n as u64, denominator))
-            }
+            Some(Value::Object(fields)) => fraction(fields).unwrap_or(default),
             Some(_) => runtime.integer(&self.runtime_key).map_or(default, |percent| (percent, 100)),
             None => default,
         }
     }
+}
+
+/// Rounds down; `None` for what is negative or no number. Too large a number becomes the largest.
+fn whole(n: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked; `as` saturates")]
+    (n >= 0.0).then_some(n as u64)
+}
+
+/// `type.v3.FractionalPercent` as a runtime value. Envoy takes no notice of one that it can't read.
+fn fraction(fields: &BTreeMap<Box<str>, Value>) -> Option<(u64, u64)> {
+    let (mut numerator, mut denominator) = (0, 100);
+    for (key, value) in fields {
+        match (&**key, value) {
+            ("numerator", Value::Number(n)) if n.fract() == 0.0 => numerator = whole(*n)?,
+            ("denominator", Value::String(name)) if &**name == "HUNDRED" => denominator = 100,
+            ("denominator", Value::String(name)) if &**name == "TEN_THOUSAND" => denominator = 10_000,
+            ("denominator", Value::String(name)) if &**name == "MILLION" => denominator = 1_000_000,
+            _ => return None,
+        }
+    }
+    Some((numerator, denominator))
 }
 
 #[cfg(test)]
@@ -92,9 +95,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn numbers_are_rounded_down_and_objects_read_strictly() {
+        let object = |fields: &[(&str, Value)]| {
+            Value::Object(fields.iter().map(|(key, value)| ((*key).into(), value.clone())).collect())
+        };
+        let text = |text: &str| Value::String(text.into());
+        for (value, share) in [
+            (Value::Number(0.9), (0, 100)),
+            (Value::Number(50.5), (50, 100)),
+            (text("50 "), (50, 100)),
+            (text("abc"), (3, 10_000)),
+            (Value::Bool(true), (3, 10_000)),
+            (Value::Number(-1.0), (3, 10_000)),
+            (object(&[("numerator", Value::Number(5.0))]), (5, 100)),
+            (object(&[("numerator", Value::Number(5.0)), ("denominator", text("MILLION"))]), (5, 1_000_000)),
+            (object(&[("numerator", text("50"))]), (3, 10_000)),
+            (object(&[("numerator", Value::Number(50.7))]), (3, 10_000)),
+            (object(&[("numerator", Value::Number(50.0)), ("bogus", Value::Null)]), (3, 10_000)),
+        ] {
+            let values = BTreeMap::from([("k".into(), value.clone())]);
+            let runtime = Runtime { layers: vec![RuntimeLayer { name: "l".into(), is_admin: false, values }] };
+            let fraction = RuntimeFraction { numerator: 3, denominator: 10_000, runtime_key: "k".into() };
+            assert_eq!(fraction.resolve(&runtime), share, "{value:?}");
+        }
+    }
+
+    #[test]
     fn a_key_overrides_the_default_and_the_last_layer_wins() {
         let layer = |n: f64| RuntimeLayer {
             name: "l".into(),
+            is_admin: false,
             values: BTreeMap::from([("k".into(), Value::Number(n))]),
         };
         let runtime = Runtime { layers: vec![layer(1.0), layer(100.0)] };

@@ -69,7 +69,8 @@ impl Buckets {
 }
 
 /// The bucket a value falls into.
-fn bucket_of(value: u64) -> usize {
+#[must_use]
+pub fn bucket_of(value: u64) -> usize {
     if value == 0 {
         return 0;
     }
@@ -80,13 +81,14 @@ fn bucket_of(value: u64) -> usize {
     1 + decade * 90 + (usize::try_from(digits).unwrap_or(99) - 10)
 }
 
-/// The least value of a bucket.
+/// The least value of a bucket, rounded as Envoy's histograms round it: two digits, one of them behind
+/// the point, times a power of ten.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
 pub fn bucket_lower_bound(bucket: usize) -> f64 {
     match bucket.checked_sub(1) {
         None => 0.0,
-        Some(at) => ((at % 90) + 10) as f64 * POWERS[at / 90] as f64 / 10.0,
+        Some(at) => ((at % 90) + 10) as f64 / 10.0 * POWERS[at / 90] as f64,
     }
 }
 
@@ -110,6 +112,12 @@ mod tests {
             assert!((bucket_lower_bound(bucket_of(value)) - lower).abs() < 1e-9, "{value}");
         }
         assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn bounds_are_rounded_as_envoys() {
+        // `/stats?histogram_buckets=detailed&format=json` of Envoy 1.40 for a value of 4 123 456.
+        assert_eq!(bucket_lower_bound(bucket_of(4_123_456)).to_string(), "4099999.9999999995");
     }
 
     #[test]

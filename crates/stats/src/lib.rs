@@ -13,7 +13,7 @@ mod name;
 mod registry;
 mod scope;
 
-pub use histogram::{Buckets, HistogramCells, bucket_lower_bound, bucket_width};
+pub use histogram::{Buckets, HistogramCells, bucket_lower_bound, bucket_of, bucket_width};
 pub use name::ScopeName;
 pub use registry::{Reading, Registry, Sample, ScopeReading};
 pub use scope::{DynamicCounter, Kind, Metric, Schema, Scope, Shard};

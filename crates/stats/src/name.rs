@@ -33,10 +33,12 @@ impl ScopeName {
         self
     }
 
-    /// Adds an element like `worker_0`: a prefix that is left out of the metric's name, and a tag.
+    /// Adds an element like `worker_0`: a prefix, which stays in the metric's name without its `_`, and
+    /// the value of a tag.
     #[must_use]
     pub fn tagged_with_prefix(mut self, prefix: &str, tag: &'static str, value: &str) -> Self {
         push(&mut self.path, &format!("{prefix}{value}"));
+        push(&mut self.tagless, prefix.trim_end_matches('_'));
         self.tags.push((tag, value.to_owned()));
         self
     }
@@ -78,7 +80,8 @@ mod tests {
             .tagged("envoy.listener_address", "[::1]:80")
             .tagged_with_prefix("worker_", "envoy.worker_id", "0");
         assert_eq!(name.path(), "listener.[__1]_80.worker_0");
-        assert_eq!(name.tagless(), "listener");
+        // Envoy 1.40: `envoy_listener_worker_downstream_cx_total{envoy_worker_id="0",…}`.
+        assert_eq!(name.tagless(), "listener.worker");
         assert_eq!(name.tags().len(), 2);
     }
 }

@@ -40,6 +40,8 @@ pub struct Sample {
     pub name: Box<str>,
     /// Its value.
     pub reading: Reading,
+    /// Whether it was ever written; a reset of the counters does not take that back.
+    pub used: bool,
 }
 
 /// A scope that was read.
@@ -86,6 +88,24 @@ impl Registry {
         alive.iter().map(|scope| read_scope(scope, &scopes.baseline)).collect()
     }
 
+    /// Reads the histograms that hold anything: their full names and values since the start.
+    #[must_use]
+    pub fn histograms(&self) -> Vec<(String, Buckets)> {
+        let alive: Vec<_> = self.lock().alive.values().filter_map(Weak::upgrade).collect();
+        let mut found = Vec::new();
+        for scope in alive {
+            for (index, metric) in scope.metrics.iter().enumerate() {
+                if metric.kind == Kind::Histogram {
+                    let buckets = read_histogram(&scope, index);
+                    if !buckets.0.is_empty() {
+                        found.push((full_name(&scope.name, metric.name), buckets));
+                    }
+                }
+            }
+        }
+        found
+    }
+
     /// Counters start at zero again (`/reset_counters`). Workers go on counting; what they had is
     /// taken off when the counters are read.
     pub fn reset_counters(&self) {
@@ -120,28 +140,24 @@ fn read_scope(scope: &ScopeData, baseline: &HashMap<String, u64>) -> ScopeReadin
     let mut samples = Vec::with_capacity(scope.metrics.len());
     for (index, metric) in scope.metrics.iter().enumerate() {
         let cells = || scope.shards.iter().filter_map(|shard| shard.cell(index));
-        let reading = match metric.kind {
+        let (reading, used) = match metric.kind {
             Kind::Counter => {
                 let count = cells().map(|cell| cell.counted()).fold(0, u64::wrapping_add);
-                Reading::Counter(since_reset(metric.name, count))
+                (Reading::Counter(since_reset(metric.name, count)), count > 0)
             }
             Kind::Gauge => {
                 let (value, used) = cells()
                     .map(|cell| cell.level())
                     .fold((0_i64, false), |sum, one| (sum.0.wrapping_add(one.0), sum.1 | one.1));
-                Reading::Gauge(value, used)
+                (Reading::Gauge(value, used), used)
             }
             Kind::Histogram => {
-                let mut sum = Vec::new();
-                for shard in &scope.shards {
-                    if let Some(histogram) = shard.histograms.get(index) {
-                        histogram.add_to(&mut sum);
-                    }
-                }
-                Reading::Histogram(Buckets::from_sum(&sum))
+                let buckets = read_histogram(scope, index);
+                let used = !buckets.0.is_empty();
+                (Reading::Histogram(buckets), used)
             }
         };
-        samples.push(Sample { name: metric.name.into(), reading });
+        samples.push(Sample { name: metric.name.into(), reading, used });
     }
     let mut dynamic: BTreeMap<Box<str>, u64> = BTreeMap::new();
     for shard in &scope.shards {
@@ -151,9 +167,19 @@ fn read_scope(scope: &ScopeData, baseline: &HashMap<String, u64>) -> ScopeReadin
     }
     for (name, count) in dynamic {
         let reading = Reading::Counter(since_reset(&name, count));
-        samples.push(Sample { name, reading });
+        samples.push(Sample { name, reading, used: count > 0 });
     }
     ScopeReading { scope: scope.name.clone(), samples }
+}
+
+fn read_histogram(scope: &ScopeData, index: usize) -> Buckets {
+    let mut sum = Vec::new();
+    for shard in &scope.shards {
+        if let Some(histogram) = shard.histograms.get(index) {
+            histogram.add_to(&mut sum);
+        }
+    }
+    Buckets::from_sum(&sum)
 }
 
 #[cfg(test)]
@@ -196,6 +222,7 @@ mod tests {
         let Reading::Histogram(buckets) = find(&readings, "time") else { panic!("no histogram") };
         assert_eq!(buckets.count(), 3);
         assert_eq!((scope.counter(Stat::Total), scope.gauge(Stat::Active)), (6, 3));
+        assert_eq!(registry.histograms(), [("x.time".to_owned(), buckets.clone())]);
     }
 
     #[test]
@@ -209,6 +236,8 @@ mod tests {
         let readings = registry.read();
         assert_eq!(find(&readings, "total"), &Reading::Counter(1));
         assert_eq!(find(&readings, "rq_1"), &Reading::Counter(0));
+        let used = |name: &str| readings[0].samples.iter().find(|sample| &*sample.name == name).unwrap().used;
+        assert!(used("rq_1") && !used("active") && !used("time"));
     }
 
     #[test]

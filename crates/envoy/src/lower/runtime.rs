@@ -59,7 +59,7 @@ impl Cx<'_> {
                     if let Some(json) = layer.json("static_layer") {
                         self.flatten("", json, layer, &mut values, &mut keys);
                     }
-                    runtime.layers.push(RuntimeLayer { name: name.into(), values });
+                    runtime.layers.push(RuntimeLayer { name: name.into(), is_admin: false, values });
                 }
                 Some("admin_layer") => {
                     if let Some(first) = admin {
@@ -70,11 +70,12 @@ impl Cx<'_> {
                         );
                     }
                     admin = Some(layer.at_key("admin_layer").span);
-                    self.ignored(
-                        layer.at_key("admin_layer"),
-                        "the runtime can't be changed by way of the admin server; this layer stays empty",
-                    );
                     layer.settle("admin_layer");
+                    runtime.layers.push(RuntimeLayer {
+                        name: name.into(),
+                        is_admin: true,
+                        values: BTreeMap::new(),
+                    });
                 }
                 Some(other) => self.not_implemented(layer, other, ""),
                 None => {}

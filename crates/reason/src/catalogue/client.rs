@@ -7,7 +7,7 @@ const BAD: &str = "Bad Request";
 const CODEC_ERROR: &str = "http1.codec_error";
 const LARGE: &str = "Request Header Fields Too Large";
 
-/// A request that the codec refuses.
+/// A request that is refused before it is routed.
 const fn refused(key: &'static str, answer: Answer, sentence: Text, advice: Text) -> Spec {
     Spec {
         key,
@@ -223,37 +223,56 @@ pub(super) const REQUEST_TARGET_INVALID: Spec = refused(
     },
 );
 
-pub(super) const REQUEST_TARGET_ASTERISK: Spec = Spec {
-    key: "request_target_asterisk",
-    answer: Answer::empty(404, None, "absolute_path_rejected"),
-    grpc: grpc(404),
-    blame: Blame::Client,
-    retry: Retry::Never,
-    sentence: Text {
-        en: "The request is `OPTIONS *`, which no route can match.",
-        ko: "어떤 라우트와도 맞지 않는 `OPTIONS *` 요청입니다.",
+pub(super) const REQUEST_SCHEME_INVALID: Spec = refused(
+    "request_scheme_invalid",
+    Answer::refused(400, BAD, "http1.invalid_scheme"),
+    Text {
+        en: "The request target is an absolute URL whose scheme is neither http nor https.",
+        ko: "요청 대상이 http도 https도 아닌 스킴의 절대 URL입니다.",
     },
-    advice: Text {
-        en: "Ask for a path; `*` speaks of the server as a whole and is not passed on.",
-        ko: "경로를 지정하십시오. `*`는 서버 전체를 뜻하며 전달되지 않습니다.",
+    Text {
+        en: "The client takes this proxy for a forward proxy of another protocol; point it elsewhere.",
+        ko: "클라이언트가 다른 프로토콜의 포워드 프록시로 착각하고 있습니다. 대상을 바꾸십시오.",
     },
-};
+);
 
-pub(super) const REQUEST_PATH_REJECTED: Spec = Spec {
-    key: "request_path_rejected",
-    answer: Answer::empty(400, None, "path_normalization_failed"),
-    grpc: grpc(400),
-    blame: Blame::Client,
-    retry: Retry::Never,
-    sentence: Text {
+pub(super) const REQUEST_TARGET_NOT_PATH: Spec = refused(
+    "request_target_not_path",
+    Answer::empty(404, None, "absolute_path_rejected"),
+    Text {
+        en: "The request target is not a path: `OPTIONS *`, or an absolute URL where those are off.",
+        ko: "요청 대상이 경로가 아닙니다(`OPTIONS *` 또는 허용되지 않은 절대 URL).",
+    },
+    Text {
+        en: "Ask for a path, or set http_protocol_options.allow_absolute_url.",
+        ko: "경로를 요청하거나 http_protocol_options.allow_absolute_url을 설정하십시오.",
+    },
+);
+
+pub(super) const REQUEST_QUERY_WITHOUT_TYPE: Spec = refused(
+    "request_query_without_type",
+    Answer::empty(400, None, "query_missing_content_type"),
+    Text {
+        en: "A QUERY request has to say what its body is, and this one has no Content-Type.",
+        ko: "QUERY 요청에는 본문의 종류를 알리는 Content-Type이 필요하지만 없습니다.",
+    },
+    Text {
+        en: "Send a Content-Type with the query.", ko: "쿼리와 함께 Content-Type을 보내십시오."
+    },
+);
+
+pub(super) const REQUEST_PATH_REJECTED: Spec = refused(
+    "request_path_rejected",
+    Answer::empty(400, None, "path_normalization_failed"),
+    Text {
         en: "The path holds a fragment, an escaped NUL or, where they are refused, escaped slashes.",
         ko: "경로에 프래그먼트, 이스케이프된 NUL 또는 거부 설정된 이스케이프 슬래시가 있습니다.",
     },
-    advice: Text {
+    Text {
         en: "Mend the link; what is allowed is set by normalize_path and path_with_escaped_slashes_action.",
         ko: "링크를 고치십시오. 허용 범위는 normalize_path와 path_with_escaped_slashes_action이 정합니다.",
     },
-};
+);
 
 pub(super) const REQUEST_UNDERSCORE_HEADER: Spec = refused(
     "request_underscore_header",

@@ -67,8 +67,12 @@ reasons! {
         RequestHostInvalid = REQUEST_HOST_INVALID,
         /// The request target has no form that is allowed here (RFC 9112 §3.2).
         RequestTargetInvalid = REQUEST_TARGET_INVALID,
-        /// `OPTIONS *`, which no route can match.
-        RequestTargetAsterisk = REQUEST_TARGET_ASTERISK,
+        /// The request target is an absolute URL of a scheme other than http and https.
+        RequestSchemeInvalid = REQUEST_SCHEME_INVALID,
+        /// The request target is no path: `OPTIONS *`, or an absolute URL where those are off.
+        RequestTargetNotPath = REQUEST_TARGET_NOT_PATH,
+        /// A QUERY request without `Content-Type`.
+        RequestQueryWithoutType = REQUEST_QUERY_WITHOUT_TYPE,
         /// The path could not be normalised, or is refused by a path rule.
         RequestPathRejected = REQUEST_PATH_REJECTED,
         /// A header name with `_` under `REJECT_REQUEST`.

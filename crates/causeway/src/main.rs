@@ -1,0 +1,26 @@
+//! The program `causeway`: command line, life cycle, demo.
+//!
+//! Nothing here is on the way of a request. `serve` loads a configuration, gives it to the parts that
+//! run it, and keeps them in order until the process ends.
+
+mod cli;
+mod demo;
+mod process;
+mod serve;
+mod validate;
+mod version;
+mod views;
+
+use std::process::ExitCode;
+
+use cli::Command;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os()) {
+        Ok(Command::Serve(arguments)) => serve::run(&arguments),
+        Ok(Command::Validate(arguments)) => validate::run(&arguments),
+        Ok(Command::Demo(arguments)) => demo::run(&arguments),
+        Ok(Command::Print(text)) => cli::print(&text),
+        Err(error) => error.exit(),
+    }
+}

@@ -1,0 +1,85 @@
+//! Reading the configuration, and saying what was found in it.
+
+use std::io::{IsTerminal as _, Write as _, stderr};
+
+use causeway_envoy::{ConfigDump, Diagnostic, Diagnostics, Kind, Loaded, Severity, Source};
+use causeway_log::{Format, LogHandle};
+use causeway_model::Bootstrap;
+
+use crate::cli::{ConfigArguments, ServeArguments};
+
+/// A configuration that can be used.
+pub(super) struct Configuration {
+    pub(super) bootstrap: Bootstrap,
+    pub(super) dump: ConfigDump,
+    pub(super) diagnostics: Diagnostics,
+}
+
+/// Reads the file. What can't be read is a diagnostic like any other.
+pub(super) fn read(config: &ConfigArguments) -> Result<Loaded, String> {
+    let source = match &config.path {
+        Some(path) => Source::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?,
+        None => Source::new("--config-yaml", Vec::new()),
+    };
+    Ok(causeway_envoy::load(&source, &config.options))
+}
+
+/// Its name, as it was given.
+pub(super) fn name(config: &ConfigArguments) -> String {
+    config.path.as_ref().map_or_else(|| "--config-yaml".to_owned(), |path| path.display().to_string())
+}
+
+/// Reads the configuration for the first time. Faults are shown in full on standard error, where whoever
+/// started the process looks.
+pub(super) fn at_start(arguments: &ServeArguments, log: &LogHandle) -> Option<Configuration> {
+    let name = name(&arguments.config);
+    let loaded = match read(&arguments.config) {
+        Ok(loaded) => loaded,
+        Err(fault) => {
+            causeway_log::critical!(target: "main", "{fault}");
+            return None;
+        }
+    };
+    let Loaded { bootstrap, diagnostics, dump } = loaded;
+    let Some(bootstrap) = bootstrap else {
+        let color = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let _ = stderr().write_all(diagnostics.render(color).as_bytes());
+        for diagnostic in diagnostics.iter().filter(|found| found.severity == Severity::Error) {
+            tracing::error!(target: "config", "{diagnostic}");
+        }
+        causeway_log::critical!(target: "main", "error initializing config '{name}': {}", diagnostics.summary());
+        return None;
+    };
+    tell(&diagnostics, arguments.skip_deprecated);
+    use_log_format(arguments, &bootstrap, log);
+    Some(Configuration { bootstrap, dump, diagnostics })
+}
+
+/// Logs what was found in a configuration that can be used.
+pub(super) fn tell(diagnostics: &Diagnostics, skip_deprecated: bool) {
+    for diagnostic in diagnostics.iter() {
+        if skip_deprecated && diagnostic.kind == Kind::Deprecated {
+            continue;
+        }
+        tell_one(diagnostic);
+    }
+}
+
+fn tell_one(diagnostic: &Diagnostic) {
+    match diagnostic.severity {
+        Severity::Error => tracing::error!(target: "config", "{diagnostic}"),
+        Severity::Warning => tracing::warn!(target: "config", "{diagnostic}"),
+        Severity::Note => tracing::debug!(target: "config", "{diagnostic}"),
+    }
+}
+
+/// The form of log lines that the configuration asks for, unless the command line says otherwise.
+pub(super) fn use_log_format(arguments: &ServeArguments, bootstrap: &Bootstrap, log: &LogHandle) {
+    let Some(format) = bootstrap.application_log_format.as_ref().filter(|_| !arguments.log_format_given) else {
+        return;
+    };
+    match Format::configured(format) {
+        Ok(format) => log.set_format(format),
+        Err(error) => tracing::warn!(target: "config", "application_log_config: {error}"),
+    }
+}

@@ -1,0 +1,98 @@
+//! Authorities: `host`, `host:port`, `[::1]:port`.
+
+/// Whether a `Host` value may be one (RFC 3986 §3.2, as Envoy reads it): no characters that end an
+/// authority or that no URL holds. An empty one is valid (RFC 9110 §7.2).
+#[must_use]
+pub fn is_valid(authority: &[u8]) -> bool {
+    authority.iter().all(|byte| {
+        byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b'%'
+                    | b'!'
+                    | b'$'
+                    | b'&'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b','
+                    | b';'
+                    | b'='
+                    | b':'
+                    | b'@'
+                    | b'['
+                    | b']'
+            )
+    })
+}
+
+/// The port at the end of an authority: where its colon is, and what it is, as long as it is a number.
+#[must_use]
+pub fn port(authority: &[u8]) -> Option<(usize, u16)> {
+    let colon = memchr::memrchr(b':', authority)?;
+    // The colons of an IPv6 address are inside brackets.
+    if authority.first() == Some(&b'[') && memchr::memrchr(b']', authority)? > colon {
+        return None;
+    }
+    let digits = authority.get(colon + 1..)?;
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok().map(|port| (colon, port))
+}
+
+/// The authority without its port.
+#[must_use]
+pub fn without_port(authority: &[u8]) -> &[u8] {
+    port(authority).and_then(|(colon, _)| authority.get(..colon)).unwrap_or(authority)
+}
+
+/// The authority without a dot at the end of its host; a port stays.
+#[must_use]
+pub fn without_trailing_dot(authority: &[u8]) -> Option<Vec<u8>> {
+    let host_end = port(authority).map_or(authority.len(), |(colon, _)| colon);
+    let host = authority.get(..host_end)?;
+    let host = host.strip_suffix(b".")?;
+    let mut out = host.to_vec();
+    out.extend_from_slice(authority.get(host_end..).unwrap_or_default());
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports() {
+        for (authority, host, number) in [
+            ("a", "a", None),
+            ("a:80", "a", Some(80)),
+            ("[::1]", "[::1]", None),
+            ("[::1]:8080", "[::1]", Some(8080)),
+            ("a:", "a:", None),
+            ("a:x", "a:x", None),
+            ("a:99999", "a:99999", None),
+        ] {
+            assert_eq!(without_port(authority.as_bytes()), host.as_bytes());
+            assert_eq!(port(authority.as_bytes()).map(|(_, port)| port), number, "{authority}");
+        }
+    }
+
+    #[test]
+    fn dots() {
+        assert_eq!(without_trailing_dot(b"a.b.:80"), Some(b"a.b:80".to_vec()));
+        assert_eq!(without_trailing_dot(b"a.b."), Some(b"a.b".to_vec()));
+        assert_eq!(without_trailing_dot(b"a.b"), None);
+    }
+
+    #[test]
+    fn validity() {
+        assert!(is_valid(b"a.test:80") && is_valid(b"u@a") && is_valid(b"[::1]") && is_valid(b""));
+        assert!(!is_valid(b"a b") && !is_valid(b"a/b") && !is_valid(b"a#b") && !is_valid(b"a\x01"));
+    }
+}

@@ -1,0 +1,85 @@
+//! How long a body is (RFC 9112 §6.3).
+
+/// How the end of a body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFraming {
+    /// There is no body.
+    None,
+    /// Exactly this many bytes, at least 1.
+    Length(u64),
+    /// Chunks, up to the last.
+    Chunked,
+    /// Everything up to the end of the connection. Responses only.
+    UntilClose,
+}
+
+impl BodyFraming {
+    /// A body of that length.
+    #[must_use]
+    pub const fn of_length(length: u64) -> Self {
+        if length == 0 { Self::None } else { Self::Length(length) }
+    }
+
+    /// Whether there is no body.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
+/// What the framing fields of a head say, before it is known what the message is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FramingFields {
+    /// `Content-Length`, where there is one that is a plain number.
+    pub(super) length: Option<u64>,
+    /// More than one `Content-Length`, or one that is no plain number.
+    pub(super) length_invalid: bool,
+    /// There is a `Transfer-Encoding`.
+    pub(super) coded: bool,
+    /// `Transfer-Encoding` is something other than one `chunked`.
+    pub(super) coding_unknown: bool,
+}
+
+impl FramingFields {
+    /// Takes in a `Content-Length` field. A repeated one is refused even where the numbers agree: a
+    /// proxy in front may have read the other.
+    pub(super) fn content_length(&mut self, value: &[u8]) {
+        match parse_length(value) {
+            Some(length) if self.length.is_none() && !self.length_invalid => self.length = Some(length),
+            _ => self.length_invalid = true,
+        }
+    }
+
+    /// Takes in a `Transfer-Encoding` field.
+    pub(super) const fn transfer_encoding(&mut self, value: &[u8]) {
+        if self.coded || !value.eq_ignore_ascii_case(b"chunked") {
+            self.coding_unknown = true;
+        }
+        self.coded = true;
+    }
+}
+
+/// A length: decimal digits and nothing else, at most what fits.
+fn parse_length(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 19 {
+        return None;
+    }
+    value
+        .iter()
+        .try_fold(0_u64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_digits_and_nothing_else() {
+        assert_eq!(parse_length(b"0"), Some(0));
+        assert_eq!(parse_length(b"005"), Some(5));
+        assert_eq!(parse_length(b"9223372036854775807"), Some(i64::MAX as u64));
+        for bad in ["", "+5", "-1", "0x5", "5 ", "1_0", "5,5", "99999999999999999999", "٣"] {
+            assert_eq!(parse_length(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What requests and responses have in common: reading the fields of a head.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use causeway_reason::Failure;
+
+use super::framing::FramingFields;
+use crate::header_block::Span;
+use crate::{HeaderBlock, Known};
+
+/// The result of reading a head from what has arrived so far.
+#[derive(Debug)]
+pub enum Parsed<T> {
+    /// The head is complete and takes this many bytes.
+    Complete {
+        /// What the head says.
+        head: T,
+        /// Its length in bytes, with the empty line behind it.
+        length: usize,
+    },
+    /// More bytes are needed.
+    Partial,
+}
+
+/// Limits of a head. What goes beyond is refused while it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Most bytes.
+    pub bytes: usize,
+    /// Most fields.
+    pub fields: usize,
+}
+
+/// What `Connection` says (RFC 9110 §7.6.1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionOptions {
+    /// `close`
+    pub close: bool,
+    /// `keep-alive`
+    pub keep_alive: bool,
+    /// `upgrade`
+    pub upgrade: bool,
+    /// It names other fields, which go no further than here.
+    pub names_fields: bool,
+}
+
+impl ConnectionOptions {
+    /// Takes in the value of a `Connection` or `Proxy-Connection` field.
+    pub(crate) fn take(&mut self, value: &[u8]) {
+        for option in tokens(value) {
+            if option.eq_ignore_ascii_case(b"close") {
+                self.close = true;
+            } else if option.eq_ignore_ascii_case(b"keep-alive") {
+                self.keep_alive = true;
+            } else if option.eq_ignore_ascii_case(b"upgrade") {
+                self.upgrade = true;
+            } else {
+                self.names_fields = true;
+            }
+        }
+    }
+}
+
+/// The elements of a comma-separated list, without white space around them; empty ones are left out
+/// (RFC 9110 §5.6.1).
+pub(crate) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
+}
+
+/// Most fields that are read without allocating. The usual limit is 100.
+const ON_STACK: usize = 128;
+
+/// Slots for `httparse` to write fields to, on the stack.
+pub(super) type StackSlots<'b> = [MaybeUninit<httparse::Header<'b>>; ON_STACK];
+
+/// Slots for one field more than is allowed, so that one too many is told apart from the last: those on
+/// the stack where they are enough, else those made in `heap`.
+pub(super) fn field_slots<'s, 'b>(
+    limit: usize,
+    stack: &'s mut StackSlots<'b>,
+    heap: &'s mut Vec<MaybeUninit<httparse::Header<'b>>>,
+) -> &'s mut [MaybeUninit<httparse::Header<'b>>] {
+    if limit < ON_STACK {
+        return stack;
+    }
+    heap.resize_with(limit + 1, MaybeUninit::uninit);
+    heap
+}
+
+/// What the fields that concern the message itself say.
+#[derive(Debug, Default)]
+pub(super) struct MessageFields {
+    pub(super) framing: FramingFields,
+    pub(super) connection: ConnectionOptions,
+    pub(super) hosts: usize,
+    pub(super) expect: bool,
+    /// A known name came more than once.
+    pub(super) repeated: bool,
+}
+
+/// Copies the head into the block and declares its fields.
+pub(super) fn load_fields(
+    block: &mut HeaderBlock,
+    head: &[u8],
+    parsed: &[httparse::Header<'_>],
+) -> MessageFields {
+    block.load(head);
+    let mut message = MessageFields::default();
+    for header in parsed {
+        let (Some(name), Some(value)) = (place(head, header.name.as_bytes()), place(head, header.value))
+        else {
+            continue;
+        };
+        let known = Known::from_bytes(header.name.as_bytes());
+        if let Some(known) = known {
+            message.repeated |= block.has(known);
+            match known {
+                Known::Host => message.hosts += 1,
+                Known::ContentLength => message.framing.content_length(header.value),
+                Known::TransferEncoding => message.framing.transfer_encoding(header.value),
+                Known::Connection | Known::ProxyConnection => message.connection.take(header.value),
+                Known::Expect => message.expect = true,
+                _ => {}
+            }
+        }
+        block.declare(Span::new(name.start, name.len()), Span::new(value.start, value.len()), known);
+    }
+    message
+}
+
+/// Where a part of a slice lies in it.
+pub(super) fn place(whole: &[u8], part: &[u8]) -> Option<Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    (end <= whole.len()).then_some(start..end)
+}
+
+/// Whether a head may still become complete: its end has not arrived, and it is not too large yet.
+/// Asked before parsing again, so that a head that drips in byte by byte is not read from its
+/// beginning each time.
+#[must_use]
+pub(super) fn ends(buffer: &[u8], from: usize) -> bool {
+    let from = from.saturating_sub(3);
+    let Some(rest) = buffer.get(from..) else { return false };
+    memchr::memchr_iter(b'\n', rest)
+        .any(|at| matches!(rest.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
+}
+
+/// The evidence for bytes that are refused: what they are, and the first of them.
+pub(super) fn refused(failure: Failure, what: &str, bytes: &[u8]) -> Failure {
+    let shown = bytes.get(..bytes.len().min(64)).unwrap_or_default();
+    let more = if bytes.len() > shown.len() { "…" } else { "" };
+    failure.with_evidence(format!("{what}; it begins with \"{}{more}\"", shown.escape_ascii()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_found_across_reads() {
+        let head = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        for from in 0..head.len() {
+            assert!(ends(head, from));
+            assert!(!ends(&head[..head.len() - 1], from));
+        }
+        assert!(ends(b"a\n\nrest", 0));
+    }
+
+    #[test]
+    fn connection_options_are_words() {
+        let mut options = ConnectionOptions::default();
+        options.take(b"Keep-Alive, , Upgrade");
+        assert!(options.keep_alive && options.upgrade && !options.close && !options.names_fields);
+        options.take(b"closed");
+        assert!(!options.close && options.names_fields);
+    }
+}

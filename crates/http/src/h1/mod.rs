@@ -1,0 +1,19 @@
+//! HTTP/1 (RFC 9112), strictly.
+
+mod body;
+mod chunked;
+mod framing;
+mod head;
+mod request;
+mod response;
+mod write;
+
+pub use body::{BodyDecoder, Decoded};
+pub use chunked::{ChunkedDecoder, TrailerLimits};
+pub use framing::BodyFraming;
+pub use head::{ConnectionOptions, HeadLimits, Parsed};
+pub use request::{RequestHead, RequestRules, Target, parse_request};
+pub use response::{ResponseHead, ResponseRules, parse_response};
+pub use write::{HeadWriter, KeyFormat, LAST_CHUNK, chunk_header};
+
+pub(crate) use head::tokens;

@@ -1,0 +1,152 @@
+//! Header names that the proxy itself asks for.
+//!
+//! A known name is compared once, when the head is read; after that it is a number, and a bit that
+//! says whether the message has it at all.
+
+macro_rules! known {
+    ($($variant:ident = $name:literal,)*) => {
+        /// A header name that the proxy itself asks for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Known {
+            $(#[doc = concat!("`", $name, "`")] $variant,)*
+        }
+
+        impl Known {
+            /// Every known name.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name, in lower case.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+known! {
+    Host = "host",
+    Connection = "connection",
+    ContentLength = "content-length",
+    TransferEncoding = "transfer-encoding",
+    Te = "te",
+    Trailer = "trailer",
+    Upgrade = "upgrade",
+    KeepAlive = "keep-alive",
+    ProxyConnection = "proxy-connection",
+    Http2Settings = "http2-settings",
+    Expect = "expect",
+    Date = "date",
+    Server = "server",
+    Via = "via",
+    UserAgent = "user-agent",
+    ContentType = "content-type",
+    Location = "location",
+    Origin = "origin",
+    GrpcTimeout = "grpc-timeout",
+    GrpcStatus = "grpc-status",
+    GrpcMessage = "grpc-message",
+    XForwardedFor = "x-forwarded-for",
+    XForwardedProto = "x-forwarded-proto",
+    XForwardedHost = "x-forwarded-host",
+    XForwardedPort = "x-forwarded-port",
+    XForwardedClientCert = "x-forwarded-client-cert",
+    XRequestId = "x-request-id",
+    XClientTraceId = "x-client-trace-id",
+    EnvoyAttemptCount = "x-envoy-attempt-count",
+    EnvoyDecoratorOperation = "x-envoy-decorator-operation",
+    EnvoyDegraded = "x-envoy-degraded",
+    EnvoyDownstreamServiceCluster = "x-envoy-downstream-service-cluster",
+    EnvoyDownstreamServiceNode = "x-envoy-downstream-service-node",
+    EnvoyExpectedRqTimeoutMs = "x-envoy-expected-rq-timeout-ms",
+    EnvoyExternalAddress = "x-envoy-external-address",
+    EnvoyForceTrace = "x-envoy-force-trace",
+    EnvoyHedgeOnPerTryTimeout = "x-envoy-hedge-on-per-try-timeout",
+    EnvoyImmediateHealthCheckFail = "x-envoy-immediate-health-check-fail",
+    EnvoyInternal = "x-envoy-internal",
+    EnvoyIpTags = "x-envoy-ip-tags",
+    EnvoyIsTimeoutRetry = "x-envoy-is-timeout-retry",
+    EnvoyMaxRetries = "x-envoy-max-retries",
+    EnvoyOriginalHost = "x-envoy-original-host",
+    EnvoyOriginalPath = "x-envoy-original-path",
+    EnvoyOriginalUrl = "x-envoy-original-url",
+    EnvoyOverloaded = "x-envoy-overloaded",
+    EnvoyRetriableHeaderNames = "x-envoy-retriable-header-names",
+    EnvoyRetriableStatusCodes = "x-envoy-retriable-status-codes",
+    EnvoyRetryGrpcOn = "x-envoy-retry-grpc-on",
+    EnvoyRetryOn = "x-envoy-retry-on",
+    EnvoyUpstreamAltStatName = "x-envoy-upstream-alt-stat-name",
+    EnvoyUpstreamHealthCheckedCluster = "x-envoy-upstream-healthchecked-cluster",
+    EnvoyUpstreamRqPerTryTimeoutMs = "x-envoy-upstream-rq-per-try-timeout-ms",
+    EnvoyUpstreamRqTimeoutAltResponse = "x-envoy-upstream-rq-timeout-alt-response",
+    EnvoyUpstreamRqTimeoutMs = "x-envoy-upstream-rq-timeout-ms",
+    EnvoyUpstreamServiceTime = "x-envoy-upstream-service-time",
+    Causeway = "x-causeway-reason",
+}
+
+/// Longest known name.
+const LONGEST: usize = 40;
+
+/// Most known names of one length.
+const SLOTS: usize = 6;
+
+/// Known names by length, so that a name is compared with a handful at most.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a bad index fails the build")]
+const BY_LENGTH: [[Option<Known>; SLOTS]; LONGEST + 1] = {
+    let mut table = [[None; SLOTS]; LONGEST + 1];
+    let mut i = 0;
+    while i < Known::ALL.len() {
+        let known = Known::ALL[i];
+        let row = &mut table[known.as_str().len()];
+        let mut slot = 0;
+        // A row that overflows fails the build here.
+        while row[slot].is_some() {
+            slot += 1;
+        }
+        row[slot] = Some(known);
+        i += 1;
+    }
+    table
+};
+
+// The names a message has are a set of bits.
+const _: () = assert!(Known::ALL.len() <= 64);
+
+impl Known {
+    /// The known name that this is, whatever its case.
+    #[must_use]
+    pub fn from_bytes(name: &[u8]) -> Option<Self> {
+        let row = BY_LENGTH.get(name.len())?;
+        let last = name.last()?.to_ascii_lowercase();
+        for known in row.iter().map_while(|slot| *slot) {
+            let text = known.as_str().as_bytes();
+            // Names of one length often share their beginning (`x-envoy-…`), rarely their end.
+            if text.last() == Some(&last) && text.eq_ignore_ascii_case(name) {
+                return Some(known);
+            }
+        }
+        None
+    }
+
+    /// The bit that stands for the name in a set.
+    pub(crate) const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_name_is_found_in_any_case() {
+        for known in Known::ALL {
+            assert_eq!(Known::from_bytes(known.as_str().as_bytes()), Some(*known));
+            assert_eq!(Known::from_bytes(known.as_str().to_uppercase().as_bytes()), Some(*known));
+        }
+        assert_eq!(Known::from_bytes(b""), None);
+        assert_eq!(Known::from_bytes(b"x-other"), None);
+        assert_eq!(Known::from_bytes(&[b'a'; 200]), None);
+    }
+}

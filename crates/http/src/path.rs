@@ -1,0 +1,249 @@
+//! Paths of requests: what is refused, and normalisation.
+//!
+//! Routing and the back-end see the same result, so that no rule can be walked around.
+
+/// What to do with a path, in the terms of the connection manager.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PathRules {
+    /// RFC 3986 normalisation.
+    pub normalize: bool,
+    /// `//` becomes `/`.
+    pub merge_slashes: bool,
+    /// What happens to `%2F` and `%5C`.
+    pub escaped_slashes: EscapedSlashes,
+}
+
+/// What happens to `%2F` and `%5C`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EscapedSlashes {
+    /// They stay.
+    #[default]
+    Keep,
+    /// The request is refused.
+    Reject,
+    /// The client is sent to the path with them unescaped.
+    Redirect,
+    /// They are unescaped.
+    Unescape,
+}
+
+/// What became of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathOutcome {
+    /// It stays as it is.
+    Unchanged,
+    /// It is replaced by this one.
+    Changed(Vec<u8>),
+    /// It is refused. Envoy logs it with its escaped slashes taken out, which this is, where it had any.
+    Rejected(Option<Vec<u8>>),
+    /// The client is sent to this one.
+    Redirect(Vec<u8>),
+}
+
+/// Applies the rules to a path with its query.
+#[must_use]
+pub fn apply(path: &[u8], rules: PathRules) -> PathOutcome {
+    // A fragment never leaves a browser; one that arrives is meant to confuse rules (CVE-2021-32779).
+    if memchr::memchr(b'#', path).is_some() {
+        return PathOutcome::Rejected(None);
+    }
+    if rules == PathRules::default() {
+        return PathOutcome::Unchanged;
+    }
+    let end = memchr::memchr(b'?', path).unwrap_or(path.len());
+    let (path, query) = path.split_at_checked(end).unwrap_or((path, b""));
+    let whole = |changed: Vec<u8>| {
+        let mut changed = changed;
+        changed.extend_from_slice(query);
+        changed
+    };
+
+    let mut current = path.to_vec();
+    let mut redirect = false;
+    if rules.escaped_slashes != EscapedSlashes::Keep
+        && let Some(unescaped) = unescape_slashes(&current)
+    {
+        current = unescaped;
+        match rules.escaped_slashes {
+            EscapedSlashes::Reject => return PathOutcome::Rejected(Some(whole(current))),
+            EscapedSlashes::Redirect => redirect = true,
+            EscapedSlashes::Keep | EscapedSlashes::Unescape => {}
+        }
+    }
+    if rules.normalize {
+        match normalize(&current) {
+            Some(normalized) => current = normalized,
+            None => return PathOutcome::Rejected(None),
+        }
+    }
+    if rules.merge_slashes {
+        current.dedup_by(|byte, before| *byte == b'/' && *before == b'/');
+    }
+    if redirect {
+        PathOutcome::Redirect(whole(current))
+    } else if current == path {
+        PathOutcome::Unchanged
+    } else {
+        PathOutcome::Changed(whole(current))
+    }
+}
+
+/// The path with `%2F` and `%5C` unescaped; `None` where there are none.
+fn unescape_slashes(path: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    let mut found = false;
+    while let Some((byte, tail)) = rest.split_first() {
+        match rest {
+            [b'%', b'2', b'f' | b'F', after @ ..] => {
+                out.push(b'/');
+                rest = after;
+                found = true;
+            }
+            [b'%', b'5', b'c' | b'C', after @ ..] => {
+                out.push(b'\\');
+                rest = after;
+                found = true;
+            }
+            _ => {
+                out.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+    found.then_some(out)
+}
+
+/// RFC 3986 §6.2.2, as browsers do it: `\` is a slash, escapes of unreserved characters are undone, dot
+/// segments are resolved. `None` where the path holds an escaped NUL.
+fn normalize(path: &[u8]) -> Option<Vec<u8>> {
+    let decoded = decode_unreserved(path)?;
+    let mut out: Vec<u8> = Vec::with_capacity(decoded.len());
+    let mut segments = decoded.split(|byte| *byte == b'/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            b"." if last => out.push(b'/'),
+            b"." => {}
+            b".." => {
+                let parent = memchr::memrchr(b'/', &out).unwrap_or(0);
+                out.truncate(parent);
+                if last {
+                    out.push(b'/');
+                }
+            }
+            segment => {
+                out.push(b'/');
+                out.extend_from_slice(segment);
+            }
+        }
+    }
+    if out.is_empty() {
+        out.push(b'/');
+    }
+    Some(out)
+}
+
+fn decode_unreserved(path: &[u8]) -> Option<Vec<u8>> {
+    let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((byte, tail)) = rest.split_first() {
+        if let [b'%', high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            match high << 4 | low {
+                0 => return None,
+                plain @ (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') => {
+                    out.push(plain);
+                }
+                _ => out.extend_from_slice(rest.get(..3).unwrap_or_default()),
+            }
+            rest = after;
+        } else {
+            out.push(if *byte == b'\\' { b'/' } else { *byte });
+            rest = tail;
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NORMALIZE: PathRules =
+        PathRules { normalize: true, merge_slashes: false, escaped_slashes: EscapedSlashes::Keep };
+
+    fn changed(path: &str, rules: PathRules) -> String {
+        match apply(path.as_bytes(), rules) {
+            PathOutcome::Unchanged => path.to_owned(),
+            PathOutcome::Changed(path) => String::from_utf8(path).unwrap(),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn dot_segments_and_escapes() {
+        for (path, expected) in [
+            ("/ok/../ok/x", "/ok/x"),
+            ("/x/../ok", "/ok"),
+            ("/ok/./y", "/ok/y"),
+            ("/ok/..", "/"),
+            ("/ok/.", "/ok/"),
+            ("/../ok", "/ok"),
+            ("/x/%2e%2E/ok", "/ok"),
+            ("/ok/%41%7e", "/ok/A~"),
+            ("/ok/%2f..", "/ok/%2f.."),
+            ("/ok\\..\\z", "/z"),
+            ("/ok/%zz", "/ok/%zz"),
+            ("/ok?x=/../y", "/ok?x=/../y"),
+            ("/ok//a", "/ok//a"),
+            ("/ok/%c3%a9", "/ok/%c3%a9"),
+            ("/ok/..;/z", "/ok/..;/z"),
+            ("/", "/"),
+        ] {
+            assert_eq!(changed(path, NORMALIZE), expected, "{path}");
+        }
+        assert_eq!(apply(b"/a%00", NORMALIZE), PathOutcome::Rejected(None));
+    }
+
+    #[test]
+    fn escaped_slashes() {
+        let rules = |escaped_slashes| PathRules { normalize: true, merge_slashes: false, escaped_slashes };
+        assert_eq!(changed("/a%2fb?q=%2F", rules(EscapedSlashes::Unescape)), "/a/b?q=%2F");
+        assert_eq!(changed("/a%5Cb", rules(EscapedSlashes::Unescape)), "/a/b");
+        assert_eq!(changed("/a%252Fb", rules(EscapedSlashes::Unescape)), "/a%252Fb");
+        assert_eq!(
+            apply(b"/a%5cb", rules(EscapedSlashes::Reject)),
+            PathOutcome::Rejected(Some(b"/a\\b".to_vec()))
+        );
+        assert_eq!(
+            apply(b"/%2F%2Fx", rules(EscapedSlashes::Redirect)),
+            PathOutcome::Redirect(b"///x".to_vec())
+        );
+        assert_eq!(apply(b"/plain", rules(EscapedSlashes::Redirect)), PathOutcome::Unchanged);
+    }
+
+    #[test]
+    fn slashes_are_merged_and_fragments_refused() {
+        let rules =
+            PathRules { normalize: false, merge_slashes: true, escaped_slashes: EscapedSlashes::Keep };
+        assert_eq!(changed("//a///b?//", rules), "/a/b?//");
+        assert_eq!(apply(b"/a#b", PathRules::default()), PathOutcome::Rejected(None));
+    }
+
+    proptest! {
+        #[test]
+        fn normal_paths_stay_as_they_are(path in "/[a-zA-Z./%\\\\2eEfF5cC]{0,40}") {
+            if let PathOutcome::Changed(once) = apply(path.as_bytes(), NORMALIZE) {
+                // Escapes are undone once only, so `%252e` may become `%2e` but never more.
+                let segments: Vec<_> = once.split(|byte| *byte == b'/').collect();
+                prop_assert!(!segments.contains(&&b".."[..]) && !segments.contains(&&b"."[..]));
+                prop_assert_eq!(once.first(), Some(&b'/'));
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A cluster as one worker has it: its choice of hosts, its connections, its counters.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use causeway_model::{Cluster as ClusterConfig, RoutingPriority};
+use causeway_reason::Failure;
+use causeway_stats::Shard;
+use causeway_upstream::{
+    Cluster, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat, Health, Host, HostCells, HostId, HostStat,
+    LoadBalancer, Resource, WorkerCluster,
+};
+
+use crate::pool::HostPool;
+use crate::stats::{ReasonCounters, StatusCounters};
+use crate::timer::Millis;
+use crate::worker::Worker;
+
+/// A cluster as one worker has it.
+#[derive(Debug)]
+pub(crate) struct LocalCluster {
+    own: WorkerCluster,
+    worker: usize,
+    codes: StatusCounters,
+    external_codes: StatusCounters,
+    internal_codes: StatusCounters,
+    reasons: ReasonCounters,
+    /// There from the first response on.
+    responses: OnceCell<Shard<ClusterResponseStat>>,
+    internal: OnceCell<Shard<ClusterInternalStat>>,
+    /// There from the first connection on.
+    http1: OnceCell<Shard<ClusterHttp1Stat>>,
+    balancer: RefCell<LoadBalancer>,
+    /// Generation of the host set that the pools were last compared with.
+    generation: Cell<u64>,
+    pools: RefCell<HashMap<(HostId, RoutingPriority), Rc<HostPool>>>,
+}
+
+impl LocalCluster {
+    pub(crate) fn new(shared: &Arc<Cluster>, worker: usize, seed: u64) -> Rc<Self> {
+        Rc::new(Self {
+            own: shared.worker(worker),
+            worker,
+            codes: StatusCounters::new("upstream_rq_"),
+            external_codes: StatusCounters::new("external.upstream_rq_"),
+            internal_codes: StatusCounters::new("internal.upstream_rq_"),
+            reasons: ReasonCounters::new(),
+            responses: OnceCell::new(),
+            internal: OnceCell::new(),
+            http1: OnceCell::new(),
+            balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
+            generation: Cell::new(shared.generation()),
+            pools: RefCell::default(),
+        })
+    }
+
+    /// The part that all workers share.
+    pub(crate) const fn shared(&self) -> &Arc<Cluster> {
+        self.own.cluster()
+    }
+
+    /// What the file says of it.
+    pub(crate) fn config(&self) -> &ClusterConfig {
+        self.shared().config()
+    }
+
+    /// This worker's cells of its metrics.
+    pub(crate) const fn stats(&self) -> &Shard<ClusterStat> {
+        self.own.stats()
+    }
+
+    /// This worker's cells of a host's metrics.
+    pub(crate) fn cells<'h>(&self, host: &'h Host) -> &'h HostCells {
+        self.own.host_cells(host)
+    }
+
+    /// Chooses a host, or says why there is none.
+    pub(crate) fn choose(&self) -> Result<Arc<Host>, Failure> {
+        if self.shared().generation() != self.generation.get() {
+            self.follow_host_set();
+        }
+        self.balancer.borrow_mut().choose(Instant::now).map(|choice| Arc::clone(choice.host))
+    }
+
+    /// Takes one of a resource, unless its circuit breaker is open.
+    pub(crate) fn acquire(self: &Rc<Self>, priority: RoutingPriority, resource: Resource) -> Option<Permit> {
+        self.own.try_acquire(priority, resource).then(|| Permit { cluster: Rc::clone(self), priority, resource })
+    }
+
+    /// Takes one of a resource even though its circuit breaker is open.
+    pub(crate) fn acquire_beyond(self: &Rc<Self>, priority: RoutingPriority, resource: Resource) -> Permit {
+        self.own.acquire(priority, resource);
+        Permit { cluster: Rc::clone(self), priority, resource }
+    }
+
+    /// How many of a resource there may be.
+    pub(crate) fn limit(&self, priority: RoutingPriority, resource: Resource) -> u32 {
+        self.shared().usage(priority, resource).1
+    }
+
+    /// The connections to a host.
+    pub(crate) fn pool(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        host: &Arc<Host>,
+        priority: RoutingPriority,
+    ) -> Rc<HostPool> {
+        let mut pools = self.pools.borrow_mut();
+        let pool =
+            pools.entry((host.id(), priority)).or_insert_with(|| HostPool::new(worker, self, host, priority));
+        Rc::clone(pool)
+    }
+
+    /// Compares the connections with a host set that has changed: hosts that are gone lose their idle
+    /// ones, and so do those that became unhealthy, where the file asks for that.
+    pub(crate) fn follow_host_set(&self) {
+        let generation = self.shared().generation();
+        if generation == self.generation.replace(generation) {
+            return;
+        }
+        let mut balancer = self.balancer.borrow_mut();
+        let hosts = balancer.hosts();
+        let config = self.config();
+        self.pools.borrow_mut().retain(|(id, _), pool| {
+            let Some(host) = hosts.hosts().find(|host| host.id() == *id) else {
+                pool.close();
+                return false;
+            };
+            let failed = config.close_connections_on_host_health_failure && host.health() == Health::Unhealthy;
+            if failed || config.close_connections_on_host_set_change {
+                pool.drain();
+            }
+            true
+        });
+    }
+
+    /// Closes what has been idle for too long.
+    pub(crate) fn close_idle(&self, now: Millis) {
+        for pool in self.pools.borrow().values() {
+            pool.close_idle(now);
+        }
+    }
+
+    /// The cluster is gone: its idle connections are closed, and those in use afterwards.
+    pub(crate) fn close(&self) {
+        for (_, pool) in self.pools.borrow_mut().drain() {
+            pool.close();
+        }
+    }
+
+    /// Notes that a connection is made.
+    pub(crate) fn note_connection(&self) {
+        self.shared().note_traffic();
+        self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
+        self.stats().inc(ClusterStat::UpstreamCxTotal);
+        self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
+    }
+
+    /// Counts a response, or a local answer in place of one.
+    pub(crate) fn count_status(&self, status: u16, internal: bool) {
+        self.codes.count(self.stats(), status);
+        self.stats().inc(ClusterStat::UpstreamRqCompleted);
+        if internal {
+            self.internal_codes.count(self.stats(), status);
+            self.internal().inc(ClusterInternalStat::Completed);
+        } else {
+            self.external_codes.count(self.stats(), status);
+            self.responses().inc(ClusterResponseStat::ExternalUpstreamRqCompleted);
+        }
+    }
+
+    /// Counts how long a back-end took to answer, in milliseconds.
+    pub(crate) fn count_time(&self, millis: u64, internal: bool) {
+        self.responses().record(ClusterResponseStat::UpstreamRqTime, millis);
+        if internal {
+            self.internal().record(ClusterInternalStat::Time, millis);
+        } else {
+            self.responses().record(ClusterResponseStat::ExternalUpstreamRqTime, millis);
+        }
+    }
+
+    fn responses(&self) -> &Shard<ClusterResponseStat> {
+        self.responses.get_or_init(|| self.shared().response_stats().shard(self.worker))
+    }
+
+    fn internal(&self) -> &Shard<ClusterInternalStat> {
+        self.internal.get_or_init(|| self.shared().internal_stats().shard(self.worker))
+    }
+
+    /// Counts that a request ran into the route's timeout.
+    pub(crate) fn count_timeout(&self, host: Option<&Host>) {
+        self.stats().inc(ClusterStat::UpstreamRqTimeout);
+        if let Some(host) = host {
+            self.cells(host).inc(HostStat::RqTimeout);
+        }
+    }
+
+    /// Counts why a request failed.
+    pub(crate) fn count_reason(&self, reason: causeway_reason::Reason) {
+        self.reasons.count(self.stats(), reason);
+    }
+}
+
+/// One of a resource that circuit breakers count. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    cluster: Rc<LocalCluster>,
+    priority: RoutingPriority,
+    resource: Resource,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.cluster.own.release(self.priority, self.resource);
+    }
+}

@@ -1,0 +1,42 @@
+//! What is known about a client's connection.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use causeway_model::{Address, Listener, Metadata};
+
+/// What is known about a client's connection from its beginning.
+#[derive(Debug)]
+pub(crate) struct ConnectionInfo {
+    /// Its number, unique in the process.
+    pub(crate) id: u64,
+    /// The other end.
+    pub(crate) remote: Address,
+    /// Our end.
+    pub(crate) local: Address,
+    /// When it was taken.
+    pub(crate) opened: Instant,
+    /// The listener that took it; `None` for the admin server's.
+    pub(crate) listener: Option<Arc<Listener>>,
+    /// Wakes the connection when its listener drains.
+    pub(crate) waker: RefCell<Option<Waker>>,
+}
+
+impl ConnectionInfo {
+    /// Name of the listener.
+    pub(crate) fn listener_name(&self) -> &str {
+        self.listener.as_ref().map_or("admin", |listener| &listener.name)
+    }
+
+    /// Name of the filter chain, which may be empty.
+    pub(crate) fn filter_chain(&self) -> &str {
+        self.listener.as_ref().map_or("", |listener| &listener.filter_chain.name)
+    }
+
+    /// Metadata of the listener.
+    pub(crate) fn metadata(&self) -> Option<&Metadata> {
+        self.listener.as_ref().map(|listener| &listener.metadata)
+    }
+}

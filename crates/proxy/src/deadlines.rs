@@ -1,0 +1,101 @@
+//! The deadlines of one connection, of which the earliest has a timer.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::timer::{Deadline, Millis, Timers};
+
+/// What may take too long. The doc names the setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Timer {
+    /// Nothing is asked on the connection: `idle_timeout`.
+    Idle,
+    /// The connection is old: `max_connection_duration`.
+    ConnectionDuration,
+    /// A connection that waits for a request gives back what it holds.
+    Park,
+    /// The head of a request: `request_headers_timeout`.
+    RequestHeaders,
+    /// The whole request: `request_timeout`.
+    Request,
+    /// The route's `timeout`.
+    Route,
+    /// Nothing moves: `stream_idle_timeout`, the route's `idle_timeout`.
+    StreamIdle,
+    /// `max_stream_duration`.
+    StreamDuration,
+    /// A closed connection waits for the client to close: `delayed_close_timeout`. Also: a connection
+    /// that drains waits for a last request.
+    Close,
+}
+
+const TIMERS: [Timer; 9] = [
+    Timer::Idle,
+    Timer::ConnectionDuration,
+    Timer::Park,
+    Timer::RequestHeaders,
+    Timer::Request,
+    Timer::Route,
+    Timer::StreamIdle,
+    Timer::StreamDuration,
+    Timer::Close,
+];
+
+const NEVER: Millis = Millis::MAX;
+
+/// The deadlines of one connection.
+#[derive(Debug)]
+pub(crate) struct Deadlines {
+    earliest: Deadline,
+    at: [Millis; TIMERS.len()],
+}
+
+impl Deadlines {
+    pub(crate) fn new(timers: &Rc<Timers>) -> Self {
+        Self { earliest: Deadline::new(timers), at: [NEVER; TIMERS.len()] }
+    }
+
+    /// Moves a deadline; `None` takes it away.
+    pub(crate) fn set(&mut self, timer: Timer, at: Option<Millis>) {
+        if let Some(slot) = self.at.get_mut(timer as usize) {
+            *slot = at.unwrap_or(NEVER);
+        }
+        let earliest = self.at.iter().copied().min().filter(|at| *at != NEVER);
+        self.earliest.set(earliest);
+    }
+
+    /// Takes away the deadlines of a request.
+    pub(crate) fn clear_request(&mut self) {
+        for timer in
+            [Timer::RequestHeaders, Timer::Request, Timer::Route, Timer::StreamIdle, Timer::StreamDuration]
+        {
+            if let Some(slot) = self.at.get_mut(timer as usize) {
+                *slot = NEVER;
+            }
+        }
+        let earliest = self.at.iter().copied().min().filter(|at| *at != NEVER);
+        self.earliest.set(earliest);
+    }
+
+    /// Ready with a deadline that has passed; it is taken away.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: impl FnOnce() -> Millis) -> Poll<Timer> {
+        match self.earliest.poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => {
+                let now = now();
+                let passed = TIMERS
+                    .into_iter()
+                    .filter(|timer| self.at.get(*timer as usize).is_some_and(|at| *at <= now))
+                    .min_by_key(|timer| self.at.get(*timer as usize).copied());
+                match passed {
+                    Some(timer) => {
+                        self.set(timer, None);
+                        Poll::Ready(timer)
+                    }
+                    None => Poll::Pending,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The connection manager: from the head of a request to the one who answers it.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use causeway_http::h1::Target;
+use causeway_http::{Known, Method, Version};
+use causeway_model::{DirectResponse, Redirect, RouteAction, VirtualHost};
+use causeway_reason::{Failure, Reason};
+use causeway_routing::{Lookup, RouteRequest, own_location, redirect_location, tls_redirect_location};
+
+use super::{After, Downstream};
+use crate::deadlines::Timer;
+use crate::exchange::Exchange;
+use crate::filters::{FilterContext, Verdict};
+use crate::header_rules::{self, RequestContext};
+use crate::local_reply::LocalReply;
+use crate::record::ActiveRequest;
+use crate::router;
+use crate::snapshot::{RouteEntry, timeout};
+use crate::stats::{Http1Stat, HttpStat};
+
+impl Downstream {
+    /// Serves a request whose head has been read.
+    pub(super) async fn handle(&mut self, mut request: ActiveRequest) -> After {
+        let config = Arc::clone(&self.listener.manager.config);
+        match header_rules::check_fields(&mut request, &config) {
+            Ok(dropped) => self.worker.http1.add(Http1Stat::DroppedHeadersWithUnderscores, dropped),
+            Err(failure) => {
+                if failure.reason == Reason::RequestUnderscoreHeader {
+                    self.worker.http1.inc(Http1Stat::RequestsRejectedWithUnderscoresInHeaders);
+                }
+                // To the codec of Envoy, such a request never was one.
+                request.head = None;
+                return self.refuse(request, failure).await;
+            }
+        }
+        self.expect_continue(&mut request).await;
+        let prepared = self.prepare(&mut request);
+        let reply = match prepared {
+            Err(reply) => reply,
+            Ok(()) => match self.route(&mut request) {
+                Err(reply) => reply,
+                Ok(entry) => match self.filter(&mut request, &entry).await {
+                    Some(reply) => reply,
+                    None => match &entry.route.action {
+                        RouteAction::Forward(_) => return router::forward(self, request, entry).await,
+                        RouteAction::Redirect(redirect) => self.redirect(&request, &entry, redirect),
+                        RouteAction::DirectResponse(response) => self.direct_response(&request, response),
+                    },
+                },
+            },
+        };
+        self.reply(request, reply).await
+    }
+
+    /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
+    /// back-end to say it.
+    async fn expect_continue(&mut self, request: &mut ActiveRequest) {
+        let expects = request.head.as_ref().is_some_and(|head| head.expects_continue && head.version == Version::Http11);
+        if !expects || self.listener.manager.config.proxy_100_continue {
+            return;
+        }
+        request.request.remove(Known::Expect);
+        self.interim(request, 100).await;
+    }
+
+    /// Checks and completes the head: what is wrong with it is answered.
+    fn prepare(&mut self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
+        let config = Arc::clone(&self.listener.manager.config);
+        let Some(head) = request.head.clone() else { return Err(failed(Reason::Dropped)) };
+        let http = &self.listener.shards.http;
+        if head.version == Version::Http10 && !request.request.has(Known::Host) {
+            let host = &config.http1.default_host_for_http_10;
+            if !host.is_empty() {
+                request.request.set(Known::Host, host.as_bytes());
+            }
+        }
+        if !request.request.has(Known::Host) {
+            return Err(failed(Reason::RequestHostMissing));
+        }
+        if matches!(head.target, Target::NotPath(_)) {
+            http.inc(HttpStat::DownstreamRqNonRelativePath);
+            return Err(failed(Reason::RequestTargetNotPath));
+        }
+        if head.method == Method::Query && !request.request.has(Known::ContentType) {
+            return Err(failed(Reason::RequestQueryWithoutType));
+        }
+        let worker = Rc::clone(&self.worker);
+        let info = Rc::clone(&self.info);
+        let mut context = RequestContext {
+            config: &config,
+            connection: &info,
+            own_address: self.listener.manager.options.own_address,
+            request_id: &mut || worker.uuid(),
+            internal_only: &config.route_config.internal_only_headers,
+        };
+        if head.method != Method::Connect {
+            header_rules::normalize(request, &context).inspect_err(|reply| {
+                http.inc(match reply.status() {
+                    307 => HttpStat::DownstreamRqRedirectedWithNormalizedPath,
+                    _ => HttpStat::DownstreamRqFailedPathNormalization,
+                });
+            })?;
+        }
+        header_rules::apply_to_request(request, &mut context)
+            .inspect_err(|_| http.inc(HttpStat::DownstreamRqRejectedViaIpDetection))
+    }
+
+    /// Finds the route, and whether it lets the request through.
+    fn route(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, LocalReply> {
+        let listener = Rc::clone(&self.listener);
+        let http = &listener.shards.http;
+        http.inc(HttpStat::RqTotal);
+        let random = request.random();
+        let table = &listener.manager.shared().table;
+        let exchange = &**request;
+        let seen = SeenByRouting { exchange, random };
+        let index = match table.lookup(&seen) {
+            Lookup::Route(found) => found.route_index,
+            Lookup::TlsRequired { .. } => {
+                let mut location = Vec::new();
+                tls_redirect_location(&seen, &mut location);
+                http.inc(HttpStat::RqDirectResponse);
+                return Err(LocalReply::configured(301, "direct_response").with_header("location", location));
+            }
+            Lookup::NoRoute { virtual_host, .. } => {
+                http.inc(HttpStat::NoRoute);
+                let evidence = format!("virtual host {}: {}", place(virtual_host), table.explain(&seen));
+                return Err(LocalReply::failed(Failure::new(Reason::NoRoute).with_evidence(evidence)));
+            }
+            Lookup::NoVirtualHost => {
+                http.inc(HttpStat::NoRoute);
+                let evidence = table.explain(&seen).to_string();
+                return Err(LocalReply::failed(Failure::new(Reason::NoVirtualHost).with_evidence(evidence)));
+            }
+        };
+        let Some(entry) = listener.manager.entry(index).cloned() else { return Err(failed(Reason::NoRoute)) };
+        request.facts.route = Some(Rc::clone(&entry));
+        self.check_upgrade(request, &entry)?;
+        if let Some(forward) = entry.forward() {
+            let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
+            self.stream_idle = timeout(idle);
+            if let Some(duration) = forward.max_stream_duration.and_then(|duration| duration.max) {
+                let from = request.facts.begun.map_or_else(|| self.worker.now(), |begun| self.worker.timers.at(begun));
+                self.deadlines.set(Timer::StreamDuration, timeout(Some(duration)).map(|after| from + after));
+            }
+        } else {
+            self.stream_idle = timeout(listener.manager.config.stream_idle_timeout);
+        }
+        self.touch();
+        Ok(entry)
+    }
+
+    /// An upgrade has to be allowed by the route, or by the connection manager where the route says
+    /// nothing.
+    fn check_upgrade(&mut self, request: &mut ActiveRequest, entry: &RouteEntry) -> Result<(), LocalReply> {
+        self.upgrade = None;
+        let Some(wanted) = wanted_upgrade(request) else { return Ok(()) };
+        let is = |name: &str| name.as_bytes().eq_ignore_ascii_case(&wanted);
+        let by_route = entry.forward().and_then(|forward| {
+            forward.upgrades.iter().find(|upgrade| is(&upgrade.upgrade_type)).map(|upgrade| upgrade.enabled)
+        });
+        let by_manager = self.listener.manager.config.upgrades.iter().any(|upgrade| is(&upgrade.upgrade_type) && upgrade.enabled);
+        if by_route.unwrap_or(by_manager) {
+            self.upgrade = Some(wanted);
+            return Ok(());
+        }
+        self.listener.shards.http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
+        if let Some(target) = entry.draw(request.random()) {
+            request.facts.cluster.clone_from(&target.cluster);
+        }
+        let evidence = format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
+        let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));
+        reply.close = true;
+        Err(reply)
+    }
+
+    /// Runs the filters in front of the router; one of them may answer.
+    async fn filter(&mut self, request: &mut ActiveRequest, entry: &Rc<RouteEntry>) -> Option<LocalReply> {
+        let listener = Rc::clone(&self.listener);
+        for (at, runtime) in listener.manager.filters.iter().enumerate() {
+            let overrides = entry.overrides.get(at);
+            if overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
+                continue;
+            }
+            let mut verdict = with_context(request, overrides, |context| runtime.filter.on_request(context));
+            loop {
+                match verdict {
+                    Verdict::Continue => break,
+                    Verdict::Reply(reply) => return Some(*reply),
+                    Verdict::Wait(waiting) => verdict = waiting.await,
+                }
+            }
+        }
+        None
+    }
+
+    fn redirect(&self, request: &ActiveRequest, entry: &RouteEntry, redirect: &Redirect) -> LocalReply {
+        self.listener.shards.http.inc(HttpStat::RqDirectResponse);
+        let mut location = Vec::new();
+        let seen = SeenByRouting { exchange: request, random: request.random() };
+        redirect_location(redirect, &entry.route.matcher, &seen, &mut location);
+        LocalReply::configured(redirect.status, "direct_response").with_header("location", location)
+    }
+
+    fn direct_response(&self, request: &ActiveRequest, response: &DirectResponse) -> LocalReply {
+        self.listener.shards.http.inc(HttpStat::RqDirectResponse);
+        let reply = LocalReply::configured(response.status, "direct_response")
+            .with_body(response.body.to_vec(), response.body_format.clone());
+        if response.status == 201 || (300..400).contains(&response.status) {
+            let mut location = Vec::new();
+            own_location(&SeenByRouting { exchange: request, random: request.random() }, &mut location);
+            return reply.with_header("location", location);
+        }
+        reply
+    }
+}
+
+/// Runs something that needs a filter's view of the request.
+pub(super) fn with_context<T>(
+    request: &mut ActiveRequest,
+    overrides: Option<&crate::snapshot::FilterOverrides>,
+    run: impl FnOnce(&mut FilterContext<'_>) -> T,
+) -> T {
+    let listener = Rc::clone(request.listener());
+    run(&mut FilterContext {
+        viewer: request.viewer(),
+        random: request.random(),
+        overrides: overrides.map_or(&[], |overrides| &overrides.configs),
+        shards: &listener.shards,
+        exchange: request,
+    })
+}
+
+/// The upgrade a request asks for (RFC 9110 §7.8): HTTP/1.1 only. An upgrade to HTTP/2 is passed over,
+/// as Envoy does; it asks for nothing but another way to say the same.
+fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
+    let head = request.head.as_ref()?;
+    if head.method == Method::Connect {
+        return None;
+    }
+    if head.version != Version::Http11 || !head.connection.upgrade {
+        return None;
+    }
+    let wanted = request.request.get(Known::Upgrade)?;
+    (!wanted.is_empty() && !wanted.eq_ignore_ascii_case(b"h2c")).then(|| wanted.to_vec())
+}
+
+fn failed(reason: Reason) -> LocalReply {
+    LocalReply::failed(reason.into())
+}
+
+fn place(host: &VirtualHost) -> String {
+    format!("{} ({})", host.name, host.position)
+}
+
+/// A request as routing sees it.
+pub(crate) struct SeenByRouting<'a> {
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) random: u64,
+}
+
+impl RouteRequest for SeenByRouting<'_> {
+    fn authority(&self) -> &[u8] {
+        self.exchange.request.get(Known::Host).unwrap_or_default()
+    }
+
+    fn path(&self) -> &[u8] {
+        if self.exchange.method() == Method::Connect { b"" } else { &self.exchange.path }
+    }
+
+    fn method(&self) -> &[u8] {
+        self.exchange.head.as_ref().map_or(b"", |head| head.method_name(&self.exchange.request).as_bytes())
+    }
+
+    fn scheme(&self) -> &[u8] {
+        if self.exchange.facts.https { b"https" } else { b"http" }
+    }
+
+    fn is_internal(&self) -> bool {
+        self.exchange.facts.internal
+    }
+
+    fn random(&self) -> u64 {
+        self.random
+    }
+
+    fn visit_header(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        for value in self.exchange.request.values(name) {
+            visit(value);
+        }
+    }
+
+    fn forwarded_proto(&self) -> &[u8] {
+        self.exchange.request.get(Known::XForwardedProto).unwrap_or_default()
+    }
+}

@@ -1,0 +1,253 @@
+//! A client's connection: waiting for requests, serving them one after the other, closing.
+
+mod manager;
+mod read;
+mod respond;
+
+pub(crate) use manager::SeenByRouting;
+pub(crate) use respond::BodyToClient;
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::access_log::log_connection;
+use crate::buffer::{Buffer, FOR_HEAD};
+use crate::connection::ConnectionInfo;
+use crate::deadlines::{Deadlines, Timer};
+use crate::io::Transport;
+use crate::listener::ListenerSlot;
+use crate::snapshot::{ListenerRuntime, timeout};
+use crate::stats::HttpStat;
+use crate::timer::{Millis, millis};
+use crate::worker::Worker;
+
+/// A connection that is between two requests holds its memory this long before it gives it back.
+const PARK_AFTER: Millis = 500;
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct Downstream {
+    pub(crate) worker: Rc<Worker>,
+    slot: Rc<ListenerSlot>,
+    pub(crate) info: Rc<ConnectionInfo>,
+    /// The listener as it is now: a reload replaces it between two requests.
+    pub(crate) listener: Rc<ListenerRuntime>,
+    pub(crate) stream: Transport,
+    /// What the client sent and nobody used up yet.
+    pub(crate) inbound: Buffer,
+    pub(crate) deadlines: Deadlines,
+    /// Requests that were served.
+    pub(crate) served: u32,
+    /// The connection ends behind the next response.
+    pub(crate) draining: bool,
+    /// `stream_idle_timeout` of the request that is served.
+    pub(crate) stream_idle: Option<Millis>,
+    /// The upgrade that the request asks for and may have.
+    pub(crate) upgrade: Option<Vec<u8>>,
+    /// The listener that took the connection, whose counters it is in.
+    origin: Rc<ListenerRuntime>,
+    idle_since: Millis,
+    closed_by_peer: bool,
+    with_request: bool,
+}
+
+/// What happens behind a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The next request.
+    KeepAlive,
+    /// Nothing more is read or written.
+    Close,
+    /// The client has yet to see the end of its answer: it is waited for a moment, since closing a
+    /// connection with unread bytes on it is a reset, which takes the answer with it.
+    Linger,
+    /// The client closed, or broke.
+    Gone,
+}
+
+/// Why waiting for a request ended.
+enum Wait {
+    Readable,
+    Close,
+}
+
+impl Downstream {
+    pub(crate) fn new(
+        worker: &Rc<Worker>,
+        slot: &Rc<ListenerSlot>,
+        listener: Rc<ListenerRuntime>,
+        info: ConnectionInfo,
+        stream: Transport,
+    ) -> Self {
+        Self {
+            deadlines: Deadlines::new(&worker.timers),
+            worker: Rc::clone(worker),
+            slot: Rc::clone(slot),
+            info: Rc::new(info),
+            stream_idle: None,
+            upgrade: None,
+            idle_since: worker.now(),
+            origin: Rc::clone(&listener),
+            listener,
+            stream,
+            inbound: Buffer::default(),
+            served: 0,
+            draining: false,
+            closed_by_peer: false,
+            with_request: false,
+        }
+    }
+
+    /// Serves the connection to its end.
+    pub(crate) async fn serve(mut self) {
+        self.opened();
+        let opened = self.worker.timers.at(self.info.opened);
+        if let Some(most) = timeout(self.listener.manager.config.max_connection_duration) {
+            self.deadlines.set(Timer::ConnectionDuration, Some(opened + most));
+        }
+        let after = loop {
+            match self.wait_for_request().await {
+                Wait::Readable => {}
+                Wait::Close => break After::Close,
+            }
+            // Whatever a request needs is allocated for as long as requests come, and no longer: an idle
+            // connection is this future without that one.
+            match Box::pin(self.requests()).await {
+                After::KeepAlive => {}
+                after => break after,
+            }
+        };
+        if after == After::Gone {
+            self.closed_by_peer = true;
+        }
+        if after == After::Linger {
+            self.linger().await;
+        }
+        self.closed();
+    }
+
+    /// Waits until the client sends something, without holding memory for it.
+    async fn wait_for_request(&mut self) -> Wait {
+        self.worker.buffers.reclaim(&mut self.inbound);
+        let idle = timeout(self.listener.manager.config.idle_timeout);
+        self.deadlines.set(Timer::Idle, idle.map(|idle| self.idle_since + idle));
+        self.deadlines.set(Timer::Park, None);
+        let wait = poll_fn(|cx| {
+            if self.stream.poll_read_ready(cx).is_ready() {
+                return Poll::Ready(Wait::Readable);
+            }
+            self.poll_drain(cx);
+            loop {
+                let stat = match self.deadlines.poll(cx, || self.worker.timers.now()) {
+                    Poll::Ready(Timer::Idle) => HttpStat::DownstreamCxIdleTimeout,
+                    Poll::Ready(Timer::ConnectionDuration) => HttpStat::DownstreamCxMaxDurationReached,
+                    Poll::Ready(Timer::Close) => HttpStat::DownstreamCxDrainClose,
+                    Poll::Ready(_) => continue,
+                    Poll::Pending => return Poll::Pending,
+                };
+                self.listener.shards.http.inc(stat);
+                return Poll::Ready(Wait::Close);
+            }
+        })
+        .await;
+        self.deadlines.set(Timer::Idle, None);
+        wait
+    }
+
+    /// An idle connection has to go where the listener drains. It is given a moment for a request that
+    /// may be on its way: closing under it would fail it.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) {
+        self.info.listen(cx);
+        if self.slot.is_draining() && !self.draining {
+            self.draining = true;
+            let grace = millis(self.worker.drain_grace());
+            self.deadlines.set(Timer::Close, Some(self.worker.now() + grace));
+        }
+    }
+
+    /// Serves requests until none comes for a while.
+    async fn requests(&mut self) -> After {
+        loop {
+            if let Some(current) = self.slot.current() {
+                self.listener = current;
+            } else {
+                self.draining = true;
+            }
+            match self.request().await {
+                Some(After::KeepAlive) => {}
+                Some(after) => return after,
+                None => return After::KeepAlive,
+            }
+        }
+    }
+
+    /// Waits for the client to close, so that it reads its answer to the end. What it still sends is
+    /// thrown away.
+    async fn linger(&mut self) {
+        let most = self.listener.manager.config.delayed_close_timeout;
+        if most == Duration::ZERO {
+            return;
+        }
+        self.deadlines.set(Timer::Close, Some(self.worker.now() + millis(most)));
+        let mut shut = false;
+        let closed_in_time = poll_fn(|cx| {
+            if !std::mem::replace(&mut shut, true) {
+                self.stream.shutdown_write(cx);
+            }
+            loop {
+                let unread = self.inbound.filled().len();
+                self.inbound.consume(unread);
+                self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
+                match self.stream.poll_read(cx, &mut self.inbound) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(true),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Pending => break,
+                }
+            }
+            loop {
+                match self.deadlines.poll(cx, || self.worker.timers.now()) {
+                    Poll::Ready(Timer::Close) => return Poll::Ready(false),
+                    Poll::Ready(_) => {}
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+        if !closed_in_time {
+            self.listener.shards.http.inc(HttpStat::DownstreamCxDelayedCloseTimeout);
+        }
+    }
+
+    fn opened(&self) {
+        self.listener.shards.connection_opened();
+        self.worker.connection_opened(&self.info);
+    }
+
+    fn closed(&mut self) {
+        let unread = self.inbound.filled().len();
+        self.inbound.consume(unread);
+        self.worker.buffers.reclaim(&mut self.inbound);
+    }
+}
+
+impl Drop for Downstream {
+    fn drop(&mut self) {
+        let length = u64::try_from(self.info.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let shards = &self.origin.shards;
+        shards.connection_closed(length);
+        let (by, with_request) = if self.closed_by_peer {
+            (HttpStat::DownstreamCxDestroyRemote, HttpStat::DownstreamCxDestroyRemoteActiveRq)
+        } else {
+            (HttpStat::DownstreamCxDestroyLocal, HttpStat::DownstreamCxDestroyLocalActiveRq)
+        };
+        shards.http.inc(by);
+        if self.with_request {
+            shards.http.inc(HttpStat::DownstreamCxDestroyActiveRq);
+            shards.http.inc(with_request);
+        }
+        self.worker.connection_closed(&self.info);
+        log_connection(&self.worker, &self.origin, &self.info);
+    }
+}

@@ -1,0 +1,188 @@
+//! Reading the head of the next request.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Instant;
+
+use causeway_http::Version;
+use causeway_http::h1::{Parsed, parse_request};
+use causeway_reason::{Failure, Reason};
+
+use super::{After, Downstream, PARK_AFTER};
+use crate::buffer::FOR_HEAD;
+use crate::deadlines::Timer;
+use crate::record::ActiveRequest;
+use crate::snapshot::timeout;
+use crate::stats::HttpStat;
+
+/// What came of waiting for a head.
+enum Head {
+    /// It is there.
+    Complete,
+    /// Nothing came for a while.
+    Nothing,
+    /// The connection ends here, and nothing was asked.
+    End(After),
+    /// The client closed in the middle.
+    Cut,
+    /// It is refused.
+    Refused(Failure),
+}
+
+/// What waking up was for.
+enum Woken {
+    Bytes,
+    Closed,
+    Timer(Timer),
+}
+
+impl Downstream {
+    /// Reads and serves one request; `None` where none came for a while.
+    pub(super) async fn request(&mut self) -> Option<After> {
+        let mut request = ActiveRequest::new(&self.worker, &self.listener, &self.info);
+        let head = self.read_head(&mut request).await;
+        let after = match head {
+            Head::Nothing => return None,
+            Head::End(after) => return Some(after),
+            Head::Cut => {
+                request.fail(Failure::new(Reason::ClientDisconnected).with_evidence("in the head of its request"));
+                After::Gone
+            }
+            Head::Refused(failure) => {
+                self.with_request = true;
+                self.refuse(request, failure).await
+            }
+            Head::Complete => {
+                self.with_request = true;
+                self.handle(request).await
+            }
+        };
+        self.deadlines.clear_request();
+        self.with_request = after == After::Gone;
+        self.served = self.served.saturating_add(1);
+        self.idle_since = self.worker.now();
+        Some(after)
+    }
+
+    async fn read_head(&mut self, request: &mut ActiveRequest) -> Head {
+        let manager = self.listener.clone();
+        let rules = manager.manager.shared().request_rules;
+        let mut scanned = 0;
+        self.set_idle_deadlines();
+        loop {
+            self.skip_empty_lines();
+            if self.inbound.filled().len() > scanned {
+                if request.facts.begun.is_none() {
+                    self.begin(request);
+                }
+                let exchange = &mut **request;
+                match parse_request(self.inbound.filled(), scanned, &rules, &mut exchange.request) {
+                    Ok(Parsed::Complete { head, length }) => {
+                        exchange.facts.request_head_bytes = length as u64;
+                        exchange.facts.wire_received = length as u64;
+                        exchange.facts.protocol = Some(head.version);
+                        exchange.path.extend_from_slice(head.path(&exchange.request));
+                        exchange.head = Some(head);
+                        self.inbound.consume(length);
+                        self.deadlines.set(Timer::RequestHeaders, None);
+                        return Head::Complete;
+                    }
+                    Ok(Parsed::Partial) => scanned = self.inbound.filled().len(),
+                    Err(failure) => return Head::Refused(failure),
+                }
+            }
+            match self.more(scanned, rules.limits.bytes).await {
+                Woken::Bytes => {}
+                Woken::Closed if request.facts.begun.is_some() => return Head::Cut,
+                Woken::Closed => return Head::End(After::Gone),
+                Woken::Timer(timer) => {
+                    if let Some(head) = self.late(timer, request.facts.begun.is_some()) {
+                        return head;
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, request: &mut ActiveRequest) {
+        request.begin(Instant::now());
+        request.facts.protocol = Some(Version::Http11);
+        self.deadlines.set(Timer::Idle, None);
+        self.deadlines.set(Timer::Park, None);
+        let config = &self.listener.manager.config;
+        let headers = timeout(config.request_headers_timeout);
+        let whole = timeout(config.request_timeout);
+        let duration = timeout(config.max_stream_duration);
+        if headers.is_some() || whole.is_some() || duration.is_some() {
+            let now = self.worker.now();
+            self.deadlines.set(Timer::RequestHeaders, headers.map(|after| now + after));
+            self.deadlines.set(Timer::Request, whole.map(|after| now + after));
+            self.deadlines.set(Timer::StreamDuration, duration.map(|after| now + after));
+        }
+    }
+
+    /// Empty lines between requests are passed over (RFC 9112 §2.2).
+    fn skip_empty_lines(&mut self) {
+        let empty = self.inbound.filled().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        // A PROXY header of version 2 begins with them; left alone, it is recognised and named.
+        if !self.inbound.filled().starts_with(b"\r\n\r\n\0") {
+            self.inbound.consume(empty);
+        }
+    }
+
+    fn set_idle_deadlines(&mut self) {
+        let idle = timeout(self.listener.manager.config.idle_timeout);
+        self.deadlines.set(Timer::Idle, idle.map(|idle| self.idle_since + idle));
+        self.deadlines.set(Timer::Park, Some(self.worker.now() + PARK_AFTER));
+    }
+
+    /// Waits for more bytes, or for something else to happen.
+    async fn more(&mut self, held: usize, most: usize) -> Woken {
+        // Room grows with the head, up to what a head may be.
+        let wanted = if held >= FOR_HEAD { (held * 2).min(most + FOR_HEAD) } else { FOR_HEAD };
+        self.worker.buffers.make_room(&mut self.inbound, wanted);
+        poll_fn(|cx| {
+            match self.stream.poll_read(cx, &mut self.inbound) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Woken::Closed),
+                Poll::Ready(Ok(count)) => {
+                    self.listener.shards.http.add(HttpStat::DownstreamCxRxBytesTotal, count as u64);
+                    return Poll::Ready(Woken::Bytes);
+                }
+                Poll::Pending => {}
+            }
+            if held == 0 {
+                self.poll_drain(cx);
+            }
+            self.deadlines.poll(cx, || self.worker.timers.now()).map(Woken::Timer)
+        })
+        .await
+    }
+
+    fn late(&mut self, timer: Timer, begun: bool) -> Option<Head> {
+        let count = |stat| self.listener.shards.http.inc(stat);
+        match timer {
+            Timer::Park if !begun => return Some(Head::Nothing),
+            Timer::Idle => count(HttpStat::DownstreamCxIdleTimeout),
+            Timer::ConnectionDuration if begun => {
+                self.draining = true;
+                return None;
+            }
+            Timer::ConnectionDuration => count(HttpStat::DownstreamCxMaxDurationReached),
+            Timer::Close => count(HttpStat::DownstreamCxDrainClose),
+            Timer::RequestHeaders => {
+                count(HttpStat::DownstreamRqHeaderTimeout);
+                return Some(Head::Refused(Reason::RequestHeadersTimeout.into()));
+            }
+            Timer::Request => {
+                count(HttpStat::DownstreamRqTimeout);
+                return Some(Head::Refused(Reason::RequestTimeout.into()));
+            }
+            Timer::StreamDuration => {
+                count(HttpStat::DownstreamRqMaxDurationReached);
+                return Some(Head::Refused(Reason::MaxStreamDuration.into()));
+            }
+            Timer::Park | Timer::Route | Timer::StreamIdle => return None,
+        }
+        Some(Head::End(After::Close))
+    }
+}

@@ -1,0 +1,265 @@
+//! Answering: heads to the client, and the answers that the proxy gives by itself.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
+use causeway_http::{Known, Method, Version};
+use causeway_reason::{Failure, Reason};
+
+use super::manager::with_context;
+use super::{After, Downstream};
+use crate::buffer::FOR_HEAD;
+use crate::deadlines::Timer;
+use crate::exchange::Exchange;
+use crate::header_rules;
+use crate::local_reply::{self, LocalReply};
+use crate::pump::Pump;
+use crate::record::ActiveRequest;
+use crate::stats::HttpStat;
+
+/// How the body of a response is written to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyToClient {
+    /// There is none, or the head says its length.
+    Plain,
+    /// In chunks.
+    Chunked,
+    /// As it is, up to the end of the connection.
+    UntilClose,
+}
+
+impl Downstream {
+    /// Answers a request that the codec refuses: the connection ends behind the answer.
+    pub(super) async fn refuse(&mut self, request: ActiveRequest, failure: Failure) -> After {
+        self.listener.shards.http.inc(HttpStat::DownstreamCxProtocolError);
+        let mut reply = LocalReply::failed(failure);
+        reply.close = true;
+        self.reply(request, reply).await
+    }
+
+    /// Gives an answer of the proxy's own to a request of which nothing was sent on.
+    pub(crate) async fn reply(&mut self, mut request: ActiveRequest, reply: LocalReply) -> After {
+        // Nobody will read the rest of the request, so nobody can find the next one behind it.
+        let unread = request.head.as_ref().is_some_and(|head| !head.framing.is_none());
+        if unread {
+            self.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+            self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
+        }
+        self.local_answer(&mut request, reply, unread).await
+    }
+
+    /// Gives an answer of the proxy's own.
+    pub(crate) async fn local_answer(&mut self, request: &mut ActiveRequest, reply: LocalReply, unread: bool) -> After {
+        request.facts.request_end.get_or_insert_with(Instant::now);
+        self.draining |= reply.close;
+        let body = self.put_together(request, reply);
+        self.filter_response(request);
+        let close = self.write_head(request, body.is_empty(), unread) == BodyToClient::UntilClose;
+        if request.method() != Method::Head {
+            request.facts.bytes_sent = body.len() as u64;
+            request.to_client.bytes().extend_from_slice(&body);
+        }
+        let sent = self.flush(request).await;
+        request.facts.finished = true;
+        request.facts.reply_end = Some(Instant::now());
+        match sent {
+            Err(()) => After::Gone,
+            Ok(()) if unread || close || self.draining => After::Linger,
+            Ok(()) if self.ends_behind(request) => After::Close,
+            Ok(()) => After::KeepAlive,
+        }
+    }
+
+    fn put_together(&self, request: &mut ActiveRequest, reply: LocalReply) -> Vec<u8> {
+        let reason = reply.reason();
+        let (viewer, random) = (request.viewer(), request.random());
+        let body = local_reply::prepare(reply, request, &self.listener.manager, &viewer, random);
+        if self.listener.manager.options.reason_header
+            && let Some(reason) = reason
+        {
+            request.response.set(Known::Causeway, reason.key().as_bytes());
+        }
+        body
+    }
+
+    /// Writes the head of the response to the client's side, with the fields that every response gets,
+    /// and says how the body has to be written.
+    pub(crate) fn write_head(&mut self, request: &mut ActiveRequest, empty: bool, unread: bool) -> BodyToClient {
+        let date = self.worker.date();
+        header_rules::apply_to_response(request, &self.listener.manager.config, &date);
+        let exchange = &mut **request;
+        let version = exchange.facts.protocol.unwrap_or(Version::Http11);
+        let status = exchange.facts.status;
+        let is_head = exchange.head.as_ref().is_some_and(|head| head.method == Method::Head);
+        let bodiless = matches!(status, 100..=199 | 204 | 304);
+        let has_length = exchange.response.has(Known::ContentLength);
+        let body = match (version, has_length || bodiless || empty || is_head) {
+            (_, true) => BodyToClient::Plain,
+            (Version::Http11, false) => BodyToClient::Chunked,
+            (Version::Http10, false) => BodyToClient::UntilClose,
+        };
+        if body == BodyToClient::UntilClose || unread || exchange.head.is_none() {
+            self.draining = true;
+        }
+        if self.worker.is_failing() && !self.draining {
+            self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
+            self.draining = true;
+        }
+        let keeps_alive = !self.draining && exchange.head.as_ref().is_some_and(causeway_http::h1::RequestHead::keeps_alive);
+        let most = self.listener.manager.config.max_requests_per_connection;
+        let enough = most.is_some_and(|most| self.served.saturating_add(1) >= most);
+        if enough && !self.draining {
+            self.listener.shards.http.inc(HttpStat::DownstreamCxMaxRequestsReached);
+            self.draining = true;
+        }
+        let before = exchange.to_client.pending();
+        let format = self.listener.manager.shared().key_format;
+        let mut head = HeadWriter::response(exchange.to_client.bytes(), format, version, status);
+        head.fields(&exchange.response, |field| field.known != Some(Known::ContentLength) || status != 204);
+        if status == 101 {
+            head.field("connection", b"Upgrade");
+        } else if !keeps_alive || enough {
+            head.field("connection", b"close");
+        } else if version == Version::Http10 {
+            head.field("connection", b"keep-alive");
+        }
+        if !has_length && !bodiless {
+            if body == BodyToClient::Chunked || (is_head && version == Version::Http11) {
+                head.field("transfer-encoding", b"chunked");
+            } else if empty && !is_head {
+                head.field("content-length", b"0");
+            }
+        }
+        head.end();
+        exchange.facts.response_head_bytes = (exchange.to_client.pending() - before) as u64;
+        exchange.facts.reply_begin = Some(Instant::now());
+        body
+    }
+
+    /// Sends an interim response.
+    pub(crate) async fn interim(&mut self, request: &mut ActiveRequest, status: u16) {
+        let format = self.listener.manager.shared().key_format;
+        let exchange = &mut **request;
+        HeadWriter::response(exchange.to_client.bytes(), format, Version::Http11, status).end();
+        self.listener.shards.response_completed(status);
+        // A client that is gone is found out by whoever reads or writes next.
+        let _ = self.flush(request).await;
+    }
+
+    /// Writes what waits for the client. Fails where the client is gone or takes too long.
+    pub(crate) async fn flush(&mut self, request: &mut ActiveRequest) -> Result<(), ()> {
+        let bytes = request.to_client.pending() as u64;
+        let result = poll_fn(|cx| match request.to_client.poll_flush(cx, &mut self.stream) {
+            Poll::Ready(result) => Poll::Ready(result.map_err(|_| ())),
+            Poll::Pending => self.poll_write_deadline(cx).map(Err),
+        })
+        .await;
+        request.facts.wire_sent += bytes;
+        self.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, bytes);
+        result
+    }
+
+    fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.deadlines.poll(cx, || self.worker.timers.now()) {
+                Poll::Ready(Timer::StreamIdle | Timer::StreamDuration | Timer::Close) => return Poll::Ready(()),
+                Poll::Ready(Timer::ConnectionDuration) => self.draining = true,
+                Poll::Ready(_) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Whether the connection ends behind this request.
+    pub(crate) fn ends_behind(&self, request: &Exchange) -> bool {
+        self.draining || !request.head.as_ref().is_some_and(causeway_http::h1::RequestHead::keeps_alive)
+    }
+
+    /// Something moved: the stream idle timeout begins again.
+    pub(crate) fn touch(&mut self) {
+        if let Some(idle) = self.stream_idle {
+            self.deadlines.set(Timer::StreamIdle, Some(self.worker.now() + idle));
+        }
+    }
+
+    /// Runs the filters over a response, in reverse order.
+    pub(crate) fn filter_response(&self, request: &mut ActiveRequest) {
+        let entry = request.facts.route.clone();
+        for (at, runtime) in self.listener.manager.filters.iter().enumerate().rev() {
+            let overrides = entry.as_ref().and_then(|entry| entry.overrides.get(at));
+            if !overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
+                with_context(request, overrides, |context| runtime.filter.on_response(context));
+            }
+        }
+    }
+
+    /// Whether the client has closed, which it does to say that it wants no answer any more. What else it
+    /// sends belongs to its next request.
+    pub(crate) fn poll_client_gone(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            if !self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD) {
+                return false;
+            }
+            match self.stream.poll_read(cx, &mut self.inbound) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0) | Err(_)) => return true,
+                Poll::Ready(Ok(count)) => self.count_received(count as u64),
+            }
+        }
+    }
+
+    /// Whether one of the request's deadlines has passed: then, why it fails.
+    pub(crate) fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        let http = &self.listener.shards.http;
+        loop {
+            let reason = match self.deadlines.poll(cx, || self.worker.timers.now()) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Timer::Route) => Reason::RouteTimeout,
+                Poll::Ready(Timer::StreamIdle) => {
+                    http.inc(HttpStat::DownstreamRqIdleTimeout);
+                    Reason::StreamIdleTimeout
+                }
+                Poll::Ready(Timer::StreamDuration) => {
+                    http.inc(HttpStat::DownstreamRqMaxDurationReached);
+                    Reason::MaxStreamDuration
+                }
+                Poll::Ready(Timer::Request) => {
+                    http.inc(HttpStat::DownstreamRqTimeout);
+                    Reason::RequestTimeout
+                }
+                Poll::Ready(Timer::ConnectionDuration) => {
+                    self.draining = true;
+                    continue;
+                }
+                Poll::Ready(Timer::Idle | Timer::Park | Timer::RequestHeaders | Timer::Close) => continue,
+            };
+            return Poll::Ready(reason.into());
+        }
+    }
+
+    /// Throws away what has arrived of a request's body, and says whether some of it has not.
+    pub(crate) fn discard_request_body(&mut self, request: &mut ActiveRequest) -> bool {
+        let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
+        if framing.is_none() {
+            return false;
+        }
+        let mut pump = Pump::new(self.request_body(framing), false, None);
+        let complete = pump.discard(&mut self.inbound);
+        request.facts.bytes_received = pump.bytes;
+        !complete
+    }
+
+    /// Counts bytes from the client.
+    pub(crate) fn count_received(&self, count: u64) {
+        self.listener.shards.http.add(HttpStat::DownstreamCxRxBytesTotal, count);
+    }
+
+    /// A decoder for the body of a request.
+    pub(crate) fn request_body(&self, framing: BodyFraming) -> BodyDecoder {
+        let limits = self.listener.manager.shared().request_rules.limits;
+        let limits = TrailerLimits { bytes: limits.bytes, fields: limits.fields };
+        BodyDecoder::new(framing, Reason::RequestChunkMalformed, limits)
+    }
+}

@@ -1,0 +1,148 @@
+//! What is known about one request: everything that logs, metrics and reasons are made of.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use causeway_http::Version;
+use causeway_model::Address;
+use causeway_reason::{Failure, Flags};
+use causeway_upstream::Host;
+
+use crate::cluster::LocalCluster;
+use crate::filters::FilterState;
+use crate::snapshot::{RouteEntry, RouteTarget};
+
+/// A moment that may not have come.
+pub(crate) type Moment = Option<Instant>;
+
+/// What is known about one request.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// The request's first byte was seen.
+    pub(crate) begun: Moment,
+    /// Its last byte was.
+    pub(crate) request_end: Moment,
+    /// A connection to the back-end was asked for.
+    pub(crate) connect_begin: Moment,
+    /// It was there.
+    pub(crate) connect_end: Moment,
+    /// The request's last byte was sent to the back-end.
+    pub(crate) upstream_request_end: Moment,
+    /// The response's first byte came.
+    pub(crate) response_begin: Moment,
+    /// Its last byte came.
+    pub(crate) response_end: Moment,
+    /// The first byte was sent to the client.
+    pub(crate) reply_begin: Moment,
+    /// The last byte was.
+    pub(crate) reply_end: Moment,
+
+    /// Version of the request.
+    pub(crate) protocol: Option<Version>,
+    /// Where the request comes from, as far as it is believed.
+    pub(crate) remote: Option<Remote>,
+    /// It comes from inside.
+    pub(crate) internal: bool,
+    /// The scheme it was asked with.
+    pub(crate) https: bool,
+    /// Its content type is gRPC's.
+    pub(crate) grpc: bool,
+    /// The route that takes it.
+    pub(crate) route: Option<Rc<RouteEntry>>,
+    /// Which of the route's clusters was chosen.
+    pub(crate) target: Option<Rc<RouteTarget>>,
+    /// The cluster it is sent to.
+    pub(crate) cluster: Option<Rc<LocalCluster>>,
+    /// The host it is sent to.
+    pub(crate) host: Option<Arc<Host>>,
+    /// Our end of the connection to it.
+    pub(crate) upstream_local: Option<SocketAddr>,
+    /// The other end.
+    pub(crate) upstream_remote: Option<Arc<Address>>,
+    /// Number of the connection to it.
+    pub(crate) upstream_connection: Option<u64>,
+    /// How often it was sent, or was meant to be.
+    pub(crate) attempts: u32,
+
+    /// Status that was answered; 0 while, or because, none was.
+    pub(crate) status: u16,
+    /// `%RESPONSE_FLAGS%`.
+    pub(crate) flags: Flags,
+    /// `%RESPONSE_CODE_DETAILS%`.
+    pub(crate) details: ResponseDetails,
+    /// Why it failed.
+    pub(crate) failure: Option<Box<Failure>>,
+    /// Body bytes from the client.
+    pub(crate) bytes_received: u64,
+    /// Body bytes to the client.
+    pub(crate) bytes_sent: u64,
+    /// All bytes from the client that belong to it.
+    pub(crate) wire_received: u64,
+    /// All bytes to the client.
+    pub(crate) wire_sent: u64,
+    /// Bytes of its head.
+    pub(crate) request_head_bytes: u64,
+    /// Bytes of the response's head, to the client.
+    pub(crate) response_head_bytes: u64,
+    /// All bytes to the back-end.
+    pub(crate) upstream_wire_sent: u64,
+    /// All bytes from the back-end.
+    pub(crate) upstream_wire_received: u64,
+    /// Bytes of the head that was sent to the back-end.
+    pub(crate) upstream_head_sent: u64,
+    /// Bytes of the head that came from the back-end.
+    pub(crate) upstream_head_received: u64,
+    /// How the back-end closed: `Normal`, `RemoteReset`, …
+    pub(crate) upstream_close: Option<&'static str>,
+
+    /// What filters remember.
+    pub(crate) filters: FilterState,
+    /// The outcome is known: the request was answered, or is known to have failed.
+    pub(crate) finished: bool,
+    /// The health check filter answered it.
+    pub(crate) health_check: bool,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Remote {
+    /// The address.
+    pub(crate) ip: IpAddr,
+    /// The port; 0 where the address was taken from a header.
+    pub(crate) port: u16,
+}
+
+/// `%RESPONSE_CODE_DETAILS%`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum ResponseDetails {
+    /// Nothing is known yet.
+    #[default]
+    None,
+    /// These words.
+    Text(Cow<'static, str>),
+}
+
+impl ResponseDetails {
+    /// The words.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Text(text) => Some(text),
+        }
+    }
+}
+
+impl From<&'static str> for ResponseDetails {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for ResponseDetails {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}

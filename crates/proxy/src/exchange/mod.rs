@@ -1,0 +1,150 @@
+//! One request and its response: what they are, and what is known about them.
+
+mod facts;
+
+use std::cell::RefCell;
+use std::io::IoSlice;
+use std::task::{Context, Poll, ready};
+use std::io;
+
+use causeway_http::h1::RequestHead;
+use causeway_http::{HeaderBlock, Method};
+
+use crate::io::Transport;
+
+pub(crate) use facts::{Facts, Remote, ResponseDetails};
+
+/// A request, its response, and what is known about them. Used again for the next request.
+#[derive(Debug, Default)]
+pub(crate) struct Exchange {
+    /// Fields of the request, as they are sent on.
+    pub(crate) request: HeaderBlock,
+    /// What its first line says; `None` while, or because, it could not be read.
+    pub(crate) head: Option<RequestHead>,
+    /// Its path with the query, as it is routed and sent on.
+    pub(crate) path: Vec<u8>,
+    /// Fields of the response, as they are sent to the client.
+    pub(crate) response: HeaderBlock,
+    /// Trailers of the response.
+    pub(crate) response_trailers: Option<HeaderBlock>,
+    /// Body of a local answer, for logs that print it.
+    pub(crate) local_body: Vec<u8>,
+    /// What is known.
+    pub(crate) facts: Facts,
+    /// Bytes on their way to the client.
+    pub(crate) to_client: Outgoing,
+    /// Bytes on their way to the back-end.
+    pub(crate) to_upstream: Outgoing,
+    /// Room for whatever has to be put together.
+    pub(crate) scratch: Vec<u8>,
+}
+
+/// What an exchange keeps of its memory for the next request.
+const KEEP: usize = 8 * 1024;
+
+impl Exchange {
+    /// The request's method; GET while it is not known.
+    pub(crate) fn method(&self) -> Method {
+        self.head.as_ref().map_or(Method::Get, |head| head.method)
+    }
+
+    fn clear(&mut self) {
+        self.request.clear(KEEP);
+        self.head = None;
+        self.path.clear();
+        self.path.shrink_to(KEEP);
+        self.response.clear(KEEP);
+        self.response_trailers = None;
+        self.local_body.clear();
+        self.local_body.shrink_to(KEEP);
+        self.to_client.clear();
+        self.to_upstream.clear();
+        self.scratch.clear();
+        self.scratch.shrink_to(KEEP);
+        self.facts = Facts::default();
+    }
+}
+
+/// Exchanges of one worker that are not in use.
+#[derive(Debug, Default)]
+pub(crate) struct ExchangePool(RefCell<Vec<Box<Exchange>>>);
+
+impl ExchangePool {
+    pub(crate) fn take(&self) -> Box<Exchange> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give(&self, mut exchange: Box<Exchange>) {
+        let mut pool = self.0.borrow_mut();
+        if pool.len() < 64 {
+            exchange.clear();
+            pool.push(exchange);
+        }
+    }
+}
+
+/// Bytes to be written, and how far they are.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Outgoing {
+    /// The end of what is to be written. Only to be appended to.
+    pub(crate) const fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Bytes that wait.
+    pub(crate) const fn pending(&self) -> usize {
+        self.bytes.len() - self.written
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP);
+        self.written = 0;
+    }
+
+    /// Writes what waits.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, stream: &mut Transport) -> Poll<io::Result<()>> {
+        while self.pending() > 0 {
+            let rest = self.bytes.get(self.written..).unwrap_or_default();
+            let count = ready!(stream.poll_write(cx, rest))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += count;
+        }
+        self.bytes.clear();
+        self.written = 0;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes what waits, and then bytes that lie elsewhere, as far as they go; says how many of those
+    /// were written.
+    pub(crate) fn poll_write_behind(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut Transport,
+        behind: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let waiting = self.pending();
+        let rest = self.bytes.get(self.written..).unwrap_or_default();
+        let count = if waiting == 0 {
+            ready!(stream.poll_write(cx, behind))?
+        } else {
+            ready!(stream.poll_write_vectored(cx, &[IoSlice::new(rest), IoSlice::new(behind)]))?
+        };
+        if count == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.written += count.min(waiting);
+        if self.pending() == 0 {
+            self.bytes.clear();
+            self.written = 0;
+        }
+        Poll::Ready(Ok(count.saturating_sub(waiting)))
+    }
+}

@@ -1,0 +1,161 @@
+//! Filling in JSON templates.
+
+use causeway_model::{JsonTemplate, TemplatePart, Value};
+
+use super::operator::{Operand, evaluate};
+use super::{Absent, View, render};
+
+/// Fills in a JSON template, at the end of `out`.
+///
+/// A text that is nothing but one operator keeps the type of its value; an absent one is `null`, or is
+/// left out with `omit_empty`.
+pub(crate) fn render_json(template: &JsonTemplate, omit_empty: bool, view: &View<'_>, out: &mut Vec<u8>) {
+    write_node(template, omit_empty, view, out);
+}
+
+/// Writes one value and says whether there was one; writes nothing where it is to be left out.
+fn write_node(template: &JsonTemplate, omit_empty: bool, view: &View<'_>, out: &mut Vec<u8>) -> bool {
+    match template {
+        JsonTemplate::Value(value) => write_value(out, value),
+        JsonTemplate::Text(text) => match text.0.as_slice() {
+            [TemplatePart::Operator(operator)] => {
+                let operand = evaluate(&operator.kind, view);
+                match (operand, operator.max_length) {
+                    (Operand::Absent, _) if omit_empty => return false,
+                    (Operand::Absent, _) => out.extend_from_slice(b"null"),
+                    (operand @ Operand::Number(_), _) => operand.write(out),
+                    (Operand::Json(value), None) => write_value(out, value),
+                    (operand, most) => {
+                        let mut text = Vec::new();
+                        operand.write(&mut text);
+                        text.truncate(most.unwrap_or(usize::MAX));
+                        write_string(out, &text);
+                    }
+                }
+            }
+            _ => {
+                let absent = if omit_empty { Absent::Nothing } else { Absent::Dash };
+                let mut line = Vec::new();
+                render(text, view, absent, &mut line);
+                write_string(out, &line);
+            }
+        },
+        JsonTemplate::List(items) => {
+            out.push(b'[');
+            let mut first = true;
+            for item in items {
+                write_separated(out, &mut first, |out| write_node(item, omit_empty, view, out));
+            }
+            out.push(b']');
+        }
+        JsonTemplate::Object(fields) => {
+            out.push(b'{');
+            let mut first = true;
+            for (key, item) in fields {
+                write_separated(out, &mut first, |out| {
+                    write_string(out, key.as_bytes());
+                    out.push(b':');
+                    write_node(item, omit_empty, view, out)
+                });
+            }
+            out.push(b'}');
+        }
+    }
+    true
+}
+
+/// Writes an element behind a comma, and takes all of it back where there turned out to be none.
+fn write_separated(out: &mut Vec<u8>, first: &mut bool, element: impl FnOnce(&mut Vec<u8>) -> bool) {
+    let start = out.len();
+    if !*first {
+        out.push(b',');
+    }
+    if element(out) {
+        *first = false;
+    } else {
+        out.truncate(start);
+    }
+}
+
+/// Writes a value of the configuration.
+pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        Value::String(text) => write_string(out, text.as_bytes()),
+        Value::List(items) => {
+            out.push(b'[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_value(out, item);
+            }
+            out.push(b']');
+        }
+        Value::Object(fields) => {
+            out.push(b'{');
+            for (at, (key, item)) in fields.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_string(out, key.as_bytes());
+                out.push(b':');
+                write_value(out, item);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+/// Writes a string. Bytes that are not UTF-8 are taken for Latin-1, so that nothing is lost and the line
+/// stays valid JSON.
+fn write_string(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    for chunk in text.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '"' => out.extend_from_slice(b"\\\""),
+                '\\' => out.extend_from_slice(b"\\\\"),
+                '\n' => out.extend_from_slice(b"\\n"),
+                '\r' => out.extend_from_slice(b"\\r"),
+                '\t' => out.extend_from_slice(b"\\t"),
+                '\u{8}' => out.extend_from_slice(b"\\b"),
+                '\u{c}' => out.extend_from_slice(b"\\f"),
+                control if u32::from(control) < 0x20 || control == '\u{7f}' => {
+                    write_escape(out, u32::from(control));
+                }
+                plain => out.extend_from_slice(plain.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        for byte in chunk.invalid() {
+            write_escape(out, u32::from(*byte));
+        }
+    }
+    out.push(b'"');
+}
+
+fn write_escape(out: &mut Vec<u8>, code: u32) {
+    out.extend_from_slice(format!("\\u{code:04x}").as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(text: &[u8]) -> String {
+        let mut out = Vec::new();
+        write_string(&mut out, text);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn strings_are_always_valid_json() {
+        assert_eq!(string(b"tab\there"), r#""tab\there""#);
+        assert_eq!(string(b"quo\"te\\"), r#""quo\"te\\""#);
+        assert_eq!(string(b"caf\xe9"), r#""caf\u00e9""#);
+        assert_eq!(string("caf\u{e9} \u{7f}\u{1}".as_bytes()), "\"caf\u{e9} \\u007f\\u0001\"");
+    }
+}

@@ -1,0 +1,58 @@
+//! Filling in templates: log lines, header values, bodies of local answers.
+
+mod json;
+mod operator;
+mod time;
+
+use causeway_model::{Template, TemplatePart};
+
+use crate::connection::ConnectionInfo;
+use crate::exchange::Exchange;
+
+pub(crate) use json::render_json;
+pub(crate) use operator::{Operand, evaluate, grpc_status_number as grpc_status_of, write_number};
+pub(crate) use time::Clock;
+
+/// All that operators can speak of.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    /// The request and its response.
+    pub(crate) exchange: &'a Exchange,
+    /// The client's connection.
+    pub(crate) connection: &'a ConnectionInfo,
+    /// The worker's clock.
+    pub(crate) clock: &'a Clock,
+    /// `%UNIQUE_ID%` and `%STREAM_ID%` where the request has no id.
+    pub(crate) unique: u64,
+    /// `%ACCESS_LOG_TYPE%`.
+    pub(crate) log_type: &'static str,
+}
+
+/// What stands for a value that is absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// `-`, as in access logs.
+    Dash,
+    /// Nothing, as in header values and bodies.
+    Nothing,
+}
+
+/// Fills in a template, at the end of `out`.
+pub(crate) fn render(template: &Template, view: &View<'_>, absent: Absent, out: &mut Vec<u8>) {
+    for part in &template.0 {
+        match part {
+            TemplatePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
+            TemplatePart::Operator(operator) => {
+                let start = out.len();
+                match evaluate(&operator.kind, view) {
+                    Operand::Absent if absent == Absent::Dash => out.push(b'-'),
+                    Operand::Absent => {}
+                    operand => operand.write(out),
+                }
+                if let Some(most) = operator.max_length {
+                    out.truncate(start + most);
+                }
+            }
+        }
+    }
+}

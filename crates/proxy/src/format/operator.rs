@@ -1,0 +1,422 @@
+//! What each operator prints.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::net::IpAddr;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use causeway_http::{HeaderBlock, Known};
+use causeway_model::{
+    Address, AddressPart, DurationPoint, DurationUnit, HeaderName, MetadataSource, OperatorKind, PathForm, Peer, Value,
+};
+use causeway_reason::Reason;
+
+use super::View;
+use super::time::{Clock, write_time};
+
+/// The value of an operator.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Operand<'a> {
+    /// There is none.
+    Absent,
+    /// A number.
+    Number(u64),
+    /// Text, or bytes that came from a peer.
+    Bytes(Cow<'a, [u8]>),
+    /// A value of the configuration.
+    Json(&'a Value),
+}
+
+impl Operand<'_> {
+    /// Prints the value.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Absent => {}
+            Self::Number(number) => write_number(out, *number),
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+            Self::Json(Value::String(text)) => out.extend_from_slice(text.as_bytes()),
+            Self::Json(value) => super::json::write_value(out, value),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for Operand<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(Cow::Borrowed(bytes))
+    }
+}
+
+impl<'a> From<&'a str> for Operand<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Bytes(Cow::Borrowed(text.as_bytes()))
+    }
+}
+
+impl From<String> for Operand<'_> {
+    fn from(text: String) -> Self {
+        Self::Bytes(Cow::Owned(text.into_bytes()))
+    }
+}
+
+impl<'a, T: Into<Self>> From<Option<T>> for Operand<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Operand::Absent, Into::into)
+    }
+}
+
+/// The value of an operator for one request.
+pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'a> {
+    let exchange = view.exchange;
+    let facts = &exchange.facts;
+    match kind {
+        OperatorKind::RequestHeader { name, alternative } => {
+            either(name, alternative.as_ref(), |name| request_header(view, name))
+        }
+        OperatorKind::ResponseHeader { name, alternative } => {
+            either(name, alternative.as_ref(), |name| match name.as_str() {
+                ":status" => status(facts.status),
+                _ => header(&exchange.response, name),
+            })
+        }
+        OperatorKind::ResponseTrailer { name, alternative } => either(name, alternative.as_ref(), |name| {
+            exchange.response_trailers.as_ref().map_or(Operand::Absent, |trailers| header(trailers, name))
+        }),
+        OperatorKind::StartTime(format) => match facts.begun {
+            Some(begun) => {
+                let mut text = Vec::new();
+                write_time(&mut text, format, view.clock.wall(begun));
+                Operand::Bytes(text.into())
+            }
+            None => Operand::Absent,
+        },
+        OperatorKind::EmitTime(format) => {
+            let mut text = Vec::new();
+            write_time(&mut text, format, view.clock.wall(Instant::now()));
+            Operand::Bytes(text.into())
+        }
+        OperatorKind::Protocol => facts.protocol.map(causeway_http::Version::as_str).into(),
+        // Envoy names a protocol from the first attempt on, and HTTP/1 is the only one so far.
+        OperatorKind::UpstreamProtocol => facts.connect_end.map(|_| "HTTP/1.1").into(),
+        OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
+        OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
+        OperatorKind::ConnectionTerminationDetails => Operand::Absent,
+        OperatorKind::ResponseFlags if facts.flags.is_empty() => "-".into(),
+        OperatorKind::ResponseFlags => facts.flags.short().to_string().into(),
+        OperatorKind::ResponseFlagsLong if facts.flags.is_empty() => "-".into(),
+        OperatorKind::ResponseFlagsLong => facts.flags.long().to_string().into(),
+        OperatorKind::BytesReceived => Operand::Number(facts.bytes_received),
+        OperatorKind::BytesSent => Operand::Number(facts.bytes_sent),
+        OperatorKind::DownstreamWireBytesReceived => Operand::Number(facts.wire_received),
+        OperatorKind::DownstreamWireBytesSent => Operand::Number(facts.wire_sent),
+        OperatorKind::DownstreamHeaderBytesReceived => Operand::Number(facts.request_head_bytes),
+        OperatorKind::DownstreamHeaderBytesSent => Operand::Number(facts.response_head_bytes),
+        OperatorKind::UpstreamWireBytesReceived => Operand::Number(facts.upstream_wire_received),
+        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_wire_sent),
+        OperatorKind::UpstreamHeaderBytesReceived => Operand::Number(facts.upstream_head_received),
+        OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.upstream_head_sent),
+        OperatorKind::Duration { from, to, unit } => duration(view, *from, *to, *unit),
+        OperatorKind::Address { peer, part } => address(view, *peer, *part),
+        OperatorKind::UpstreamHostName { without_port } => host_name(view, *without_port),
+        OperatorKind::UpstreamCluster => facts.cluster.as_ref().map(|cluster| cluster.config().stat_name.as_ref()).into(),
+        OperatorKind::UpstreamClusterRaw => facts.cluster.as_ref().map(|cluster| cluster.config().name.as_ref()).into(),
+        OperatorKind::UpstreamTransportFailureReason => {
+            facts.failure.as_ref().and_then(|failure| failure.transport.as_deref()).map(one_word).into()
+        }
+        OperatorKind::UpstreamRequestAttemptCount => Operand::Number(u64::from(facts.attempts)),
+        OperatorKind::UpstreamConnectionId => facts.upstream_connection.map(Operand::Number).unwrap_or(Operand::Absent),
+        OperatorKind::ConnectionId => Operand::Number(view.connection.id),
+        OperatorKind::StreamId => match exchange.request.get(Known::XRequestId) {
+            Some(id) => id.into(),
+            None => Operand::Number(view.unique),
+        },
+        OperatorKind::RouteName => facts.route.as_ref().map(|entry| &*entry.route.name).filter(|name| !name.is_empty()).into(),
+        OperatorKind::VirtualHostName => facts.route.as_ref().map(|entry| &*entry.virtual_host.name).into(),
+        OperatorKind::FilterChainName => {
+            Some(view.connection.filter_chain()).filter(|name| !name.is_empty()).into()
+        }
+        OperatorKind::ListenerName => view.connection.listener_name().into(),
+        OperatorKind::AccessLogType => view.log_type.into(),
+        OperatorKind::Metadata { source, namespace, path } => metadata(view, *source, namespace, path),
+        OperatorKind::Hostname => hostname().into(),
+        // Envoy prints the dash itself here, in headers too.
+        OperatorKind::Environment(value) => value.as_deref().unwrap_or("-").into(),
+        OperatorKind::LocalReplyBody => exchange.local_body.as_slice().into(),
+        OperatorKind::GrpcStatus { number, snake_case } => grpc_status(view, *number, *snake_case),
+        OperatorKind::QueryParam(name) => query_param(&exchange.path, name.as_bytes()).into(),
+        OperatorKind::Path { with_query, form } => path(view, *with_query, *form),
+        OperatorKind::UniqueId => {
+            let mut source = causeway_http::RequestIdSource::new(view.unique);
+            Operand::Bytes(source.uuid().to_vec().into())
+        }
+        OperatorKind::DetectedCloseType { upstream } => match upstream {
+            true => facts.upstream_close.into(),
+            false => Operand::Absent,
+        },
+        OperatorKind::Reason => facts.failure.as_ref().map(|failure| Reason::key(failure.reason)).into(),
+        OperatorKind::Evidence => facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into(),
+        OperatorKind::Absent(_) => Operand::Absent,
+    }
+}
+
+/// A number in decimal, without going through the formatting machinery.
+pub(crate) fn write_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0; 20];
+    let mut rest = number;
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        if let Some(slot) = digits.get_mut(at) {
+            *slot = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        }
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
+fn either<'a>(
+    name: &'a HeaderName,
+    alternative: Option<&'a HeaderName>,
+    mut value: impl FnMut(&'a HeaderName) -> Operand<'a>,
+) -> Operand<'a> {
+    match (value(name), alternative) {
+        (Operand::Absent, Some(alternative)) => value(alternative),
+        (found, _) => found,
+    }
+}
+
+/// The first field of that name: Envoy prints no others.
+fn header<'a>(block: &'a HeaderBlock, name: &'a HeaderName) -> Operand<'a> {
+    block.get(name.as_str()).into()
+}
+
+fn request_header<'a>(view: &View<'a>, name: &'a HeaderName) -> Operand<'a> {
+    let exchange = view.exchange;
+    if !name.is_pseudo() {
+        return header(&exchange.request, name);
+    }
+    let Some(head) = &exchange.head else { return Operand::Absent };
+    match name.as_str() {
+        ":method" => head.method_name(&exchange.request).into(),
+        // CONNECT has no path (RFC 9113 §8.5).
+        ":path" if head.method == causeway_http::Method::Connect => Operand::Absent,
+        ":path" => exchange.path.as_slice().into(),
+        ":authority" => exchange.request.get(Known::Host).into(),
+        ":scheme" => if exchange.facts.https { "https" } else { "http" }.into(),
+        _ => Operand::Absent,
+    }
+}
+
+fn status<'a>(status: u16) -> Operand<'a> {
+    if status == 0 { Operand::Absent } else { Operand::Number(u64::from(status)) }
+}
+
+fn duration<'a>(view: &View<'a>, from: DurationPoint, to: DurationPoint, unit: DurationUnit) -> Operand<'a> {
+    let facts = &view.exchange.facts;
+    let at = |point| match point {
+        DurationPoint::DownstreamRxBegin => facts.begun,
+        DurationPoint::DownstreamRxEnd => facts.request_end,
+        DurationPoint::UpstreamConnectBegin => facts.connect_begin,
+        DurationPoint::UpstreamConnectEnd | DurationPoint::UpstreamTxBegin => facts.connect_end,
+        DurationPoint::UpstreamTxEnd => facts.upstream_request_end,
+        DurationPoint::UpstreamRxBegin => facts.response_begin,
+        DurationPoint::UpstreamRxEnd => facts.response_end,
+        DurationPoint::DownstreamTxBegin => facts.reply_begin,
+        DurationPoint::DownstreamTxEnd => facts.reply_end,
+    };
+    let (Some(from), Some(to)) = (at(from), at(to)) else { return Operand::Absent };
+    let taken = to.saturating_duration_since(from);
+    let number = match unit {
+        DurationUnit::Milliseconds => taken.as_millis(),
+        DurationUnit::Microseconds => taken.as_micros(),
+        DurationUnit::Nanoseconds => taken.as_nanos(),
+    };
+    Operand::Number(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+fn address<'a>(view: &View<'a>, peer: Peer, part: AddressPart) -> Operand<'a> {
+    let facts = &view.exchange.facts;
+    let connection = view.connection;
+    match peer {
+        Peer::DownstreamRemote => match facts.remote {
+            Some(remote) => ip_part(remote.ip, remote.port, part).into(),
+            None => address_part(&connection.remote, part),
+        },
+        Peer::DownstreamDirectRemote => address_part(&connection.remote, part),
+        Peer::DownstreamLocal | Peer::DownstreamDirectLocal => address_part(&connection.local, part),
+        Peer::UpstreamHost => match (&facts.host, part) {
+            (Some(host), part) => address_part(&host.address(), part),
+            (None, _) => Operand::Absent,
+        },
+        Peer::UpstreamRemote => {
+            facts.upstream_remote.as_ref().map_or(Operand::Absent, |address| address_part(address, part))
+        }
+        Peer::UpstreamLocal => facts.upstream_local.map(|at| ip_part(at.ip(), at.port(), part)).into(),
+    }
+}
+
+fn address_part<'a>(address: &Address, part: AddressPart) -> Operand<'a> {
+    match address {
+        Address::Ip(at) => ip_part(at.ip(), at.port(), part).into(),
+        Address::Pipe { path, .. } => match part {
+            AddressPart::Port => Operand::Absent,
+            _ => path.to_string().into(),
+        },
+    }
+}
+
+fn ip_part(ip: IpAddr, port: u16, part: AddressPart) -> String {
+    let mut text = String::with_capacity(24);
+    let _ = match (part, ip) {
+        (AddressPart::Whole, IpAddr::V4(ip)) => write!(text, "{ip}:{port}"),
+        (AddressPart::Whole, IpAddr::V6(ip)) => write!(text, "[{ip}]:{port}"),
+        (AddressPart::WithoutPort, ip) => write!(text, "{ip}"),
+        (AddressPart::Port, _) => write!(text, "{port}"),
+    };
+    text
+}
+
+fn host_name<'a>(view: &View<'a>, without_port: bool) -> Operand<'a> {
+    let Some(host) = &view.exchange.facts.host else { return Operand::Absent };
+    if host.hostname().is_empty() {
+        let part = if without_port { AddressPart::WithoutPort } else { AddressPart::Whole };
+        return address_part(&host.address(), part);
+    }
+    match host.address().ip() {
+        Some(at) if !without_port => format!("{}:{}", host.hostname(), at.port()).into(),
+        _ => host.hostname().to_owned().into(),
+    }
+}
+
+fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: &[Box<str>]) -> Operand<'a> {
+    let facts = &view.exchange.facts;
+    let found = match source {
+        MetadataSource::Route => facts.route.as_ref().and_then(|entry| entry.route.metadata.get(namespace, path)),
+        MetadataSource::VirtualHost => {
+            facts.route.as_ref().and_then(|entry| entry.virtual_host.metadata.get(namespace, path))
+        }
+        MetadataSource::Cluster => {
+            facts.cluster.as_ref().and_then(|cluster| cluster.config().metadata.get(namespace, path))
+        }
+        MetadataSource::UpstreamHost => facts.host.as_ref().and_then(|host| host.metadata().get(namespace, path)),
+        MetadataSource::Listener => view.connection.metadata().and_then(|metadata| metadata.get(namespace, path)),
+    };
+    found.map_or(Operand::Absent, Operand::Json)
+}
+
+fn path<'a>(view: &View<'a>, with_query: bool, form: PathForm) -> Operand<'a> {
+    let exchange = view.exchange;
+    if exchange.head.is_none() {
+        return Operand::Absent;
+    }
+    let original = exchange.request.get(Known::EnvoyOriginalPath);
+    let whole = match form {
+        PathForm::Current => Some(exchange.path.as_slice()),
+        PathForm::Original => original,
+        PathForm::OriginalOrCurrent => Some(original.unwrap_or(&exchange.path)),
+    };
+    whole.map(|path| if with_query { path } else { without_query(path) }).into()
+}
+
+fn without_query(path: &[u8]) -> &[u8] {
+    memchr::memchr(b'?', path).and_then(|at| path.get(..at)).unwrap_or(path)
+}
+
+/// The first value of a query parameter, as it was sent.
+fn query_param<'a>(path: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let query = path.get(memchr::memchr(b'?', path)? + 1..)?;
+    query.split(|byte| *byte == b'&').find_map(|pair| {
+        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        (pair.get(..end)? == name).then(|| pair.get(end + 1..).unwrap_or_default())
+    })
+}
+
+/// Names of gRPC statuses, by number.
+const GRPC_NAMES: [(&str, &str); 17] = [
+    ("OK", "OK"),
+    ("Canceled", "CANCELLED"),
+    ("Unknown", "UNKNOWN"),
+    ("InvalidArgument", "INVALID_ARGUMENT"),
+    ("DeadlineExceeded", "DEADLINE_EXCEEDED"),
+    ("NotFound", "NOT_FOUND"),
+    ("AlreadyExists", "ALREADY_EXISTS"),
+    ("PermissionDenied", "PERMISSION_DENIED"),
+    ("ResourceExhausted", "RESOURCE_EXHAUSTED"),
+    ("FailedPrecondition", "FAILED_PRECONDITION"),
+    ("Aborted", "ABORTED"),
+    ("OutOfRange", "OUT_OF_RANGE"),
+    ("Unimplemented", "UNIMPLEMENTED"),
+    ("Internal", "INTERNAL"),
+    ("Unavailable", "UNAVAILABLE"),
+    ("DataLoss", "DATA_LOSS"),
+    ("Unauthenticated", "UNAUTHENTICATED"),
+];
+
+/// The gRPC status of a response: from its trailers, or its head where it is nothing but trailers.
+pub(crate) fn grpc_status_number(view: &View<'_>) -> Option<u64> {
+    let exchange = view.exchange;
+    if !exchange.facts.grpc {
+        return None;
+    }
+    let trailers = exchange.response_trailers.as_ref().and_then(|trailers| trailers.get(Known::GrpcStatus));
+    let text = trailers.or_else(|| exchange.response.get(Known::GrpcStatus))?;
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn grpc_status<'a>(view: &View<'a>, number: bool, snake_case: bool) -> Operand<'a> {
+    let Some(status) = grpc_status_number(view) else { return Operand::Absent };
+    let names = usize::try_from(status).ok().and_then(|at| GRPC_NAMES.get(at));
+    match names {
+        Some(_) if number => Operand::Number(status),
+        Some((_, snake)) if snake_case => (*snake).into(),
+        Some((camel, _)) => (*camel).into(),
+        None => Operand::Number(status),
+    }
+}
+
+/// Text in which white space is replaced, so that it stays one word of a log line.
+fn one_word(text: &str) -> String {
+    text.replace(' ', "_")
+}
+
+/// This machine's name, read once.
+fn hostname() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "-".to_owned(), |name| name.trim().to_owned())
+    })
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        for number in [0, 7, 10, 1234, u64::MAX] {
+            let mut out = Vec::new();
+            write_number(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn query_parameters_are_taken_as_they_were_sent() {
+        let path = b"/p?a=1&b&c=&a=2&q=%41";
+        assert_eq!(query_param(path, b"a"), Some(&b"1"[..]));
+        assert_eq!(query_param(path, b"b"), Some(&b""[..]));
+        assert_eq!(query_param(path, b"c"), Some(&b""[..]));
+        assert_eq!(query_param(path, b"q"), Some(&b"%41"[..]));
+        assert_eq!(query_param(path, b"x"), None);
+        assert_eq!(query_param(b"/p", b"a"), None);
+    }
+}

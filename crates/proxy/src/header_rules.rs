@@ -1,0 +1,482 @@
+//! What the connection manager does to the fields of requests and responses.
+//!
+//! The order in which fields are changed is the order in which they stand on the wire, and both are
+//! Envoy's.
+
+use std::net::IpAddr;
+
+use causeway_http::forwarding::{address_from_right, addresses_from_right, parse_address};
+use causeway_http::path::{EscapedSlashes, PathOutcome, PathRules};
+use causeway_http::{HeaderBlock, Known, authority, forwarding, path};
+use causeway_model::{
+    Address, AppendAction, CidrSet, EscapedSlashesAction, HeaderMutations, HeaderValueOption, HttpConnectionManager,
+    OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
+    UnderscoreAction,
+};
+use causeway_reason::{Failure, Reason};
+
+use crate::connection::ConnectionInfo;
+use crate::exchange::{Exchange, Remote};
+use crate::format::{Absent, render, write_number};
+use crate::record::Viewer;
+use crate::local_reply::LocalReply;
+
+/// Refuses what the codec of Envoy refuses behind the parser; drops fields that are to be dropped. Says
+/// how many were.
+pub(crate) fn check_fields(exchange: &mut Exchange, config: &HttpConnectionManager) -> Result<u64, Failure> {
+    if exchange.request.has(Known::Connection) && forwarding::names_protected_field(&exchange.request) {
+        return Err(Failure::new(Reason::RequestConnectionHeader));
+    }
+    if let Some(host) = exchange.request.get(Known::Host)
+        && !authority::is_valid(host)
+    {
+        let evidence = format!("Host is \"{}\"", host.escape_ascii());
+        return Err(Failure::new(Reason::RequestHostInvalid).with_evidence(evidence));
+    }
+    match config.headers_with_underscores {
+        UnderscoreAction::Allow => Ok(0),
+        UnderscoreAction::RejectRequest => {
+            let found = exchange.request.iter().find(|field| memchr::memchr(b'_', field.name).is_some());
+            match found.map(|field| field.name.escape_ascii().to_string()) {
+                Some(name) => Err(Failure::new(Reason::RequestUnderscoreHeader)
+                    .with_evidence(format!("the header name is \"{name}\""))),
+                None => Ok(0),
+            }
+        }
+        UnderscoreAction::DropHeader => {
+            let mut dropped = 0;
+            exchange.request.remove_where(|field| {
+                let drop = memchr::memchr(b'_', field.name).is_some();
+                dropped += u64::from(drop);
+                drop
+            });
+            Ok(dropped)
+        }
+    }
+}
+
+/// What the rules need besides the request.
+pub(crate) struct RequestContext<'a> {
+    pub(crate) config: &'a HttpConnectionManager,
+    pub(crate) connection: &'a ConnectionInfo,
+    /// An address of this machine that is not loopback, as Envoy puts it in `x-forwarded-for` for
+    /// clients on loopback.
+    pub(crate) own_address: Option<IpAddr>,
+    /// A new request id.
+    pub(crate) request_id: &'a mut dyn FnMut() -> [u8; 36],
+    /// Headers that only internal requests may bring.
+    pub(crate) internal_only: &'a [causeway_model::HeaderName],
+}
+
+/// Normalises authority and path (`strip_*`, `normalize_path`, …). A refused or redirected request is
+/// answered by the reply.
+pub(crate) fn normalize(exchange: &mut Exchange, context: &RequestContext<'_>) -> Result<(), LocalReply> {
+    let config = context.config;
+    if config.strip_port != StripPort::No || config.strip_trailing_host_dot {
+        normalize_host(&mut exchange.request, config, context.connection.local.ip().map(|local| local.port()));
+    }
+    match path::apply(&exchange.path, path_rules(config.path)) {
+        PathOutcome::Unchanged => Ok(()),
+        PathOutcome::Changed(path) => {
+            exchange.path = path;
+            Ok(())
+        }
+        PathOutcome::Rejected(shown) => {
+            let evidence = format!("the path is \"{}\"", exchange.path.escape_ascii());
+            if let Some(shown) = shown {
+                exchange.path = shown;
+            }
+            Err(LocalReply::failed(Failure::new(Reason::RequestPathRejected).with_evidence(evidence)))
+        }
+        PathOutcome::Redirect(path) => {
+            exchange.path.clone_from(&path);
+            Err(LocalReply::configured(307, "path_normalization_failed").with_header("location", path))
+        }
+    }
+}
+
+const fn path_rules(rules: PathNormalization) -> PathRules {
+    PathRules {
+        normalize: rules.normalize,
+        merge_slashes: rules.merge_slashes,
+        escaped_slashes: match rules.escaped_slashes {
+            EscapedSlashesAction::KeepUnchanged => EscapedSlashes::Keep,
+            EscapedSlashesAction::RejectRequest => EscapedSlashes::Reject,
+            EscapedSlashesAction::UnescapeAndRedirect => EscapedSlashes::Redirect,
+            EscapedSlashesAction::UnescapeAndForward => EscapedSlashes::Unescape,
+        },
+    }
+}
+
+fn normalize_host(request: &mut HeaderBlock, config: &HttpConnectionManager, own_port: Option<u16>) {
+    let Some(host) = request.get(Known::Host) else { return };
+    let mut changed = None;
+    if config.strip_trailing_host_dot {
+        changed = authority::without_trailing_dot(host);
+    }
+    let current = changed.as_deref().unwrap_or(host);
+    let strip = match (config.strip_port, authority::port(current)) {
+        (StripPort::No, _) | (_, None) => false,
+        (StripPort::Any, Some(_)) => true,
+        (StripPort::Matching, Some((_, port))) => own_port == Some(port),
+    };
+    if strip {
+        changed = Some(authority::without_port(current).to_vec());
+    }
+    if let Some(host) = changed {
+        request.set(Known::Host, &host);
+    }
+}
+
+/// Finds out where the request comes from, and makes its fields those that may be sent on.
+pub(crate) fn apply_to_request(exchange: &mut Exchange, context: &mut RequestContext<'_>) -> Result<(), LocalReply> {
+    let config = context.config;
+    let peer = context.connection.remote.ip().map(|peer| Remote { ip: peer.ip(), port: peer.port() });
+    let had_forwarded_for = exchange.request.has(Known::XForwardedFor);
+    let mut trusted = true;
+    if config.use_remote_address {
+        exchange.facts.remote = remote_behind_hops(&exchange.request, config.xff_num_trusted_hops, peer);
+        trusted = !had_forwarded_for;
+        if !config.skip_xff_append {
+            append_forwarded_for(&mut exchange.request, &context.connection.remote, context.own_address, config);
+        }
+    } else {
+        exchange.facts.remote = peer;
+        detect_remote(exchange, context, peer, &mut trusted)?;
+    }
+    forwarded_proto(&mut exchange.request, config);
+    if config.append_x_forwarded_port {
+        forwarded_port(&mut exchange.request, context);
+    }
+    exchange.facts.https = exchange.request.get(Known::XForwardedProto).is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
+
+    if !config.via.is_empty() {
+        exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
+    }
+    exchange.facts.internal = trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);
+    let edge = config.use_remote_address && !exchange.facts.internal;
+    sanitize(exchange, edge, context.internal_only);
+    if config.add_user_agent {
+        exchange.request.set(Known::EnvoyDownstreamServiceCluster, b"");
+        if !exchange.request.has(Known::UserAgent) {
+            exchange.request.append(Known::UserAgent, b"");
+        }
+    }
+    if config.generate_request_id {
+        let keep = (!edge || config.preserve_external_request_id)
+            && exchange.request.get(Known::XRequestId).is_some_and(|id| !id.is_empty());
+        if !keep {
+            let id = (context.request_id)();
+            exchange.request.set(Known::XRequestId, &id);
+        }
+    }
+    exchange.facts.grpc = is_grpc(&exchange.request);
+    Ok(())
+}
+
+/// Whether the content type is gRPC's (`application/grpc`, also with a suffix).
+fn is_grpc(request: &HeaderBlock) -> bool {
+    request.get(Known::ContentType).and_then(|value| value.strip_prefix(b"application/grpc")).is_some_and(|rest| {
+        matches!(rest.first(), None | Some(b'+' | b';'))
+    })
+}
+
+fn remote_behind_hops(request: &HeaderBlock, hops: u32, peer: Option<Remote>) -> Option<Remote> {
+    let hops = usize::try_from(hops).unwrap_or(usize::MAX);
+    let Some(further) = hops.checked_sub(1) else { return peer };
+    let mut joined = Vec::new();
+    let chain = request.joined(Known::XForwardedFor, &mut joined);
+    let found = chain.and_then(|value| address_from_right(value, further));
+    found.map_or(peer, |ip| Some(Remote { ip, port: 0 }))
+}
+
+/// `original_ip_detection_extensions`; without any, `x-forwarded-for` with `xff_num_trusted_hops`.
+fn detect_remote(
+    exchange: &mut Exchange,
+    context: &RequestContext<'_>,
+    peer: Option<Remote>,
+    trusted: &mut bool,
+) -> Result<(), LocalReply> {
+    let config = context.config;
+    let default =
+        [OriginalIpDetection::Xff { trusted_hops: config.xff_num_trusted_hops, trusted_cidrs: None, skip_append: true }];
+    let detections: &[_] =
+        if config.original_ip_detection.is_empty() { &default } else { &config.original_ip_detection };
+    let mut joined = Vec::new();
+    for detection in detections {
+        match detection {
+            OriginalIpDetection::Xff { trusted_hops, trusted_cidrs, skip_append } => {
+                let found = exchange.request.joined(Known::XForwardedFor, &mut joined).and_then(|chain| {
+                    *trusted = memchr::memchr(b',', chain).is_none();
+                    match trusted_cidrs {
+                        Some(cidrs) => behind_trusted_proxies(chain, peer?.ip, cidrs),
+                        None => address_from_right(chain, usize::try_from(*trusted_hops).ok()?),
+                    }
+                });
+                if !*skip_append {
+                    append_forwarded_for(&mut exchange.request, &context.connection.remote, context.own_address, config);
+                }
+                if let Some(ip) = found {
+                    exchange.facts.remote = Some(Remote { ip, port: 0 });
+                    return Ok(());
+                }
+            }
+            OriginalIpDetection::CustomHeader { name, trusted: allowed, reject_with_status } => {
+                match exchange.request.get(name.as_str()).and_then(parse_address) {
+                    Some(ip) => {
+                        exchange.facts.remote = Some(Remote { ip, port: 0 });
+                        *trusted = *allowed;
+                        return Ok(());
+                    }
+                    None => {
+                        if let Some(status) = reject_with_status {
+                            return Err(LocalReply::configured(*status, "rejecting_because_detection_failed"));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first address from the right that is not one of the proxies we trust; the peer has to be one.
+fn behind_trusted_proxies(chain: &[u8], peer: IpAddr, trusted: &CidrSet) -> Option<IpAddr> {
+    if !trusted.contains(peer) {
+        return None;
+    }
+    let mut last = None;
+    for address in addresses_from_right(chain) {
+        last = Some(address?);
+        if !trusted.contains(address?) {
+            break;
+        }
+    }
+    last
+}
+
+fn append_forwarded_for(
+    request: &mut HeaderBlock,
+    peer: &Address,
+    own_address: Option<IpAddr>,
+    config: &HttpConnectionManager,
+) {
+    let Some(peer) = peer.ip().map(|peer| peer.ip()) else { return };
+    // A client on loopback would mean nothing to the back-end.
+    let shown = if peer.is_loopback() && peer.to_string() == "127.0.0.1" { own_address.unwrap_or(peer) } else { peer };
+    let text = match shown {
+        IpAddr::V4(ip) if config.represent_ipv4_as_mapped_ipv6 => ip.to_ipv6_mapped().to_string(),
+        ip => ip.to_string(),
+    };
+    request.extend_value(Known::XForwardedFor, b",", text.as_bytes());
+}
+
+fn forwarded_proto(request: &mut HeaderBlock, config: &HttpConnectionManager) {
+    // TLS is not spoken to clients yet, so the connection's own scheme is always http.
+    let own = b"http";
+    let overwrite = match &config.scheme_transformation {
+        Some(SchemeTransformation::Overwrite(scheme)) => Some(scheme.as_bytes()),
+        _ if config.use_remote_address && config.xff_num_trusted_hops == 0 => Some(&own[..]),
+        _ => None,
+    };
+    match overwrite {
+        Some(scheme) => request.set(Known::XForwardedProto, scheme),
+        None if !request.has(Known::XForwardedProto) => request.append(Known::XForwardedProto, own),
+        None => {}
+    }
+}
+
+fn forwarded_port(request: &mut HeaderBlock, context: &RequestContext<'_>) {
+    let from_in_front = context.config.xff_num_trusted_hops > 0 || !context.config.use_remote_address;
+    if from_in_front && request.has(Known::XForwardedPort) {
+        return;
+    }
+    if let Some(local) = context.connection.local.ip() {
+        let mut port = Vec::new();
+        write_number(&mut port, u64::from(local.port()));
+        request.set(Known::XForwardedPort, &port);
+    }
+}
+
+fn is_internal(remote: Option<Remote>, peer: &Address, config: &HttpConnectionManager) -> bool {
+    match (remote, peer) {
+        (Some(remote), _) => config.internal_addresses.contains(remote.ip),
+        (None, Address::Pipe { .. }) => config.internal_unix_sockets,
+        (None, Address::Ip(_)) => false,
+    }
+}
+
+/// Fields that would let an outsider steer the proxy.
+const FROM_INSIDE: [Known; 14] = [
+    Known::EnvoyRetriableStatusCodes,
+    Known::EnvoyRetriableHeaderNames,
+    Known::EnvoyRetryOn,
+    Known::EnvoyRetryGrpcOn,
+    Known::EnvoyMaxRetries,
+    Known::EnvoyUpstreamAltStatName,
+    Known::EnvoyUpstreamRqTimeoutMs,
+    Known::EnvoyUpstreamRqPerTryTimeoutMs,
+    Known::EnvoyUpstreamRqTimeoutAltResponse,
+    Known::EnvoyExpectedRqTimeoutMs,
+    Known::EnvoyForceTrace,
+    Known::EnvoyIpTags,
+    Known::EnvoyOriginalUrl,
+    Known::EnvoyHedgeOnPerTryTimeout,
+];
+
+/// Fields that only proxies in front of this one may have set.
+const NOT_AT_THE_EDGE: [Known; 5] = [
+    Known::EnvoyDecoratorOperation,
+    Known::EnvoyDownstreamServiceCluster,
+    Known::EnvoyDownstreamServiceNode,
+    Known::EnvoyOriginalPath,
+    Known::EnvoyOriginalHost,
+];
+
+fn sanitize(exchange: &mut Exchange, edge: bool, internal_only: &[causeway_model::HeaderName]) {
+    let request = &mut exchange.request;
+    if exchange.facts.internal {
+        request.set(Known::EnvoyInternal, b"true");
+        return;
+    }
+    if edge {
+        for name in NOT_AT_THE_EDGE {
+            request.remove(name);
+        }
+        if let Some(remote) = exchange.facts.remote {
+            request.set(Known::EnvoyExternalAddress, remote.ip.to_string().as_bytes());
+        }
+    }
+    for name in FROM_INSIDE {
+        request.remove(name);
+    }
+    for name in internal_only {
+        request.remove(name.as_str());
+    }
+    request.remove(Known::EnvoyInternal);
+}
+
+/// Applies one level of added and removed fields.
+pub(crate) fn mutate_request(exchange: &mut Exchange, mutations: &HeaderMutations, viewer: &Viewer) {
+    for name in &mutations.remove {
+        exchange.request.remove(name.as_str());
+    }
+    for option in &mutations.add {
+        let value = rendered(exchange, option, viewer);
+        if option.name.is_pseudo() {
+            set_pseudo(exchange, option, &value);
+        } else {
+            add(&mut exchange.request, option, &value);
+        }
+    }
+}
+
+/// Applies one level of added and removed fields to the response.
+pub(crate) fn mutate_response(exchange: &mut Exchange, mutations: &HeaderMutations, viewer: &Viewer) {
+    for name in &mutations.remove {
+        exchange.response.remove(name.as_str());
+    }
+    for option in &mutations.add {
+        let value = rendered(exchange, option, viewer);
+        add(&mut exchange.response, option, &value);
+    }
+}
+
+fn rendered(exchange: &Exchange, option: &HeaderValueOption, viewer: &Viewer) -> Vec<u8> {
+    if let Some(literal) = option.value.as_literal() {
+        return literal.as_bytes().to_vec();
+    }
+    let mut value = Vec::new();
+    viewer.view(exchange, |view| render(&option.value, view, Absent::Nothing, &mut value));
+    // What a client sent must not end the field, whatever found its way into a value.
+    value.retain(|byte| !matches!(byte, b'\r' | b'\n' | 0));
+    value
+}
+
+fn set_pseudo(exchange: &mut Exchange, option: &HeaderValueOption, value: &[u8]) {
+    match option.name.as_str() {
+        ":path" => exchange.path = value.to_vec(),
+        ":authority" => exchange.request.set(Known::Host, value),
+        _ => {}
+    }
+}
+
+/// Adds a field as its action says. An empty value is left out unless it is to be kept.
+pub(crate) fn add(block: &mut HeaderBlock, option: &HeaderValueOption, value: &[u8]) {
+    if value.is_empty() && !option.keep_empty_value {
+        return;
+    }
+    let name = option.name.as_str();
+    match option.action {
+        AppendAction::AppendIfExistsOrAdd => block.append(name, value),
+        AppendAction::AddIfAbsent => {
+            if block.get(name).is_none() {
+                block.append(name, value);
+            }
+        }
+        AppendAction::OverwriteIfExistsOrAdd => block.set(name, value),
+        AppendAction::OverwriteIfExists => {
+            if block.get(name).is_some() {
+                block.set(name, value);
+            }
+        }
+    }
+}
+
+/// Adds what every response gets: `date`, `server`, `via`, the request id.
+pub(crate) fn apply_to_response(exchange: &mut Exchange, config: &HttpConnectionManager, date: &[u8; 29]) {
+    if !exchange.response.has(Known::Date) {
+        exchange.response.append(Known::Date, date);
+    }
+    match config.server_header_transformation {
+        ServerHeaderTransformation::Overwrite => exchange.response.set(Known::Server, config.server_name.as_bytes()),
+        ServerHeaderTransformation::AppendIfAbsent => {
+            if !exchange.response.has(Known::Server) {
+                exchange.response.append(Known::Server, config.server_name.as_bytes());
+            }
+        }
+        ServerHeaderTransformation::PassThrough => {}
+    }
+    if config.always_set_request_id_in_response
+        && let Some(id) = exchange.request.get(Known::XRequestId)
+    {
+        exchange.response.set(Known::XRequestId, id);
+    }
+    if !config.via.is_empty() {
+        exchange.response.extend_value(Known::Via, b", ", config.via.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_model::CidrRange;
+
+    use super::*;
+
+    #[test]
+    fn trusted_proxies_are_passed_over() {
+        let trusted = CidrSet(vec![CidrRange::new("10.0.0.0".parse().unwrap(), 8)]);
+        let behind = |chain: &str, peer: &str| {
+            behind_trusted_proxies(chain.as_bytes(), peer.parse().unwrap(), &trusted).map(|ip| ip.to_string())
+        };
+        assert_eq!(behind("1.1.1.1, 10.0.0.2,10.0.0.3", "10.0.0.1").as_deref(), Some("1.1.1.1"));
+        assert_eq!(behind("10.0.0.2", "10.0.0.1").as_deref(), Some("10.0.0.2"));
+        assert_eq!(behind("1.1.1.1", "2.2.2.2"), None);
+        assert_eq!(behind("1.1.1.1, junk", "10.0.0.1"), None);
+    }
+
+    #[test]
+    fn grpc_is_told_by_its_content_type() {
+        for (value, expected) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc;x", true),
+            ("application/grpc-web", false),
+            ("text/plain", false),
+        ] {
+            let mut request = HeaderBlock::new();
+            request.append("content-type", value.as_bytes());
+            assert_eq!(is_grpc(&request), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The data plane: workers, listeners, transports, connection managers, filters, router, pools.
+//!
+//! A [`Snapshot`] is compiled from the model and published to the workers of a [`DataPlane`]. The life
+//! of a request by function: `listener::accept` takes the connection, `Downstream::serve` waits for
+//! requests, `Downstream::read_head` reads one, `Downstream::handle` applies the connection manager's
+//! rules, finds the route and runs the filters, `router::forward` chooses cluster, host and connection,
+//! `relay` moves request and response, and dropping `ActiveRequest` writes the record.
+//!
+//! Invariant: this crate parses no configuration, and a local answer comes from `local_reply` only.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+mod access_log;
+mod buffer;
+mod cluster;
+mod connect;
+mod connection;
+mod data_plane;
+mod deadlines;
+mod downstream;
+mod exchange;
+mod failure_log;
+mod filters;
+mod format;
+mod header_rules;
+mod io;
+mod listener;
+mod local_reply;
+mod pool;
+mod pump;
+mod record;
+mod router;
+mod snapshot;
+mod stats;
+mod timer;
+mod worker;
+
+pub use access_log::{AdminLog, AdminRequest, FilesystemShard, LogFiles};
+pub use data_plane::{DataPlane, OpenConnections, Reserved, StartOptions};
+pub use listener::BindError;
+pub use snapshot::{DataPlaneOptions, Snapshot};
+pub use worker::{Drain, Held};

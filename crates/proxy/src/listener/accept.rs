@@ -1,0 +1,158 @@
+//! Taking connections.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use causeway_model::Address;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::{ListenerSlot, WorkerListener};
+use crate::connection::ConnectionInfo;
+use crate::downstream::Downstream;
+use crate::io::Transport;
+use crate::stats::ListenerStat;
+use crate::worker::Worker;
+
+/// Connections taken at one go, so that those that are open get their turn.
+const AT_ONE_GO: u32 = 64;
+
+/// When no connection can be taken for want of descriptors or memory, this long is waited: trying again
+/// at once would only burn the processor.
+const OUT_OF_RESOURCES: Duration = Duration::from_millis(50);
+
+enum Accepting {
+    Tcp(TcpListener),
+    Unix(UnixListener, std::sync::Arc<str>),
+}
+
+/// Takes connections until the listener is gone.
+pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: WorkerListener) {
+    let listening = match register(&slot, socket) {
+        Ok(listening) => listening,
+        Err(error) => {
+            tracing::error!(target: "conn_handler", "cannot listen on {}: {error}", slot.key().address);
+            return;
+        }
+    };
+    loop {
+        let mut changed = Box::pin(slot.changed.notified());
+        let mut taken = 0;
+        let error = poll_fn(|cx| {
+            if changed.as_mut().poll(cx).is_ready() || slot.closed.get() {
+                return Poll::Ready(None);
+            }
+            take_some(&worker, &slot, &listening, &mut taken, cx).map(Some)
+        })
+        .await;
+        match error {
+            Some(error) => {
+                tracing::warn!(target: "conn_handler", "cannot take connections on {} for the moment: {error}", slot.key().address);
+                tokio::time::sleep(OUT_OF_RESOURCES).await;
+            }
+            None if slot.closed.get() => break,
+            None => {}
+        }
+    }
+    // What the kernel has completed already belongs to us: closing the socket would reset it.
+    let mut quiet = Context::from_waker(std::task::Waker::noop());
+    while let Poll::Ready(Ok((stream, remote, local))) = listening.poll_accept(&mut quiet) {
+        take(&worker, &slot, stream, remote, local);
+    }
+}
+
+fn register(slot: &ListenerSlot, socket: WorkerListener) -> io::Result<Accepting> {
+    Ok(match socket {
+        WorkerListener::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener)?),
+        WorkerListener::Unix(listener) => {
+            let Address::Pipe { path, .. } = &slot.key().address else { return Err(io::ErrorKind::InvalidInput.into()) };
+            Accepting::Unix(UnixListener::from_std(listener)?, std::sync::Arc::clone(path))
+        }
+    })
+}
+
+impl Accepting {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Transport, Address, Address)>> {
+        match self {
+            Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, remote)| {
+                let local = stream.local_addr().unwrap_or(remote);
+                (Transport::Tcp(stream), Address::Ip(canonical(remote)), Address::Ip(canonical(local)))
+            }),
+            Self::Unix(listener, path) => listener.poll_accept(cx).map_ok(|(stream, _)| {
+                let here = Address::Pipe { path: std::sync::Arc::clone(path), mode: 0 };
+                (Transport::Unix(stream), here.clone(), here)
+            }),
+        }
+    }
+}
+
+/// A socket that takes IPv4 and IPv6 shows IPv4 peers as IPv6; nobody else does.
+fn canonical(address: std::net::SocketAddr) -> std::net::SocketAddr {
+    std::net::SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// Takes connections while there are some; ready with an error that has to be waited out.
+fn take_some(
+    worker: &Rc<Worker>,
+    slot: &Rc<ListenerSlot>,
+    listening: &Accepting,
+    taken: &mut u64,
+    cx: &mut Context<'_>,
+) -> Poll<io::Error> {
+    let most = slot
+        .current()
+        .and_then(|runtime| runtime.config.max_connections_to_accept_per_socket_event)
+        .unwrap_or(AT_ONE_GO);
+    for _ in 0..most.max(1) {
+        match listening.poll_accept(cx) {
+            Poll::Ready(Ok((stream, remote, local))) => {
+                *taken += 1;
+                take(worker, slot, stream, remote, local);
+            }
+            Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(error),
+            Poll::Pending => {
+                if *taken > 0
+                    && let Some(runtime) = slot.current()
+                {
+                    runtime.shards.listener.record(ListenerStat::ConnectionsAcceptedPerSocketEvent, *taken);
+                    *taken = 0;
+                }
+                return Poll::Pending;
+            }
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Errors that concern the connection that was to be taken, not the socket (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote: Address, local: Address) {
+    let Some(runtime) = slot.current() else { return };
+    if let Some(most) = runtime.config.connection_limit
+        && u64::try_from(runtime.shards.listener.scope().gauge(ListenerStat::DownstreamCxActive)).unwrap_or(0) >= most
+    {
+        runtime.shards.listener.inc(ListenerStat::DownstreamCxOverflow);
+        return;
+    }
+    let info = ConnectionInfo {
+        id: worker.next_connection_id(),
+        remote,
+        local,
+        opened: Instant::now(),
+        listener: Some(std::sync::Arc::clone(&runtime.config)),
+        waker: std::cell::RefCell::new(None),
+    };
+    let connection = Downstream::new(worker, slot, runtime, info, stream);
+    tokio::task::spawn_local(connection.serve());
+}

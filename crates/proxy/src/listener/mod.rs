@@ -1,0 +1,144 @@
+//! Listening sockets: bound once by the main thread, accepted on by every worker.
+
+mod accept;
+mod bind;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use causeway_model::{Address, Listener, SocketOption, TrafficDirection};
+
+use crate::connection::ConnectionInfo;
+use crate::snapshot::ListenerRuntime;
+use crate::worker::Worker;
+
+pub(crate) use accept::accept;
+pub use bind::BindError;
+pub(crate) use bind::{Reservation, WorkerListener, WorkerSocket};
+
+/// What makes one socket differ from another: where it is bound, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SocketKey {
+    address: Address,
+    reuse_port: bool,
+    backlog: Option<u32>,
+    ipv4_compat: bool,
+    fast_open: Option<u32>,
+    options: Vec<OptionKey>,
+}
+
+/// A socket option, comparable.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct OptionKey {
+    pub(crate) level: i32,
+    pub(crate) name: i32,
+    pub(crate) value: Vec<u8>,
+    /// 0 before binding, 1 after, 2 after listening began.
+    pub(crate) stage: u8,
+}
+
+impl SocketKey {
+    /// Where it is bound.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The sockets of a listener: one for each of its addresses.
+    pub(crate) fn of(listener: &Listener) -> Vec<Self> {
+        if !listener.bind_to_port {
+            return Vec::new();
+        }
+        let options: Vec<_> = listener.socket_options.iter().map(OptionKey::from).collect();
+        let key = |address: &Address| Self {
+            address: address.clone(),
+            reuse_port: listener.enable_reuse_port && matches!(address, Address::Ip(_)),
+            backlog: listener.tcp_backlog_size,
+            ipv4_compat: listener.ipv4_compat,
+            fast_open: listener.tcp_fast_open_queue_length,
+            options: options.clone(),
+        };
+        listener.addresses.iter().map(key).collect()
+    }
+}
+
+impl From<&SocketOption> for OptionKey {
+    fn from(option: &SocketOption) -> Self {
+        let stage = match option.state {
+            causeway_model::SocketState::Prebind => 0,
+            causeway_model::SocketState::Bound => 1,
+            causeway_model::SocketState::Listening => 2,
+        };
+        Self { level: option.level, name: option.name, value: option.value.clone(), stage }
+    }
+}
+
+/// A listening socket of one worker, and what its connections are for at the moment.
+#[derive(Debug)]
+pub(crate) struct ListenerSlot {
+    key: SocketKey,
+    current: RefCell<Option<Rc<ListenerRuntime>>>,
+    draining: Cell<bool>,
+    closed: Cell<bool>,
+    /// Tells the accepting task that something has changed.
+    changed: tokio::sync::Notify,
+}
+
+impl ListenerSlot {
+    /// Begins to take connections.
+    pub(crate) fn open(worker: &Rc<Worker>, socket: WorkerSocket, runtime: Rc<ListenerRuntime>) -> Rc<Self> {
+        let slot = Rc::new(Self {
+            key: socket.key,
+            current: RefCell::new(Some(runtime)),
+            draining: Cell::new(false),
+            closed: Cell::new(false),
+            changed: tokio::sync::Notify::new(),
+        });
+        tokio::task::spawn_local(accept(Rc::clone(worker), Rc::clone(&slot), socket.listener));
+        slot
+    }
+
+    pub(crate) const fn key(&self) -> &SocketKey {
+        &self.key
+    }
+
+    /// The listener as the last configuration has it; `None` once it is gone.
+    pub(crate) fn current(&self) -> Option<Rc<ListenerRuntime>> {
+        self.current.borrow().clone()
+    }
+
+    /// A reload: what comes next is served by this.
+    pub(crate) fn replace(&self, runtime: Rc<ListenerRuntime>) {
+        *self.current.borrow_mut() = Some(runtime);
+    }
+
+    /// The listener is gone.
+    pub(crate) fn close(&self) {
+        self.drain();
+        self.stop_listening();
+    }
+
+    /// Connections end behind their next response.
+    pub(crate) fn drain(&self) {
+        self.draining.set(true);
+    }
+
+    /// No more connections are taken.
+    pub(crate) fn stop_listening(&self) {
+        self.closed.set(true);
+        self.changed.notify_one();
+    }
+
+    /// Whether its connections have to end.
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    pub(crate) fn is_inbound(&self) -> bool {
+        self.current.borrow().as_ref().is_some_and(|runtime| runtime.config.traffic_direction == TrafficDirection::Inbound)
+    }
+
+    /// Whether a connection came by this socket.
+    pub(crate) fn took(&self, connection: &ConnectionInfo) -> bool {
+        connection.listener.as_ref().is_some_and(|listener| listener.addresses.contains(&self.key.address))
+    }
+}

@@ -1,0 +1,269 @@
+//! The one door for answers that the proxy gives by itself.
+//!
+//! A [`LocalReply`] can be made from a failure, whose reason says everything about it, or from what the
+//! configuration tells the proxy to answer. Nothing else in this crate chooses a status.
+
+use std::borrow::Cow;
+
+use causeway_http::Known;
+use causeway_model::{BodyFormat, LocalReplyMapper};
+use causeway_reason::{Answer, Body, Failure, Reason};
+
+use crate::access_log::Decide;
+use crate::exchange::{Exchange, ResponseDetails};
+use crate::format::{Absent, render, render_json};
+use crate::record::Viewer;
+use crate::snapshot::ManagerRuntime;
+
+/// An answer that the proxy gives by itself.
+#[derive(Debug)]
+pub(crate) struct LocalReply {
+    status: u16,
+    body: Cow<'static, [u8]>,
+    format: Option<BodyFormat>,
+    headers: Vec<(Cow<'static, str>, Vec<u8>)>,
+    cause: Cause,
+    /// The connection is closed behind it.
+    pub(crate) close: bool,
+}
+
+#[derive(Debug)]
+enum Cause {
+    /// The request failed.
+    Failure(Box<Failure>),
+    /// The configuration says so; Envoy's details.
+    Configured(&'static str),
+}
+
+impl LocalReply {
+    /// The answer to a request that failed. `None` where none can be given any more.
+    pub(crate) fn failed(failure: Failure) -> Self {
+        let answer = failure.answer();
+        let Answer { status, body, overloaded, close, .. } = answer;
+        let body = match body {
+            Body::Empty => Cow::Borrowed(&b""[..]),
+            Body::Text(text) => Cow::Borrowed(text.as_bytes()),
+            body @ Body::Reset(_) => Cow::Owned(body.to_string().into_bytes()),
+        };
+        let mut headers = Vec::new();
+        if overloaded {
+            headers.push((Cow::Borrowed(Known::EnvoyOverloaded.as_str()), b"true".to_vec()));
+        }
+        Self { status, body, format: None, headers, cause: Cause::Failure(Box::new(failure)), close }
+    }
+
+    /// An answer that the configuration asks for.
+    pub(crate) fn configured(status: u16, details: &'static str) -> Self {
+        Self {
+            status,
+            body: Cow::Borrowed(b""),
+            format: None,
+            headers: Vec::new(),
+            cause: Cause::Configured(details),
+            close: false,
+        }
+    }
+
+    /// The same, with a body.
+    pub(crate) fn with_body(mut self, body: Vec<u8>, format: Option<BodyFormat>) -> Self {
+        self.body = Cow::Owned(body);
+        self.format = format;
+        self
+    }
+
+    /// The same, with a status of the configuration in place of the reason's own.
+    pub(crate) const fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same, with a header field.
+    pub(crate) fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: Vec<u8>) -> Self {
+        self.headers.push((name.into(), value));
+        self
+    }
+
+    /// Why the request failed, where it did.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match &self.cause {
+            Cause::Failure(failure) => Some(failure.reason),
+            Cause::Configured(_) => None,
+        }
+    }
+
+    /// Its status.
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+/// Notes why a request failed, where nothing was noted before.
+pub(crate) fn note_failure(exchange: &mut Exchange, failure: Box<Failure>) {
+    let facts = &mut exchange.facts;
+    if facts.failure.is_some() {
+        return;
+    }
+    if let Some(flag) = failure.flag() {
+        facts.flags.set(flag);
+    }
+    facts.details = ResponseDetails::from(failure.details().to_string());
+    facts.failure = Some(failure);
+}
+
+/// Puts a local reply together: status and fields go to the exchange's response, the body is returned.
+/// `date`, `server` and the like are added behind, as for any response.
+pub(crate) fn prepare(
+    reply: LocalReply,
+    exchange: &mut Exchange,
+    manager: &ManagerRuntime,
+    viewer: &Viewer,
+    random: u64,
+) -> Vec<u8> {
+    let LocalReply { status, body, format, headers, cause, .. } = reply;
+    match cause {
+        Cause::Failure(failure) => note_failure(exchange, failure),
+        Cause::Configured(details) => {
+            exchange.facts.details = ResponseDetails::from(details);
+            if status >= 500 && exchange.facts.failure.is_none() {
+                exchange.facts.failure = Some(Box::new(Failure::new(Reason::DirectResponse)));
+            }
+        }
+    }
+    let mut reply = Shape { status, body: body.into_owned(), content_type: None };
+    exchange.response.clear(usize::MAX);
+    for (name, value) in &headers {
+        exchange.response.append(&**name, value);
+    }
+    if let Some(entry) = exchange.facts.route.clone() {
+        let target = exchange.facts.target.clone();
+        let levels = target.as_ref().map_or(&entry.response_levels, |target| &target.response_levels);
+        for level in levels {
+            crate::header_rules::mutate_response(exchange, level, viewer);
+        }
+    }
+    if let Some(format) = &format {
+        reply.format(format, exchange, viewer);
+    }
+    apply_mappers(&mut reply, exchange, manager, viewer, random);
+    if exchange.facts.grpc {
+        return grpc_reply(&reply, exchange);
+    }
+    exchange.facts.status = reply.status;
+    if !reply.body.is_empty() {
+        let mut length = Vec::new();
+        crate::format::write_number(&mut length, reply.body.len() as u64);
+        exchange.response.set(Known::ContentLength, &length);
+        let content_type = reply.content_type.unwrap_or(Cow::Borrowed("text/plain"));
+        exchange.response.set(Known::ContentType, content_type.as_bytes());
+    }
+    exchange.local_body.clear();
+    exchange.local_body.extend_from_slice(&reply.body);
+    reply.body
+}
+
+/// What a reply looks like so far.
+struct Shape {
+    status: u16,
+    body: Vec<u8>,
+    content_type: Option<Cow<'static, str>>,
+}
+
+impl Shape {
+    fn format(&mut self, format: &BodyFormat, exchange: &mut Exchange, viewer: &Viewer) {
+        exchange.local_body.clear();
+        exchange.local_body.extend_from_slice(&self.body);
+        let mut body = Vec::new();
+        let (default_type, content_type) = match format {
+            BodyFormat::Text { template, content_type } => {
+                viewer.view(exchange, |view| render(template, view, Absent::Dash, &mut body));
+                ("text/plain", content_type)
+            }
+            BodyFormat::Json { object, content_type, omit_empty } => {
+                viewer.view(exchange, |view| render_json(object, *omit_empty, view, &mut body));
+                body.push(b'\n');
+                ("application/json", content_type)
+            }
+        };
+        self.body = body;
+        self.content_type = Some(match content_type {
+            Some(content_type) => Cow::Owned(content_type.to_string()),
+            None => Cow::Borrowed(default_type),
+        });
+    }
+}
+
+fn apply_mappers(
+    reply: &mut Shape,
+    exchange: &mut Exchange,
+    manager: &ManagerRuntime,
+    viewer: &Viewer,
+    random: u64,
+) {
+    let config = &manager.config.local_reply;
+    if config.mappers.is_empty() && config.body_format.is_none() {
+        return;
+    }
+    // Filters of mappers look at the status that would be sent.
+    exchange.facts.status = reply.status;
+    let mapper = manager
+        .shared()
+        .reply_filters
+        .iter()
+        .zip(&config.mappers)
+        .find(|(filter, _)| viewer.view(exchange, |view| filter.takes(view, random)))
+        .map(|(_, mapper)| mapper);
+    if let Some(LocalReplyMapper { status, body, headers_to_add, .. }) = mapper {
+        if let Some(status) = status {
+            reply.status = *status;
+            exchange.facts.status = *status;
+        }
+        if let Some(body) = body {
+            reply.body = body.as_bytes().to_vec();
+        }
+        for option in headers_to_add {
+            let mut value = Vec::new();
+            viewer.view(exchange, |view| render(&option.value, view, Absent::Nothing, &mut value));
+            crate::header_rules::add(&mut exchange.response, option, &value);
+        }
+    }
+    let format = mapper.and_then(|mapper| mapper.body_format.as_ref()).or(config.body_format.as_ref());
+    if let Some(format) = format {
+        reply.format(format, exchange, viewer);
+    }
+}
+
+/// A gRPC client is told in its own terms: status 200, and the outcome in `grpc-status`.
+fn grpc_reply(reply: &Shape, exchange: &mut Exchange) -> Vec<u8> {
+    let code = exchange.facts.failure.as_ref().map_or(2, |failure| failure.spec().grpc);
+    exchange.facts.status = 200;
+    exchange.response.set(Known::ContentType, b"application/grpc");
+    exchange.response.set(Known::GrpcStatus, code.to_string().as_bytes());
+    if !reply.body.is_empty() {
+        exchange.response.set(Known::GrpcMessage, &percent_encode(&reply.body));
+    }
+    exchange.local_body.clear();
+    Vec::new()
+}
+
+/// `grpc-message` is percent-encoded (gRPC over HTTP/2, "Responses").
+fn percent_encode(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for byte in text {
+        if matches!(byte, 0x20..=0x7E) && *byte != b'%' {
+            out.push(*byte);
+        } else {
+            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_encoded() {
+        assert_eq!(percent_encode(b"a b%\n"), b"a b%25%0A");
+    }
+}

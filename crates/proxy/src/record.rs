@@ -1,0 +1,183 @@
+//! One record for each request, written when it goes – whatever the way.
+
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+use std::time::Instant;
+
+use causeway_reason::{Failure, Reason};
+use causeway_upstream::HostStat;
+
+use crate::connection::ConnectionInfo;
+use crate::exchange::Exchange;
+use crate::format::View;
+use crate::local_reply::note_failure;
+use crate::snapshot::ListenerRuntime;
+use crate::stats::HttpStat;
+use crate::worker::Worker;
+
+/// A request that is being served. Dropping it writes its record: counters, access logs, and, where it
+/// failed and no log says why, one line in the application log. That a request is dropped without an
+/// outcome is itself such a record.
+#[derive(Debug)]
+pub(crate) struct ActiveRequest {
+    exchange: Option<Box<Exchange>>,
+    empty: Exchange,
+    worker: Rc<Worker>,
+    listener: Rc<ListenerRuntime>,
+    connection: Rc<ConnectionInfo>,
+    random: u64,
+}
+
+impl ActiveRequest {
+    pub(crate) fn new(worker: &Rc<Worker>, listener: &Rc<ListenerRuntime>, connection: &Rc<ConnectionInfo>) -> Self {
+        Self {
+            exchange: Some(worker.exchanges.take()),
+            empty: Exchange::default(),
+            random: worker.random(),
+            worker: Rc::clone(worker),
+            listener: Rc::clone(listener),
+            connection: Rc::clone(connection),
+        }
+    }
+
+    /// The request's first byte was seen.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.facts.begun = Some(now);
+        let http = &self.listener.shards.http;
+        http.inc(HttpStat::DownstreamRqTotal);
+        http.inc(HttpStat::DownstreamRqHttp1Total);
+        http.adjust(HttpStat::DownstreamRqActive, 1);
+    }
+
+    /// The random number of this request: the same for every decision about it.
+    pub(crate) const fn random(&self) -> u64 {
+        self.random
+    }
+
+    pub(crate) const fn listener(&self) -> &Rc<ListenerRuntime> {
+        &self.listener
+    }
+
+    /// Shows the exchange to templates.
+    pub(crate) fn viewer(&self) -> Viewer {
+        Viewer {
+            worker: Rc::clone(&self.worker),
+            connection: Rc::clone(&self.connection),
+            random: self.random,
+            log_type: "NotSet",
+        }
+    }
+
+    /// It failed and can't be answered any more, or was answered already.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        note_failure(self, Box::new(failure));
+        self.facts.finished = true;
+    }
+}
+
+/// All that it takes to show an exchange to a template, but for the exchange, which changes meanwhile.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    worker: Rc<Worker>,
+    connection: Rc<ConnectionInfo>,
+    random: u64,
+    log_type: &'static str,
+}
+
+impl Viewer {
+    /// Does something with a view of the exchange.
+    pub(crate) fn view<T>(&self, exchange: &Exchange, then: impl FnOnce(&View<'_>) -> T) -> T {
+        then(&View {
+            exchange,
+            connection: &self.connection,
+            clock: &self.worker.clock.borrow(),
+            unique: self.random,
+            log_type: self.log_type,
+        })
+    }
+}
+
+impl Deref for ActiveRequest {
+    type Target = Exchange;
+
+    fn deref(&self) -> &Exchange {
+        self.exchange.as_deref().unwrap_or(&self.empty)
+    }
+}
+
+impl DerefMut for ActiveRequest {
+    fn deref_mut(&mut self) -> &mut Exchange {
+        self.exchange.as_deref_mut().unwrap_or(&mut self.empty)
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        let Some(mut exchange) = self.exchange.take() else { return };
+        if let Some(begun) = exchange.facts.begun {
+            let now = *exchange.facts.reply_end.get_or_insert_with(Instant::now);
+            if !exchange.facts.finished {
+                let reason = if self.worker.is_stopping() { Reason::DrainDeadline } else { Reason::Dropped };
+                note_failure(&mut exchange, Box::new(Failure::new(reason)));
+                debug_assert!(
+                    reason != Reason::Dropped || std::thread::panicking(),
+                    "a request ended without an outcome: {exchange:?}"
+                );
+            }
+            let millis = now.saturating_duration_since(begun).as_millis();
+            self.count(&exchange, u64::try_from(millis).unwrap_or(u64::MAX));
+            self.log(&exchange);
+        }
+        self.worker.exchanges.give(exchange);
+    }
+}
+
+impl ActiveRequest {
+    fn count(&self, exchange: &Exchange, millis: u64) {
+        let facts = &exchange.facts;
+        let shards = &self.listener.shards;
+        shards.http.adjust(HttpStat::DownstreamRqActive, -1);
+        if facts.status > 0 {
+            shards.response_completed(facts.status);
+            shards.http.record(HttpStat::DownstreamRqTime, millis);
+        }
+        if let Some(failure) = &facts.failure {
+            shards.reasons.count(&shards.http, failure.reason);
+            if let Some(cluster) = &facts.cluster {
+                cluster.count_reason(failure.reason);
+            }
+        }
+        let Some(cluster) = &facts.cluster else { return };
+        if facts.status > 0 && facts.attempts > 0 {
+            cluster.count_status(facts.status, facts.internal);
+        }
+        if let Some(host) = &facts.host
+            && facts.connect_end.is_some()
+        {
+            let answered = facts.response_begin.is_some() && facts.status < 500;
+            cluster.cells(host).inc(if answered { HostStat::RqSuccess } else { HostStat::RqError });
+        }
+        if let (Some(begin), Some(end)) = (facts.connect_end, facts.response_end) {
+            let took = u64::try_from(end.saturating_duration_since(begin).as_millis()).unwrap_or(u64::MAX);
+            cluster.count_time(took, facts.internal);
+        }
+    }
+
+    fn log(&self, exchange: &Exchange) {
+        let manager = self.listener.manager.shared();
+        if !manager.logs.is_empty() {
+            let viewer = Viewer { log_type: "DownstreamEnd", ..self.viewer() };
+            viewer.view(exchange, |view| {
+                for log in &manager.logs {
+                    self.worker.logs.write(log, view, self.random);
+                }
+            });
+        }
+        if let Some(failure) = &exchange.facts.failure
+            && failure.reason != Reason::DirectResponse
+            && !manager.logs_hold_failures
+        {
+            self.worker.failures.note(&self.worker, exchange, &self.connection, failure);
+        }
+    }
+}

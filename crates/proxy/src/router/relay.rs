@@ -1,0 +1,317 @@
+//! Moving a request to a back-end and its response to the client, at the same time.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use causeway_http::Method;
+use causeway_http::h1::{BodyFraming, HeadLimits, Parsed, ResponseHead, ResponseRules, parse_response};
+use causeway_reason::{Failure, Reason};
+use causeway_upstream::{ClusterStat, Host, HostStat};
+
+use super::{Forwarding, give_up, start_timeout, tunnel, upstream_request};
+use crate::buffer::FOR_BODY;
+use crate::cluster::LocalCluster;
+use crate::deadlines::Timer;
+use crate::downstream::{After, Downstream};
+use crate::pool::UpstreamConnection;
+use crate::pump::{Ends, Pump, PumpError};
+use crate::record::ActiveRequest;
+use crate::snapshot::key_format;
+use crate::stats::HttpStat;
+
+/// A request and a response on their way.
+pub(super) struct Relay<'d> {
+    pub(super) downstream: &'d mut Downstream,
+    pub(super) request: ActiveRequest,
+    pub(super) forwarding: Forwarding,
+    pub(super) upstream: UpstreamConnection,
+    /// The request's body; `None` once it is complete, or nobody takes it any more.
+    pub(super) upload: Option<Pump>,
+    /// The back-end takes no more of the request.
+    pub(super) upload_failed: bool,
+    /// The upgrade that was asked for.
+    pub(super) upgrade: Option<Vec<u8>>,
+    /// How far the response's head has been looked through.
+    scanned: usize,
+    /// Something of an answer has come.
+    answered: bool,
+    /// Held for its `Drop`.
+    _running: Running,
+}
+
+/// Counts a request for as long as a back-end works on it.
+struct Running {
+    cluster: Rc<LocalCluster>,
+    host: Option<Arc<Host>>,
+}
+
+/// What happens to the request's body.
+pub(super) enum Upload {
+    /// It goes on, or is done.
+    Fine,
+    /// The client left in the middle.
+    ClientGone,
+    /// It is malformed.
+    Failed(Failure),
+}
+
+/// What happens while the head of a response is waited for.
+enum HeadEvent {
+    Head(ResponseHead),
+    Failed(Failure),
+    ClientGone,
+}
+
+/// Sends the request, and serves the response to its end.
+pub(super) async fn relay(
+    downstream: &mut Downstream,
+    request: ActiveRequest,
+    forwarding: Forwarding,
+    upstream: UpstreamConnection,
+) -> After {
+    let running = Running::new(&forwarding.cluster, request.facts.host.clone());
+    let mut relay = Relay {
+        upgrade: downstream.upgrade.take(),
+        downstream,
+        request,
+        forwarding,
+        upstream,
+        upload: None,
+        upload_failed: false,
+        scanned: 0,
+        answered: false,
+        _running: running,
+    };
+    relay.begin();
+    loop {
+        match poll_fn(|cx| relay.poll_head(cx)).await {
+            HeadEvent::ClientGone => return relay.client_gone(),
+            HeadEvent::Failed(failure) => return relay.fail(failure).await,
+            HeadEvent::Head(head) if head.is_interim() => relay.interim(head).await,
+            HeadEvent::Head(head) if head.status == 101 => return tunnel::tunnel(relay).await,
+            HeadEvent::Head(head) => return relay.respond(head).await,
+        }
+    }
+}
+
+impl Relay<'_> {
+    fn begin(&mut self) {
+        let now = Instant::now();
+        self.upstream.begin_request();
+        let facts = &mut self.request.facts;
+        facts.connect_end = Some(now);
+        facts.upstream_connection = Some(self.upstream.id);
+        facts.upstream_local = self.upstream.local;
+        facts.upstream_remote = Some(Arc::clone(&self.upstream.remote));
+        let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
+        let chunked = upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
+        if framing.is_none() {
+            self.request_complete(now);
+        } else {
+            let http = &self.forwarding.cluster.config().http;
+            let trailers = http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
+            let trailers = trailers.then(|| key_format(http.header_key_format));
+            self.upload = Some(Pump::new(self.downstream.request_body(framing), chunked, trailers));
+        }
+    }
+
+    /// The client has sent everything: from now on the back-end's time runs.
+    fn request_complete(&mut self, now: Instant) {
+        self.request.facts.request_end = Some(now);
+        self.downstream.deadlines.set(Timer::Request, None);
+        start_timeout(self.downstream, &self.forwarding);
+    }
+
+    /// Sends the request and reads the head of the response.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<HeadEvent> {
+        match self.poll_upload(cx) {
+            Upload::Fine => {}
+            Upload::ClientGone => return Poll::Ready(HeadEvent::ClientGone),
+            Upload::Failed(failure) => return Poll::Ready(HeadEvent::Failed(failure)),
+        }
+        if let Poll::Ready(event) = self.poll_response_head(cx) {
+            return Poll::Ready(event);
+        }
+        if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
+            return Poll::Ready(HeadEvent::ClientGone);
+        }
+        self.downstream.poll_timeout(cx).map(HeadEvent::Failed)
+    }
+
+    /// Sends what can be sent of the request.
+    pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> Upload {
+        let Self { downstream, request, upstream, upload, .. } = self;
+        let Some(pump) = upload else {
+            if request.to_upstream.pending() > 0 && !self.upload_failed {
+                let written = request.to_upstream.poll_flush(cx, &mut upstream.stream);
+                self.upload_failed = matches!(written, Poll::Ready(Err(_)));
+            }
+            return Upload::Fine;
+        };
+        let before = (pump.read, pump.bytes);
+        let mut ends = Ends {
+            source: &mut downstream.stream,
+            buffer: &mut downstream.inbound,
+            sink: &mut upstream.stream,
+            out: &mut request.to_upstream,
+            pool: &downstream.worker.buffers,
+        };
+        let result = pump.poll(cx, &mut ends);
+        let moved = (pump.read, pump.bytes) != before;
+        request.facts.bytes_received = pump.bytes;
+        downstream.count_received(pump.read - before.0);
+        if moved {
+            downstream.touch();
+        }
+        match result {
+            Poll::Pending => Upload::Fine,
+            Poll::Ready(Ok(())) => {
+                self.upload = None;
+                let now = Instant::now();
+                self.request.facts.upstream_request_end = Some(now);
+                self.request_complete(now);
+                Upload::Fine
+            }
+            // It may have answered before it closed: that is found out by reading.
+            Poll::Ready(Err(PumpError::Sink)) => {
+                self.upload_failed = true;
+                Upload::Fine
+            }
+            Poll::Ready(Err(PumpError::SourceClosed | PumpError::Source(_))) => Upload::ClientGone,
+            Poll::Ready(Err(PumpError::Malformed(failure))) => Upload::Failed(failure),
+        }
+    }
+
+    fn poll_response_head(&mut self, cx: &mut Context<'_>) -> Poll<HeadEvent> {
+        let http = &self.forwarding.cluster.config().http;
+        let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
+        let limits = HeadLimits {
+            bytes: kib.saturating_mul(1024),
+            fields: usize::try_from(http.max_headers_count).unwrap_or(usize::MAX),
+        };
+        let method = self.request.head.as_ref().map_or(Method::Get, |head| head.method);
+        let rules = ResponseRules { limits, method, upgrade: self.upgrade.is_some() };
+        loop {
+            let held = self.upstream.buffer.filled().len();
+            if held > self.scanned {
+                let response = &mut self.request.response;
+                match parse_response(self.upstream.buffer.filled(), self.scanned, &rules, response) {
+                    Ok(Parsed::Complete { head, length }) => {
+                        self.upstream.buffer.consume(length);
+                        self.scanned = 0;
+                        self.request.facts.upstream_head_received += length as u64;
+                        return Poll::Ready(HeadEvent::Head(head));
+                    }
+                    Ok(Parsed::Partial) => self.scanned = held,
+                    Err(failure) => {
+                        self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
+                        return Poll::Ready(HeadEvent::Failed(failure));
+                    }
+                }
+            }
+            let wanted = if held >= FOR_BODY { (held * 2).min(limits.bytes + FOR_BODY) } else { FOR_BODY };
+            self.downstream.worker.buffers.make_room(&mut self.upstream.buffer, wanted);
+            match self.upstream.stream.poll_read(cx, &mut self.upstream.buffer) {
+                Poll::Pending => {
+                    self.downstream.worker.buffers.reclaim(&mut self.upstream.buffer);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(0)) => return Poll::Ready(HeadEvent::Failed(self.closed(None))),
+                Poll::Ready(Ok(count)) => {
+                    if !std::mem::replace(&mut self.answered, true) {
+                        self.request.facts.response_begin = Some(Instant::now());
+                    }
+                    self.received(count);
+                    self.downstream.touch();
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(HeadEvent::Failed(self.closed(Some(&error)))),
+            }
+        }
+    }
+
+    /// Counts bytes from the back-end.
+    pub(super) fn received(&mut self, count: usize) {
+        self.request.facts.upstream_wire_received += count as u64;
+        self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxRxBytesTotal, count as u64);
+    }
+
+    /// The back-end closed the connection before the head of its response was complete: why?
+    fn closed(&mut self, error: Option<&io::Error>) -> Failure {
+        self.upstream.closed_by_peer();
+        let reset = error.is_some();
+        self.request.facts.upstream_close = Some(if reset { "RemoteReset" } else { "Normal" });
+        let reused = self.upstream.served > 1;
+        let reason = match (self.answered, reused, reset) {
+            (true, _, _) => Reason::UpstreamClosedInHead,
+            (false, true, _) => Reason::KeepaliveRace,
+            (false, false, true) => Reason::UpstreamReset,
+            (false, false, false) => Reason::UpstreamClosed,
+        };
+        let how = error.map_or_else(|| "closed".to_owned(), |error| format!("broke: {error}"));
+        let evidence = format!(
+            "the connection {how} after {} bytes of an answer; it was {} ms old, this was request {} on it, and it had been idle for {} ms",
+            self.request.facts.upstream_wire_received,
+            self.upstream.age().as_millis(),
+            self.upstream.served,
+            self.upstream.idle_for,
+        );
+        Failure::new(reason).with_evidence(evidence)
+    }
+
+    /// An interim response: 100 is passed on where the client is to hear it from the back-end.
+    async fn interim(&mut self, head: ResponseHead) {
+        if head.status == 100 && self.downstream.listener.manager.config.proxy_100_continue {
+            self.downstream.interim(&mut self.request, 100).await;
+        }
+    }
+
+    /// The client left.
+    pub(super) fn client_gone(mut self) -> After {
+        self.downstream.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
+        self.request.facts.flags = causeway_reason::Flags::default();
+        self.request.fail(Reason::ClientDisconnected.into());
+        After::Gone
+    }
+
+    /// It failed before the head of a response was there: the client is told.
+    async fn fail(mut self, failure: Failure) -> After {
+        let Relay { downstream, request, upload, upload_failed, .. } = &mut self;
+        let unread = match upload {
+            Some(pump) => {
+                let complete = pump.discard(&mut downstream.inbound);
+                request.facts.bytes_received = pump.bytes;
+                !complete
+            }
+            None => *upload_failed && request.facts.request_end.is_none(),
+        };
+        let Relay { downstream, request, forwarding, upstream, _running, .. } = self;
+        drop((upstream, forwarding, _running));
+        give_up(downstream, request, failure, Some(unread)).await
+    }
+}
+
+impl Running {
+    fn new(cluster: &Rc<LocalCluster>, host: Option<Arc<Host>>) -> Self {
+        cluster.stats().inc(ClusterStat::UpstreamRqTotal);
+        cluster.stats().adjust(ClusterStat::UpstreamRqActive, 1);
+        if let Some(host) = &host {
+            let cells = cluster.cells(host);
+            cells.inc(HostStat::RqTotal);
+            cells.inc(HostStat::RqActive);
+        }
+        Self { cluster: Rc::clone(cluster), host }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.cluster.stats().adjust(ClusterStat::UpstreamRqActive, -1);
+        if let Some(host) = &self.host {
+            self.cluster.cells(host).dec(HostStat::RqActive);
+        }
+    }
+}

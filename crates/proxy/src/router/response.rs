@@ -1,0 +1,214 @@
+//! A response on its way to the client.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use causeway_http::h1::{BodyDecoder, BodyFraming, ResponseHead, TrailerLimits};
+use causeway_http::{Known, forwarding};
+use causeway_reason::{Failure, Met, Reason};
+use causeway_upstream::ClusterStat;
+
+use super::relay::{Relay, Upload};
+use crate::downstream::{After, BodyToClient};
+use crate::exchange::ResponseDetails;
+use crate::format::write_number;
+use crate::header_rules::mutate_response;
+use crate::pump::{Ends, Pump, PumpError};
+use crate::snapshot::key_format;
+use crate::stats::HttpStat;
+
+/// What happens while the body of a response passes.
+enum BodyEvent {
+    Complete,
+    Failed(Failure),
+    ClientGone,
+}
+
+impl Relay<'_> {
+    /// Passes a response on, to its end.
+    pub(super) async fn respond(mut self, head: ResponseHead) -> After {
+        let mut framing = head.framing;
+        self.note_response(&head);
+        self.change_fields(&head);
+        let refused_upgrade = self.upgrade.is_some();
+        if refused_upgrade {
+            self.downstream.draining = true;
+            if (200..300).contains(&head.status) {
+                // The client would take whatever follows for the new protocol.
+                framing = BodyFraming::None;
+                self.request.response.set(Known::ContentLength, b"0");
+                self.request.facts.details = ResponseDetails::from("websocket_handshake_unsuccessful");
+            }
+        }
+        let body = self.downstream.write_head(&mut self.request, framing.is_none(), false);
+        let mut download = self.download(framing, body);
+        match poll_fn(|cx| self.poll_body(cx, &mut download)).await {
+            BodyEvent::Complete => {
+                self.request.response_trailers = download.trailers();
+                let reusable = head.keeps_alive() && framing == head.framing;
+                self.complete(reusable, body)
+            }
+            BodyEvent::ClientGone => self.client_gone(),
+            BodyEvent::Failed(failure) => self.cut(failure, body).await,
+        }
+    }
+
+    fn note_response(&mut self, head: &ResponseHead) {
+        let facts = &mut self.request.facts;
+        facts.status = head.status;
+        facts.details = ResponseDetails::from("via_upstream");
+        if head.status >= 500 {
+            let evidence = match &facts.upstream_remote {
+                Some(host) => format!("{host} answered {}", head.status),
+                None => format!("the back-end answered {}", head.status),
+            };
+            facts.failure = Some(Box::new(Failure::new(Reason::UpstreamStatus).with_evidence(evidence)));
+        }
+    }
+
+    /// Changes the fields of the response as filters, route and connection manager say.
+    fn change_fields(&mut self, head: &ResponseHead) {
+        forwarding::remove_hop_by_hop_response(&mut self.request.response, head.connection);
+        let facts = &self.request.facts;
+        if !self.downstream.listener.manager.config.suppress_envoy_headers {
+            let since = facts.request_end.or(facts.connect_end).unwrap_or_else(Instant::now);
+            let taken = facts.response_begin.map_or(0, |begin| begin.saturating_duration_since(since).as_millis());
+            let mut text = Vec::new();
+            write_number(&mut text, u64::try_from(taken).unwrap_or(u64::MAX));
+            self.request.response.set(Known::EnvoyUpstreamServiceTime, &text);
+        }
+        if let Some(entry) = self.request.facts.route.clone() {
+            if entry.virtual_host.include_attempt_count_in_response {
+                let mut text = Vec::new();
+                write_number(&mut text, u64::from(self.request.facts.attempts));
+                self.request.response.set(Known::EnvoyAttemptCount, &text);
+            }
+            if let Some(target) = self.request.facts.target.clone()
+                && !target.response_levels.is_empty()
+            {
+                let viewer = self.request.viewer();
+                for level in &target.response_levels {
+                    mutate_response(&mut self.request, level, &viewer);
+                }
+            }
+        }
+        self.downstream.filter_response(&mut self.request);
+    }
+
+    fn download(&self, framing: BodyFraming, body: BodyToClient) -> Pump {
+        let http = &self.forwarding.cluster.config().http;
+        let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
+        let limits = TrailerLimits {
+            bytes: kib.saturating_mul(1024),
+            fields: usize::try_from(http.max_headers_count).unwrap_or(usize::MAX),
+        };
+        let decoder = BodyDecoder::new(framing, Reason::UpstreamChunkMalformed, limits);
+        let http1 = &self.downstream.listener.manager.config.http1;
+        let trailers = http.enable_trailers && http1.enable_trailers;
+        let trailers = trailers.then(|| key_format(http1.header_key_format));
+        Pump::new(decoder, body == BodyToClient::Chunked && !framing.is_none(), trailers)
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>, download: &mut Pump) -> Poll<BodyEvent> {
+        match self.poll_upload(cx) {
+            Upload::Fine => {}
+            Upload::ClientGone => return Poll::Ready(BodyEvent::ClientGone),
+            Upload::Failed(failure) => return Poll::Ready(BodyEvent::Failed(failure)),
+        }
+        let before = (download.read, download.bytes, self.request.to_client.pending());
+        let mut ends = Ends {
+            source: &mut self.upstream.stream,
+            buffer: &mut self.upstream.buffer,
+            sink: &mut self.downstream.stream,
+            out: &mut self.request.to_client,
+            pool: &self.downstream.worker.buffers,
+        };
+        let result = download.poll(cx, &mut ends);
+        self.request.facts.bytes_sent = download.bytes;
+        if (download.read, download.bytes, self.request.to_client.pending()) != before {
+            self.received(usize::try_from(download.read - before.0).unwrap_or(0));
+            self.downstream.touch();
+        }
+        match result {
+            Poll::Ready(Ok(())) => return Poll::Ready(BodyEvent::Complete),
+            Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
+            Poll::Ready(Err(PumpError::SourceClosed)) => {
+                self.upstream.closed_by_peer();
+                self.request.facts.upstream_close = Some("Normal");
+                return Poll::Ready(BodyEvent::Failed(self.short(download, Reason::UpstreamClosedInBody, "closed")));
+            }
+            Poll::Ready(Err(PumpError::Source(error))) => {
+                self.upstream.closed_by_peer();
+                self.request.facts.upstream_close = Some("RemoteReset");
+                let how = format!("broke: {error}");
+                return Poll::Ready(BodyEvent::Failed(self.short(download, Reason::UpstreamResetInBody, &how)));
+            }
+            Poll::Ready(Err(PumpError::Malformed(failure))) => {
+                self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
+                return Poll::Ready(BodyEvent::Failed(failure));
+            }
+            Poll::Pending => {}
+        }
+        if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
+            return Poll::Ready(BodyEvent::ClientGone);
+        }
+        self.downstream.poll_timeout(cx).map(BodyEvent::Failed)
+    }
+
+    fn short(&self, download: &Pump, reason: Reason, how: &str) -> Failure {
+        let promised = self.request.response.get(Known::ContentLength).map(|length| length.escape_ascii().to_string());
+        let of = promised.map_or_else(String::new, |length| format!(" of {length}"));
+        Failure::new(reason).with_evidence(format!("the connection {how} after {}{of} bytes of the body", download.bytes))
+    }
+
+    /// The response has arrived: the connection to the back-end is kept where nothing is left on it.
+    fn complete(mut self, reusable: bool, body: BodyToClient) -> After {
+        let now = Instant::now();
+        let head_bytes = self.request.facts.response_head_bytes;
+        let facts = &mut self.request.facts;
+        facts.response_end = Some(now);
+        facts.reply_end = Some(now);
+        facts.finished = true;
+        facts.wire_sent += head_bytes + facts.bytes_sent;
+        facts.wire_received += facts.bytes_received;
+        facts.upstream_wire_sent = facts.upstream_head_sent + facts.bytes_received;
+        let (to_client, to_upstream) = (facts.wire_sent, facts.upstream_wire_sent);
+        self.downstream.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, to_client);
+        self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, to_upstream);
+        let upload_complete = self.upload.is_none() && !self.upload_failed;
+        let Relay { downstream, request, upstream, .. } = self;
+        if reusable && upload_complete && upstream.buffer.is_empty() {
+            upstream.end_request();
+            upstream.pool().give_back(upstream);
+        } else {
+            // What follows on it belongs to no request, or the back-end said that it ends.
+            upstream.end_request();
+        }
+        if !upload_complete {
+            downstream.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+            return After::Linger;
+        }
+        if body == BodyToClient::UntilClose {
+            return After::Linger;
+        }
+        if downstream.ends_behind(&request) { After::Close } else { After::KeepAlive }
+    }
+
+    /// It failed behind the head: the client has to see that the message is not complete.
+    async fn cut(mut self, failure: Failure, body: BodyToClient) -> After {
+        let http = &self.downstream.listener.shards.http;
+        http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
+        if failure.reason == Reason::RouteTimeout {
+            self.forwarding.cluster.count_timeout(self.request.facts.host.as_deref());
+        }
+        self.request.facts.failure = None;
+        self.request.fail(Failure { met: Met::AfterHead, ..failure });
+        // What has arrived is the client's.
+        let _ = self.downstream.flush(&mut self.request).await;
+        if body == BodyToClient::UntilClose {
+            self.downstream.stream.reset_on_close();
+        }
+        After::Close
+    }
+}

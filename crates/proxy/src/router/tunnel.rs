@@ -1,0 +1,128 @@
+//! An upgraded connection: bytes both ways, until one side ends it.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use causeway_http::h1::{BodyDecoder, BodyFraming, TrailerLimits};
+use causeway_http::{Known, forwarding};
+use causeway_reason::{Failure, Met, Reason};
+
+use super::relay::Relay;
+use crate::deadlines::Timer;
+use crate::downstream::After;
+use crate::exchange::ResponseDetails;
+use crate::pump::{Ends, Pump, PumpError};
+use crate::stats::HttpStat;
+
+/// How a tunnel ends.
+enum End {
+    Client,
+    Upstream { reset: bool },
+    Timeout(Failure),
+}
+
+/// Passes the 101 on, and then everything, both ways.
+pub(super) async fn tunnel(mut relay: Relay<'_>) -> After {
+    relay.request.facts.status = 101;
+    relay.request.facts.details = ResponseDetails::from("via_upstream");
+    let protocol = relay.request.response.get(Known::Upgrade).map(<[u8]>::to_vec);
+    let options = causeway_http::h1::ConnectionOptions::default();
+    forwarding::remove_hop_by_hop_response(&mut relay.request.response, options);
+    if let Some(protocol) = protocol.or_else(|| relay.upgrade.clone()) {
+        relay.request.response.set(Known::Upgrade, &protocol);
+    }
+    relay.downstream.filter_response(&mut relay.request);
+    relay.downstream.write_head(&mut relay.request, true, false);
+    // Neither the request nor the response ends now, so neither can be late.
+    for timer in [Timer::Route, Timer::Request, Timer::RequestHeaders] {
+        relay.downstream.deadlines.set(timer, None);
+    }
+    let http = &relay.downstream.listener.shards.http;
+    http.inc(HttpStat::DownstreamCxUpgradesTotal);
+    http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);
+    let (mut up, mut down) = (raw(), raw());
+    let mut up_ended = false;
+    let end = poll_fn(|cx| poll_tunnel(&mut relay, &mut up, &mut up_ended, &mut down, cx)).await;
+    relay.downstream.listener.shards.http.adjust(HttpStat::DownstreamCxUpgradesActive, -1);
+    relay.request.facts.bytes_received = up.bytes;
+    relay.request.facts.bytes_sent = down.bytes;
+    finish(relay, end).await
+}
+
+/// Bytes as they are.
+fn raw() -> Pump {
+    let limits = TrailerLimits { bytes: 0, fields: 0 };
+    Pump::new(BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits), false, None)
+}
+
+fn poll_tunnel(
+    relay: &mut Relay<'_>,
+    up: &mut Pump,
+    up_ended: &mut bool,
+    down: &mut Pump,
+    cx: &mut Context<'_>,
+) -> Poll<End> {
+    let before = (up.read, down.read);
+    let Relay { downstream, request, upstream, .. } = relay;
+    if !*up_ended {
+        let mut ends = Ends {
+            source: &mut downstream.stream,
+            buffer: &mut downstream.inbound,
+            sink: &mut upstream.stream,
+            out: &mut request.to_upstream,
+            pool: &downstream.worker.buffers,
+        };
+        match up.poll(cx, &mut ends) {
+            Poll::Pending => {}
+            // The client says no more; the back-end may still.
+            Poll::Ready(Ok(())) => {
+                *up_ended = true;
+                upstream.stream.shutdown_write(cx);
+            }
+            Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(End::Upstream { reset: true }),
+            Poll::Ready(Err(_)) => return Poll::Ready(End::Client),
+        }
+    }
+    let mut ends = Ends {
+        source: &mut upstream.stream,
+        buffer: &mut upstream.buffer,
+        sink: &mut downstream.stream,
+        out: &mut request.to_client,
+        pool: &downstream.worker.buffers,
+    };
+    match down.poll(cx, &mut ends) {
+        Poll::Pending => {}
+        Poll::Ready(Ok(())) if *up_ended => return Poll::Ready(End::Client),
+        Poll::Ready(Ok(())) => return Poll::Ready(End::Upstream { reset: false }),
+        Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(End::Client),
+        Poll::Ready(Err(_)) => return Poll::Ready(End::Upstream { reset: true }),
+    }
+    if (up.read, down.read) != before {
+        downstream.touch();
+    }
+    downstream.poll_timeout(cx).map(End::Timeout)
+}
+
+async fn finish(mut relay: Relay<'_>, end: End) -> After {
+    relay.request.facts.reply_end = Some(Instant::now());
+    let after_head = |reason: Reason| Failure { met: Met::AfterHead, ..Failure::new(reason) };
+    match end {
+        End::Client => {
+            relay.request.fail(after_head(Reason::ClientDisconnected));
+            After::Gone
+        }
+        End::Upstream { reset } => {
+            relay.upstream.closed_by_peer();
+            relay.request.facts.upstream_close = Some(if reset { "RemoteReset" } else { "Normal" });
+            let reason = if reset { Reason::UpstreamReset } else { Reason::UpstreamClosed };
+            relay.request.fail(after_head(reason));
+            After::Linger
+        }
+        End::Timeout(failure) => {
+            relay.request.fail(Failure { met: Met::AfterHead, ..failure });
+            let _ = relay.downstream.flush(&mut relay.request).await;
+            After::Close
+        }
+    }
+}

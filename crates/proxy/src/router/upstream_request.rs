@@ -1,0 +1,58 @@
+//! The head of a request on its way to a back-end.
+
+use causeway_http::h1::{BodyFraming, HeadWriter};
+use causeway_http::{Known, Method, Version, forwarding};
+
+use crate::exchange::Exchange;
+use crate::snapshot::key_format;
+
+/// Fields that belong to the client's connection.
+const HOP_BY_HOP: [Known; 7] = [
+    Known::Connection,
+    Known::KeepAlive,
+    Known::ProxyConnection,
+    Known::TransferEncoding,
+    Known::Upgrade,
+    Known::Http2Settings,
+    Known::Te,
+];
+
+/// Writes the head, and says whether the body behind it goes in chunks.
+pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> bool {
+    let Some(head) = exchange.head.clone() else { return false };
+    if HOP_BY_HOP.into_iter().any(|name| exchange.request.has(name)) {
+        forwarding::remove_hop_by_hop_request(&mut exchange.request, head.connection);
+    }
+    let format = exchange
+        .facts
+        .cluster
+        .as_ref()
+        .map_or_else(Default::default, |cluster| cluster.config().http.header_key_format);
+    let before = exchange.to_upstream.pending();
+    let method = head.method_name(&exchange.request);
+    let out = exchange.to_upstream.bytes();
+    let mut writer = HeadWriter::request(out, key_format(format), method, &exchange.path, Version::Http11);
+    // The authority comes first, wherever the client had it.
+    if exchange.request.has(Known::Host) {
+        exchange.request.iter().filter(|field| field.known == Some(Known::Host)).for_each(|field| writer.one(field));
+    }
+    writer.fields(&exchange.request, |field| field.known != Some(Known::Host));
+    if let Some(upgrade) = upgrade {
+        writer.field("connection", b"Upgrade");
+        writer.field("upgrade", upgrade);
+    }
+    let chunked = head.framing == BodyFraming::Chunked;
+    if chunked {
+        writer.field("transfer-encoding", b"chunked");
+    } else if head.framing.is_none() && !exchange.request.has(Known::ContentLength) && may_have_body(head.method) {
+        writer.field("content-length", b"0");
+    }
+    writer.end();
+    exchange.facts.upstream_head_sent = (exchange.to_upstream.pending() - before) as u64;
+    chunked
+}
+
+/// Whether a back-end expects a body: a request that has none is said to be empty then.
+const fn may_have_body(method: Method) -> bool {
+    !matches!(method, Method::Get | Method::Head | Method::Delete | Method::Trace | Method::Connect)
+}

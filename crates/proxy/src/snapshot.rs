@@ -1,0 +1,417 @@
+//! A configuration, compiled: what is shared by all workers, and what each worker makes of it.
+//!
+//! A [`Snapshot`] is immutable. It is built completely, or not at all, before anything is changed. Each
+//! worker turns it into its own runtime objects, which hold its counters and its connections.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
+use causeway_model::{
+    Bootstrap, ClusterSpecifier, CodecType, HeaderKeyFormat, HeaderMutations, HttpConnectionManager, Listener,
+    NetworkFilter, PerFilterConfig, Route, RouteAction, RouteConfiguration, RouteForward, Runtime, VirtualHost,
+};
+use causeway_routing::RouteTable;
+use causeway_stats::Registry;
+
+use crate::access_log::{CompiledFilter, LogFiles, OpenLog};
+use crate::cluster::LocalCluster;
+use crate::filters::{self, Filter};
+use crate::stats::{ListenerScopes, ListenerShards};
+use crate::timer::{Millis, millis};
+
+/// A configuration, compiled and shared by all workers.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(crate) listeners: Vec<Arc<ListenerSnapshot>>,
+    pub(crate) options: DataPlaneOptions,
+}
+
+/// What the command line says about the data plane.
+#[derive(Debug, Clone, Default)]
+pub struct DataPlaneOptions {
+    /// Sends `x-causeway-reason` with the reason's key in local answers to requests that failed.
+    pub reason_header: bool,
+    /// An address of this machine that is not loopback, which stands in `x-forwarded-for` for clients on
+    /// 127.0.0.1, as with Envoy.
+    pub own_address: Option<std::net::IpAddr>,
+}
+
+/// A listener and its connection manager.
+#[derive(Debug)]
+pub(crate) struct ListenerSnapshot {
+    pub(crate) config: Arc<Listener>,
+    pub(crate) manager: ManagerSnapshot,
+    /// Logs of connections.
+    pub(crate) logs: Vec<OpenLog>,
+    pub(crate) scopes: ListenerScopes,
+}
+
+/// A connection manager.
+#[derive(Debug)]
+pub(crate) struct ManagerSnapshot {
+    pub(crate) config: Arc<HttpConnectionManager>,
+    pub(crate) table: Arc<RouteTable>,
+    pub(crate) logs: Vec<OpenLog>,
+    pub(crate) reply_filters: Vec<CompiledFilter>,
+    pub(crate) request_rules: RequestRules,
+    pub(crate) key_format: KeyFormat,
+    pub(crate) runtime: Arc<Runtime>,
+    /// Every failed request is in one of the logs with its flag, so the application log need not say it.
+    pub(crate) logs_hold_failures: bool,
+}
+
+impl Snapshot {
+    /// Compiles a configuration. Access logs are opened here. The runtime is given extra, since the admin
+    /// server may have changed it.
+    ///
+    /// # Errors
+    ///
+    /// One line for each thing that can't be had: a log that can't be opened.
+    pub fn compile(
+        bootstrap: &Bootstrap,
+        runtime: &Arc<Runtime>,
+        registry: &Registry,
+        files: &LogFiles,
+        workers: usize,
+        options: DataPlaneOptions,
+    ) -> Result<Arc<Self>, Vec<String>> {
+        let mut faults = Vec::new();
+        let mut listeners = Vec::with_capacity(bootstrap.listeners.len());
+        for config in &bootstrap.listeners {
+            let NetworkFilter::HttpConnectionManager(manager) = &config.filter_chain.filter;
+            let scopes = ListenerScopes::new(registry, &config.stat_name, &manager.stat_prefix, workers);
+            let logs = OpenLog::open_all(&config.access_logs, runtime, files);
+            match (ManagerSnapshot::compile(manager, runtime, files), logs) {
+                (Ok(manager), Ok(logs)) => {
+                    let config = Arc::clone(config);
+                    listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes }));
+                }
+                (manager, logs) => {
+                    faults.extend(manager.err().into_iter().chain(logs.err()).flatten());
+                }
+            }
+        }
+        if faults.is_empty() { Ok(Arc::new(Self { listeners, options })) } else { Err(faults) }
+    }
+}
+
+impl ManagerSnapshot {
+    fn compile(
+        config: &Arc<HttpConnectionManager>,
+        runtime: &Arc<Runtime>,
+        files: &LogFiles,
+    ) -> Result<Self, Vec<String>> {
+        let logs = OpenLog::open_all(&config.access_logs, runtime, files)?;
+        let http1 = &config.http1;
+        let kib = usize::try_from(config.max_request_headers_kb).unwrap_or(usize::MAX);
+        Ok(Self {
+            table: Arc::new(RouteTable::compile(Arc::clone(&config.route_config), runtime)),
+            logs_hold_failures: config.access_logs.iter().any(tells_failures),
+            logs,
+            reply_filters: config
+                .local_reply
+                .mappers
+                .iter()
+                .map(|mapper| CompiledFilter::new(&mapper.filter, runtime))
+                .collect(),
+            request_rules: RequestRules {
+                limits: HeadLimits {
+                    bytes: kib.saturating_mul(1024),
+                    fields: usize::try_from(config.max_headers_count).unwrap_or(usize::MAX),
+                },
+                allow_absolute_url: http1.allow_absolute_url,
+                accept_http_10: http1.accept_http_10,
+                allow_chunked_length: http1.allow_chunked_length,
+                allow_custom_methods: http1.allow_custom_methods,
+            },
+            key_format: key_format(http1.header_key_format),
+            runtime: Arc::clone(runtime),
+            config: Arc::clone(config),
+        })
+    }
+
+    /// Whether HTTP/2 might be spoken, were it built.
+    #[expect(dead_code, reason = "asked by the codec choice that HTTP/2 brings")]
+    pub(crate) fn speaks_http2(&self) -> bool {
+        self.config.codec_type == CodecType::Auto
+    }
+}
+
+/// Whether a log tells an operator why a request failed: it holds failed requests, and its lines have
+/// the flag and the details, or the reason itself.
+fn tells_failures(log: &causeway_model::AccessLog) -> bool {
+    use causeway_model::{AccessLogFormat, JsonTemplate, OperatorKind, Template, TemplatePart};
+    fn kinds_of_text<'t>(template: &'t Template, found: &mut Vec<&'t OperatorKind>) {
+        found.extend(template.0.iter().filter_map(|part| match part {
+            TemplatePart::Operator(operator) => Some(&operator.kind),
+            TemplatePart::Literal(_) => None,
+        }));
+    }
+    fn kinds_of_json<'t>(template: &'t JsonTemplate, found: &mut Vec<&'t OperatorKind>) {
+        match template {
+            JsonTemplate::Object(fields) => fields.iter().for_each(|(_, field)| kinds_of_json(field, found)),
+            JsonTemplate::List(items) => items.iter().for_each(|item| kinds_of_json(item, found)),
+            JsonTemplate::Text(text) => kinds_of_text(text, found),
+            JsonTemplate::Value(_) => {}
+        }
+    }
+    let mut kinds = Vec::new();
+    match &log.format {
+        AccessLogFormat::Text(text) => kinds_of_text(text, &mut kinds),
+        AccessLogFormat::Json { object, .. } => kinds_of_json(object, &mut kinds),
+    }
+    log.filter.is_none() && kinds.contains(&&OperatorKind::Reason)
+}
+
+/// How names are written, in the codec's terms.
+pub(crate) const fn key_format(format: HeaderKeyFormat) -> KeyFormat {
+    match format {
+        HeaderKeyFormat::LowerCase => KeyFormat::LowerCase,
+        HeaderKeyFormat::ProperCaseWords => KeyFormat::ProperCaseWords,
+        HeaderKeyFormat::PreserveCase => KeyFormat::Preserve,
+    }
+}
+
+/// A listener as one worker has it.
+#[derive(Debug)]
+pub(crate) struct ListenerRuntime {
+    pub(crate) config: Arc<Listener>,
+    pub(crate) manager: ManagerRuntime,
+    pub(crate) shards: ListenerShards,
+}
+
+impl ListenerRuntime {
+    /// The part that all workers share.
+    pub(crate) fn snapshot(&self) -> &ListenerSnapshot {
+        &self.manager.snapshot
+    }
+}
+
+/// A connection manager as one worker has it.
+#[derive(Debug)]
+pub(crate) struct ManagerRuntime {
+    snapshot: Arc<ListenerSnapshot>,
+    pub(crate) config: Arc<HttpConnectionManager>,
+    /// For each route of the table.
+    entries: Vec<Rc<RouteEntry>>,
+    pub(crate) filters: Vec<FilterRuntime>,
+    pub(crate) options: DataPlaneOptions,
+}
+
+/// A filter, and whether routes have to turn it on.
+#[derive(Debug)]
+pub(crate) struct FilterRuntime {
+    pub(crate) filter: Box<dyn Filter>,
+    pub(crate) disabled: bool,
+}
+
+/// A route, with everything that does not change from request to request worked out.
+#[derive(Debug)]
+pub(crate) struct RouteEntry {
+    pub(crate) virtual_host: Arc<VirtualHost>,
+    pub(crate) route: Arc<Route>,
+    /// Where it may be sent to: one target, or one for each weighted cluster.
+    pub(crate) targets: Vec<Rc<RouteTarget>>,
+    /// For each filter of the chain, what this route says to it.
+    pub(crate) overrides: Vec<FilterOverrides>,
+    /// Fields to change in a response that no cluster gave.
+    pub(crate) response_levels: Vec<HeaderMutations>,
+}
+
+/// What a route says to one filter.
+#[derive(Debug, Default)]
+pub(crate) struct FilterOverrides {
+    /// From the most to the least specific place.
+    pub(crate) configs: Vec<PerFilterConfig>,
+    /// Whether the most specific place that says so turns the filter off (`true`) or on (`false`).
+    pub(crate) disabled: Option<bool>,
+}
+
+/// A cluster that a route sends to.
+#[derive(Debug)]
+pub(crate) struct RouteTarget {
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// The cluster; `None` where there is none of that name, or where the request names it.
+    pub(crate) cluster: Option<Rc<LocalCluster>>,
+    /// Weight among the targets.
+    pub(crate) weight: u32,
+    /// Another host for this cluster.
+    pub(crate) host_rewrite: Option<Box<str>>,
+    /// Fields to change in requests, level by level.
+    pub(crate) request_levels: Vec<HeaderMutations>,
+    /// Fields to change in responses, level by level.
+    pub(crate) response_levels: Vec<HeaderMutations>,
+}
+
+impl ListenerRuntime {
+    /// Makes a worker's own of a listener.
+    pub(crate) fn new(
+        snapshot: &Arc<ListenerSnapshot>,
+        clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
+        options: &DataPlaneOptions,
+        worker: usize,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            config: Arc::clone(&snapshot.config),
+            manager: ManagerRuntime::new(snapshot, clusters, options),
+            shards: snapshot.scopes.shard(worker),
+        })
+    }
+}
+
+impl ManagerRuntime {
+    fn new(
+        snapshot: &Arc<ListenerSnapshot>,
+        clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
+        options: &DataPlaneOptions,
+    ) -> Self {
+        let manager = &snapshot.manager;
+        let config = &manager.config;
+        let table = &config.route_config;
+        let names: Vec<_> = config.http_filters.iter().map(|filter| Arc::clone(&filter.name)).collect();
+        let entries = manager
+            .table
+            .routes()
+            .map(|(virtual_host, route)| Rc::new(RouteEntry::new(table, virtual_host, route, &names, clusters)))
+            .collect();
+        let filters = config
+            .http_filters
+            .iter()
+            .map(|filter| FilterRuntime {
+                filter: filters::build(filter, &manager.runtime),
+                disabled: filter.disabled,
+            })
+            .collect();
+        Self { snapshot: Arc::clone(snapshot), config: Arc::clone(config), entries, filters, options: options.clone() }
+    }
+
+    /// The part that all workers share.
+    pub(crate) fn shared(&self) -> &ManagerSnapshot {
+        &self.snapshot.manager
+    }
+
+    /// What is known of a route, by its number in the table.
+    pub(crate) fn entry(&self, route: usize) -> Option<&Rc<RouteEntry>> {
+        self.entries.get(route)
+    }
+}
+
+impl RouteEntry {
+    fn new(
+        table: &RouteConfiguration,
+        virtual_host: &Arc<VirtualHost>,
+        route: &Arc<Route>,
+        filters: &[Arc<str>],
+        clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
+    ) -> Self {
+        // Envoy applies the most specific level first, so that the table's has the last word – unless it
+        // is told otherwise.
+        let levels = |weighted: Option<&HeaderMutations>, route: &HeaderMutations, host: &HeaderMutations, all: &HeaderMutations| {
+            let mut levels: Vec<_> = weighted.into_iter().chain([route, host, all]).collect();
+            if table.most_specific_header_mutations_wins {
+                levels.reverse();
+            }
+            levels.into_iter().filter(|level| !level.is_empty()).cloned().collect::<Vec<_>>()
+        };
+        let request = |weighted: Option<&HeaderMutations>| {
+            levels(weighted, &route.request_headers, &virtual_host.request_headers, &table.request_headers)
+        };
+        let response = |weighted: Option<&HeaderMutations>| {
+            levels(weighted, &route.response_headers, &virtual_host.response_headers, &table.response_headers)
+        };
+        let plain = |name: &Arc<str>| {
+            Rc::new(RouteTarget {
+                name: Arc::clone(name),
+                cluster: clusters.get(name).cloned(),
+                weight: 1,
+                host_rewrite: None,
+                request_levels: request(None),
+                response_levels: response(None),
+            })
+        };
+        let mut weighted_filters: Vec<&[PerFilterConfig]> = Vec::new();
+        let targets = match &route.action {
+            RouteAction::Forward(forward) => match &forward.cluster {
+                ClusterSpecifier::Cluster(name) => vec![plain(name)],
+                ClusterSpecifier::Header(_) => vec![plain(&Arc::from(""))],
+                ClusterSpecifier::Weighted { clusters: weighted, .. } => weighted
+                    .iter()
+                    .map(|cluster| {
+                        weighted_filters.push(&cluster.per_filter);
+                        Rc::new(RouteTarget {
+                            name: Arc::clone(&cluster.name),
+                            cluster: clusters.get(&cluster.name).cloned(),
+                            weight: cluster.weight,
+                            host_rewrite: cluster.host_rewrite.clone(),
+                            request_levels: request(Some(&cluster.request_headers)),
+                            response_levels: response(Some(&cluster.response_headers)),
+                        })
+                    })
+                    .collect(),
+            },
+            RouteAction::Redirect(_) | RouteAction::DirectResponse(_) => Vec::new(),
+        };
+        // Filters run before a weighted cluster is drawn, so what one of several says can't count.
+        let weighted_filters = match weighted_filters.as_slice() {
+            [only] => only,
+            _ => &[][..],
+        };
+        let overrides = filters
+            .iter()
+            .map(|name| {
+                FilterOverrides::new(
+                    name,
+                    [weighted_filters, &route.per_filter, &virtual_host.per_filter, &table.per_filter],
+                )
+            })
+            .collect();
+        Self {
+            virtual_host: Arc::clone(virtual_host),
+            route: Arc::clone(route),
+            targets,
+            overrides,
+            response_levels: response(None),
+        }
+    }
+
+    /// Draws a target by weight.
+    pub(crate) fn draw(&self, random: u64) -> Option<&Rc<RouteTarget>> {
+        if let [only] = self.targets.as_slice() {
+            return Some(only);
+        }
+        let total: u64 = self.targets.iter().map(|target| u64::from(target.weight)).sum();
+        let mut left = random.checked_rem(total)?;
+        self.targets.iter().find(|target| {
+            let weight = u64::from(target.weight);
+            let here = left < weight;
+            left = left.saturating_sub(weight);
+            here
+        })
+    }
+
+    /// What the route says about forwarding.
+    pub(crate) fn forward(&self) -> Option<&RouteForward> {
+        match &self.route.action {
+            RouteAction::Forward(forward) => Some(forward),
+            RouteAction::Redirect(_) | RouteAction::DirectResponse(_) => None,
+        }
+    }
+}
+
+impl FilterOverrides {
+    fn new(filter: &str, places: [&[PerFilterConfig]; 4]) -> Self {
+        let configs: Vec<_> =
+            places.into_iter().flatten().filter(|config| &*config.filter == filter).cloned().collect();
+        let disabled = configs.first().map(|config| config.disabled);
+        Self { configs, disabled }
+    }
+}
+
+/// A duration of the configuration in the data plane's milliseconds; zero is none.
+pub(crate) fn timeout(duration: Option<Duration>) -> Option<Millis> {
+    duration.filter(|duration| !duration.is_zero()).map(millis)
+}

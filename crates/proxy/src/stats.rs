@@ -1,0 +1,433 @@
+//! The data plane's metrics, by Envoy's names. Those of clusters are in `causeway_upstream`.
+//!
+//! Names that can't move here yet, such as HTTP/2's, exist at zero, so that dashboards find them.
+
+use std::cell::RefCell;
+
+use causeway_reason::Reason;
+use causeway_stats::{DynamicCounter, Registry, Schema, Scope, ScopeName, Shard, schema};
+
+schema! {
+    /// `http.<stat_prefix>.`: a connection manager and its router.
+    pub enum HttpStat {
+        /// Connections open.
+        DownstreamCxActive = gauge "downstream_cx_active",
+        /// Closed by us because the client did not close in time.
+        DownstreamCxDelayedCloseTimeout = counter "downstream_cx_delayed_close_timeout",
+        /// Closed, by anyone.
+        DownstreamCxDestroy = counter "downstream_cx_destroy",
+        /// Closed with a request on them.
+        DownstreamCxDestroyActiveRq = counter "downstream_cx_destroy_active_rq",
+        /// Closed by us.
+        DownstreamCxDestroyLocal = counter "downstream_cx_destroy_local",
+        /// Closed by us with a request on them.
+        DownstreamCxDestroyLocalActiveRq = counter "downstream_cx_destroy_local_active_rq",
+        /// Closed by the client.
+        DownstreamCxDestroyRemote = counter "downstream_cx_destroy_remote",
+        /// Closed by the client with a request on them.
+        DownstreamCxDestroyRemoteActiveRq = counter "downstream_cx_destroy_remote_active_rq",
+        /// Closed because of draining.
+        DownstreamCxDrainClose = counter "downstream_cx_drain_close",
+        /// HTTP/1 connections open.
+        DownstreamCxHttp1Active = gauge "downstream_cx_http1_active",
+        /// HTTP/1 connections asked to end.
+        DownstreamCxHttp1SoftDrain = gauge "downstream_cx_http1_soft_drain",
+        /// HTTP/1 connections.
+        DownstreamCxHttp1Total = counter "downstream_cx_http1_total",
+        /// HTTP/2 connections open.
+        DownstreamCxHttp2Active = gauge "downstream_cx_http2_active",
+        /// HTTP/2 connections.
+        DownstreamCxHttp2Total = counter "downstream_cx_http2_total",
+        /// HTTP/3 connections open.
+        DownstreamCxHttp3Active = gauge "downstream_cx_http3_active",
+        /// HTTP/3 connections.
+        DownstreamCxHttp3Total = counter "downstream_cx_http3_total",
+        /// Closed because nothing was asked on them.
+        DownstreamCxIdleTimeout = counter "downstream_cx_idle_timeout",
+        /// Length of connections in milliseconds.
+        DownstreamCxLengthMs = histogram "downstream_cx_length_ms",
+        /// Closed because of `max_connection_duration`.
+        DownstreamCxMaxDurationReached = counter "downstream_cx_max_duration_reached",
+        /// Closed because of `max_requests_per_connection`.
+        DownstreamCxMaxRequestsReached = counter "downstream_cx_max_requests_reached",
+        /// Keep-alive refused because of overload.
+        DownstreamCxOverloadDisableKeepalive = counter "downstream_cx_overload_disable_keepalive",
+        /// Closed because of what the client sent.
+        DownstreamCxProtocolError = counter "downstream_cx_protocol_error",
+        /// Bytes received and not processed.
+        DownstreamCxRxBytesBuffered = gauge "downstream_cx_rx_bytes_buffered",
+        /// Bytes received.
+        DownstreamCxRxBytesTotal = counter "downstream_cx_rx_bytes_total",
+        /// TLS connections open.
+        DownstreamCxSslActive = gauge "downstream_cx_ssl_active",
+        /// TLS connections.
+        DownstreamCxSslTotal = counter "downstream_cx_ssl_total",
+        /// Connections.
+        DownstreamCxTotal = counter "downstream_cx_total",
+        /// Bytes to be sent.
+        DownstreamCxTxBytesBuffered = gauge "downstream_cx_tx_bytes_buffered",
+        /// Bytes sent.
+        DownstreamCxTxBytesTotal = counter "downstream_cx_tx_bytes_total",
+        /// Upgraded connections open.
+        DownstreamCxUpgradesActive = gauge "downstream_cx_upgrades_active",
+        /// Upgraded connections.
+        DownstreamCxUpgradesTotal = counter "downstream_cx_upgrades_total",
+        /// Reading stopped because writing was slower.
+        DownstreamFlowControlPausedReadingTotal = counter "downstream_flow_control_paused_reading_total",
+        /// Reading went on.
+        DownstreamFlowControlResumedReadingTotal = counter "downstream_flow_control_resumed_reading_total",
+        /// 1xx responses.
+        DownstreamRq1xx = counter "downstream_rq_1xx",
+        /// 2xx responses.
+        DownstreamRq2xx = counter "downstream_rq_2xx",
+        /// 3xx responses.
+        DownstreamRq3xx = counter "downstream_rq_3xx",
+        /// 4xx responses.
+        DownstreamRq4xx = counter "downstream_rq_4xx",
+        /// 5xx responses.
+        DownstreamRq5xx = counter "downstream_rq_5xx",
+        /// Requests being served.
+        DownstreamRqActive = gauge "downstream_rq_active",
+        /// Requests answered.
+        DownstreamRqCompleted = counter "downstream_rq_completed",
+        /// Paths that could not be normalised.
+        DownstreamRqFailedPathNormalization = counter "downstream_rq_failed_path_normalization",
+        /// Heads that came too late.
+        DownstreamRqHeaderTimeout = counter "downstream_rq_header_timeout",
+        /// HTTP/1 requests.
+        DownstreamRqHttp1Total = counter "downstream_rq_http1_total",
+        /// HTTP/2 requests.
+        DownstreamRqHttp2Total = counter "downstream_rq_http2_total",
+        /// HTTP/3 requests.
+        DownstreamRqHttp3Total = counter "downstream_rq_http3_total",
+        /// Requests on which nothing moved.
+        DownstreamRqIdleTimeout = counter "downstream_rq_idle_timeout",
+        /// Requests ended by `max_stream_duration`.
+        DownstreamRqMaxDurationReached = counter "downstream_rq_max_duration_reached",
+        /// Targets that are no path.
+        DownstreamRqNonRelativePath = counter "downstream_rq_non_relative_path",
+        /// Refused because of overload.
+        DownstreamRqOverloadClose = counter "downstream_rq_overload_close",
+        /// Sent to their normalised path.
+        DownstreamRqRedirectedWithNormalizedPath = counter "downstream_rq_redirected_with_normalized_path",
+        /// Refused for the client's address.
+        DownstreamRqRejectedViaIpDetection = counter "downstream_rq_rejected_via_ip_detection",
+        /// Answered before the request was complete.
+        DownstreamRqResponseBeforeRqComplete = counter "downstream_rq_response_before_rq_complete",
+        /// Reset by the client.
+        DownstreamRqRxReset = counter "downstream_rq_rx_reset",
+        /// Milliseconds from the request's first byte to the response's last.
+        DownstreamRqTime = histogram "downstream_rq_time",
+        /// Requests ended by `request_timeout`.
+        DownstreamRqTimeout = counter "downstream_rq_timeout",
+        /// Bodies that were too large.
+        DownstreamRqTooLarge = counter "downstream_rq_too_large",
+        /// Connections closed for resets.
+        DownstreamRqTooManyPrematureResets = counter "downstream_rq_too_many_premature_resets",
+        /// Requests.
+        DownstreamRqTotal = counter "downstream_rq_total",
+        /// Reset by us.
+        DownstreamRqTxReset = counter "downstream_rq_tx_reset",
+        /// Upgrades asked for where none are allowed.
+        DownstreamRqWsOnNonWsRoute = counter "downstream_rq_ws_on_non_ws_route",
+        /// Routes to clusters that do not exist.
+        NoCluster = counter "no_cluster",
+        /// Requests without a route.
+        NoRoute = counter "no_route",
+        /// Internal redirects not followed: location.
+        PassthroughInternalRedirectBadLocation = counter "passthrough_internal_redirect_bad_location",
+        /// Internal redirects not followed: no route.
+        PassthroughInternalRedirectNoRoute = counter "passthrough_internal_redirect_no_route",
+        /// Internal redirects not followed: predicate.
+        PassthroughInternalRedirectPredicate = counter "passthrough_internal_redirect_predicate",
+        /// Internal redirects not followed: too many.
+        PassthroughInternalRedirectTooManyRedirects = counter "passthrough_internal_redirect_too_many_redirects",
+        /// Internal redirects not followed: scheme.
+        PassthroughInternalRedirectUnsafeScheme = counter "passthrough_internal_redirect_unsafe_scheme",
+        /// Answered by `direct_response`.
+        RqDirectResponse = counter "rq_direct_response",
+        /// Answered because of overload.
+        RqOverloadLocalReply = counter "rq_overload_local_reply",
+        /// Redirected.
+        RqRedirect = counter "rq_redirect",
+        /// Cut after the response had begun.
+        RqResetAfterDownstreamResponseStarted = counter "rq_reset_after_downstream_response_started",
+        /// Requests that reached the router.
+        RqTotal = counter "rq_total",
+        /// Responses that were too large.
+        RsTooLarge = counter "rs_too_large",
+        /// Tracing: asked for by the client.
+        TracingClientEnabled = counter "tracing.client_enabled",
+        /// Tracing: health checks.
+        TracingHealthCheck = counter "tracing.health_check",
+        /// Tracing: not traceable.
+        TracingNotTraceable = counter "tracing.not_traceable",
+        /// Tracing: sampled.
+        TracingRandomSampling = counter "tracing.random_sampling",
+        /// Tracing: forced.
+        TracingServiceForced = counter "tracing.service_forced",
+    }
+}
+
+schema! {
+    /// `listener.<address>.`
+    pub enum ListenerStat {
+        /// Connections taken at one go.
+        ConnectionsAcceptedPerSocketEvent = histogram "connections_accepted_per_socket_event",
+        /// Connections open.
+        DownstreamCxActive = gauge "downstream_cx_active",
+        /// Connections closed.
+        DownstreamCxDestroy = counter "downstream_cx_destroy",
+        /// Length of connections in milliseconds.
+        DownstreamCxLengthMs = histogram "downstream_cx_length_ms",
+        /// Refused because of the listener's limit.
+        DownstreamCxOverflow = counter "downstream_cx_overflow",
+        /// Refused because of overload.
+        DownstreamCxOverloadReject = counter "downstream_cx_overload_reject",
+        /// Connections.
+        DownstreamCxTotal = counter "downstream_cx_total",
+        /// Handshakes that came too late.
+        DownstreamCxTransportSocketConnectTimeout = counter "downstream_cx_transport_socket_connect_timeout",
+        /// Refused because of the limit of the process.
+        DownstreamGlobalCxOverflow = counter "downstream_global_cx_overflow",
+        /// Listener filters that failed.
+        DownstreamListenerFilterError = counter "downstream_listener_filter_error",
+        /// Closed by the client during listener filters.
+        DownstreamListenerFilterRemoteClose = counter "downstream_listener_filter_remote_close",
+        /// Connections in listener filters.
+        DownstreamPreCxActive = gauge "downstream_pre_cx_active",
+        /// Closed because listener filters took too long.
+        DownstreamPreCxTimeout = counter "downstream_pre_cx_timeout",
+        /// Filter configuration missing.
+        ExtensionConfigMissing = counter "extension_config_missing",
+        /// Network filter configuration missing.
+        NetworkExtensionConfigMissing = counter "network_extension_config_missing",
+        /// No filter chain for the connection.
+        NoFilterChainMatch = counter "no_filter_chain_match",
+    }
+}
+
+schema! {
+    /// `listener.<address>.worker_<n>.`
+    pub enum ListenerWorkerStat {
+        /// Connections open.
+        DownstreamCxActive = gauge "downstream_cx_active",
+        /// Connections.
+        DownstreamCxTotal = counter "downstream_cx_total",
+    }
+}
+
+schema! {
+    /// `listener.<address>.http.<stat_prefix>.`
+    pub enum ListenerHttpStat {
+        /// 1xx responses.
+        DownstreamRq1xx = counter "downstream_rq_1xx",
+        /// 2xx responses.
+        DownstreamRq2xx = counter "downstream_rq_2xx",
+        /// 3xx responses.
+        DownstreamRq3xx = counter "downstream_rq_3xx",
+        /// 4xx responses.
+        DownstreamRq4xx = counter "downstream_rq_4xx",
+        /// 5xx responses.
+        DownstreamRq5xx = counter "downstream_rq_5xx",
+        /// Requests answered.
+        DownstreamRqCompleted = counter "downstream_rq_completed",
+    }
+}
+
+schema! {
+    /// `http1.`: the HTTP/1 codec towards clients.
+    pub enum Http1Stat {
+        /// Header fields dropped for `_`.
+        DroppedHeadersWithUnderscores = counter "dropped_headers_with_underscores",
+        /// Metadata where there can be none.
+        MetadataNotSupportedError = counter "metadata_not_supported_error",
+        /// Requests refused for `_`.
+        RequestsRejectedWithUnderscoresInHeaders = counter "requests_rejected_with_underscores_in_headers",
+        /// Too many responses waiting.
+        ResponseFlood = counter "response_flood",
+    }
+}
+
+schema! {
+    /// `filesystem.`: the files of access logs.
+    pub enum FilesystemStat {
+        /// Writes because time was up.
+        FlushedByTimer = counter "flushed_by_timer",
+        /// Files that could not be opened anew.
+        ReopenFailed = counter "reopen_failed",
+        /// Lines taken.
+        WriteBuffered = counter "write_buffered",
+        /// Writes done.
+        WriteCompleted = counter "write_completed",
+        /// Writes that failed.
+        WriteFailed = counter "write_failed",
+        /// Bytes that wait to be written.
+        WriteTotalBuffered = gauge "write_total_buffered",
+    }
+}
+
+schema! {
+    /// `http.<stat_prefix>.cors.` of a filter chain with CORS: Envoy names it `<prefix>.cors.`.
+    pub enum CorsStat {
+        /// The origin did not match.
+        OriginInvalid = counter "origin_invalid",
+        /// The origin matched.
+        OriginValid = counter "origin_valid",
+    }
+}
+
+/// Counts per reason: `http.<stat_prefix>.reason.<key>` and the like.
+#[derive(Debug)]
+pub(crate) struct ReasonCounters {
+    known: RefCell<Vec<(Reason, DynamicCounter)>>,
+}
+
+impl ReasonCounters {
+    pub(crate) const fn new() -> Self {
+        Self { known: RefCell::new(Vec::new()) }
+    }
+
+    /// Counts a reason in a scope of this worker.
+    pub(crate) fn count<S: Schema>(&self, shard: &Shard<S>, reason: Reason) {
+        let mut known = self.known.borrow_mut();
+        if let Some((_, counter)) = known.iter().find(|(seen, _)| *seen == reason) {
+            counter.inc();
+            return;
+        }
+        let counter = shard.dynamic(&format!("reason.{}", reason.key()));
+        counter.inc();
+        known.push((reason, counter));
+    }
+}
+
+/// Counts per status and class of status: `upstream_rq_404` and `upstream_rq_4xx`.
+#[derive(Debug)]
+pub(crate) struct StatusCounters {
+    prefix: &'static str,
+    known: RefCell<Vec<KnownStatus>>,
+}
+
+#[derive(Debug)]
+struct KnownStatus {
+    status: u16,
+    exact: DynamicCounter,
+    class: DynamicCounter,
+}
+
+impl StatusCounters {
+    pub(crate) const fn new(prefix: &'static str) -> Self {
+        Self { prefix, known: RefCell::new(Vec::new()) }
+    }
+
+    /// Counts a status in a scope of this worker.
+    pub(crate) fn count<S: Schema>(&self, shard: &Shard<S>, status: u16) {
+        let mut known = self.known.borrow_mut();
+        if let Some(known) = known.iter().find(|known| known.status == status) {
+            known.exact.inc();
+            known.class.inc();
+            return;
+        }
+        let prefix = self.prefix;
+        let exact = shard.dynamic(&format!("{prefix}{status}"));
+        let class = shard.dynamic(&format!("{prefix}{}xx", status / 100));
+        exact.inc();
+        class.inc();
+        known.push(KnownStatus { status, exact, class });
+    }
+}
+
+/// The scopes of a listener and its connection manager.
+#[derive(Debug, Clone)]
+pub(crate) struct ListenerScopes {
+    pub(crate) listener: Scope<ListenerStat>,
+    pub(crate) listener_http: Scope<ListenerHttpStat>,
+    pub(crate) http: Scope<HttpStat>,
+    pub(crate) cors: Scope<CorsStat>,
+    workers: Vec<Scope<ListenerWorkerStat>>,
+}
+
+impl ListenerScopes {
+    pub(crate) fn new(registry: &Registry, listener: &str, stat_prefix: &str, workers: usize) -> Self {
+        let of_listener = || ScopeName::root().then("listener").tagged("envoy.listener_address", listener);
+        let http = |scope: ScopeName| scope.then("http").tagged("envoy.http_conn_manager_prefix", stat_prefix);
+        let of_worker = |worker: usize| {
+            of_listener().tagged_with_prefix("worker_", "envoy.worker_id", &worker.to_string())
+        };
+        Self {
+            listener: registry.scope(of_listener()),
+            listener_http: registry.scope(http(of_listener())),
+            http: registry.scope(http(ScopeName::root())),
+            cors: registry.scope(http(ScopeName::root()).then("cors")),
+            workers: (0..workers).map(|worker| registry.scope(of_worker(worker))).collect(),
+        }
+    }
+
+    /// The cells of one worker.
+    pub(crate) fn shard(&self, worker: usize) -> ListenerShards {
+        ListenerShards {
+            listener: self.listener.shard(worker),
+            listener_http: self.listener_http.shard(worker),
+            http: self.http.shard(worker),
+            cors: self.cors.shard(worker),
+            worker: self.workers.get(worker).map(|scope| scope.shard(worker)),
+            reasons: ReasonCounters::new(),
+        }
+    }
+}
+
+/// One worker's cells of a listener and its connection manager.
+#[derive(Debug)]
+pub(crate) struct ListenerShards {
+    pub(crate) listener: Shard<ListenerStat>,
+    pub(crate) listener_http: Shard<ListenerHttpStat>,
+    pub(crate) http: Shard<HttpStat>,
+    pub(crate) cors: Shard<CorsStat>,
+    worker: Option<Shard<ListenerWorkerStat>>,
+    pub(crate) reasons: ReasonCounters,
+}
+
+impl ListenerShards {
+    /// A connection was taken.
+    pub(crate) fn connection_opened(&self) {
+        self.listener.inc(ListenerStat::DownstreamCxTotal);
+        self.listener.adjust(ListenerStat::DownstreamCxActive, 1);
+        if let Some(worker) = &self.worker {
+            worker.inc(ListenerWorkerStat::DownstreamCxTotal);
+            worker.adjust(ListenerWorkerStat::DownstreamCxActive, 1);
+        }
+        self.http.inc(HttpStat::DownstreamCxTotal);
+        self.http.inc(HttpStat::DownstreamCxHttp1Total);
+        self.http.adjust(HttpStat::DownstreamCxActive, 1);
+        self.http.adjust(HttpStat::DownstreamCxHttp1Active, 1);
+    }
+
+    /// A connection was closed after this many milliseconds.
+    pub(crate) fn connection_closed(&self, length: u64) {
+        self.listener.inc(ListenerStat::DownstreamCxDestroy);
+        self.listener.adjust(ListenerStat::DownstreamCxActive, -1);
+        self.listener.record(ListenerStat::DownstreamCxLengthMs, length);
+        if let Some(worker) = &self.worker {
+            worker.adjust(ListenerWorkerStat::DownstreamCxActive, -1);
+        }
+        self.http.inc(HttpStat::DownstreamCxDestroy);
+        self.http.adjust(HttpStat::DownstreamCxActive, -1);
+        self.http.adjust(HttpStat::DownstreamCxHttp1Active, -1);
+        self.http.record(HttpStat::DownstreamCxLengthMs, length);
+    }
+
+    /// A response was sent.
+    pub(crate) fn response_completed(&self, status: u16) {
+        let (http, listener) = match status / 100 {
+            1 => (HttpStat::DownstreamRq1xx, ListenerHttpStat::DownstreamRq1xx),
+            2 => (HttpStat::DownstreamRq2xx, ListenerHttpStat::DownstreamRq2xx),
+            3 => (HttpStat::DownstreamRq3xx, ListenerHttpStat::DownstreamRq3xx),
+            4 => (HttpStat::DownstreamRq4xx, ListenerHttpStat::DownstreamRq4xx),
+            _ => (HttpStat::DownstreamRq5xx, ListenerHttpStat::DownstreamRq5xx),
+        };
+        self.http.inc(HttpStat::DownstreamRqCompleted);
+        self.http.inc(http);
+        self.listener_http.inc(ListenerHttpStat::DownstreamRqCompleted);
+        self.listener_http.inc(listener);
+    }
+}

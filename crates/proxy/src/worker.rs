@@ -1,0 +1,374 @@
+//! A worker: one thread, one runtime, everything its connections need. Workers share nothing on the way
+//! of a request but circuit breakers.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use causeway_http::RequestIdSource;
+use causeway_http::date::imf_fixdate;
+use causeway_stats::Shard;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use causeway_upstream::Cluster;
+use crate::access_log::LogBuffers;
+use crate::buffer::BufferPool;
+use crate::cluster::LocalCluster;
+use crate::connection::ConnectionInfo;
+use crate::exchange::ExchangePool;
+use crate::failure_log::FailureLog;
+use crate::format::Clock;
+use crate::listener::{ListenerSlot, SocketKey, WorkerSocket};
+use crate::pool::Reaper;
+use crate::snapshot::{ListenerRuntime, Snapshot};
+use crate::stats::Http1Stat;
+use crate::timer::{Deadline, Millis, Timers};
+
+/// The clusters that hold from now on.
+pub(crate) type Clusters = Arc<[Arc<Cluster>]>;
+
+/// What the main thread tells a worker.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A new configuration holds from now on.
+    Update {
+        snapshot: Arc<Snapshot>,
+        clusters: Clusters,
+        /// Sockets that were not there before.
+        sockets: Vec<WorkerSocket>,
+    },
+    /// No more connections are taken; those that are open end behind their next response.
+    Drain(Drain),
+    /// Access logs are handed over now.
+    FlushLogs(tokio::sync::oneshot::Sender<()>),
+    /// Who is still connected?
+    Connections(tokio::sync::oneshot::Sender<Vec<Held>>),
+    /// What still runs is cut.
+    Stop,
+}
+
+/// Which listeners drain, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    /// Only those whose traffic direction is inbound.
+    pub inbound_only: bool,
+    /// No more connections are taken.
+    pub stop_listening: bool,
+    /// Connections that are open end behind their next response.
+    pub end_connections: bool,
+    /// How long an idle connection is left open for a request that may be on its way.
+    pub grace: Duration,
+}
+
+/// A connection that is still open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Listener that took it.
+    pub listener: Arc<str>,
+    /// The client.
+    pub remote: String,
+    /// Its age.
+    pub age: Duration,
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct SharedByWorkers {
+    pub(crate) connection_ids: AtomicU64,
+    pub(crate) open_connections: AtomicU64,
+    /// The process says that it is not to be used: connections end behind their next response.
+    pub(crate) failing: AtomicBool,
+    /// Access logs are handed over after this time at most.
+    pub(crate) log_flush: Duration,
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) id: usize,
+    pub(crate) timers: Rc<Timers>,
+    pub(crate) buffers: BufferPool,
+    pub(crate) exchanges: ExchangePool,
+    pub(crate) clock: RefCell<Clock>,
+    pub(crate) logs: LogBuffers,
+    pub(crate) failures: FailureLog,
+    pub(crate) http1: Shard<Http1Stat>,
+    pub(crate) reaper: Reaper,
+    date: Cell<(i64, [u8; 29])>,
+    random: RefCell<RequestIdSource>,
+    clusters: RefCell<HashMap<Arc<str>, Rc<LocalCluster>>>,
+    slots: RefCell<Vec<Rc<ListenerSlot>>>,
+    connections: RefCell<HashMap<u64, Rc<ConnectionInfo>>>,
+    grace: Cell<Duration>,
+    stopping: Cell<bool>,
+    janitor: Deadline,
+    janitor_at: Cell<Millis>,
+    shared: Arc<SharedByWorkers>,
+}
+
+impl Worker {
+    pub(crate) fn new(id: usize, seed: u64, http1: Shard<Http1Stat>, shared: Arc<SharedByWorkers>) -> Rc<Self> {
+        let timers = Timers::new(Instant::now());
+        Rc::new(Self {
+            id,
+            janitor: Deadline::new(&timers),
+            timers,
+            buffers: BufferPool::default(),
+            exchanges: ExchangePool::default(),
+            clock: RefCell::new(Clock::now()),
+            logs: LogBuffers::default(),
+            failures: FailureLog::default(),
+            http1,
+            reaper: Reaper::new(),
+            date: Cell::new((0, imf_fixdate(0))),
+            random: RefCell::new(RequestIdSource::new(seed)),
+            clusters: RefCell::default(),
+            slots: RefCell::default(),
+            connections: RefCell::default(),
+            grace: Cell::new(Duration::from_secs(1)),
+            stopping: Cell::new(false),
+            janitor_at: Cell::new(Millis::MAX),
+            shared,
+        })
+    }
+
+    /// Does what the main thread says, until it says stop or is gone.
+    pub(crate) async fn run(self: Rc<Self>, mut commands: UnboundedReceiver<Command>) {
+        tokio::task::spawn_local(Rc::clone(&self.timers).drive());
+        tokio::task::spawn_local(Reaper::run(Rc::clone(&self)));
+        tokio::task::spawn_local(Rc::clone(&self).clean_up());
+        tokio::task::spawn_local(Rc::clone(&self).tick());
+        while let Some(command) = commands.recv().await {
+            match command {
+                Command::Update { snapshot, clusters, sockets } => self.update(&snapshot, &clusters, sockets),
+                Command::Drain(drain) => self.drain(drain),
+                Command::FlushLogs(done) => {
+                    self.logs.flush();
+                    let _ = done.send(());
+                }
+                Command::Connections(answer) => {
+                    let _ = answer.send(self.held());
+                }
+                Command::Stop => break,
+            }
+        }
+        // Whatever is cut now says so in its record.
+        self.stopping.set(true);
+        for cluster in self.clusters.take().values() {
+            cluster.close();
+        }
+    }
+
+    /// Hands over what waits for logs; the last thing a worker does.
+    pub(crate) fn finish(&self) {
+        self.logs.flush();
+    }
+
+    /// Takes over a configuration.
+    fn update(self: &Rc<Self>, snapshot: &Arc<Snapshot>, shared: &[Arc<Cluster>], sockets: Vec<WorkerSocket>) {
+        let mut clusters = HashMap::with_capacity(shared.len());
+        let old = self.clusters.take();
+        for shared in shared {
+            let local = match old.get(shared.name()) {
+                Some(local) if Arc::ptr_eq(local.shared(), shared) => Rc::clone(local),
+                _ => LocalCluster::new(shared, self.id, self.random()),
+            };
+            clusters.insert(Arc::clone(shared.name()), local);
+        }
+        for (name, local) in &old {
+            if !clusters.get(name).is_some_and(|kept| Rc::ptr_eq(kept, local)) {
+                local.close();
+            }
+        }
+        let mut wanted: HashMap<SocketKey, Rc<ListenerRuntime>> = HashMap::new();
+        for listener in &snapshot.listeners {
+            let runtime = ListenerRuntime::new(listener, &clusters, &snapshot.options, self.id);
+            for key in SocketKey::of(&listener.config) {
+                wanted.insert(key, Rc::clone(&runtime));
+            }
+        }
+        *self.clusters.borrow_mut() = clusters;
+        let mut slots = self.slots.borrow_mut();
+        slots.retain(|slot| match wanted.get(slot.key()) {
+            Some(runtime) => {
+                slot.replace(Rc::clone(runtime));
+                true
+            }
+            None => {
+                slot.close();
+                self.wake_draining(slot);
+                false
+            }
+        });
+        for socket in sockets {
+            if let Some(runtime) = wanted.get(&socket.key) {
+                slots.push(ListenerSlot::open(self, socket, Rc::clone(runtime)));
+            }
+        }
+    }
+
+    fn drain(&self, drain: Drain) {
+        self.grace.set(drain.grace);
+        for slot in self.slots.borrow().iter() {
+            if drain.inbound_only && !slot.is_inbound() {
+                continue;
+            }
+            if drain.stop_listening {
+                slot.stop_listening();
+            }
+            if drain.end_connections {
+                slot.drain();
+                self.wake_draining(slot);
+            }
+        }
+    }
+
+    /// Idle connections of a listener that drains have to hear of it.
+    fn wake_draining(&self, slot: &Rc<ListenerSlot>) {
+        for connection in self.connections.borrow().values() {
+            if slot.took(connection) {
+                connection.wake();
+            }
+        }
+    }
+
+    fn held(&self) -> Vec<Held> {
+        let mut held: Vec<_> = self
+            .connections
+            .borrow()
+            .values()
+            .map(|connection| Held {
+                listener: connection.listener_name().into(),
+                remote: connection.remote.to_string(),
+                age: connection.opened.elapsed(),
+            })
+            .collect();
+        held.sort_by_key(|held| std::cmp::Reverse(held.age));
+        held
+    }
+
+    /// What has to be done from time to time.
+    async fn tick(self: Rc<Self>) {
+        let every = self.shared.log_flush.clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let mut last_second = Instant::now();
+        loop {
+            tokio::time::sleep(every).await;
+            if !self.logs.is_empty() {
+                self.logs.flush();
+            }
+            if last_second.elapsed() >= Duration::from_secs(1) {
+                last_second = Instant::now();
+                *self.clock.borrow_mut() = Clock::now();
+                self.failures.summarize(self.now());
+                for cluster in self.clusters.borrow().values() {
+                    cluster.follow_host_set();
+                }
+            }
+        }
+    }
+
+    /// Closes idle connections to back-ends when their time has come.
+    async fn clean_up(self: Rc<Self>) {
+        loop {
+            std::future::poll_fn(|cx| self.janitor.poll(cx)).await;
+            self.janitor_at.set(Millis::MAX);
+            self.janitor.set(None);
+            let now = self.now();
+            let clusters: Vec<_> = self.clusters.borrow().values().cloned().collect();
+            for cluster in clusters {
+                cluster.close_idle(now);
+            }
+        }
+    }
+
+    /// Asks for a look at idle connections at that time.
+    pub(crate) fn janitor_at(&self, at: Millis) {
+        if at < self.janitor_at.get() {
+            self.janitor_at.set(at);
+            self.janitor.set(Some(at));
+        }
+    }
+
+    /// The cluster of that name.
+    pub(crate) fn cluster(&self, name: &str) -> Option<Rc<LocalCluster>> {
+        self.clusters.borrow().get(name).cloned()
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> Millis {
+        self.timers.now()
+    }
+
+    /// Random bits.
+    pub(crate) fn random(&self) -> u64 {
+        self.random.borrow_mut().random()
+    }
+
+    /// A new request id.
+    pub(crate) fn uuid(&self) -> [u8; 36] {
+        self.random.borrow_mut().uuid()
+    }
+
+    /// The `Date` of a response made now.
+    pub(crate) fn date(&self) -> [u8; 29] {
+        let seconds = self.clock.borrow().wall(Instant::now()).seconds();
+        let (of, date) = self.date.get();
+        if of == seconds {
+            return date;
+        }
+        let date = imf_fixdate(seconds);
+        self.date.set((seconds, date));
+        date
+    }
+
+    /// A number for a connection that no other has.
+    pub(crate) fn next_connection_id(&self) -> u64 {
+        self.shared.connection_ids.fetch_add(1, Relaxed)
+    }
+
+    /// How long an idle connection is left open when its listener drains.
+    pub(crate) const fn drain_grace(&self) -> Duration {
+        self.grace.get()
+    }
+
+    /// Whether connections end behind their next response, all of them.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.shared.failing.load(Relaxed)
+    }
+
+    /// Whether what ends now is cut by the end of the process.
+    pub(crate) const fn is_stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    pub(crate) fn connection_opened(&self, connection: &Rc<ConnectionInfo>) {
+        self.shared.open_connections.fetch_add(1, Relaxed);
+        self.connections.borrow_mut().insert(connection.id, Rc::clone(connection));
+    }
+
+    pub(crate) fn connection_closed(&self, connection: &ConnectionInfo) {
+        self.shared.open_connections.fetch_sub(1, Relaxed);
+        self.connections.borrow_mut().remove(&connection.id);
+    }
+}
+
+impl ConnectionInfo {
+    /// Wakes whoever serves the connection.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Has the current task woken by [`Self::wake`].
+    pub(crate) fn listen(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker: &Waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+}

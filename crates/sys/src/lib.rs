@@ -1,0 +1,12 @@
+//! What the kernel offers and the safe libraries do not.
+//!
+//! The only crate of the workspace with unsafe code. Everything it offers is safe to call; each unsafe
+//! block says why it is sound.
+
+mod icmp;
+mod limit;
+mod option;
+
+pub use icmp::{IcmpError, IcmpKind, disable_recverr, enable_recverr, take_icmp_error};
+pub use limit::raise_descriptor_limit;
+pub use option::{TCP_FASTOPEN, set_socket_option};

@@ -1,0 +1,260 @@
+//! A cluster at run time: what workers and the admin server see of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use causeway_model::RoutingPriority;
+use causeway_reason::Failure;
+use causeway_stats::{Registry, Scope, ScopeName, Shard};
+use tokio::sync::Notify;
+
+use crate::breakers::{BreakerShard, Breakers, Resource};
+use crate::dns::NameReport;
+use crate::host::{Host, HostCells};
+use crate::host_set::{HostSet, Spread};
+use crate::stats::{ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat};
+use crate::why;
+
+/// A cluster. Shared by all threads; what changes is published by the main thread.
+#[derive(Debug)]
+pub struct Cluster {
+    config: Arc<causeway_model::Cluster>,
+    registry: Arc<Registry>,
+    stats: Scope<ClusterStat>,
+    breakers: Breakers,
+    generation: AtomicU64,
+    hosts: ArcSwap<HostSet>,
+    names: ArcSwap<Vec<Arc<NameReport>>>,
+    traffic: AtomicBool,
+    warm: AtomicBool,
+    warmed: Notify,
+    /// Wakes the main thread when a response asked for its host to be left alone.
+    pub(crate) failed_now: Notify,
+}
+
+/// One worker's part in a cluster: its cells, and the breakers.
+#[derive(Debug)]
+pub struct WorkerCluster {
+    cluster: Arc<Cluster>,
+    worker: usize,
+    stats: Shard<ClusterStat>,
+    breakers: BreakerShard,
+}
+
+impl Cluster {
+    pub(crate) fn new(config: Arc<causeway_model::Cluster>, registry: &Arc<Registry>) -> Self {
+        let stats: Scope<ClusterStat> = registry.scope(scope_name(&config));
+        let breakers = Breakers::new(&config.circuit_breakers, registry, stats.name());
+        stats.shard(registry.main_shard()).set(ClusterStat::WarmingState, 1);
+        let hosts = HostSet::new(Vec::new(), spread_of(&config));
+        Self {
+            config,
+            registry: Arc::clone(registry),
+            stats,
+            breakers,
+            generation: AtomicU64::new(0),
+            hosts: ArcSwap::from_pointee(hosts),
+            names: ArcSwap::default(),
+            traffic: AtomicBool::new(false),
+            warm: AtomicBool::new(false),
+            warmed: Notify::new(),
+            failed_now: Notify::new(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.config.name
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Arc<causeway_model::Cluster> {
+        &self.config
+    }
+
+    /// Its statistics, `cluster.<name>.`.
+    #[must_use]
+    pub const fn stats(&self) -> &Scope<ClusterStat> {
+        &self.stats
+    }
+
+    /// The statistics that Envoy shows from the first response on.
+    #[must_use]
+    pub fn response_stats(&self) -> Scope<ClusterResponseStat> {
+        self.registry.scope(self.stats.name().clone())
+    }
+
+    /// The statistics that Envoy shows from the first response to a request from inside on.
+    #[must_use]
+    pub fn internal_stats(&self) -> Scope<ClusterInternalStat> {
+        self.registry.scope(self.stats.name().clone())
+    }
+
+    /// The statistics that Envoy shows from the first HTTP/1 connection on.
+    #[must_use]
+    pub fn http1_stats(&self) -> Scope<ClusterHttp1Stat> {
+        self.registry.scope(self.stats.name().clone())
+    }
+
+    /// A worker's part in it. Only the worker of that number may use what is counted in it.
+    #[must_use]
+    pub fn worker(self: &Arc<Self>, worker: usize) -> WorkerCluster {
+        WorkerCluster {
+            stats: self.stats.shard(worker),
+            breakers: self.breakers.shard(worker),
+            cluster: Arc::clone(self),
+            worker,
+        }
+    }
+
+    /// How many of a resource are taken, and how many may be.
+    #[must_use]
+    pub fn usage(&self, priority: RoutingPriority, resource: Resource) -> (u32, u32) {
+        self.breakers.usage(priority, resource)
+    }
+
+    /// Number of the newest snapshot of hosts: grows with every change. A relaxed load.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    /// The newest snapshot of hosts.
+    #[must_use]
+    pub fn host_set(&self) -> Arc<HostSet> {
+        // Pairs with the release in `publish`: who has seen a generation sees its hosts.
+        let _ = self.generation.load(Acquire);
+        self.hosts.load_full()
+    }
+
+    /// What is known of the names that its endpoints have, in the order of the file: the last answers and
+    /// how old they are. Empty where there are none to look up.
+    #[must_use]
+    pub fn names(&self) -> Arc<Vec<Arc<NameReport>>> {
+        self.names.load_full()
+    }
+
+    /// Why no host may be used, with evidence: the most frequent cause, and the others named. Takes its
+    /// time: for requests that failed.
+    #[must_use]
+    pub fn why_none(&self, now: Instant) -> Failure {
+        why::no_host_left(&self.host_set(), &self.names(), now)
+    }
+
+    /// Notes that a connection was made for a request: health checks come at `interval` from now on.
+    pub fn note_traffic(&self) {
+        if !self.traffic.load(Relaxed) {
+            self.traffic.store(true, Relaxed);
+        }
+    }
+
+    /// Notes that a host's response said `x-envoy-immediate-health-check-fail`: it is out of use until a
+    /// health check succeeds. Nothing happens where hosts are not checked.
+    pub fn note_immediate_health_check_fail(&self, host: &Host) {
+        if host.note_failed_now() {
+            self.failed_now.notify_one();
+        }
+    }
+
+    /// Whether it had its first DNS answer and its first round of health checks.
+    #[must_use]
+    pub fn is_warm(&self) -> bool {
+        self.warm.load(Acquire)
+    }
+
+    /// Whether a request was ever sent to it.
+    pub(crate) fn had_traffic(&self) -> bool {
+        self.traffic.load(Relaxed)
+    }
+
+    pub(crate) const fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// How load is spread over priorities.
+    pub(crate) fn spread(&self) -> Spread {
+        spread_of(&self.config)
+    }
+
+    /// Publishes a snapshot.
+    pub(crate) fn publish(&self, hosts: HostSet) {
+        self.hosts.store(Arc::new(hosts));
+        self.generation.fetch_add(1, Release);
+    }
+
+    pub(crate) fn publish_names(&self, names: Vec<Arc<NameReport>>) {
+        self.names.store(Arc::new(names));
+    }
+
+    pub(crate) fn set_warm(&self) {
+        self.warm.store(true, Release);
+        self.warmed.notify_waiters();
+    }
+
+    /// Waits until the cluster is warm.
+    pub(crate) async fn warmed(&self) {
+        loop {
+            let warmed = self.warmed.notified();
+            if self.is_warm() {
+                return;
+            }
+            warmed.await;
+        }
+    }
+}
+
+impl WorkerCluster {
+    /// The cluster.
+    #[must_use]
+    pub const fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// The worker's cells of the cluster's statistics.
+    #[must_use]
+    pub const fn stats(&self) -> &Shard<ClusterStat> {
+        &self.stats
+    }
+
+    /// The worker's cells of a host.
+    #[must_use]
+    pub fn host_cells<'h>(&self, host: &'h Host) -> &'h HostCells {
+        host.cells(self.worker)
+    }
+
+    /// Takes one of a resource, unless its breaker is open. What was taken has to be given back.
+    #[must_use]
+    pub fn try_acquire(&self, priority: RoutingPriority, resource: Resource) -> bool {
+        self.cluster.breakers.try_acquire(&self.stats, &self.breakers, priority, resource)
+    }
+
+    /// Takes one of a resource even though its breaker may be open: Envoy allows one connection to a pool
+    /// that has none.
+    pub fn acquire(&self, priority: RoutingPriority, resource: Resource) {
+        self.cluster.breakers.acquire(&self.stats, &self.breakers, priority, resource);
+    }
+
+    /// Gives back what was taken.
+    pub fn release(&self, priority: RoutingPriority, resource: Resource) {
+        self.cluster.breakers.release(&self.stats, &self.breakers, priority, resource);
+    }
+}
+
+/// `cluster.<name>`.
+fn scope_name(config: &causeway_model::Cluster) -> ScopeName {
+    ScopeName::root().then("cluster").tagged("envoy.cluster_name", &config.stat_name)
+}
+
+fn spread_of(config: &causeway_model::Cluster) -> Spread {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped; a whole number of per cents, as Envoy reckons"
+    )]
+    let panic_threshold = config.healthy_panic_threshold.clamp(0.0, 100.0).round() as u32;
+    Spread { overprovisioning_factor: config.overprovisioning_factor, panic_threshold }
+}

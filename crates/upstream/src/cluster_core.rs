@@ -1,0 +1,392 @@
+//! What decides about a cluster: which hosts it has, and what their health is.
+//!
+//! Results of look-ups and checks go in, with the time at which they came; times for the next ones come
+//! out, and a new snapshot of the hosts is published to the workers. No socket, no clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use causeway_model::{DnsOptions, HealthCheck};
+use causeway_reason::{Failure, Reason};
+use causeway_stats::Shard;
+
+use crate::cluster::Cluster;
+use crate::dns::{Lookup, Outcome as DnsOutcome};
+use crate::flags::{Health, HealthFlags};
+use crate::health::{CheckReport, Event, Outcome, Session, events};
+use crate::host::{Host, HostId};
+use crate::host_set::HostSet;
+use crate::members::Members;
+use crate::report;
+use crate::rng::Rng;
+use crate::stats::{ClusterStat, HealthCheckStat};
+
+/// The state of a cluster, on the main thread.
+#[derive(Debug)]
+pub(crate) struct Core {
+    cluster: Arc<Cluster>,
+    stats: Shard<ClusterStat>,
+    check_stats: Option<Shard<HealthCheckStat>>,
+    members: Members,
+    checked: HashMap<HostId, Checked>,
+    rng: Rng,
+    /// Names that were not answered yet, by their targets.
+    unanswered: Vec<usize>,
+    /// Lines for the event logs that were not fetched yet.
+    lines: Vec<EventLine>,
+}
+
+/// A host that is checked.
+#[derive(Debug)]
+struct Checked {
+    host: Arc<Host>,
+    /// One for each health check of the cluster.
+    sessions: Vec<Session>,
+}
+
+/// A health check that is to begin.
+#[derive(Debug)]
+pub(crate) struct NewCheck {
+    pub(crate) host: Arc<Host>,
+    /// Which of the cluster's checks.
+    pub(crate) index: usize,
+    pub(crate) config: Arc<HealthCheck>,
+    /// Time to the first one.
+    pub(crate) delay: Duration,
+}
+
+/// A line for the event log of one of the cluster's checks.
+#[derive(Debug)]
+pub(crate) struct EventLine {
+    pub(crate) check: usize,
+    pub(crate) line: String,
+}
+
+/// What a look-up came to.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// Time to the next one.
+    pub(crate) next: Duration,
+    pub(crate) begin: Vec<NewCheck>,
+    /// Hosts that are gone: their checks end.
+    pub(crate) end: Vec<HostId>,
+}
+
+/// A moment, by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) instant: Instant,
+    pub(crate) wall: SystemTime,
+}
+
+impl Core {
+    /// The state of a cluster at its beginning, and the checks that are to begin. `former` is the state of
+    /// the cluster before it was changed: what its health checks found still holds for hosts at the same
+    /// address, if the checks are the same.
+    pub(crate) fn start(
+        cluster: Arc<Cluster>,
+        former: Option<&Self>,
+        now: Instant,
+        rng: Rng,
+    ) -> (Self, Vec<NewCheck>) {
+        let config = Arc::clone(cluster.config());
+        let main = cluster.registry().main_shard();
+        let check_stats = (!config.health_checks.is_empty())
+            .then(|| cluster.registry().scope(cluster.stats().name().clone()).shard(main));
+        let mut members = Members::new(Arc::clone(&config), main + 1);
+        let hosts = members.start(former.map(|former| &former.members));
+        let mut this = Self {
+            stats: cluster.stats().shard(main),
+            check_stats,
+            checked: HashMap::new(),
+            rng,
+            unanswered: members.names().iter().map(|(target, _)| *target).collect(),
+            lines: Vec::new(),
+            members,
+            cluster,
+        };
+        let literals = u64::try_from(this.members.literals()).unwrap_or(0);
+        this.stats.add(ClusterStat::UpdateAttempt, literals);
+        this.stats.add(ClusterStat::UpdateSuccess, literals);
+        let same_checks =
+            former.filter(|former| former.cluster.config().health_checks == config.health_checks);
+        let mut begin = Vec::new();
+        for host in &hosts {
+            let inherited = same_checks.and_then(|former| former.hand_over(host));
+            begin.extend(this.admit(host, inherited, now));
+        }
+        this.publish(!hosts.is_empty());
+        this.note_progress();
+        (this, begin)
+    }
+
+    /// The names to look up: their target's number and the name.
+    pub(crate) fn names(&self) -> Vec<(usize, Arc<str>)> {
+        self.members.names()
+    }
+
+    /// How names are looked up.
+    pub(crate) fn dns(&self) -> Option<&DnsOptions> {
+        self.members.dns()
+    }
+
+    /// Lines for the event logs since this was last asked.
+    pub(crate) fn take_lines(&mut self) -> Vec<EventLine> {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// Counts a look-up that begins.
+    pub(crate) fn note_lookup(&self) {
+        self.stats.inc(ClusterStat::UpdateAttempt);
+    }
+
+    /// Counts a check that begins.
+    pub(crate) fn note_check(&self) {
+        self.count_check(HealthCheckStat::Attempt);
+    }
+
+    /// Takes the result of a look-up; `None` where the target has no name.
+    pub(crate) fn resolved(&mut self, target: usize, lookup: &Lookup, now: Instant) -> Option<Resolved> {
+        let before = self.members.report(target).cloned();
+        let (delta, next) = self.members.resolved(target, lookup, now, &mut self.rng)?;
+        self.unanswered.retain(|waiting| *waiting != target);
+        for host in &delta.removed {
+            self.checked.remove(&host.id());
+        }
+        let logical = self.members.is_logical();
+        match (lookup.outcome(), logical) {
+            (DnsOutcome::Found, _) | (DnsOutcome::Nothing, false) => {
+                self.stats.inc(ClusterStat::UpdateSuccess);
+            }
+            (DnsOutcome::Failed, _) | (DnsOutcome::Nothing, true) => {
+                self.stats.inc(ClusterStat::UpdateFailure);
+            }
+        }
+        if !logical && lookup.outcome() != DnsOutcome::Failed && !delta.is_new_set() {
+            self.stats.inc(ClusterStat::UpdateNoRebuild);
+        }
+        let mut begin = Vec::new();
+        for host in &delta.added {
+            begin.extend(self.admit(host, None, now));
+        }
+        self.cluster.publish_names(self.members.reports());
+        if let Some(after) = self.members.report(target) {
+            report::name(self.cluster.name(), before.as_deref(), after);
+        }
+        if delta.is_new_set() || delta.changed {
+            self.publish(delta.is_new_set());
+            if !logical {
+                let heaviest = self.members.hosts().iter().map(|host| i64::from(host.weight())).max();
+                self.stats.set(ClusterStat::MaxHostWeight, heaviest.unwrap_or(0));
+            }
+        }
+        self.note_progress();
+        let end = delta.removed.iter().map(|host| host.id()).collect();
+        Some(Resolved { next, begin, end })
+    }
+
+    /// Takes the result of a check; gives the time to the next, or `None` where the host is gone. `label`
+    /// says what was asked.
+    pub(crate) fn answered(
+        &mut self,
+        id: HostId,
+        check: usize,
+        label: &Arc<str>,
+        outcome: Outcome,
+        took: Duration,
+        now: Now,
+    ) -> Option<Duration> {
+        let checked = self.checked.get_mut(&id)?;
+        let session = checked.sessions.get_mut(check)?;
+        let first = session.is_first();
+        let verdict = session.handle(&outcome, self.cluster.had_traffic(), &mut self.rng);
+        let config = Arc::clone(session.config());
+        let host = Arc::clone(&checked.host);
+        let flags = self.flags_of(id, &host);
+        let (failure, status) = match outcome {
+            Outcome::Passed { status, .. } => {
+                self.count_check(HealthCheckStat::Success);
+                (None, status)
+            }
+            Outcome::Failed(failed) => {
+                self.count_check(HealthCheckStat::Failure);
+                if failed.kind.is_network() {
+                    self.count_check(HealthCheckStat::NetworkFailure);
+                }
+                (Some(failed.failure), failed.status)
+            }
+        };
+        let found = CheckReport {
+            check: Arc::clone(label),
+            failure,
+            status,
+            at: now.instant,
+            at_wall: now.wall,
+            took,
+            next: now.instant + verdict.next,
+            in_a_row: 1,
+            last_failure: None,
+        };
+        let found = found.behind(host.check_report(check).as_ref());
+        host.set_report(check, Arc::clone(&found));
+        self.note_events(check, &config, &host, &verdict.events, now.wall);
+        self.set_flags(&host, flags, first, &found);
+        if first {
+            self.note_progress();
+        }
+        Some(verdict.next)
+    }
+
+    /// Takes hosts out of use whose responses to requests said so.
+    pub(crate) fn failed_by_response(&mut self, now: Now) {
+        let noted = self.checked.values().filter(|checked| checked.host.take_failed_now());
+        let hosts: Vec<Arc<Host>> = noted.map(|checked| Arc::clone(&checked.host)).collect();
+        for host in hosts {
+            let session = self.checked.get_mut(&host.id()).and_then(|checked| checked.sessions.first_mut());
+            let Some(session) = session else { continue };
+            let events = session.fail_passively();
+            let config = Arc::clone(session.config());
+            let flags = self.flags_of(host.id(), &host);
+            self.count_check(HealthCheckStat::Failure);
+            self.count_check(HealthCheckStat::PassiveFailure);
+            let words = "a response said x-envoy-immediate-health-check-fail";
+            let failure = Failure::new(Reason::HealthCheckServerError).with_evidence(words);
+            let last = host.check_report(0);
+            let found = CheckReport {
+                check: "response".into(),
+                failure: Some(failure),
+                status: None,
+                at: now.instant,
+                at_wall: now.wall,
+                took: Duration::ZERO,
+                next: last.as_ref().map_or(now.instant, |last| last.next),
+                in_a_row: 1,
+                last_failure: None,
+            };
+            let found = found.behind(last.as_ref());
+            host.set_report(0, Arc::clone(&found));
+            self.note_events(0, &config, &host, &events, now.wall);
+            self.set_flags(&host, flags, false, &found);
+        }
+    }
+
+    /// What is known of a host at the same address that was checked in the same way.
+    fn hand_over(&self, to: &Host) -> Option<Vec<Session>> {
+        let same = |other: &&Checked| {
+            *other.host.address() == *to.address() && other.host.settings().check == to.settings().check
+        };
+        let former = self.checked.values().find(same)?;
+        to.inherit(&former.host);
+        Some(former.sessions.clone())
+    }
+
+    /// Begins to check a host, where it is to be checked.
+    fn admit(&mut self, host: &Arc<Host>, inherited: Option<Vec<Session>>, now: Instant) -> Vec<NewCheck> {
+        self.stats.inc(ClusterStat::DefaultTotalMatchCount);
+        if !host.is_checked() {
+            return Vec::new();
+        }
+        // Checks of a former host go on when they would have.
+        let due = if inherited.is_some() { host.check_reports() } else { Vec::new() };
+        let sessions = inherited.unwrap_or_else(|| {
+            let checks = self.cluster.config().health_checks.iter();
+            checks.map(|check| Session::new(Arc::new(check.clone()))).collect()
+        });
+        let begin = sessions.iter().enumerate().map(|(index, session)| NewCheck {
+            host: Arc::clone(host),
+            index,
+            config: Arc::clone(session.config()),
+            delay: match due.get(index) {
+                Some(report) => report.next.saturating_duration_since(now),
+                None => session.first_delay(&mut self.rng),
+            },
+        });
+        let begin = begin.collect();
+        self.checked.insert(host.id(), Checked { host: Arc::clone(host), sessions });
+        begin
+    }
+
+    /// The flags that all checks of a host give it together, and those that others gave it.
+    fn flags_of(&self, id: HostId, host: &Host) -> HealthFlags {
+        let pending = self.cluster.config().ignore_new_hosts_until_first_health_check;
+        let others = host.flags().with(HealthFlags::BY_CHECKS, false);
+        let sessions = self.checked.get(&id).map_or(&[][..], |checked| &checked.sessions);
+        sessions.iter().fold(others, |flags, session| flags | session.flags(pending))
+    }
+
+    /// Publishes what a check changed, and says so. The first result of a host is news in any case.
+    fn set_flags(&self, host: &Host, flags: HealthFlags, first: bool, found: &CheckReport) {
+        let before = host.flags();
+        host.set_flags(flags);
+        if before != flags {
+            self.publish(false);
+        }
+        let failed = |flags: HealthFlags| flags.any(HealthFlags::FAILED_ACTIVE_HC);
+        let degraded = |flags: HealthFlags| flags.health() == Health::Degraded;
+        if first || failed(before) != failed(flags) || degraded(before) != degraded(flags) {
+            report::health(&self.cluster, host, found);
+        }
+    }
+
+    /// Publishes a snapshot of the hosts. `new_set` says that there are others than before.
+    fn publish(&self, new_set: bool) {
+        let hosts = HostSet::new(self.members.by_priority(), self.cluster.spread());
+        let total: usize = hosts.priorities().iter().map(|priority| priority.hosts().len()).sum();
+        let degraded: usize = hosts.priorities().iter().map(|priority| priority.degraded().len()).sum();
+        let excluded: u32 = hosts.priorities().iter().map(|priority| priority.excluded()).sum();
+        let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        self.stats.set(ClusterStat::MembershipTotal, gauge(total));
+        self.stats.set(ClusterStat::MembershipHealthy, gauge(hosts.healthy_count()));
+        self.stats.set(ClusterStat::MembershipDegraded, gauge(degraded));
+        self.stats.set(ClusterStat::MembershipExcluded, i64::from(excluded));
+        if new_set {
+            self.stats.inc(ClusterStat::MembershipChange);
+        }
+        if let Some(stats) = &self.check_stats {
+            let with = |wanted: &dyn Fn(HealthFlags) -> bool| {
+                gauge(hosts.hosts().filter(|host| host.is_checked() && wanted(host.flags())).count())
+            };
+            stats.set(HealthCheckStat::Healthy, with(&|flags| !flags.any(HealthFlags::FAILED_ACTIVE_HC)));
+            stats.set(HealthCheckStat::Degraded, with(&|flags| flags.any(HealthFlags::DEGRADED_ACTIVE_HC)));
+        }
+        self.cluster.publish(hosts);
+    }
+
+    /// Looks whether the cluster has become warm: all names answered, all hosts checked once.
+    fn note_progress(&self) {
+        let waits = |checked: &Checked| checked.sessions.iter().any(Session::is_first);
+        if !self.cluster.is_warm() && self.unanswered.is_empty() && !self.checked.values().any(waits) {
+            self.stats.set(ClusterStat::WarmingState, 0);
+            self.cluster.set_warm();
+        }
+    }
+
+    fn note_events(
+        &mut self,
+        check: usize,
+        config: &HealthCheck,
+        host: &Host,
+        events: &[Event],
+        wall: SystemTime,
+    ) {
+        if config.event_log_path.is_some() {
+            let name = self.cluster.name();
+            let lines = events.iter().map(|event| events::line(*event, config, name, host, wall));
+            self.lines.extend(lines.map(|line| EventLine { check, line }));
+        }
+    }
+
+    fn count_check(&self, stat: HealthCheckStat) {
+        if let Some(stats) = &self.check_stats {
+            stats.inc(stat);
+        }
+    }
+}
+
+impl Now {
+    /// The moment at which this is called.
+    pub(crate) fn read() -> Self {
+        Self { instant: Instant::now(), wall: SystemTime::now() }
+    }
+}

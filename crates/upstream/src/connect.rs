@@ -1,0 +1,325 @@
+//! Making connections, and saying why one could not be made.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use causeway_model::{Address, TcpKeepalive};
+use causeway_reason::{Failure, Reason};
+use causeway_sys::{IcmpError, IcmpKind, disable_recverr, enable_recverr, take_icmp_error};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::words::Short;
+
+/// Where connecting failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectPhase {
+    /// No socket could be made: look at this process's limits.
+    Socket,
+    /// The call itself failed: the fault is on this host, in its routes, ports or permissions.
+    Immediate,
+    /// An answer came from the network: the fault is there.
+    Delayed,
+}
+
+/// A connection to a host.
+#[derive(Debug)]
+pub enum Stream {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+/// Why a connection could not be made, from all that is known of it. The evidence names address, cause
+/// and time; the transport failure is in Envoy's words. `icmp` is what [`take_icmp_error`] found.
+#[must_use]
+pub fn connect_failure(
+    address: &Address,
+    error: &io::Error,
+    phase: ConnectPhase,
+    elapsed: Duration,
+    icmp: Option<IcmpError>,
+) -> Failure {
+    let (reason, words) = explain(address, error, phase, elapsed, icmp);
+    let text = error_text(error);
+    let failure = Failure::new(reason).with_evidence(format!("{address}: {words}"));
+    match phase {
+        ConnectPhase::Socket => failure.with_transport("socket creation failure"),
+        ConnectPhase::Immediate => {
+            failure.with_transport(format!("immediate connect error: {text}|remote address:{address}"))
+        }
+        ConnectPhase::Delayed => failure.with_transport(format!("delayed connect error: {text}")),
+    }
+}
+
+/// Why a connection was given up: nobody answered for this long.
+#[must_use]
+pub fn connect_timeout(address: &Address, waited: Duration) -> Failure {
+    Failure::new(Reason::ConnectTimeout).with_evidence(format!("{address}: {}", no_answer(waited)))
+}
+
+/// Makes a connection. There is no time limit: the caller has one.
+///
+/// On TCP, `TCP_NODELAY` is set, and an ICMP message that refuses the connection is taken notice of.
+pub async fn connect(address: &Address, keepalive: Option<&TcpKeepalive>) -> Result<Stream, Failure> {
+    let began = Instant::now();
+    let failed =
+        |phase, error: &io::Error, icmp| connect_failure(address, error, phase, began.elapsed(), icmp);
+    let at_once = |error: io::Error| failed(ConnectPhase::Immediate, &error, None);
+    let (domain, protocol, target) = match address {
+        Address::Ip(ip) => (Domain::for_address(*ip), Some(Protocol::TCP), SockAddr::from(*ip)),
+        Address::Pipe { path, .. } => {
+            // A leading NUL is how the kernel tells the abstract namespace.
+            let path = path.strip_prefix('@').map_or_else(|| path.to_string(), |name| format!("\0{name}"));
+            (Domain::UNIX, None, SockAddr::unix(path).map_err(at_once)?)
+        }
+    };
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), protocol)
+        .map_err(|error| failed(ConnectPhase::Socket, &error, None))?;
+    if protocol.is_some() {
+        // Without it a refusal by ICMP looks like one by the host, which is no reason to give up.
+        let _ = enable_recverr(socket.as_fd());
+        socket.set_tcp_nodelay(true).map_err(at_once)?;
+        if let Some(keepalive) = keepalive {
+            set_keepalive(&socket, keepalive).map_err(at_once)?;
+        }
+    }
+    match socket.connect(&target) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => {}
+        Err(error) => return Err(at_once(error)),
+    }
+    if protocol.is_none() {
+        return UnixStream::from_std(socket.into()).map(Stream::Unix).map_err(at_once);
+    }
+    let stream = TcpStream::from_std(socket.into()).map_err(at_once)?;
+    loop {
+        let ready = stream.writable().await;
+        let error = match ready.and_then(|()| stream.take_error()) {
+            Err(error) | Ok(Some(error)) => error,
+            Ok(None) => match stream.try_io(Interest::WRITABLE, || connected(&stream)) {
+                Ok(()) => {
+                    // From here on a stray ICMP message must not end the connection.
+                    let _ = disable_recverr(stream.as_fd());
+                    return Ok(Stream::Tcp(stream));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => error,
+            },
+        };
+        let icmp = take_icmp_error(stream.as_fd());
+        return Err(failed(ConnectPhase::Delayed, &error, icmp));
+    }
+}
+
+/// Whether the connection stands; woken without a cause, it has to wait on.
+fn connected(stream: &TcpStream) -> io::Result<()> {
+    match stream.peer_addr() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
+        other => other.map(drop),
+    }
+}
+
+fn set_keepalive(socket: &Socket, keepalive: &TcpKeepalive) -> io::Result<()> {
+    let mut settings = socket2::TcpKeepalive::new();
+    if let Some(time) = keepalive.time {
+        settings = settings.with_time(time);
+    }
+    if let Some(interval) = keepalive.interval {
+        settings = settings.with_interval(interval);
+    }
+    if let Some(probes) = keepalive.probes {
+        settings = settings.with_retries(probes);
+    }
+    socket.set_tcp_keepalive(&settings)
+}
+
+/// The reason, and what happened in words that follow an address.
+pub(crate) fn explain(
+    address: &Address,
+    error: &io::Error,
+    phase: ConnectPhase,
+    elapsed: Duration,
+    icmp: Option<IcmpError>,
+) -> (Reason, String) {
+    let after = Short(elapsed);
+    let text = error_text(error);
+    let code = error.raw_os_error().unwrap_or(0);
+    match (code, phase) {
+        (libc::EAFNOSUPPORT, _) => {
+            return (Reason::NetworkUnreachable, format!("{text}: this host does not speak IPv6"));
+        }
+        (libc::EMFILE | libc::ENFILE | libc::ENOBUFS, _) | (_, ConnectPhase::Socket) => {
+            return (Reason::DescriptorsExhausted, format!("no socket could be made: {text}"));
+        }
+        _ => {}
+    }
+    if let Some(icmp) = icmp {
+        return by_icmp(address, icmp, elapsed);
+    }
+    let here = phase == ConnectPhase::Immediate;
+    match code {
+        libc::ECONNREFUSED => {
+            (Reason::ConnectRefused, format!("connection refused by the host after {after}"))
+        }
+        libc::ETIMEDOUT => (Reason::ConnectTimeout, no_answer(elapsed)),
+        libc::EHOSTUNREACH if here => {
+            (Reason::HostUnreachable, "a route of this host calls it unreachable".to_owned())
+        }
+        libc::EHOSTUNREACH => {
+            (Reason::HostUnreachable, format!("{text} after {after}: it does not answer on its network"))
+        }
+        libc::ENETUNREACH if here => (Reason::NetworkUnreachable, "this host has no route to it".to_owned()),
+        libc::ENETUNREACH => (Reason::HostUnreachable, format!("{text}, says a router, after {after}")),
+        libc::ECONNRESET => (Reason::ConnectReset, format!("accepted and reset after {after}")),
+        libc::EADDRNOTAVAIL => match address.ip().map(|ip| ip.is_ipv6()) {
+            // Ports run out for IPv6 too, but a host without any IPv6 address is far more frequent.
+            Some(true) => {
+                (Reason::NetworkUnreachable, format!("{text}: this host has no IPv6 address to connect from"))
+            }
+            _ => (Reason::LocalPortsExhausted, format!("{text}: all local ports towards it are in use")),
+        },
+        libc::EACCES | libc::EPERM => (Reason::ConnectNotPermitted, text),
+        libc::ENOENT => (Reason::SocketPathMissing, text),
+        libc::EAGAIN if here => (Reason::ConnectFailed, format!("{text}: its accept queue is full")),
+        _ => (Reason::ConnectFailed, format!("{text} after {after}")),
+    }
+}
+
+fn by_icmp(address: &Address, icmp: IcmpError, elapsed: Duration) -> (Reason, String) {
+    let after = Short(elapsed);
+    let from = icmp.offender.map_or_else(|| "an unknown address".to_owned(), |ip: IpAddr| ip.to_string());
+    // A host that answers can't be unreachable: a firewall of its own sent that.
+    let itself = icmp.offender.is_some() && icmp.offender == address.ip().map(|ip| ip.ip());
+    let what = match icmp.kind {
+        IcmpKind::PortUnreachable => "port unreachable",
+        IcmpKind::Prohibited => "administratively prohibited",
+        IcmpKind::HostUnreachable => "host unreachable",
+        IcmpKind::NetworkUnreachable => "network unreachable",
+        IcmpKind::Other => "refused",
+    };
+    let words =
+        format!("ICMP {what} (type {}, code {}) from {from} after {after}", icmp.message_type, icmp.code);
+    let reason = match icmp.kind {
+        IcmpKind::PortUnreachable | IcmpKind::Prohibited => Reason::ConnectRejected,
+        IcmpKind::HostUnreachable | IcmpKind::NetworkUnreachable if itself => Reason::ConnectRejected,
+        IcmpKind::HostUnreachable | IcmpKind::NetworkUnreachable => Reason::HostUnreachable,
+        IcmpKind::Other => Reason::ConnectFailed,
+    };
+    (reason, words)
+}
+
+pub(crate) fn no_answer(waited: Duration) -> String {
+    format!("no answer to the connection attempt for {}", Short(waited))
+}
+
+/// As the C library says it, without the number that Rust adds.
+fn error_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error ") {
+        Some(at) => text.split_at(at).0.to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(address: &str, code: i32, phase: ConnectPhase, icmp: Option<IcmpError>) -> Failure {
+        let address = Address::Ip(address.parse().unwrap());
+        let error = io::Error::from_raw_os_error(code);
+        connect_failure(&address, &error, phase, Duration::from_micros(200), icmp)
+    }
+
+    #[test]
+    fn every_error_has_its_reason_and_envoys_words() {
+        use ConnectPhase::{Delayed, Immediate, Socket};
+        for (code, phase, reason, transport) in [
+            (
+                libc::ECONNREFUSED,
+                Delayed,
+                Reason::ConnectRefused,
+                "delayed connect error: Connection refused",
+            ),
+            (libc::EHOSTUNREACH, Delayed, Reason::HostUnreachable, "delayed connect error: No route to host"),
+            (
+                libc::EHOSTUNREACH,
+                Immediate,
+                Reason::HostUnreachable,
+                "immediate connect error: No route to host|remote address:10.0.0.1:80",
+            ),
+            (
+                libc::ENETUNREACH,
+                Immediate,
+                Reason::NetworkUnreachable,
+                "immediate connect error: Network is unreachable|remote address:10.0.0.1:80",
+            ),
+            (
+                libc::EACCES,
+                Immediate,
+                Reason::ConnectNotPermitted,
+                "immediate connect error: Permission denied|remote address:10.0.0.1:80",
+            ),
+            (
+                libc::EINVAL,
+                Immediate,
+                Reason::ConnectFailed,
+                "immediate connect error: Invalid argument|remote address:10.0.0.1:80",
+            ),
+            (
+                libc::EADDRNOTAVAIL,
+                Immediate,
+                Reason::LocalPortsExhausted,
+                "immediate connect error: Cannot assign requested address|remote address:10.0.0.1:80",
+            ),
+            (libc::EMFILE, Socket, Reason::DescriptorsExhausted, "socket creation failure"),
+            (
+                libc::ECONNRESET,
+                Delayed,
+                Reason::ConnectReset,
+                "delayed connect error: Connection reset by peer",
+            ),
+            (libc::ETIMEDOUT, Delayed, Reason::ConnectTimeout, "delayed connect error: Connection timed out"),
+        ] {
+            let failure = failure("10.0.0.1:80", code, phase, None);
+            assert_eq!(failure.reason, reason, "{code}");
+            assert_eq!(failure.transport.as_deref(), Some(transport), "{code}");
+        }
+        let six = failure("[::1]:80", libc::EADDRNOTAVAIL, Immediate, None);
+        assert_eq!(six.reason, Reason::NetworkUnreachable);
+    }
+
+    #[test]
+    fn a_message_tells_a_firewall_from_a_closed_port() {
+        let icmp = |kind, code, offender: &str| {
+            Some(IcmpError { kind, message_type: 3, code, offender: Some(offender.parse().unwrap()) })
+        };
+        let delayed = |code, icmp| failure("10.0.0.1:80", code, ConnectPhase::Delayed, icmp);
+        let refused = delayed(libc::ECONNREFUSED, icmp(IcmpKind::PortUnreachable, 3, "10.0.0.1"));
+        assert_eq!(refused.reason, Reason::ConnectRejected);
+        assert_eq!(
+            refused.evidence.as_deref(),
+            Some("10.0.0.1:80: ICMP port unreachable (type 3, code 3) from 10.0.0.1 after 0.2 ms")
+        );
+        let prohibited = delayed(libc::EHOSTUNREACH, icmp(IcmpKind::Prohibited, 10, "10.0.0.254"));
+        assert_eq!(prohibited.reason, Reason::ConnectRejected);
+        // A router, or this kernel after nobody answered ARP.
+        let router = delayed(libc::EHOSTUNREACH, icmp(IcmpKind::HostUnreachable, 1, "10.0.0.254"));
+        assert_eq!(router.reason, Reason::HostUnreachable);
+        // Who calls itself unreachable is there.
+        let itself = delayed(libc::EHOSTUNREACH, icmp(IcmpKind::HostUnreachable, 1, "10.0.0.1"));
+        assert_eq!(itself.reason, Reason::ConnectRejected);
+    }
+
+    #[test]
+    fn a_refused_connection_says_how_long_it_took() {
+        let failure = failure("10.0.0.1:80", libc::ECONNREFUSED, ConnectPhase::Delayed, None);
+        let evidence = "10.0.0.1:80: connection refused by the host after 0.2 ms";
+        assert_eq!(failure.evidence.as_deref(), Some(evidence));
+    }
+}

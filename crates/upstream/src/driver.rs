@@ -1,0 +1,193 @@
+//! Puts a cluster's [`Core`] on the clock and the network: tasks on the main thread that look names up and
+//! check hosts.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use causeway_model::{Address, HealthCheck, HealthChecker};
+use tokio::task::{JoinHandle, spawn_local};
+
+use crate::cluster::Cluster;
+use crate::cluster_core::{Core, NewCheck, Now};
+use crate::dns::Resolvers;
+use crate::health::Prober;
+use crate::health::events::EventLog;
+use crate::host::{Host, HostId};
+use crate::rng::Rng;
+
+/// Keeps a cluster up to date for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    shared: Rc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    cluster: Arc<Cluster>,
+    /// One for each health check of the cluster.
+    event_logs: Vec<Option<Rc<EventLog>>>,
+    core: RefCell<Core>,
+    tasks: RefCell<Tasks>,
+}
+
+/// Tasks that end with this.
+#[derive(Debug, Default)]
+struct Tasks {
+    cluster: Vec<Task>,
+    checks: HashMap<HostId, Vec<Task>>,
+}
+
+/// A task that ends with whoever holds it.
+#[derive(Debug)]
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Driver {
+    /// Begins to keep a cluster up to date. `former` is the driver of the cluster before it was changed.
+    /// Needs a `LocalSet` or a local runtime around it.
+    pub(crate) fn start(
+        cluster: Arc<Cluster>,
+        former: Option<&Self>,
+        resolvers: &Rc<Resolvers>,
+        event_logs: Vec<Option<Rc<EventLog>>>,
+        rng: Rng,
+    ) -> Self {
+        let former = former.map(|former| former.shared.core.borrow());
+        let (core, checks) = Core::start(Arc::clone(&cluster), former.as_deref(), Instant::now(), rng);
+        drop(former);
+        let names = core.names();
+        let checked = !cluster.config().health_checks.is_empty();
+        let tasks = RefCell::default();
+        let shared = Rc::new(Shared { cluster, event_logs, core: RefCell::new(core), tasks });
+        shared.begin(checks);
+        let mut tasks = shared.tasks.borrow_mut();
+        for (target, name) in names {
+            let task = resolve(Rc::downgrade(&shared), Rc::clone(resolvers), target, name);
+            tasks.cluster.push(Task(spawn_local(task)));
+        }
+        if checked {
+            let task = watch_responses(Rc::downgrade(&shared), Arc::clone(&shared.cluster));
+            tasks.cluster.push(Task(spawn_local(task)));
+        }
+        drop(tasks);
+        Self { shared }
+    }
+
+    pub(crate) fn cluster(&self) -> &Arc<Cluster> {
+        &self.shared.cluster
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Nobody will look at it any more, so nobody shall wait for it either.
+        self.shared.cluster.set_warm();
+    }
+}
+
+impl Shared {
+    fn begin(self: &Rc<Self>, checks: Vec<NewCheck>) {
+        let mut tasks = self.tasks.borrow_mut();
+        for new in checks {
+            let id = new.host.id();
+            let host_header = host_header(&new.host, &new.config, self.cluster.name());
+            let prober = Prober::new(Arc::clone(&new.config), host_header);
+            let task = Task(spawn_local(check(Rc::downgrade(self), new, prober)));
+            tasks.checks.entry(id).or_default().push(task);
+        }
+    }
+
+    fn write_events(&self) {
+        for line in self.core.borrow_mut().take_lines() {
+            if let Some(Some(log)) = self.event_logs.get(line.check) {
+                log.write(&line.line);
+            }
+        }
+    }
+}
+
+/// Looks a name up, for ever.
+async fn resolve(shared: Weak<Shared>, resolvers: Rc<Resolvers>, target: usize, name: Arc<str>) {
+    loop {
+        let options = {
+            let Some(shared) = shared.upgrade() else { return };
+            let core = shared.core.borrow();
+            core.note_lookup();
+            let Some(options) = core.dns().cloned() else { return };
+            options
+        };
+        let lookup = resolvers.lookup(&options.resolver, &name, options.lookup_family).await;
+        let next = {
+            let Some(shared) = shared.upgrade() else { return };
+            let resolved = shared.core.borrow_mut().resolved(target, &lookup, Instant::now());
+            let Some(resolved) = resolved else { return };
+            for host in resolved.end {
+                shared.tasks.borrow_mut().checks.remove(&host);
+            }
+            shared.begin(resolved.begin);
+            resolved.next
+        };
+        tokio::time::sleep(next).await;
+    }
+}
+
+/// Checks a host, for ever.
+async fn check(shared: Weak<Shared>, new: NewCheck, mut prober: Prober) {
+    let mut pause = new.delay;
+    loop {
+        // Even a pause of zero gives the others a turn.
+        tokio::time::sleep(pause.max(Duration::from_nanos(1))).await;
+        {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.core.borrow().note_check();
+        }
+        let (outcome, took) = prober.check(&check_address(&new.host, &new.config)).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let (id, label) = (new.host.id(), prober.label());
+        let next = shared.core.borrow_mut().answered(id, new.index, label, outcome, took, Now::read());
+        shared.write_events();
+        let Some(next) = next else { return };
+        pause = next;
+    }
+}
+
+/// Takes notice of responses that asked for no more traffic.
+async fn watch_responses(shared: Weak<Shared>, cluster: Arc<Cluster>) {
+    loop {
+        cluster.failed_now.notified().await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.core.borrow_mut().failed_by_response(Now::read());
+        shared.write_events();
+    }
+}
+
+/// Where checks of a host go: the endpoint's own settings come before those of the check.
+fn check_address(host: &Host, config: &HealthCheck) -> Address {
+    let target = &host.settings().check;
+    let address = target.address.map_or_else(|| (*host.address()).clone(), Address::Ip);
+    match (address, target.port.or(config.alt_port)) {
+        (Address::Ip(mut ip), Some(port)) => {
+            ip.set_port(port);
+            Address::Ip(ip)
+        }
+        (address, _) => address,
+    }
+}
+
+/// `Host` of HTTP checks: the endpoint's own, the check's, the cluster's name.
+fn host_header(host: &Host, config: &HealthCheck, cluster: &str) -> Box<str> {
+    let own = &*host.settings().check.hostname;
+    let checks = match &config.checker {
+        HealthChecker::Http(http) => &*http.host,
+        HealthChecker::Tcp(_) => "",
+    };
+    [own, checks].into_iter().find(|name| !name.is_empty()).unwrap_or(cluster).into()
+}

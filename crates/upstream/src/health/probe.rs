@@ -1,0 +1,320 @@
+//! One check on one connection.
+
+use std::cell::Cell;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use causeway_model::{Address, HealthCheck, HealthChecker, HttpHealthCheck, TcpHealthCheck};
+use causeway_reason::{Failure, Reason};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::connect::{Stream, connect, no_answer};
+use crate::health::http::{Answer, Fault, Reader};
+use crate::health::tcp::contains_in_order;
+use crate::health::{CheckFailure, FailureKind, Outcome, request};
+use crate::words::Short;
+
+/// Bytes of an answer that a TCP check looks through.
+const MAX_TCP_ANSWER: usize = 64 << 10;
+
+/// Checks one host, again and again, on one connection where that is allowed.
+#[derive(Debug)]
+pub(crate) struct Prober {
+    config: Arc<HealthCheck>,
+    /// `Host` of HTTP checks.
+    host: Box<str>,
+    label: Arc<str>,
+    /// What the last check left open, and where it leads.
+    connection: Option<(Address, Stream)>,
+}
+
+/// How far a check has come, for the words of its timeout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Waiting,
+    Reading,
+}
+
+impl Prober {
+    pub(crate) fn new(config: Arc<HealthCheck>, host: Box<str>) -> Self {
+        let label = match &config.checker {
+            HealthChecker::Http(http) => format!("{} {}", http.method, http.path).into(),
+            HealthChecker::Tcp(_) => "TCP".into(),
+        };
+        Self { config, host, label, connection: None }
+    }
+
+    /// What is asked, in a word or two: `GET /health`.
+    pub(crate) const fn label(&self) -> &Arc<str> {
+        &self.label
+    }
+
+    /// Checks the host at this address. Gives the result and the time it took.
+    pub(crate) async fn check(&mut self, address: &Address) -> (Outcome, Duration) {
+        let began = Instant::now();
+        let config = Arc::clone(&self.config);
+        let stage = Cell::new(Stage::Connecting);
+        let asked = async {
+            match &config.checker {
+                HealthChecker::Http(http) => self.ask_http(http, address, began, &stage).await,
+                HealthChecker::Tcp(tcp) => self.ask_tcp(tcp, address, began, &stage).await,
+            }
+        };
+        let outcome = match tokio::time::timeout(config.timeout, asked).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                // Whatever comes on it now would be the answer to the wrong question.
+                self.connection = None;
+                self.timed_out(stage.get(), config.timeout)
+            }
+        };
+        (outcome, began.elapsed())
+    }
+
+    async fn ask_http(
+        &mut self,
+        http: &HttpHealthCheck,
+        address: &Address,
+        began: Instant,
+        stage: &Cell<Stage>,
+    ) -> Outcome {
+        let head_request = &*http.method == "HEAD";
+        let request = request::write(http, &self.host, address);
+        loop {
+            stage.set(Stage::Connecting);
+            let (mut stream, reused) = match self.stream(address).await {
+                Ok(found) => found,
+                Err(outcome) => return outcome,
+            };
+            stage.set(Stage::Waiting);
+            let mut reader = Reader::new(head_request);
+            let read = exchange(&mut stream, &request, &mut reader, stage).await;
+            // The back-end closed the idle connection just as the request was sent. Nothing of it was
+            // answered and a check can be repeated, so that is no failure (RFC 9112 §9.3.1).
+            let raced = reused
+                && !reader.has_begun()
+                && matches!(read, Err(Broke::Io(_) | Broke::Fault(Fault::Closed)));
+            if raced {
+                continue;
+            }
+            return match read {
+                Ok(answer) => {
+                    if answer.reusable && self.config.reuse_connection {
+                        self.connection = Some((address.clone(), stream));
+                    }
+                    self.judge(http, answer, began.elapsed())
+                }
+                Err(broke) => self.broken(&broke, reader.has_begun(), began.elapsed()),
+            };
+        }
+    }
+
+    async fn ask_tcp(
+        &mut self,
+        tcp: &TcpHealthCheck,
+        address: &Address,
+        began: Instant,
+        stage: &Cell<Stage>,
+    ) -> Outcome {
+        let (mut stream, _) = match self.stream(address).await {
+            Ok(found) => found,
+            Err(outcome) => return outcome,
+        };
+        stage.set(Stage::Waiting);
+        let mut received = Vec::new();
+        let exchanged = async {
+            stream.write_all(&tcp.send).await?;
+            while !contains_in_order(&received, &tcp.receive) {
+                if received.len() >= MAX_TCP_ANSWER {
+                    return Err(io::Error::other("too much"));
+                }
+                if stream.read(&mut received).await? == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                stage.set(Stage::Reading);
+            }
+            Ok(())
+        };
+        let after = began.elapsed();
+        match exchanged.await {
+            Ok(()) => {
+                if self.config.reuse_connection && !tcp.receive.is_empty() {
+                    self.connection = Some((address.clone(), stream));
+                }
+                Outcome::Passed { status: None, degraded: false }
+            }
+            Err(error) => {
+                let after = Short(began.elapsed().max(after));
+                let seen = received.get(..24).unwrap_or(&received).escape_ascii();
+                let words = match error.kind() {
+                    io::ErrorKind::UnexpectedEof if received.is_empty() => {
+                        format!("TCP: the connection was closed without an answer after {after}")
+                    }
+                    _ => format!("TCP: what came is not what was expected, after {after}: \"{seen}\""),
+                };
+                let reason =
+                    if received.is_empty() { Reason::HealthCheckClosed } else { Reason::HealthCheckProtocol };
+                network(Failure::new(reason).with_evidence(words))
+            }
+        }
+    }
+
+    /// The connection of the last check, or a new one; says which.
+    async fn stream(&mut self, address: &Address) -> Result<(Stream, bool), Outcome> {
+        if let Some((to, stream)) = self.connection.take()
+            && to == *address
+            && stream.is_quiet()
+        {
+            return Ok((stream, true));
+        }
+        match connect(address, None).await {
+            Ok(stream) => Ok((stream, false)),
+            Err(failure) => {
+                // The address stands in front of these words already.
+                let prefix = format!("{address}: ");
+                let words = failure.evidence.as_deref().unwrap_or_default();
+                let words = words.strip_prefix(&prefix).unwrap_or(words).to_owned();
+                Err(network(failure.with_evidence(words)))
+            }
+        }
+    }
+
+    fn judge(&self, http: &HttpHealthCheck, answer: Answer, took: Duration) -> Outcome {
+        let status = answer.status;
+        let within =
+            |ranges: &[causeway_model::StatusRange]| ranges.iter().any(|range| range.contains(status));
+        let expected =
+            if http.expected_statuses.is_empty() { status == 200 } else { within(&http.expected_statuses) };
+        if expected {
+            return Outcome::Passed { status: Some(status), degraded: answer.degraded };
+        }
+        let reason = match status {
+            404 => Reason::HealthCheckNotFound,
+            300..=399 => Reason::HealthCheckRedirect,
+            401 | 403 => Reason::HealthCheckUnauthorized,
+            500..=599 => Reason::HealthCheckServerError,
+            _ => Reason::HealthCheckStatus,
+        };
+        let kind =
+            if within(&http.retriable_statuses) { FailureKind::ActiveRetriable } else { FailureKind::Active };
+        let words = format!("{} answered {status} after {}", self.label, Short(took));
+        Outcome::Failed(CheckFailure {
+            kind,
+            status: Some(status),
+            leave_alone: answer.leave_alone,
+            failure: Failure::new(reason).with_evidence(words),
+        })
+    }
+
+    fn broken(&self, broke: &Broke, begun: bool, took: Duration) -> Outcome {
+        let (label, after) = (&self.label, Short(took));
+        let (reason, words) = match broke {
+            Broke::Fault(Fault::Closed) => (
+                Reason::HealthCheckClosed,
+                format!("{label}: the connection was closed without an answer after {after}"),
+            ),
+            Broke::Fault(Fault::Cut) => (
+                Reason::HealthCheckClosed,
+                format!("{label}: the connection was closed inside the answer after {after}"),
+            ),
+            Broke::Fault(Fault::NotHttp(bytes)) => {
+                (Reason::HealthCheckProtocol, format!("{label}: the answer is not HTTP/1, it begins {bytes}"))
+            }
+            Broke::Fault(Fault::Broken(how)) => {
+                (Reason::HealthCheckProtocol, format!("{label}: the answer is broken: {how}"))
+            }
+            Broke::Io(error) if begun => {
+                (Reason::HealthCheckClosed, format!("{label}: {error} inside the answer after {after}"))
+            }
+            Broke::Io(error) => (Reason::HealthCheckClosed, format!("{label}: {error} after {after}")),
+        };
+        network(Failure::new(reason).with_evidence(words))
+    }
+
+    fn timed_out(&self, stage: Stage, timeout: Duration) -> Outcome {
+        let (label, limit) = (&self.label, Short(timeout));
+        let (reason, words) = match stage {
+            Stage::Connecting => (Reason::ConnectTimeout, no_answer(timeout)),
+            Stage::Waiting => (
+                Reason::HealthCheckTimeout,
+                format!("{label}: connected, but no answer within the check's timeout of {limit}"),
+            ),
+            Stage::Reading => (
+                Reason::HealthCheckTimeout,
+                format!("{label}: the answer was not complete within the check's timeout of {limit}"),
+            ),
+        };
+        Outcome::Failed(CheckFailure {
+            kind: FailureKind::NetworkTimeout,
+            status: None,
+            leave_alone: false,
+            failure: Failure::new(reason).with_evidence(words),
+        })
+    }
+}
+
+/// Why an exchange gave no answer.
+enum Broke {
+    Fault(Fault),
+    Io(io::Error),
+}
+
+async fn exchange(
+    stream: &mut Stream,
+    request: &[u8],
+    reader: &mut Reader,
+    stage: &Cell<Stage>,
+) -> Result<Answer, Broke> {
+    // A back-end may answer and close before it has read everything, so the answer is looked for even
+    // where sending failed.
+    let sent = stream.write_all(request).await;
+    let mut buffer = Vec::with_capacity(4096);
+    loop {
+        buffer.clear();
+        match (stream.read(&mut buffer).await, &sent) {
+            (Ok(0), Err(error)) => return Err(Broke::Io(io::Error::new(error.kind(), error.to_string()))),
+            (Ok(0), Ok(())) => return reader.end().map_err(Broke::Fault),
+            (Ok(_), _) => {
+                stage.set(Stage::Reading);
+                if let Some(answer) = reader.read(&buffer).map_err(Broke::Fault)? {
+                    return Ok(answer);
+                }
+            }
+            (Err(error), _) => return Err(Broke::Io(error)),
+        }
+    }
+}
+
+const fn network(failure: Failure) -> Outcome {
+    Outcome::Failed(CheckFailure { kind: FailureKind::Network, status: None, leave_alone: false, failure })
+}
+
+impl Stream {
+    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.write_all(bytes).await,
+            Self::Unix(stream) => stream.write_all(bytes).await,
+        }
+    }
+
+    /// Appends what comes; 0 is the end.
+    async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        into.reserve(4096);
+        match self {
+            Self::Tcp(stream) => stream.read_buf(into).await,
+            Self::Unix(stream) => stream.read_buf(into).await,
+        }
+    }
+
+    /// Whether an idle connection is still open, and nothing came on it.
+    fn is_quiet(&self) -> bool {
+        let mut byte = [0];
+        let read = match self {
+            Self::Tcp(stream) => stream.try_read(&mut byte),
+            Self::Unix(stream) => stream.try_read(&mut byte),
+        };
+        matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}

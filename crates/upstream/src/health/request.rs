@@ -1,0 +1,156 @@
+//! The request of a health check.
+
+use std::sync::LazyLock;
+
+use causeway_model::{
+    Address, AddressPart, AppendAction, HeaderMutations, HttpHealthCheck, OperatorKind, Peer, Template,
+    TemplatePart,
+};
+
+/// Of this machine, read once.
+static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+});
+
+/// Writes the request as Envoy sends it: `host`, `user-agent: Envoy/HC`, and what
+/// `request_headers_to_add` makes of them. Operators about this machine or the host are filled in; those
+/// about a client's request are empty, as there is none.
+pub(crate) fn write(check: &HttpHealthCheck, host: &str, address: &Address) -> Vec<u8> {
+    let mut fields = vec![("user-agent".to_owned(), "Envoy/HC".to_owned())];
+    change(&mut fields, &check.headers, address);
+    let mut out = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", check.method, check.path);
+    for (name, value) in fields {
+        out.push_str(&name);
+        out.push_str(": ");
+        // A value from the file must not end its line.
+        out.extend(value.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')));
+        out.push_str("\r\n");
+    }
+    // RFC 9110 §8.6: methods that usually have content say when there is none.
+    if matches!(&*check.method, "POST" | "PUT" | "PATCH") {
+        out.push_str("content-length: 0\r\n");
+    }
+    out.push_str("\r\n");
+    out.into_bytes()
+}
+
+/// Envoy's order: what is removed, what is overwritten, what is added.
+fn change(fields: &mut Vec<(String, String)>, headers: &HeaderMutations, address: &Address) {
+    fields.retain(|(name, _)| headers.remove.iter().all(|removed| removed.as_str() != name));
+    let overwrites =
+        |action| matches!(action, AppendAction::OverwriteIfExistsOrAdd | AppendAction::OverwriteIfExists);
+    let (first, last): (Vec<_>, Vec<_>) = headers.add.iter().partition(|option| overwrites(option.action));
+    for option in first.into_iter().chain(last) {
+        let name = option.name.as_str();
+        let value = render(&option.value, address);
+        if value.is_empty() && !option.keep_empty_value {
+            continue;
+        }
+        let known = fields.iter().position(|(known, _)| known == name);
+        match (option.action, known.and_then(|at| fields.get_mut(at))) {
+            (AppendAction::OverwriteIfExistsOrAdd | AppendAction::OverwriteIfExists, Some((_, old))) => {
+                *old = value;
+            }
+            // The one field that Envoy keeps in one line.
+            (AppendAction::AppendIfExistsOrAdd, Some((_, old))) if name == "user-agent" => {
+                old.push(',');
+                old.push_str(&value);
+            }
+            (AppendAction::AddIfAbsent, Some(_)) | (AppendAction::OverwriteIfExists, None) => {}
+            (AppendAction::AppendIfExistsOrAdd, _)
+            | (AppendAction::AddIfAbsent | AppendAction::OverwriteIfExistsOrAdd, None) => {
+                fields.push((name.to_owned(), value));
+            }
+        }
+    }
+}
+
+fn render(template: &Template, address: &Address) -> String {
+    let mut out = String::new();
+    for part in &template.0 {
+        match part {
+            TemplatePart::Literal(text) => out.push_str(text),
+            TemplatePart::Operator(operator) => {
+                let value = match &operator.kind {
+                    OperatorKind::Hostname => HOSTNAME.clone(),
+                    OperatorKind::Environment(value) => value.as_deref().unwrap_or_default().to_owned(),
+                    OperatorKind::Protocol => "HTTP/1.1".to_owned(),
+                    OperatorKind::Address { peer: Peer::UpstreamHost, part } => match (part, address.ip()) {
+                        (AddressPart::Whole, _) | (AddressPart::WithoutPort, None) => address.to_string(),
+                        (AddressPart::WithoutPort, Some(ip)) => ip.ip().to_string(),
+                        (AddressPart::Port, ip) => ip.map(|ip| ip.port().to_string()).unwrap_or_default(),
+                    },
+                    _ => String::new(),
+                };
+                let cut = operator.max_length.unwrap_or(usize::MAX);
+                out.extend(value.chars().take(cut));
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_model::{HeaderName, HeaderValueOption, Operator};
+
+    use super::*;
+
+    fn check(method: &str, headers: HeaderMutations) -> HttpHealthCheck {
+        HttpHealthCheck {
+            host: "".into(),
+            path: "/hc?x=1".into(),
+            method: method.into(),
+            expected_statuses: Vec::new(),
+            retriable_statuses: Vec::new(),
+            headers,
+        }
+    }
+
+    fn written(check: &HttpHealthCheck) -> String {
+        let address = Address::Ip("10.0.0.1:80".parse().unwrap());
+        String::from_utf8(write(check, "backend", &address)).unwrap()
+    }
+
+    fn add(name: &str, value: Template, action: AppendAction) -> HeaderValueOption {
+        HeaderValueOption { name: HeaderName::new(name).unwrap(), value, action, keep_empty_value: false }
+    }
+
+    #[test]
+    fn the_request_is_envoys() {
+        assert_eq!(
+            written(&check("GET", HeaderMutations::default())),
+            "GET /hc?x=1 HTTP/1.1\r\nhost: backend\r\nuser-agent: Envoy/HC\r\n\r\n"
+        );
+        assert!(written(&check("POST", HeaderMutations::default())).ends_with("content-length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn headers_are_changed_in_envoys_order() {
+        let literal = Template::literal;
+        let host = Template(vec![TemplatePart::Operator(Operator {
+            kind: OperatorKind::Address { peer: Peer::UpstreamHost, part: AddressPart::Whole },
+            max_length: None,
+        })]);
+        let headers = HeaderMutations {
+            remove: Vec::new(),
+            add: vec![
+                add("user-agent", literal("mine"), AppendAction::AppendIfExistsOrAdd),
+                add("user-agent", literal("mine2"), AppendAction::OverwriteIfExistsOrAdd),
+                add("x-a", host, AppendAction::AddIfAbsent),
+                add("x-b", literal("split\r\nx: y"), AppendAction::AppendIfExistsOrAdd),
+                add("x-c", literal("never"), AppendAction::OverwriteIfExists),
+                add("x-d", literal(""), AppendAction::AppendIfExistsOrAdd),
+            ],
+        };
+        assert_eq!(
+            written(&check("GET", headers)),
+            "GET /hc?x=1 HTTP/1.1\r\nhost: backend\r\nuser-agent: mine2,mine\r\nx-a: 10.0.0.1:80\r\n\
+             x-b: splitx: y\r\n\r\n"
+        );
+        let remove =
+            HeaderMutations { remove: vec![HeaderName::new("user-agent").unwrap()], add: Vec::new() };
+        assert_eq!(written(&check("HEAD", remove)), "HEAD /hc?x=1 HTTP/1.1\r\nhost: backend\r\n\r\n");
+    }
+}

@@ -1,0 +1,386 @@
+//! Hosts: the addresses behind a cluster.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use causeway_model::{Address, HealthStatus, Locality, Metadata, Value};
+
+use crate::flags::{Health, HealthFlags};
+use crate::health::CheckReport;
+
+/// Names a host for as long as the process lives. No other host ever gets the same one, so a connection
+/// pool can be keyed by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostId(u64);
+
+/// One address behind a cluster.
+///
+/// A host of a `LOGICAL_DNS` cluster keeps its identity while its address changes: [`Self::address`] is
+/// for new connections, and those that are open stay.
+pub struct Host {
+    id: HostId,
+    address: ArcSwap<Address>,
+    settings: HostSettings,
+    flags: AtomicU32,
+    /// Whether any health check applies.
+    is_checked: bool,
+    failed_now: AtomicBool,
+    cells: Box<[HostCells]>,
+    reports: Box<[ArcSwapOption<CheckReport>]>,
+}
+
+/// What the configuration says of a host.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HostSettings {
+    pub(crate) hostname: Arc<str>,
+    pub(crate) weight: u32,
+    pub(crate) locality: Arc<Locality>,
+    pub(crate) priority: u32,
+    pub(crate) metadata: Metadata,
+    pub(crate) status: HealthStatus,
+    /// Where health checks go, where that is not the address itself.
+    pub(crate) check: CheckTarget,
+}
+
+/// How health checks of an endpoint differ from the cluster's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CheckTarget {
+    pub(crate) address: Option<std::net::SocketAddr>,
+    pub(crate) port: Option<u16>,
+    pub(crate) hostname: Box<str>,
+    pub(crate) disabled: bool,
+}
+
+/// What is counted for each host; the names are those of Envoy's `/clusters`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostStat {
+    /// Connections open.
+    CxActive,
+    /// Connections that could not be made.
+    CxConnectFail,
+    /// Connections made.
+    CxTotal,
+    /// Requests under way.
+    RqActive,
+    /// Requests that failed, or were answered 5xx.
+    RqError,
+    /// Requests that wait for a connection.
+    RqPendingActive,
+    /// Requests that were answered otherwise.
+    RqSuccess,
+    /// Requests that ran into a timeout.
+    RqTimeout,
+    /// Requests sent.
+    RqTotal,
+}
+
+/// One worker's cells of a host. Only that worker may write them; anyone may read the sums.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct HostCells([AtomicU64; HostStat::ALL.len()]);
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Host {
+    pub(crate) fn new(
+        address: Address,
+        settings: HostSettings,
+        checks: usize,
+        pending: bool,
+        workers: usize,
+    ) -> Self {
+        let is_checked = checks > 0 && !settings.check.disabled;
+        let by_file = match settings.status {
+            HealthStatus::Unknown | HealthStatus::Healthy => HealthFlags::NONE,
+            HealthStatus::Unhealthy | HealthStatus::Timeout => HealthFlags::FAILED_EDS_HEALTH,
+            HealthStatus::Draining => HealthFlags::EDS_STATUS_DRAINING,
+            HealthStatus::Degraded => HealthFlags::DEGRADED_EDS_HEALTH,
+        };
+        // Guilty until the first check says otherwise.
+        let flags = by_file
+            .with(HealthFlags::FAILED_ACTIVE_HC, is_checked)
+            .with(HealthFlags::PENDING_ACTIVE_HC, is_checked && pending);
+        Self {
+            id: HostId(NEXT_ID.fetch_add(1, Relaxed)),
+            address: ArcSwap::from_pointee(address),
+            flags: AtomicU32::new(flags.bits()),
+            is_checked,
+            failed_now: AtomicBool::new(false),
+            cells: (0..workers.max(1)).map(|_| HostCells::default()).collect(),
+            reports: (0..if is_checked { checks } else { 0 }).map(|_| ArcSwapOption::empty()).collect(),
+            settings,
+        }
+    }
+
+    /// Its name for as long as the process lives.
+    #[must_use]
+    pub const fn id(&self) -> HostId {
+        self.id
+    }
+
+    /// The address for new connections.
+    #[must_use]
+    pub fn address(&self) -> Arc<Address> {
+        self.address.load_full()
+    }
+
+    /// Its host name; may be empty. For a name that was looked up it is that name.
+    #[must_use]
+    pub fn hostname(&self) -> &str {
+        &self.settings.hostname
+    }
+
+    /// Its weight, at least 1.
+    #[must_use]
+    pub const fn weight(&self) -> u32 {
+        self.settings.weight
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn locality(&self) -> &Locality {
+        &self.settings.locality
+    }
+
+    /// 0 is used first.
+    #[must_use]
+    pub const fn priority(&self) -> u32 {
+        self.settings.priority
+    }
+
+    /// Metadata of the endpoint.
+    #[must_use]
+    pub const fn metadata(&self) -> &Metadata {
+        &self.settings.metadata
+    }
+
+    /// Whether its metadata calls it a canary (`envoy.lb: {canary: true}`).
+    #[must_use]
+    pub fn is_canary(&self) -> bool {
+        self.settings.metadata.get("envoy.lb", &["canary".into()]) == Some(&Value::Bool(true))
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn flags(&self) -> HealthFlags {
+        HealthFlags::from_bits(self.flags.load(Relaxed))
+    }
+
+    /// How much it may be used.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.flags().health()
+    }
+
+    /// A worker's cells. Only the worker of that number may write them; a number too large gives the
+    /// last.
+    #[must_use]
+    pub fn cells(&self, worker: usize) -> &HostCells {
+        // There is at least one.
+        &self.cells[worker.min(self.cells.len() - 1)]
+    }
+
+    /// The sum over all workers.
+    #[must_use]
+    pub fn total(&self, stat: HostStat) -> u64 {
+        self.cells.iter().map(|cells| cells.get(stat)).fold(0, u64::wrapping_add)
+    }
+
+    /// Whether any health check applies to it.
+    #[must_use]
+    pub const fn is_checked(&self) -> bool {
+        self.is_checked
+    }
+
+    /// What the last run of one of the cluster's checks found.
+    pub(crate) fn check_report(&self, check: usize) -> Option<Arc<CheckReport>> {
+        self.reports.get(check)?.load_full()
+    }
+
+    /// What the last health checks found, one for each check of the cluster that was answered. Empty
+    /// where the host is not checked.
+    #[must_use]
+    pub fn check_reports(&self) -> Vec<Arc<CheckReport>> {
+        self.reports.iter().filter_map(ArcSwapOption::load_full).collect()
+    }
+
+    pub(crate) const fn settings(&self) -> &HostSettings {
+        &self.settings
+    }
+
+    /// Written by the main thread only.
+    pub(crate) fn set_flags(&self, flags: HealthFlags) {
+        self.flags.store(flags.bits(), Relaxed);
+    }
+
+    pub(crate) fn set_address(&self, address: Address) {
+        self.address.store(Arc::new(address));
+    }
+
+    pub(crate) fn set_report(&self, check: usize, report: Arc<CheckReport>) {
+        if let Some(slot) = self.reports.get(check) {
+            slot.store(Some(report));
+        }
+    }
+
+    /// Takes over what checks found of another host at the same address.
+    pub(crate) fn inherit(&self, other: &Self) {
+        let flags = self.flags().with(HealthFlags::BY_CHECKS, false).bits()
+            | (other.flags().bits() & HealthFlags::BY_CHECKS.bits());
+        self.set_flags(HealthFlags::from_bits(flags));
+        for (slot, report) in self.reports.iter().zip(&other.reports) {
+            slot.store(report.load_full());
+        }
+    }
+
+    /// Notes that a response asked for no more traffic; says whether that is news.
+    pub(crate) fn note_failed_now(&self) -> bool {
+        self.is_checked && !self.failed_now.swap(true, Relaxed)
+    }
+
+    /// Whether a response asked for no more traffic since this was last asked.
+    pub(crate) fn take_failed_now(&self) -> bool {
+        self.failed_now.load(Relaxed) && self.failed_now.swap(false, Relaxed)
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({} {} {})", self.id.0, self.address(), self.flags())
+    }
+}
+
+impl HostStat {
+    /// All of them, in the order of Envoy's `/clusters`.
+    pub const ALL: [Self; 9] = [
+        Self::CxActive,
+        Self::CxConnectFail,
+        Self::CxTotal,
+        Self::RqActive,
+        Self::RqError,
+        Self::RqPendingActive,
+        Self::RqSuccess,
+        Self::RqTimeout,
+        Self::RqTotal,
+    ];
+
+    /// Envoy's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CxActive => "cx_active",
+            Self::CxConnectFail => "cx_connect_fail",
+            Self::CxTotal => "cx_total",
+            Self::RqActive => "rq_active",
+            Self::RqError => "rq_error",
+            Self::RqPendingActive => "rq_pending_active",
+            Self::RqSuccess => "rq_success",
+            Self::RqTimeout => "rq_timeout",
+            Self::RqTotal => "rq_total",
+        }
+    }
+
+    /// Whether it rises and falls, rather than only growing.
+    #[must_use]
+    pub const fn is_gauge(self) -> bool {
+        matches!(self, Self::CxActive | Self::RqActive | Self::RqPendingActive)
+    }
+}
+
+impl HostCells {
+    /// Adds one.
+    pub fn inc(&self, stat: HostStat) {
+        let cell = self.cell(stat);
+        // One writer, so a load and a store do.
+        cell.store(cell.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// Takes one off, from what rises and falls.
+    pub fn dec(&self, stat: HostStat) {
+        let cell = self.cell(stat);
+        cell.store(cell.load(Relaxed).wrapping_sub(1), Relaxed);
+    }
+
+    fn get(&self, stat: HostStat) -> u64 {
+        self.cell(stat).load(Relaxed)
+    }
+
+    const fn cell(&self, stat: HostStat) -> &AtomicU64 {
+        // The array has a cell for each.
+        &self.0[stat as usize]
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    pub(crate) fn settings() -> HostSettings {
+        HostSettings {
+            hostname: "".into(),
+            weight: 1,
+            locality: Arc::default(),
+            priority: 0,
+            metadata: Metadata::default(),
+            status: HealthStatus::Unknown,
+            check: CheckTarget::default(),
+        }
+    }
+
+    pub(crate) fn host(port: u16) -> Arc<Host> {
+        let address = Address::Ip(([10, 0, 0, 1], port).into());
+        Arc::new(Host::new(address, settings(), 0, false, 2))
+    }
+
+    #[test]
+    fn a_host_is_guilty_until_it_is_checked() {
+        let flags = |checks, pending, settings| {
+            Host::new(Address::Ip(([10, 0, 0, 1], 80).into()), settings, checks, pending, 1)
+                .flags()
+                .to_string()
+        };
+        assert_eq!(flags(0, true, settings()), "healthy");
+        assert_eq!(flags(1, false, settings()), "/failed_active_hc");
+        assert_eq!(flags(1, true, settings()), "/failed_active_hc/pending_active_hc");
+        let disabled = CheckTarget { disabled: true, ..CheckTarget::default() };
+        assert_eq!(flags(1, true, HostSettings { check: disabled, ..settings() }), "healthy");
+        for (status, expected) in [
+            (HealthStatus::Healthy, "healthy"),
+            (HealthStatus::Unhealthy, "/failed_eds_health"),
+            (HealthStatus::Timeout, "/failed_eds_health"),
+            (HealthStatus::Draining, "/eds_status_draining"),
+            (HealthStatus::Degraded, "/degraded_eds_health"),
+        ] {
+            assert_eq!(flags(0, false, HostSettings { status, ..settings() }), expected);
+        }
+    }
+
+    #[test]
+    fn workers_are_summed() {
+        let host = host(80);
+        host.cells(0).inc(HostStat::RqTotal);
+        host.cells(1).inc(HostStat::RqTotal);
+        host.cells(1).inc(HostStat::CxActive);
+        host.cells(1).dec(HostStat::CxActive);
+        assert_eq!(host.total(HostStat::RqTotal), 2);
+        assert_eq!(host.total(HostStat::CxActive), 0);
+    }
+
+    #[test]
+    fn every_host_has_a_name_of_its_own() {
+        assert_ne!(host(80).id(), host(80).id());
+    }
+
+    #[test]
+    fn canaries_are_named_by_metadata() {
+        let lb = Value::Object(BTreeMap::from([("canary".into(), Value::Bool(true))]));
+        let metadata = Metadata(BTreeMap::from([("envoy.lb".into(), lb)]));
+        let canary = HostSettings { metadata, ..settings() };
+        let host = Host::new(Address::Ip(([10, 0, 0, 1], 80).into()), canary, 0, false, 1);
+        assert!(host.is_canary());
+    }
+}

@@ -1,0 +1,168 @@
+//! The hosts of a cluster at one moment.
+
+use std::sync::Arc;
+
+use crate::flags::Health;
+use crate::host::Host;
+use crate::priority::{Counts, Load, spread};
+
+/// An immutable snapshot: which hosts there are, and which may be used. Another is published whenever
+/// anything changes.
+#[derive(Debug)]
+pub struct HostSet {
+    priorities: Vec<Priority>,
+}
+
+/// The hosts of one priority.
+#[derive(Debug)]
+pub struct Priority {
+    hosts: Vec<Arc<Host>>,
+    healthy: Vec<Arc<Host>>,
+    degraded: Vec<Arc<Host>>,
+    excluded: u32,
+    load: Load,
+}
+
+/// Which hosts of a priority a request goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Among {
+    Healthy,
+    Degraded,
+    /// Any: the priority is in panic.
+    All,
+}
+
+impl Among {
+    /// Number of groups.
+    pub(crate) const COUNT: usize = 3;
+}
+
+/// What decides how load is spread.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spread {
+    pub(crate) overprovisioning_factor: u32,
+    pub(crate) panic_threshold: u32,
+}
+
+impl HostSet {
+    /// A snapshot of these hosts, by priority from 0 on.
+    pub(crate) fn new(hosts: Vec<Vec<Arc<Host>>>, how: Spread) -> Self {
+        let mut priorities: Vec<Priority> = hosts.into_iter().map(Priority::new).collect();
+        if priorities.is_empty() {
+            priorities.push(Priority::new(Vec::new()));
+        }
+        let counts: Vec<Counts> = priorities.iter().map(Priority::counts).collect();
+        let loads = spread(&counts, how.overprovisioning_factor, how.panic_threshold);
+        for (priority, load) in priorities.iter_mut().zip(loads) {
+            priority.load = load;
+        }
+        Self { priorities }
+    }
+
+    /// The priorities, from 0 on; at least one.
+    #[must_use]
+    pub fn priorities(&self) -> &[Priority] {
+        &self.priorities
+    }
+
+    /// All hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.priorities.iter().flat_map(|priority| &priority.hosts)
+    }
+
+    /// Number of hosts that are healthy.
+    #[must_use]
+    pub fn healthy_count(&self) -> usize {
+        self.priorities.iter().map(|priority| priority.healthy.len()).sum()
+    }
+
+    /// Where the next request goes: the priority's index, and which of its hosts. Every number is as good
+    /// as any other.
+    pub(crate) fn choose(&self, random: u64) -> (usize, Among) {
+        // 1 to 100.
+        let at = u32::try_from(random % 100).unwrap_or(0) + 1;
+        let mut sum = 0;
+        for (index, priority) in self.priorities.iter().enumerate() {
+            sum += priority.load.healthy;
+            if at <= sum {
+                return (index, if priority.load.panic { Among::All } else { Among::Healthy });
+            }
+        }
+        for (index, priority) in self.priorities.iter().enumerate() {
+            sum += priority.load.degraded;
+            if at <= sum {
+                return (index, if priority.load.panic { Among::All } else { Among::Degraded });
+            }
+        }
+        // The loads add up to a hundred.
+        (0, Among::Healthy)
+    }
+}
+
+impl Priority {
+    fn new(hosts: Vec<Arc<Host>>) -> Self {
+        let with = |health| hosts.iter().filter(|host| host.health() == health).cloned().collect();
+        let excluded = hosts.iter().filter(|host| host.flags().is_excluded()).count();
+        Self {
+            healthy: with(Health::Healthy),
+            degraded: with(Health::Degraded),
+            excluded: u32::try_from(excluded).unwrap_or(u32::MAX),
+            load: Load::default(),
+            hosts,
+        }
+    }
+
+    /// All its hosts.
+    #[must_use]
+    pub fn hosts(&self) -> &[Arc<Host>] {
+        &self.hosts
+    }
+
+    /// Those that are healthy.
+    #[must_use]
+    pub fn healthy(&self) -> &[Arc<Host>] {
+        &self.healthy
+    }
+
+    /// Those that are degraded.
+    #[must_use]
+    pub fn degraded(&self) -> &[Arc<Host>] {
+        &self.degraded
+    }
+
+    /// How many do not count for the share of healthy ones.
+    #[must_use]
+    pub const fn excluded(&self) -> u32 {
+        self.excluded
+    }
+
+    /// Whether health is ignored, because too few hosts are usable.
+    #[must_use]
+    pub const fn in_panic(&self) -> bool {
+        self.load.panic
+    }
+
+    /// Of a hundred requests, how many go to its healthy and its degraded hosts.
+    #[must_use]
+    pub const fn load(&self) -> (u32, u32) {
+        (self.load.healthy, self.load.degraded)
+    }
+
+    pub(crate) fn among(&self, which: Among) -> &[Arc<Host>] {
+        match which {
+            Among::Healthy => &self.healthy,
+            Among::Degraded => &self.degraded,
+            Among::All => &self.hosts,
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Counts {
+            hosts: small(self.hosts.len()),
+            healthy: small(self.healthy.len()),
+            degraded: small(self.degraded.len()),
+            excluded: self.excluded,
+        }
+    }
+}

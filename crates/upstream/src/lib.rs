@@ -1,0 +1,55 @@
+//! Clusters: endpoints, DNS, health, breakers, load balancing.
+//!
+//! The [`ClusterManager`] lives on the main thread. It looks names up and checks health, and publishes
+//! for each [`Cluster`] an immutable [`HostSet`] whenever anything changes. A worker keeps a
+//! [`LoadBalancer`] per cluster, which notices a new set with one relaxed load, and a [`WorkerCluster`]
+//! for its statistics and the circuit breakers.
+//!
+//! What decides is free of I/O: thresholds and intervals of health checks, schedules of look-ups, the
+//! arithmetic of priorities, turns of load balancing. Time and random numbers are arguments there.
+//!
+//! Nothing here knows HTTP routing.
+
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+mod balancer;
+mod breakers;
+mod cluster;
+mod cluster_core;
+mod connect;
+
+mod dns;
+mod driver;
+mod edf;
+mod flags;
+mod health;
+mod host;
+mod host_set;
+mod manager;
+mod members;
+mod priority;
+mod report;
+mod rng;
+#[cfg(test)]
+mod simulation;
+mod stats;
+#[cfg(test)]
+#[path = "../tests/support/config.rs"]
+mod test_config;
+mod why;
+mod words;
+
+pub use balancer::{Choice, LoadBalancer};
+pub use breakers::Resource;
+pub use cluster::{Cluster, WorkerCluster};
+pub use connect::{ConnectPhase, Stream, connect, connect_failure, connect_timeout};
+pub use dns::NameReport;
+pub use flags::{Health, HealthFlags};
+pub use health::CheckReport;
+pub use host::{Host, HostCells, HostId, HostStat};
+pub use host_set::{HostSet, Priority};
+pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
+pub use stats::{
+    ClusterHttp1Stat, ClusterInternalStat, ClusterManagerStat, ClusterResponseStat, ClusterStat, DnsStat, HealthCheckStat,
+    RemainingStat,
+};

@@ -1,0 +1,492 @@
+//! Hosts that fail, recover and flap, names that change and vanish, in virtual time.
+//!
+//! Each run is determined by its seed. A failure names the seed; `CAUSEWAY_SIMULATION_SEED` runs that one
+//! alone, `CAUSEWAY_SIMULATION_RUNS` sets how many are run.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use causeway_model::{
+    Address, Cluster as Config, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint,
+    EndpointAddress, HealthCheck, LbPolicy, LocalityEndpoints,
+};
+use causeway_reason::{Failure, Reason};
+use causeway_stats::Registry;
+
+use crate::balancer::LoadBalancer;
+use crate::cluster::Cluster;
+use crate::cluster_core::{Core, NewCheck, Now, Resolved};
+use crate::dns::Lookup;
+use crate::flags::{Health, HealthFlags};
+use crate::health::{CheckFailure, FailureKind, Outcome};
+use crate::host::{Host, HostId};
+use crate::rng::Rng;
+use crate::stats::ClusterStat;
+use crate::test_config::{cluster_of, endpoint, http_check};
+
+const RUNS: u64 = 300;
+/// Events of one run, before everything is left to recover.
+const EVENTS: usize = 250;
+
+#[test]
+fn whatever_happens_the_invariants_hold() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seeds = match number("CAUSEWAY_SIMULATION_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("CAUSEWAY_SIMULATION_RUNS").unwrap_or(RUNS),
+    };
+    for seed in seeds {
+        let run = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).run()));
+        if let Err(panic) = run {
+            eprintln!("run it again with CAUSEWAY_SIMULATION_SEED={seed}");
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// What a host does with checks at the moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mood {
+    Well,
+    Degraded,
+    /// A bad status.
+    Sick,
+    Dead,
+    Slow,
+    /// Anything, by chance.
+    Flapping,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Check(HostId, usize),
+    Lookup(usize),
+    Mood,
+    Zone,
+    Request,
+    Response,
+}
+
+/// What the rules say of one check of one host, from its results alone.
+#[derive(Debug, Default)]
+struct Oracle {
+    results: usize,
+    failed: bool,
+    /// Of the kind that is not the present state, in a row.
+    streak: u32,
+}
+
+struct Simulation {
+    rng: Rng,
+    now: Now,
+    began: Instant,
+    queue: BinaryHeap<Reverse<(Duration, u64, Event)>>,
+    order: u64,
+    config: Arc<Config>,
+    cluster: Arc<Cluster>,
+    core: Core,
+    balancer: LoadBalancer,
+    hosts: BTreeMap<HostId, Arc<Host>>,
+    moods: BTreeMap<String, Mood>,
+    zone: Option<Vec<IpAddr>>,
+    oracles: BTreeMap<(HostId, usize), Oracle>,
+    generation: u64,
+    last_answer: Vec<Address>,
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let config = Arc::new(any_config(&mut rng));
+        let registry = Registry::new(1);
+        let cluster = Arc::new(Cluster::new(Arc::clone(&config), &registry));
+        let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
+        let (core, checks) = Core::start(Arc::clone(&cluster), None, now.instant, rng.split());
+        let balancer = LoadBalancer::new(Arc::clone(&cluster), 0, rng.next());
+        let mut this = Self {
+            rng,
+            now,
+            began: now.instant,
+            queue: BinaryHeap::new(),
+            order: 0,
+            core,
+            balancer,
+            hosts: BTreeMap::new(),
+            moods: BTreeMap::new(),
+            zone: Some(Vec::new()),
+            oracles: BTreeMap::new(),
+            generation: 0,
+            last_answer: Vec::new(),
+            cluster,
+            config,
+        };
+        for host in this.cluster.host_set().hosts() {
+            this.hosts.insert(host.id(), Arc::clone(host));
+        }
+        this.begin(checks);
+        for (target, _) in this.core.names() {
+            this.schedule(Duration::ZERO, Event::Lookup(target));
+        }
+        for event in [Event::Mood, Event::Zone, Event::Request, Event::Response] {
+            let delay = this.millis(100);
+            this.schedule(delay, event);
+        }
+        this
+    }
+
+    fn run(&mut self) {
+        for _ in 0..EVENTS {
+            self.step();
+            self.check_invariants();
+        }
+        self.recover();
+    }
+
+    fn step(&mut self) {
+        let Reverse((at, _, event)) = self.queue.pop().unwrap();
+        self.now.instant = self.began + at;
+        self.now.wall = SystemTime::UNIX_EPOCH + at;
+        match event {
+            Event::Check(host, check) => self.answer(host, check),
+            Event::Lookup(target) => self.look_up(target),
+            Event::Mood => {
+                let names: Vec<String> = self.moods.keys().cloned().collect();
+                if !names.is_empty() {
+                    let name = names[self.index(names.len())].clone();
+                    let mood = self.any_mood();
+                    self.moods.insert(name, mood);
+                }
+                self.again(300, event);
+            }
+            Event::Zone => {
+                self.zone = match self.index(5) {
+                    0 => None,
+                    n => Some((0..n).map(|_| any_ip(&mut self.rng)).collect()),
+                };
+                self.again(2000, event);
+            }
+            Event::Request => {
+                self.request();
+                self.again(50, event);
+            }
+            Event::Response => {
+                self.refuse_by_response();
+                self.again(1500, event);
+            }
+        }
+    }
+
+    fn answer(&mut self, id: HostId, check: usize) {
+        let host = Arc::clone(&self.hosts[&id]);
+        let mood = self.mood(&host);
+        let outcome = self.outcome(mood);
+        let threshold = &self.config.health_checks[check];
+        let label = "GET /".into();
+        let given = outcome.clone();
+        let Some(next) = self.core.answered(id, check, &label, outcome, Duration::from_millis(1), self.now)
+        else {
+            assert!(self.cluster.host_set().hosts().all(|host| host.id() != id), "a host that is there");
+            return;
+        };
+        self.oracles.entry((id, check)).or_default().take(&given, threshold);
+        let pauses = [
+            threshold.interval,
+            threshold.unhealthy_interval.unwrap_or(threshold.interval),
+            threshold.healthy_edge_interval.unwrap_or(threshold.interval),
+        ];
+        let longest = pauses.into_iter().max().unwrap() + threshold.interval_jitter;
+        assert!(next <= longest, "{next:?} is longer than {longest:?}");
+        self.schedule_in(next, Event::Check(id, check));
+    }
+
+    fn look_up(&mut self, target: usize) {
+        let before: Vec<Address> = self.addresses();
+        let failure = |reason| Some(Failure::no_host_left(reason).with_evidence("so it was"));
+        let (addresses, failure) = match &self.zone {
+            None => (Vec::new(), failure(Reason::DnsServerFailure)),
+            Some(none) if none.is_empty() => (Vec::new(), failure(Reason::DnsNameNotFound)),
+            Some(some) => (some.clone(), None),
+        };
+        let mut unique: Vec<IpAddr> = Vec::new();
+        for address in addresses {
+            if !unique.contains(&address) {
+                unique.push(address);
+            }
+        }
+        let failed = self.zone.is_none();
+        let lookup = Lookup {
+            addresses: unique.clone(),
+            ttl: None,
+            failure,
+            source: "10.0.0.53:53".into(),
+            took: Duration::from_millis(1),
+        };
+        let Resolved { next, begin, end } = self.core.resolved(target, &lookup, self.now.instant).unwrap();
+        let after = self.addresses();
+        if failed {
+            assert_eq!(before, after, "a failed look-up changed the hosts");
+        } else {
+            for ip in &unique {
+                assert!(after.iter().any(|address| address.ip().unwrap().ip() == *ip), "{ip} is missing");
+            }
+            for host in self.cluster.host_set().hosts() {
+                let known = unique.contains(&host.address().ip().unwrap().ip());
+                let flagged = host.flags().any(HealthFlags::PENDING_DYNAMIC_REMOVAL);
+                assert_eq!(known, !flagged, "{host:?}");
+                assert!(known || !host.flags().any(HealthFlags::FAILED_ACTIVE_HC), "{host:?}");
+            }
+        }
+        self.last_answer = after;
+        for id in end {
+            self.hosts.remove(&id);
+            self.oracles.retain(|(host, _), _| *host != id);
+            self.queue
+                .retain(|Reverse((_, _, event))| !matches!(event, Event::Check(host, _) if *host == id));
+        }
+        for host in self.cluster.host_set().hosts() {
+            self.hosts.insert(host.id(), Arc::clone(host));
+        }
+        self.begin(begin);
+        self.schedule_in(next, Event::Lookup(target));
+    }
+
+    fn request(&mut self) {
+        let now = self.now.instant;
+        let set = self.cluster.host_set();
+        let usable = set.hosts().filter(|host| host.health() != Health::Unhealthy).count();
+        match self.balancer.choose(|| now) {
+            Ok(choice) => {
+                assert!(set.hosts().any(|host| host.id() == choice.host.id()), "a host that is gone");
+                let at = usize::try_from(choice.host.priority()).unwrap();
+                assert_eq!(choice.panic, set.priorities()[at].in_panic());
+                assert!(choice.panic || choice.host.health() != Health::Unhealthy, "{:?}", choice.host);
+            }
+            Err(failure) => {
+                assert!(!failure.evidence.as_deref().unwrap_or_default().is_empty());
+                assert_eq!(failure.answer().status, 503);
+                let in_panic = set.priorities().iter().any(|priority| priority.in_panic());
+                assert!(usable == 0 || in_panic, "{usable} hosts are usable: {failure:?}");
+            }
+        }
+    }
+
+    fn refuse_by_response(&mut self) {
+        let ids: Vec<HostId> = self.hosts.keys().copied().collect();
+        if ids.is_empty() {
+            return;
+        }
+        let id = ids[self.index(ids.len())];
+        let host = Arc::clone(&self.hosts[&id]);
+        self.cluster.note_immediate_health_check_fail(&host);
+        self.core.failed_by_response(self.now);
+        if host.is_checked() {
+            assert!(host.flags().any(HealthFlags::EXCLUDED_VIA_IMMEDIATE_HC_FAIL), "{host:?}");
+            let oracle = self.oracles.entry((host.id(), 0)).or_default();
+            oracle.results += 1;
+            oracle.failed = true;
+            oracle.streak = 0;
+        }
+    }
+
+    fn check_invariants(&mut self) {
+        let set = self.cluster.host_set();
+        let mut loads = 0;
+        for priority in set.priorities() {
+            for host in priority.hosts() {
+                let listed = |list: &[Arc<Host>]| list.iter().any(|other| other.id() == host.id());
+                assert_eq!(listed(priority.healthy()), host.health() == Health::Healthy, "{host:?}");
+                assert_eq!(listed(priority.degraded()), host.health() == Health::Degraded, "{host:?}");
+            }
+            loads += priority.load().0 + priority.load().1;
+        }
+        assert_eq!(loads, 100);
+        let gauge = |stat| usize::try_from(self.cluster.stats().gauge(stat)).unwrap();
+        assert_eq!(gauge(ClusterStat::MembershipTotal), set.hosts().count());
+        assert_eq!(gauge(ClusterStat::MembershipHealthy), set.healthy_count());
+        for host in set.hosts().filter(|host| host.is_checked()) {
+            let mut checks =
+                (0..self.config.health_checks.len()).map(|check| self.oracles.get(&(host.id(), check)));
+            let failed = checks.any(|oracle| oracle.is_none_or(|oracle| oracle.failed));
+            assert_eq!(host.flags().any(HealthFlags::FAILED_ACTIVE_HC), failed, "{host:?}");
+        }
+        let generation = self.cluster.generation();
+        assert!(generation >= self.generation);
+        self.generation = generation;
+    }
+
+    /// Everything is well again: soon every host that is named is used, in turn.
+    fn recover(&mut self) {
+        self.zone = Some(vec![IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
+        let until = self.now.instant - self.began + Duration::from_secs(15);
+        while self.queue.peek().is_some_and(|Reverse((at, ..))| *at < until) {
+            let Reverse((at, _, event)) = self.queue.pop().unwrap();
+            self.now.instant = self.began + at;
+            for mood in self.moods.values_mut() {
+                *mood = Mood::Well;
+            }
+            match event {
+                Event::Check(host, check) => self.answer(host, check),
+                Event::Lookup(target) => self.look_up(target),
+                Event::Mood | Event::Zone | Event::Request | Event::Response => {}
+            }
+            self.check_invariants();
+        }
+        assert!(self.cluster.is_warm());
+        let set = self.cluster.host_set();
+        let well = |host: &&Arc<Host>| host.health() == Health::Healthy;
+        let count = set.hosts().count();
+        assert_eq!(set.hosts().filter(well).count(), count, "{:?}", set.hosts().collect::<Vec<_>>());
+        let first = set.priorities()[0].hosts();
+        let same_weights = first.iter().all(|host| host.weight() == first[0].weight());
+        if self.config.lb_policy == LbPolicy::RoundRobin && same_weights && !first.is_empty() {
+            let mut turn: Vec<HostId> =
+                first.iter().map(|_| self.balancer.choose(Instant::now).unwrap().host.id()).collect();
+            turn.sort_unstable();
+            turn.dedup();
+            assert_eq!(turn.len(), first.len(), "everyone has a turn");
+        }
+    }
+
+    fn begin(&mut self, checks: Vec<NewCheck>) {
+        for check in checks {
+            self.hosts.insert(check.host.id(), Arc::clone(&check.host));
+            self.moods.entry(check.host.address().to_string()).or_insert(Mood::Well);
+            self.schedule_in(check.delay, Event::Check(check.host.id(), check.index));
+        }
+    }
+
+    fn addresses(&self) -> Vec<Address> {
+        self.cluster.host_set().hosts().map(|host| (*host.address()).clone()).collect()
+    }
+
+    fn mood(&mut self, host: &Host) -> Mood {
+        match self.moods.get(&host.address().to_string()) {
+            Some(Mood::Flapping) => self.any_mood(),
+            Some(mood) => *mood,
+            None => Mood::Well,
+        }
+    }
+
+    fn any_mood(&mut self) -> Mood {
+        [Mood::Well, Mood::Degraded, Mood::Sick, Mood::Dead, Mood::Slow, Mood::Flapping, Mood::Well]
+            [self.index(7)]
+    }
+
+    fn outcome(&self, mood: Mood) -> Outcome {
+        let failed = |kind, reason| {
+            let failure = Failure::new(reason).with_evidence("so it was");
+            Outcome::Failed(CheckFailure { kind, status: None, leave_alone: false, failure })
+        };
+        match mood {
+            Mood::Well | Mood::Flapping => Outcome::Passed { status: Some(200), degraded: false },
+            Mood::Degraded => Outcome::Passed { status: Some(200), degraded: true },
+            Mood::Sick => failed(FailureKind::Active, Reason::HealthCheckServerError),
+            Mood::Dead => failed(FailureKind::Network, Reason::ConnectRefused),
+            Mood::Slow => failed(FailureKind::NetworkTimeout, Reason::HealthCheckTimeout),
+        }
+    }
+
+    fn index(&mut self, below: usize) -> usize {
+        usize::try_from(self.rng.below(u64::try_from(below).unwrap())).unwrap()
+    }
+
+    fn millis(&mut self, below: u64) -> Duration {
+        Duration::from_millis(self.rng.below(below))
+    }
+
+    fn again(&mut self, below: u64, event: Event) {
+        let delay = self.millis(below);
+        self.schedule_in(delay, event);
+    }
+
+    fn schedule_in(&mut self, delay: Duration, event: Event) {
+        self.schedule(self.now.instant - self.began + delay, event);
+    }
+
+    fn schedule(&mut self, at: Duration, event: Event) {
+        self.order += 1;
+        self.queue.push(Reverse((at, self.order, event)));
+    }
+}
+
+impl Oracle {
+    fn take(&mut self, outcome: &Outcome, check: &HealthCheck) {
+        let first = self.results == 0;
+        self.results += 1;
+        match outcome {
+            Outcome::Passed { .. } if self.failed || first => {
+                self.streak += 1;
+                if first || self.streak >= check.healthy_threshold {
+                    *self = Self { results: self.results, failed: false, streak: 0 };
+                }
+            }
+            Outcome::Failed(_) if first => *self = Self { results: 1, failed: true, streak: 0 },
+            Outcome::Failed(failure) if !self.failed => {
+                self.streak += 1;
+                let at_once = failure.kind == FailureKind::Active;
+                if at_once || self.streak >= check.unhealthy_threshold {
+                    *self = Self { results: self.results, failed: true, streak: 0 };
+                }
+            }
+            Outcome::Passed { .. } | Outcome::Failed(_) => self.streak = 0,
+        }
+    }
+}
+
+fn any_ip(rng: &mut Rng) -> IpAddr {
+    IpAddr::from([10, 0, 0, u8::try_from(rng.below(6)).unwrap() + 1])
+}
+
+fn any_config(rng: &mut Rng) -> Config {
+    let mut below = |n: u64| u32::try_from(rng.below(n)).unwrap();
+    let strict = below(2) == 0;
+    let checks = (0..below(3)).map(|_| HealthCheck {
+        interval: Duration::from_millis(u64::from(10 + below(200))),
+        interval_jitter: Duration::from_millis(u64::from(below(20))),
+        unhealthy_interval: (below(2) == 0).then_some(Duration::from_millis(70)),
+        healthy_edge_interval: (below(2) == 0).then_some(Duration::from_millis(30)),
+        unhealthy_threshold: 1 + below(4),
+        healthy_threshold: 1 + below(4),
+        always_log_failures: below(2) == 0,
+        ..http_check("/")
+    });
+    let health_checks: Vec<HealthCheck> = checks.collect();
+    let localities = (0..=below(2)).map(|priority| {
+        let count = if strict { 1 } else { below(5) };
+        let endpoints = (0..count).map(|n| {
+            let address = if strict {
+                EndpointAddress::Name { host: "app.test".into(), port: 80 }
+            } else {
+                let ip = [10, 0, u8::try_from(priority).unwrap(), u8::try_from(n).unwrap()];
+                EndpointAddress::Resolved(Address::Ip((ip, 80).into()))
+            };
+            Endpoint { weight: 1 + below(2) * below(5), ..endpoint(address) }
+        });
+        let endpoints = endpoints.collect();
+        LocalityEndpoints { locality: Default::default(), priority, endpoints }
+    });
+    let localities: Vec<LocalityEndpoints> = localities.collect();
+    let dns = DnsOptions {
+        refresh_rate: Duration::from_millis(200),
+        jitter: Duration::ZERO,
+        failure_refresh_rate: None,
+        respect_ttl: false,
+        lookup_family: DnsLookupFamily::V4Only,
+        resolver: DnsResolver::default(),
+    };
+    let kind = if strict { ClusterType::StrictDns(dns) } else { ClusterType::Static };
+    let panic = [0.0, 30.0, 50.0, 100.0][usize::try_from(below(4)).unwrap()];
+    Config {
+        localities: if strict { localities[..1].to_vec() } else { localities },
+        health_checks,
+        healthy_panic_threshold: panic,
+        fail_traffic_on_panic: below(4) == 0,
+        ignore_new_hosts_until_first_health_check: below(2) == 0,
+        lb_policy: if below(4) == 0 { LbPolicy::Random } else { LbPolicy::RoundRobin },
+        ..cluster_of("a", kind, Vec::new())
+    }
+}

@@ -1,0 +1,369 @@
+//! The statistics of clusters, under Envoy's names.
+//!
+//! Each schema holds what Envoy shows as soon as the thing it belongs to exists: dashboards find every
+//! name, with 0 where nothing happened. What the data plane counts is here too, so that one cluster has
+//! one set of cells. Names of features that this proxy does not have stay at 0.
+
+use causeway_model::RoutingPriority;
+
+use crate::breakers::Resource;
+
+causeway_stats::schema! {
+    /// `cluster.<name>.`: of every cluster.
+    pub enum ClusterStat {
+        /// Never moves: endpoint assignments of a management server.
+        AssignmentStale = counter "assignment_stale",
+        /// Never moves: as before.
+        AssignmentTimeoutReceived = counter "assignment_timeout_received",
+        /// Never moves: as before.
+        AssignmentUseCached = counter "assignment_use_cached",
+        /// Source addresses that could not be bound.
+        BindErrors = counter "bind_errors",
+        /// 1 while `max_connections` is reached.
+        DefaultCxOpen = gauge "circuit_breakers.default.cx_open",
+        /// Never moves: connection pools are not limited.
+        DefaultCxPoolOpen = gauge "circuit_breakers.default.cx_pool_open",
+        /// 1 while `max_requests` is reached.
+        DefaultRqOpen = gauge "circuit_breakers.default.rq_open",
+        /// 1 while `max_pending_requests` is reached.
+        DefaultRqPendingOpen = gauge "circuit_breakers.default.rq_pending_open",
+        /// 1 while `max_retries` is reached.
+        DefaultRqRetryOpen = gauge "circuit_breakers.default.rq_retry_open",
+        /// The same for priority `HIGH`.
+        HighCxOpen = gauge "circuit_breakers.high.cx_open",
+        /// Never moves: as before.
+        HighCxPoolOpen = gauge "circuit_breakers.high.cx_pool_open",
+        /// The same for priority `HIGH`.
+        HighRqOpen = gauge "circuit_breakers.high.rq_open",
+        /// The same for priority `HIGH`.
+        HighRqPendingOpen = gauge "circuit_breakers.high.rq_pending_open",
+        /// The same for priority `HIGH`.
+        HighRqRetryOpen = gauge "circuit_breakers.high.rq_retry_open",
+        /// Endpoints that got the default transport socket: one more for each that was made.
+        DefaultTotalMatchCount = counter "default.total_match_count",
+        /// Requests that went to a priority in panic: too few of its hosts are healthy, so all are used.
+        LbHealthyPanic = counter "lb_healthy_panic",
+        /// Never moves: zone aware routing.
+        LbLocalClusterNotOk = counter "lb_local_cluster_not_ok",
+        /// Never moves: as before.
+        LbRecalculateZoneStructures = counter "lb_recalculate_zone_structures",
+        /// Never moves: subsets.
+        LbSubsetsActive = gauge "lb_subsets_active",
+        /// Never moves: subsets.
+        LbSubsetsCreated = counter "lb_subsets_created",
+        /// Never moves: subsets.
+        LbSubsetsFallback = counter "lb_subsets_fallback",
+        /// Never moves: subsets.
+        LbSubsetsFallbackPanic = counter "lb_subsets_fallback_panic",
+        /// Never moves: subsets.
+        LbSubsetsRemoved = counter "lb_subsets_removed",
+        /// Never moves: subsets.
+        LbSubsetsSelected = counter "lb_subsets_selected",
+        /// Never moves: zone aware routing.
+        LbZoneClusterTooSmall = counter "lb_zone_cluster_too_small",
+        /// Never moves: zone aware routing.
+        LbZoneNoCapacityLeft = counter "lb_zone_no_capacity_left",
+        /// Never moves: zone aware routing.
+        LbZoneRoutingAllDirectly = counter "lb_zone_routing_all_directly",
+        /// Never moves: zone aware routing.
+        LbZoneRoutingCrossZone = counter "lb_zone_routing_cross_zone",
+        /// Never moves: zone aware routing.
+        LbZoneRoutingSampled = counter "lb_zone_routing_sampled",
+        /// The largest weight of an endpoint; kept for `STRICT_DNS` only, as in Envoy.
+        MaxHostWeight = gauge "max_host_weight",
+        /// Changes of the set of endpoints.
+        MembershipChange = counter "membership_change",
+        /// Endpoints that are degraded.
+        MembershipDegraded = gauge "membership_degraded",
+        /// Endpoints that the share of healthy ones is reckoned without.
+        MembershipExcluded = gauge "membership_excluded",
+        /// Endpoints that are healthy.
+        MembershipHealthy = gauge "membership_healthy",
+        /// Endpoints.
+        MembershipTotal = gauge "membership_total",
+        /// Never moves: original destination clusters.
+        OriginalDstHostInvalid = counter "original_dst_host_invalid",
+        /// Retries and mirrored requests given up because the body was too large to keep.
+        RetryOrShadowAbandoned = counter "retry_or_shadow_abandoned",
+        /// Look-ups of names.
+        UpdateAttempt = counter "update_attempt",
+        /// Never moves: empty assignments of a management server.
+        UpdateEmpty = counter "update_empty",
+        /// Look-ups that failed. For `STRICT_DNS` a name that does not exist is an answer, not a failure.
+        UpdateFailure = counter "update_failure",
+        /// Look-ups that changed nothing.
+        UpdateNoRebuild = counter "update_no_rebuild",
+        /// Look-ups that were answered.
+        UpdateSuccess = counter "update_success",
+        /// Connections.
+        UpstreamCxActive = gauge "upstream_cx_active",
+        /// Connections that were closed after the back-end said it would not serve more.
+        UpstreamCxCloseNotify = counter "upstream_cx_close_notify",
+        /// Attempts to connect that ran out of tries (TCP).
+        UpstreamCxConnectAttemptsExceeded = counter "upstream_cx_connect_attempts_exceeded",
+        /// Connections that could not be made.
+        UpstreamCxConnectFail = counter "upstream_cx_connect_fail",
+        /// Time to make a connection, in milliseconds.
+        UpstreamCxConnectMs = histogram "upstream_cx_connect_ms",
+        /// Of those that could not be made, the ones that ran into `connect_timeout`.
+        UpstreamCxConnectTimeout = counter "upstream_cx_connect_timeout",
+        /// Never moves: HTTP/3.
+        UpstreamCxConnectWith0Rtt = counter "upstream_cx_connect_with_0_rtt",
+        /// Connections that were closed.
+        UpstreamCxDestroy = counter "upstream_cx_destroy",
+        /// Of those, by us.
+        UpstreamCxDestroyLocal = counter "upstream_cx_destroy_local",
+        /// Of those, with requests on them.
+        UpstreamCxDestroyLocalWithActiveRq = counter "upstream_cx_destroy_local_with_active_rq",
+        /// Of all closed, by the back-end.
+        UpstreamCxDestroyRemote = counter "upstream_cx_destroy_remote",
+        /// Of those, with requests on them.
+        UpstreamCxDestroyRemoteWithActiveRq = counter "upstream_cx_destroy_remote_with_active_rq",
+        /// Connections that were closed with requests on them.
+        UpstreamCxDestroyWithActiveRq = counter "upstream_cx_destroy_with_active_rq",
+        /// HTTP/1 connections.
+        UpstreamCxHttp1Total = counter "upstream_cx_http1_total",
+        /// HTTP/2 connections.
+        UpstreamCxHttp2Total = counter "upstream_cx_http2_total",
+        /// Never moves: HTTP/3.
+        UpstreamCxHttp3Total = counter "upstream_cx_http3_total",
+        /// Connections closed because they were idle.
+        UpstreamCxIdleTimeout = counter "upstream_cx_idle_timeout",
+        /// How long connections lived, in milliseconds.
+        UpstreamCxLengthMs = histogram "upstream_cx_length_ms",
+        /// Connections that were used up by `max_connection_duration`.
+        UpstreamCxMaxDurationReached = counter "upstream_cx_max_duration_reached",
+        /// Connections that were used up by `max_requests_per_connection`.
+        UpstreamCxMaxRequests = counter "upstream_cx_max_requests",
+        /// Requests for which there was no usable endpoint.
+        UpstreamCxNoneHealthy = counter "upstream_cx_none_healthy",
+        /// Connections that the circuit breaker did not allow.
+        UpstreamCxOverflow = counter "upstream_cx_overflow",
+        /// Never moves: connection pools are not limited.
+        UpstreamCxPoolOverflow = counter "upstream_cx_pool_overflow",
+        /// Never moves: connecting ahead of need.
+        UpstreamCxPreconnectSkipped = counter "upstream_cx_preconnect_skipped",
+        /// Connections on which the back-end broke the protocol.
+        UpstreamCxProtocolError = counter "upstream_cx_protocol_error",
+        /// Bytes received and not passed on yet.
+        UpstreamCxRxBytesBuffered = gauge "upstream_cx_rx_bytes_buffered",
+        /// Bytes received.
+        UpstreamCxRxBytesTotal = counter "upstream_cx_rx_bytes_total",
+        /// Connections that were made.
+        UpstreamCxTotal = counter "upstream_cx_total",
+        /// Bytes that wait to be sent.
+        UpstreamCxTxBytesBuffered = gauge "upstream_cx_tx_bytes_buffered",
+        /// Bytes sent.
+        UpstreamCxTxBytesTotal = counter "upstream_cx_tx_bytes_total",
+        /// Times that a connection's buffer was full, so that reading from the client paused.
+        UpstreamFlowControlBackedUpTotal = counter "upstream_flow_control_backed_up_total",
+        /// Times that it had drained again.
+        UpstreamFlowControlDrainedTotal = counter "upstream_flow_control_drained_total",
+        /// Times that reading from the back-end paused.
+        UpstreamFlowControlPausedReadingTotal = counter "upstream_flow_control_paused_reading_total",
+        /// Times that it went on.
+        UpstreamFlowControlResumedReadingTotal = counter "upstream_flow_control_resumed_reading_total",
+        /// Never moves: HTTP/3.
+        UpstreamHttp3Broken = counter "upstream_http3_broken",
+        /// Internal redirects that were passed to the client instead.
+        UpstreamInternalRedirectFailedTotal = counter "upstream_internal_redirect_failed_total",
+        /// Internal redirects that were followed.
+        UpstreamInternalRedirectSucceededTotal = counter "upstream_internal_redirect_succeeded_total",
+        /// Never moves: queues of the worker.
+        UpstreamQueueOverloaded = gauge "upstream_queue_overloaded",
+        /// Never moves: HTTP/3.
+        UpstreamRq0Rtt = counter "upstream_rq_0rtt",
+        /// Requests under way.
+        UpstreamRqActive = gauge "upstream_rq_active",
+        /// Requests that the circuit breaker `max_requests` did not allow.
+        UpstreamRqActiveOverflow = counter "upstream_rq_active_overflow",
+        /// Requests cancelled before they got a connection.
+        UpstreamRqCancelled = counter "upstream_rq_cancelled",
+        /// Responses.
+        UpstreamRqCompleted = counter "upstream_rq_completed",
+        /// Requests refused in maintenance mode.
+        UpstreamRqMaintenanceMode = counter "upstream_rq_maintenance_mode",
+        /// Requests that ran into `max_stream_duration`.
+        UpstreamRqMaxDurationReached = counter "upstream_rq_max_duration_reached",
+        /// Requests that wait for a connection.
+        UpstreamRqPendingActive = gauge "upstream_rq_pending_active",
+        /// Requests that failed because their connection could not be made.
+        UpstreamRqPendingFailureEject = counter "upstream_rq_pending_failure_eject",
+        /// Requests that the circuit breakers did not allow to wait.
+        UpstreamRqPendingOverflow = counter "upstream_rq_pending_overflow",
+        /// Requests that had to wait for a connection.
+        UpstreamRqPendingTotal = counter "upstream_rq_pending_total",
+        /// Requests per connection.
+        UpstreamRqPerCx = histogram "upstream_rq_per_cx",
+        /// Tries that were idle for too long.
+        UpstreamRqPerTryIdleTimeout = counter "upstream_rq_per_try_idle_timeout",
+        /// Tries that took too long.
+        UpstreamRqPerTryTimeout = counter "upstream_rq_per_try_timeout",
+        /// Retries.
+        UpstreamRqRetry = counter "upstream_rq_retry",
+        /// Retries after an exponential pause.
+        UpstreamRqRetryBackoffExponential = counter "upstream_rq_retry_backoff_exponential",
+        /// Retries after a pause that the back-end asked for.
+        UpstreamRqRetryBackoffRatelimited = counter "upstream_rq_retry_backoff_ratelimited",
+        /// Requests whose retries were used up.
+        UpstreamRqRetryLimitExceeded = counter "upstream_rq_retry_limit_exceeded",
+        /// Retries that the circuit breaker did not allow.
+        UpstreamRqRetryOverflow = counter "upstream_rq_retry_overflow",
+        /// Retries that succeeded.
+        UpstreamRqRetrySuccess = counter "upstream_rq_retry_success",
+        /// Requests that the back-end reset.
+        UpstreamRqRxReset = counter "upstream_rq_rx_reset",
+        /// Of those, without saying that anything was wrong.
+        UpstreamRqRxResetNoError = counter "upstream_rq_rx_reset_no_error",
+        /// Requests that ran into the route's timeout.
+        UpstreamRqTimeout = counter "upstream_rq_timeout",
+        /// Requests that were sent.
+        UpstreamRqTotal = counter "upstream_rq_total",
+        /// Requests that we reset.
+        UpstreamRqTxReset = counter "upstream_rq_tx_reset",
+        /// Never moves: version of a management server.
+        Version = gauge "version",
+        /// 1 while the cluster waits for its first DNS answer and its first round of health checks.
+        WarmingState = gauge "warming_state",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.`: what Envoy shows from the first response on.
+    pub enum ClusterResponseStat {
+        /// Responses to requests from outside.
+        ExternalUpstreamRqCompleted = counter "external.upstream_rq_completed",
+        /// Their time, in milliseconds.
+        ExternalUpstreamRqTime = histogram "external.upstream_rq_time",
+        /// Time of all responses, in milliseconds.
+        UpstreamRqTime = histogram "upstream_rq_time",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.`: what Envoy shows from the first response to a request from inside on.
+    pub enum ClusterInternalStat {
+        /// Responses to requests from inside.
+        Completed = counter "internal.upstream_rq_completed",
+        /// Their time, in milliseconds.
+        Time = histogram "internal.upstream_rq_time",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.http1.`: what Envoy shows from the first HTTP/1 connection on.
+    pub enum ClusterHttp1Stat {
+        /// Header fields that were left out because of a `_` in their names.
+        DroppedHeadersWithUnderscores = counter "http1.dropped_headers_with_underscores",
+        /// Never moves: METADATA frames of HTTP/2 that HTTP/1 can't carry.
+        MetadataNotSupportedError = counter "http1.metadata_not_supported_error",
+        /// Requests refused because of a `_` in the name of a header field.
+        RequestsRejectedWithUnderscoresInHeaders = counter "http1.requests_rejected_with_underscores_in_headers",
+        /// Never moves: responses that pile up for a client that does not read.
+        ResponseFlood = counter "http1.response_flood",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.health_check.`: of clusters with health checks.
+    pub enum HealthCheckStat {
+        /// Checks that were begun.
+        Attempt = counter "health_check.attempt",
+        /// Endpoints that a check found degraded.
+        Degraded = gauge "health_check.degraded",
+        /// Checks that failed.
+        Failure = counter "health_check.failure",
+        /// Endpoints that the checks find healthy.
+        Healthy = gauge "health_check.healthy",
+        /// Checks that failed below HTTP: no connection, no answer, no HTTP.
+        NetworkFailure = counter "health_check.network_failure",
+        /// Failures that a response to a request announced (`x-envoy-immediate-health-check-fail`).
+        PassiveFailure = counter "health_check.passive_failure",
+        /// Checks that succeeded.
+        Success = counter "health_check.success",
+        /// Never moves: comparison of service names.
+        VerifyCluster = counter "health_check.verify_cluster",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.circuit_breakers.<priority>.`: what is left, where `track_remaining` is set.
+    pub enum RemainingStat {
+        /// Connections.
+        Cx = gauge "remaining_cx",
+        /// Connection pools, which are not limited: the largest number.
+        CxPools = gauge "remaining_cx_pools",
+        /// Requests that may wait.
+        Pending = gauge "remaining_pending",
+        /// Retries.
+        Retries = gauge "remaining_retries",
+        /// Requests.
+        Rq = gauge "remaining_rq",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster_manager.`
+    pub enum ClusterManagerStat {
+        /// Clusters.
+        ActiveClusters = gauge "active_clusters",
+        /// Clusters that were added.
+        ClusterAdded = counter "cluster_added",
+        /// Clusters that were changed by a reload.
+        ClusterModified = counter "cluster_modified",
+        /// Clusters that were removed.
+        ClusterRemoved = counter "cluster_removed",
+        /// Never moves: updates of a management server.
+        ClusterUpdated = counter "cluster_updated",
+        /// Never moves: as before.
+        ClusterUpdatedViaMerge = counter "cluster_updated_via_merge",
+        /// Never moves: as before.
+        UpdateMergeCancelled = counter "update_merge_cancelled",
+        /// Never moves: as before.
+        UpdateOutOfMergeWindow = counter "update_out_of_merge_window",
+        /// Clusters that are not warm yet.
+        WarmingClusters = gauge "warming_clusters",
+    }
+}
+
+causeway_stats::schema! {
+    /// `dns.cares.`: look-ups of names. The name is that of Envoy's resolver, so that dashboards find it.
+    pub enum DnsStat {
+        /// Look-ups that failed in any other way than those below.
+        GetAddrFailure = counter "get_addr_failure",
+        /// Look-ups of names that do not exist or have no address of the family.
+        NotFound = counter "not_found",
+        /// Look-ups under way.
+        PendingResolutions = gauge "pending_resolutions",
+        /// Times that the resolver was made anew, because the system's configuration had changed.
+        Reinits = counter "reinits",
+        /// Look-ups.
+        ResolveTotal = counter "resolve_total",
+        /// Look-ups that no server answered in time.
+        Timeouts = counter "timeouts",
+    }
+}
+
+/// The gauge that says whether a breaker is open.
+pub(crate) const fn open_gauge(priority: RoutingPriority, resource: Resource) -> ClusterStat {
+    match (priority, resource) {
+        (RoutingPriority::Default, Resource::Connections) => ClusterStat::DefaultCxOpen,
+        (RoutingPriority::Default, Resource::Pending) => ClusterStat::DefaultRqPendingOpen,
+        (RoutingPriority::Default, Resource::Requests) => ClusterStat::DefaultRqOpen,
+        (RoutingPriority::Default, Resource::Retries) => ClusterStat::DefaultRqRetryOpen,
+        (RoutingPriority::High, Resource::Connections) => ClusterStat::HighCxOpen,
+        (RoutingPriority::High, Resource::Pending) => ClusterStat::HighRqPendingOpen,
+        (RoutingPriority::High, Resource::Requests) => ClusterStat::HighRqOpen,
+        (RoutingPriority::High, Resource::Retries) => ClusterStat::HighRqRetryOpen,
+    }
+}
+
+/// The gauge that says how much of a resource is left.
+pub(crate) const fn remaining_gauge(resource: Resource) -> RemainingStat {
+    match resource {
+        Resource::Connections => RemainingStat::Cx,
+        Resource::Pending => RemainingStat::Pending,
+        Resource::Requests => RemainingStat::Rq,
+        Resource::Retries => RemainingStat::Retries,
+    }
+}
