@@ -76,17 +76,24 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn read(source: &Source, options: &LoadOptions, files: &mut Files, sink: &Sink) -> Option<Self> {
+    fn read<'a>(
+        source: &'a Source,
+        options: &'a LoadOptions,
+        files: &mut Files<'a>,
+        sink: &Sink,
+    ) -> Option<Self> {
         let refuse = |code, message: String| {
             sink.push(Draft::rejected(code, message));
             None
         };
-        let length = source.bytes().len();
-        if length > LARGEST || options.overlay.as_ref().is_some_and(|overlay| overlay.len() > LARGEST) {
-            return refuse(
-                "too-large",
-                format!("{} has {length} bytes, which is more than {LARGEST}", source.name()),
-            );
+        let overlay = options.overlay.as_ref().map_or(0, String::len);
+        for (name, length) in [(&**source.name(), source.bytes().len()), (OVERLAY, overlay)] {
+            if length > LARGEST {
+                return refuse(
+                    "too-large",
+                    format!("{name} has {length} bytes, which is more than {LARGEST}"),
+                );
+            }
         }
         let main = match source.format() {
             Format::Protobuf => None,
@@ -122,14 +129,14 @@ impl Inputs {
             }
         };
         let overlay = match &options.overlay {
-            Some(overlay) => Some(files.add(OVERLAY.into(), overlay.clone())?),
+            Some(overlay) => Some(files.add(OVERLAY.into(), overlay.as_str().into())?),
             None => None,
         };
         Some(Self { main, overlay })
     }
 
     /// The value tree of everything.
-    fn root<'a>(&self, source: &'a Source, files: &'a Files, sink: &Sink) -> Option<Message<'a>> {
+    fn root<'a>(&self, source: &'a Source, files: &'a Files<'_>, sink: &Sink) -> Option<Message<'a>> {
         let schema = schema::Message::find("envoy.config.bootstrap.v3.Bootstrap")?;
         let mut root = match self.main {
             Some((base, format)) => document(schema, files, base, format, sink)?,
@@ -154,7 +161,7 @@ impl Inputs {
 /// The value tree of one text; `None` where it is none, which has been said.
 fn document<'a>(
     schema: schema::Message,
-    files: &'a Files,
+    files: &'a Files<'_>,
     base: u32,
     format: Format,
     sink: &Sink,
@@ -201,7 +208,7 @@ fn document<'a>(
 }
 
 /// Parses YAML, mended where that helps.
-fn yaml(files: &Files, base: u32) -> Result<text::Parsed<'_>, TextError> {
+fn yaml<'a>(files: &'a Files<'_>, base: u32) -> Result<text::Parsed<'a>, TextError> {
     /// More flaws than this are no oversight.
     const MENDS: usize = 32;
     let text = files.text(base);
