@@ -220,6 +220,7 @@ const HTTP_FILTERS: &[(&str, &str)] = &[
         "envoy.extensions.filters.http.connect_grpc_bridge.v3.FilterConfig",
     ),
     ("envoy.filters.http.cors", "envoy.extensions.filters.http.cors.v3.Cors"),
+    ("envoy.filters.http.cors", "envoy.extensions.filters.http.cors.v3.CorsPolicy"),
     (
         "envoy.filters.http.credential_injector",
         "envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",

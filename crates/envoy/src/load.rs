@@ -76,17 +76,24 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn read(source: &Source, options: &LoadOptions, files: &mut Files, sink: &Sink) -> Option<Self> {
+    fn read<'a>(
+        source: &'a Source,
+        options: &'a LoadOptions,
+        files: &mut Files<'a>,
+        sink: &Sink,
+    ) -> Option<Self> {
         let refuse = |code, message: String| {
             sink.push(Draft::rejected(code, message));
             None
         };
-        let length = source.bytes().len();
-        if length > LARGEST || options.overlay.as_ref().is_some_and(|overlay| overlay.len() > LARGEST) {
-            return refuse(
-                "too-large",
-                format!("{} has {length} bytes, which is more than {LARGEST}", source.name()),
-            );
+        let overlay = options.overlay.as_ref().map_or(0, String::len);
+        for (name, length) in [(&**source.name(), source.bytes().len()), (OVERLAY, overlay)] {
+            if length > LARGEST {
+                return refuse(
+                    "too-large",
+                    format!("{name} has {length} bytes, which is more than {LARGEST}"),
+                );
+            }
         }
         let main = match source.format() {
             Format::Protobuf => None,
@@ -102,6 +109,12 @@ impl Inputs {
             format @ (Format::Yaml | Format::Json) => {
                 let (text, replaced) = source.text();
                 let base = files.add(source.name().clone(), text)?;
+                if replaced && format == Format::Json {
+                    return refuse(
+                        "invalid-utf8",
+                        format!("{} is not UTF-8, which JSON has to be", source.name()),
+                    );
+                }
                 if replaced {
                     let span = Span { start: base, end: base };
                     sink.push(
@@ -116,17 +129,17 @@ impl Inputs {
             }
         };
         let overlay = match &options.overlay {
-            Some(overlay) => Some(files.add(OVERLAY.into(), overlay.clone())?),
+            Some(overlay) => Some(files.add(OVERLAY.into(), overlay.as_str().into())?),
             None => None,
         };
         Some(Self { main, overlay })
     }
 
     /// The value tree of everything.
-    fn root<'a>(&self, source: &'a Source, files: &'a Files, sink: &Sink) -> Option<Message<'a>> {
+    fn root<'a>(&self, source: &'a Source, files: &'a Files<'_>, sink: &Sink) -> Option<Message<'a>> {
         let schema = schema::Message::find("envoy.config.bootstrap.v3.Bootstrap")?;
         let mut root = match self.main {
-            Some((base, format)) => document(schema, files.text(base), base, format, sink)?,
+            Some((base, format)) => document(schema, files, base, format, sink)?,
             None => match tree::wire::decode(schema, source.bytes()) {
                 Ok(root) => root,
                 Err(error) => {
@@ -139,7 +152,7 @@ impl Inputs {
             },
         };
         if let Some(base) = self.overlay {
-            root.merge(document(schema, files.text(base), base, Format::Yaml, sink)?);
+            root.merge(document(schema, files, base, Format::Yaml, sink)?);
         }
         Some(root)
     }
@@ -148,14 +161,14 @@ impl Inputs {
 /// The value tree of one text; `None` where it is none, which has been said.
 fn document<'a>(
     schema: schema::Message,
-    text: &'a str,
+    files: &'a Files<'_>,
     base: u32,
     format: Format,
     sink: &Sink,
 ) -> Option<Message<'a>> {
     let parsed = match format {
-        Format::Json => text::json::parse(text, base),
-        Format::Yaml | Format::Protobuf | Format::TextProtobuf => text::yaml::parse(text, base),
+        Format::Json => text::json::parse(files.text(base), base),
+        Format::Yaml | Format::Protobuf | Format::TextProtobuf => yaml(files, base),
     };
     let parsed = match parsed {
         Ok(parsed) => parsed,
@@ -192,6 +205,29 @@ fn document<'a>(
         return None;
     }
     Some(tree::walk::walk(schema, root, sink))
+}
+
+/// Parses YAML, mended where that helps.
+fn yaml<'a>(files: &'a Files<'_>, base: u32) -> Result<text::Parsed<'a>, TextError> {
+    /// More flaws than this are no oversight.
+    const MENDS: usize = 32;
+    let text = files.text(base);
+    let first = match text::yaml::parse(text, base) {
+        Ok(parsed) => return Ok(parsed),
+        Err(error) => error,
+    };
+    let mut error = first.clone();
+    let mut mended = text.to_owned();
+    for _ in 0..MENDS {
+        let offset = error.span.start.saturating_sub(base) as usize;
+        let Some(next) = text::yaml::mend(&mended, offset) else { return Err(first) };
+        mended = next;
+        match text::yaml::parse(&mended, base) {
+            Ok(_) => return text::yaml::parse(files.keep_mended(base, mended), base),
+            Err(next) => error = next,
+        }
+    }
+    Err(first)
 }
 
 fn text_warning(warning: TextWarning) -> Draft {

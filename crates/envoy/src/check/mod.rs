@@ -9,16 +9,17 @@ use crate::tree::{Body, Entry, Message, Value};
 
 /// Checks a message and everything inside it.
 pub(crate) fn check(message: &Message<'_>, sink: &Sink) {
-    Checker { sink }.message(message);
+    Checker { patterns: rules::Patterns::default(), sink }.message(message);
 }
 
 struct Checker<'s> {
+    patterns: rules::Patterns,
     sink: &'s Sink,
 }
 
 impl Checker<'_> {
     fn message(&self, message: &Message<'_>) {
-        rules::check(message, self.sink);
+        rules::check(message, &self.patterns, self.sink);
         for entry in &message.entries {
             self.deprecation(message, entry);
             // Envoy hands these on as they are.

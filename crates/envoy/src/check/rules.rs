@@ -1,13 +1,33 @@
 //! The rules of protoc-gen-validate, with its semantics: a field without presence is checked even where
 //! it is not set, a member of a oneof only where it is.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+use regex::bytes::Regex;
+
 use crate::diagnostic::{At, Draft, Sink};
 use crate::schema::{Field, Kind, Rule, Rules};
 use crate::tree::{Entry, Item, Message, Value};
 
+/// The patterns of the rules met so far, compiled. There are a dozen, and thousands of fields they hold for.
+#[derive(Default)]
+pub(super) struct Patterns {
+    compiled: RefCell<HashMap<&'static str, Option<Regex>>>,
+}
+
+impl Patterns {
+    fn allow(&self, pattern: &'static str, text: &str) -> bool {
+        let mut compiled = self.compiled.borrow_mut();
+        let regex = compiled.entry(pattern).or_insert_with(|| Regex::new(pattern).ok());
+        regex.as_ref().is_none_or(|regex| regex.is_match(text.as_bytes()))
+    }
+}
+
 /// Checks the fields of a message, not what is inside them.
-pub(super) fn check(message: &Message<'_>, sink: &Sink) {
-    let checker = Rulebook { message, sink };
+pub(super) fn check(message: &Message<'_>, patterns: &Patterns, sink: &Sink) {
+    let checker = Rulebook { message, patterns, sink };
     for (index, name, required) in message.schema.oneofs() {
         if required
             && !message.flawed
@@ -26,6 +46,7 @@ pub(super) fn check(message: &Message<'_>, sink: &Sink) {
 
 struct Rulebook<'a, 's> {
     message: &'a Message<'a>,
+    patterns: &'s Patterns,
     sink: &'s Sink,
 }
 
@@ -56,7 +77,7 @@ impl Rulebook<'_, '_> {
             Some(Value::Map(items)) => self.map(field, rules, items),
             Some(value) => {
                 for rule in applicable(rules, value) {
-                    if let Some(what) = broken(rule, value, field) {
+                    if let Some(what) = self.broken(rule, value, field) {
                         self.report(field, self.message.at(field.name()), &what);
                     }
                 }
@@ -80,7 +101,7 @@ impl Rulebook<'_, '_> {
         let checked = !field.has_presence() && !field.is_list() && !field.is_map();
         let default = default_value(field);
         let broken =
-            checked && applicable(rules, &default).any(|rule| broken(rule, &default, field).is_some());
+            checked && applicable(rules, &default).any(|rule| self.broken(rule, &default, field).is_some());
         if required || broken {
             let owner = self.message.schema.short_name();
             self.sink.push(
@@ -102,17 +123,14 @@ impl Rulebook<'_, '_> {
                     Some(format!("can't have more than {}, but has {count}", plural(most, "item")))
                 }
                 Rule::Unique => {
-                    let twice = items
-                        .iter()
-                        .enumerate()
-                        .find(|(at, item)| items.iter().take(*at).any(|other| other.value == item.value));
-                    twice
-                        .map(|(at, _)| format!("can't have an item twice, but item {at} stands there before"))
+                    let mut seen = HashSet::new();
+                    let twice = items.iter().position(|item| !seen.insert(identity(&item.value)));
+                    twice.map(|at| format!("can't have an item twice, but item {at} stands there before"))
                 }
                 Rule::Items(rules) => {
                     for (index, item) in items.iter().enumerate() {
                         for rule in applicable(rules, &item.value) {
-                            if let Some(what) = broken(rule, &item.value, field) {
+                            if let Some(what) = self.broken(rule, &item.value, field) {
                                 self.report(field, self.message.at_item(field.name(), index), &what);
                             }
                         }
@@ -137,7 +155,8 @@ impl Rulebook<'_, '_> {
                 Rule::Keys(rules) => {
                     for item in items {
                         let key = Value::Text(item.key.to_text());
-                        if let Some(what) = applicable(rules, &key).find_map(|rule| broken(rule, &key, field))
+                        if let Some(what) =
+                            applicable(rules, &key).find_map(|rule| self.broken(rule, &key, field))
                         {
                             let mut at = self.message.at(field.name());
                             at.span = item.key_span;
@@ -150,7 +169,7 @@ impl Rulebook<'_, '_> {
                     for item in items {
                         let value = &item.item.value;
                         if let Some(what) =
-                            applicable(rules, value).find_map(|rule| broken(rule, value, field))
+                            applicable(rules, value).find_map(|rule| self.broken(rule, value, field))
                         {
                             let mut at = self.message.at(field.name());
                             at.span = item.item.span;
@@ -167,6 +186,47 @@ impl Rulebook<'_, '_> {
         }
     }
 
+    /// What is wrong with a value under a rule, as the end of a sentence about its field.
+    fn broken(&self, rule: Rule, value: &Value<'_>, field: Field) -> Option<String> {
+        match (rule, value) {
+            (Rule::Const(wanted), Value::Bool(value)) => {
+                (*value != wanted).then(|| format!("can only be {wanted}"))
+            }
+            (Rule::Pattern(pattern), Value::Text(text)) => {
+                (!self.patterns.allow(pattern, text)).then(|| format!("has to match `{pattern}`"))
+            }
+            (_, Value::Text(text)) => text_rule(rule, text),
+            (Rule::MinBytes(least), Value::Bytes(bytes)) => {
+                (bytes.len() < least as usize).then(|| format!("needs at least {}", plural(least, "byte")))
+            }
+            (Rule::MaxBytes(most), Value::Bytes(bytes)) => (bytes.len() > most as usize)
+                .then(|| format!("can't be longer than {}", plural(most, "byte"))),
+            (Rule::DefinedOnly, Value::Enum(number)) => match field.kind() {
+                Kind::Enum(kind) if kind.value_by_number(*number).is_none() => {
+                    Some(format!("is {number}, which {} does not have", kind.short_name()))
+                }
+                _ => None,
+            },
+            (Rule::NotNumber(wrong), Value::Enum(number)) => {
+                (i64::from(*number) == wrong).then(|| match field.kind() {
+                    Kind::Enum(kind) => {
+                        let name = kind.value_by_number(*number).map_or("", |value| value.name());
+                        format!("can't be `{name}`")
+                    }
+                    Kind::Scalar(_) | Kind::Message(_) => format!("can't be {wrong}"),
+                })
+            }
+            (rule, Value::Float(value)) => float_rule(rule, *value),
+            (rule, Value::Int(value)) => bound_rule(rule, i128::from(*value), |bound| bound.to_string()),
+            (rule, Value::Uint(value)) => bound_rule(rule, i128::from(*value), |bound| bound.to_string()),
+            (rule, Value::Duration(value)) => bound_rule(rule, value.nanoseconds(), |bound| {
+                let nanos = i32::try_from(bound % 1_000_000_000).unwrap_or_default();
+                crate::tree::time::Duration { seconds: bound / 1_000_000_000, nanos }.to_string()
+            }),
+            _ => None,
+        }
+    }
+
     fn report(&self, field: Field, at: At, what: &str) {
         self.sink.push(Draft::rejected("rule-violated", format!("`{}` {what}", field.name())).at(at));
     }
@@ -178,47 +238,16 @@ fn applicable<'v>(rules: Rules, value: &'v Value<'_>) -> impl Iterator<Item = Ru
     rules.iter().filter(move |_| !excused)
 }
 
-fn default_value(field: Field) -> Value<'static> {
-    crate::tree::walk::zero(field)
+/// What two equal values have in common, and no others of the same field.
+fn identity<'v>(value: &'v Value<'_>) -> Cow<'v, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        other => Cow::Owned(format!("{other:?}")),
+    }
 }
 
-/// What is wrong with a value under a rule, as the end of a sentence about its field.
-fn broken(rule: Rule, value: &Value<'_>, field: Field) -> Option<String> {
-    match (rule, value) {
-        (Rule::Const(wanted), Value::Bool(value)) => {
-            (*value != wanted).then(|| format!("can only be {wanted}"))
-        }
-        (_, Value::Text(text)) => text_rule(rule, text),
-        (Rule::MinBytes(least), Value::Bytes(bytes)) => {
-            (bytes.len() < least as usize).then(|| format!("needs at least {}", plural(least, "byte")))
-        }
-        (Rule::MaxBytes(most), Value::Bytes(bytes)) => {
-            (bytes.len() > most as usize).then(|| format!("can't be longer than {}", plural(most, "byte")))
-        }
-        (Rule::DefinedOnly, Value::Enum(number)) => match field.kind() {
-            Kind::Enum(kind) if kind.value_by_number(*number).is_none() => {
-                Some(format!("is {number}, which {} does not have", kind.short_name()))
-            }
-            _ => None,
-        },
-        (Rule::NotNumber(wrong), Value::Enum(number)) => {
-            (i64::from(*number) == wrong).then(|| match field.kind() {
-                Kind::Enum(kind) => {
-                    let name = kind.value_by_number(*number).map_or("", |value| value.name());
-                    format!("can't be `{name}`")
-                }
-                Kind::Scalar(_) | Kind::Message(_) => format!("can't be {wrong}"),
-            })
-        }
-        (rule, Value::Float(value)) => float_rule(rule, *value),
-        (rule, Value::Int(value)) => bound_rule(rule, i128::from(*value), |bound| bound.to_string()),
-        (rule, Value::Uint(value)) => bound_rule(rule, i128::from(*value), |bound| bound.to_string()),
-        (rule, Value::Duration(value)) => bound_rule(rule, value.nanoseconds(), |bound| {
-            let nanos = i32::try_from(bound % 1_000_000_000).unwrap_or_default();
-            crate::tree::time::Duration { seconds: bound / 1_000_000_000, nanos }.to_string()
-        }),
-        _ => None,
-    }
+fn default_value(field: Field) -> Value<'static> {
+    crate::tree::walk::zero(field)
 }
 
 fn bound_rule(rule: Rule, value: i128, print: impl Fn(i64) -> String) -> Option<String> {
@@ -259,10 +288,6 @@ fn text_rule(rule: Rule, text: &str) -> Option<String> {
         }
         Rule::MaxBytes(most) if text.len() > most as usize => {
             Some(format!("can't be longer than {}", plural(most, "byte")))
-        }
-        Rule::Pattern(pattern) => {
-            let regex = regex::bytes::Regex::new(pattern).ok()?;
-            (!regex.is_match(text.as_bytes())).then(|| format!("has to match `{pattern}`"))
         }
         Rule::Prefix(prefix) if !text.starts_with(prefix) => Some(format!("has to begin with `{prefix}`")),
         Rule::Suffix(suffix) if !text.ends_with(suffix) => Some(format!("has to end with `{suffix}`")),

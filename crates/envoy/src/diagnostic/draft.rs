@@ -139,7 +139,7 @@ impl Sink {
     /// Turns the drafts into diagnostics. `path` knows the path of a message by its address.
     pub(crate) fn finish(
         self,
-        files: &Files,
+        files: &Files<'_>,
         allow_unsupported: bool,
         path: impl Fn(usize) -> Option<String>,
     ) -> Vec<Diagnostic> {
@@ -191,7 +191,7 @@ impl Sink {
 /// Characters of a line beyond which an excerpt shows only what surrounds the place.
 const LONG_LINE: usize = 400;
 
-fn place(files: &Files, span: Span) -> Option<Place> {
+fn place(files: &Files<'_>, span: Span) -> Option<Place> {
     let (file, range) = files.file(span)?;
     let start = file.line_column(range.start);
     let end = file.line_column(range.end);

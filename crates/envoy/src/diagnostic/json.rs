@@ -26,6 +26,7 @@ fn one(diagnostic: &Diagnostic) -> Value {
     put("message", diagnostic.message.as_str().into());
     put("path", diagnostic.path.as_str().into());
     put("place", diagnostic.place.as_ref().map_or(Value::Null, place));
+    put("label", diagnostic.label.as_str().into());
     put("help", diagnostic.help.iter().map(String::as_str).collect());
     put("suggestion", diagnostic.suggestion.as_deref().into());
     let related = diagnostic.related.iter().map(|(at, what)| json!({ "message": what, "place": place(at) }));

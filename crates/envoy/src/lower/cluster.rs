@@ -111,7 +111,7 @@ impl Cx<'_> {
             http,
             healthy_panic_threshold: common_lb
                 .and_then(|common| common.message("healthy_panic_threshold"))
-                .map_or(50.0, |percent| percent.double("value").unwrap_or(0.0)),
+                .map_or(50.0, |percent| self.percent(percent)),
             ignore_new_hosts_until_first_health_check: common_lb
                 .is_some_and(|common| common.bool("ignore_new_hosts_until_first_hc")),
             close_connections_on_host_set_change: common_lb

@@ -142,6 +142,11 @@ impl Cx<'_> {
         socket.settle("ipv4_compat");
         self.socket_address_rest(socket);
         let host = socket.text("address");
+        if sort != Sort::Static && socket.has("named_port") {
+            // Envoy takes the port for 0.
+            self.not_implemented_vital(socket, "named_port", "");
+            return None;
+        }
         let port = self.port(socket)?;
         if host.is_empty() {
             return None;

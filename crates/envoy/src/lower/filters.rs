@@ -102,6 +102,21 @@ impl Cx<'_> {
                 return Lowered::Router(self.router(config));
             }
             "Cors" => FilterConfig::Cors(Cors {}),
+            "CorsPolicy" => {
+                // Envoy takes it for the filter and looks no further.
+                if config.entries.iter().any(|entry| !entry.is_default()) {
+                    self.push(
+                        self.suspicious(
+                            type_place(filter),
+                            "misplaced-policy",
+                            "a CORS policy has no effect here",
+                        )
+                        .label("it belongs into `typed_per_filter_config` of a virtual host or route"),
+                    );
+                }
+                config.settle_all();
+                FilterConfig::Cors(Cors {})
+            }
             "HeaderMutation" => self.header_mutation(config),
             _ => {
                 self.filter_not_implemented(filter, &extension, disabled);

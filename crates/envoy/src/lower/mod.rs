@@ -38,7 +38,7 @@ use crate::source::{Files, Span};
 use crate::tree::Message;
 
 /// Makes the model of a whole configuration. Without errors, nothing is missing.
-pub(crate) fn lower(root: &Message<'_>, files: &Files, options: &LoadOptions, sink: &Sink) -> Bootstrap {
+pub(crate) fn lower(root: &Message<'_>, files: &Files<'_>, options: &LoadOptions, sink: &Sink) -> Bootstrap {
     let clusters = root
         .find("static_resources")
         .and_then(|entry| match &entry.value {
@@ -64,7 +64,7 @@ pub(crate) fn lower(root: &Message<'_>, files: &Files, options: &LoadOptions, si
 /// What every function of lowering is given.
 pub(crate) struct Cx<'a> {
     sink: &'a Sink,
-    files: &'a Files,
+    files: &'a Files<'a>,
     options: &'a LoadOptions,
     /// The names of all clusters.
     clusters: HashSet<String>,

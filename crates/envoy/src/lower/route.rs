@@ -79,8 +79,11 @@ impl Cx<'_> {
                 None => {}
             }
         }
-        let query_parameters =
+        let mut query_parameters: Vec<_> =
             matcher.messages("query_parameters").filter_map(|query| self.query_matcher(query)).collect();
+        // Routes are many and stay: room for four conditions where there is one adds up.
+        headers.shrink_to_fit();
+        query_parameters.shrink_to_fit();
         let runtime_fraction = self.runtime_fraction(matcher, "runtime_fraction");
         let grpc = matcher.message("grpc").is_some();
         let case_sensitive = matcher.bool_value("case_sensitive").unwrap_or(true);

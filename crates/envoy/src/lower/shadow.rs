@@ -1,6 +1,7 @@
 //! Which routes no request ever gets to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound::{Included, Unbounded};
 
 use causeway_model::{PathMatch, RouteMatch};
 
@@ -9,10 +10,9 @@ use crate::source::Span;
 /// The routes before, as far as they take everything below a path.
 #[derive(Default)]
 pub(super) struct Shadow {
-    /// Prefixes, and where they stand.
-    prefixes: HashMap<Box<str>, Span>,
-    /// Their lengths.
-    lengths: BTreeSet<usize>,
+    /// Prefixes, and where they stand. None of them begins with another, so that only the last one in
+    /// order that is not behind a path can be a prefix of it.
+    prefixes: BTreeMap<Box<str>, Span>,
     /// Whole paths.
     paths: HashMap<Box<str>, Span>,
     /// A route that takes every path.
@@ -41,9 +41,8 @@ impl Shadow {
             // It takes paths in other cases, which the route before lets pass.
             return None;
         }
-        self.lengths
-            .range(..=path.len())
-            .find_map(|length| path.get(..*length).and_then(|prefix| self.prefixes.get(prefix)).copied())
+        let (prefix, span) = self.prefixes.range::<str, _>((Unbounded, Included(path))).next_back()?;
+        path.starts_with(&**prefix).then_some(*span)
     }
 
     /// Notes what a route takes; one that looks at more than the path may let anything pass.
@@ -57,8 +56,14 @@ impl Shadow {
                 self.all.get_or_insert(span);
             }
             PathMatch::Prefix(prefix) => {
-                self.lengths.insert(prefix.len());
-                self.prefixes.entry(prefix.clone()).or_insert(span);
+                if self.prefix(prefix, true).is_none() {
+                    let behind = self.prefixes.range::<str, _>((Included(&**prefix), Unbounded));
+                    let longer = behind.map(|(key, _)| key).take_while(|key| key.starts_with(&**prefix));
+                    for longer in longer.cloned().collect::<Vec<_>>() {
+                        self.prefixes.remove(&longer);
+                    }
+                    self.prefixes.insert(prefix.clone(), span);
+                }
             }
             PathMatch::Path(path) => {
                 self.paths.entry(path.clone()).or_insert(span);
@@ -104,6 +109,21 @@ mod tests {
         shadow.add(&prefix("/"), at(3));
         assert_eq!(shadow.hides(&prefix("/x")), Some(at(3)));
         assert_eq!(shadow.hides(&path(PathMatch::Connect)), None);
+    }
+
+    #[test]
+    fn of_several_prefixes_any_hides() {
+        let mut shadow = Shadow::default();
+        let at = |start| Span { start, end: start };
+        for (text, start) in [("/ab", 1), ("/b", 2), ("/abc", 3), ("/a/", 4), ("/a", 5), ("/ad", 6)] {
+            shadow.add(&prefix(text), at(start));
+        }
+        assert_eq!(shadow.prefixes.len(), 2);
+        for (text, hidden) in
+            [("/aa", true), ("/ab", true), ("/a", true), ("/b/x", true), ("/c", false), ("/", false)]
+        {
+            assert_eq!(shadow.hides(&prefix(text)).is_some(), hidden, "{text}");
+        }
     }
 
     #[test]

@@ -92,7 +92,10 @@ impl Cx<'_> {
     fn formatters(&self, format: &Message<'_>) {
         for formatter in format.messages("formatters") {
             match self.typed(formatter).map(|config| config.schema.name()) {
-                Some("envoy.extensions.formatter.metadata.v3.Metadata") => {}
+                Some(
+                    "envoy.extensions.formatter.metadata.v3.Metadata"
+                    | "envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery",
+                ) => {}
                 Some(name) => {
                     let name = name.to_owned();
                     self.extension_not_implemented(

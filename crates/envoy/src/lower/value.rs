@@ -47,6 +47,16 @@ impl Cx<'_> {
         }
     }
 
+    /// `Percent`.
+    pub(super) fn percent(&self, percent: &Message<'_>) -> f64 {
+        let value = percent.double("value").unwrap_or(0.0);
+        if value.is_nan() {
+            self.reject(percent.at("value"), "invalid-number", "a percentage lies between 0 and 100");
+            return 0.0;
+        }
+        value
+    }
+
     /// `RuntimeFractionalPercent`.
     pub(super) fn runtime_fraction(&self, message: &Message<'_>, field: &str) -> Option<RuntimeFraction> {
         let fraction = message.message(field)?;

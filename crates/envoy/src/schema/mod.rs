@@ -205,7 +205,6 @@ impl Message {
     }
 
     /// All messages, by name.
-    #[cfg(test)]
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0..tables::MESSAGES.len()).filter_map(|index| u16::try_from(index).ok().map(Self))
     }

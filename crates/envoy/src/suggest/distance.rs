@@ -1,17 +1,17 @@
 //! How far a name is from another.
 
-/// The name that was most likely meant, if any is near enough.
-pub(super) fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+/// The name that was most likely meant, if any is near enough, and how far it is.
+pub(super) fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<(&'a str, usize)> {
     let plain = normal(name);
     if let Some(same) = names.iter().find(|other| normal(other) == plain) {
-        return Some(same);
+        return Some((same, 0));
     }
     // A name that was cut short, `port` for `port_value`, if it is the only one.
     let mut longer = names.iter().filter(|other| {
         other.strip_prefix(name).is_some_and(|rest| rest.starts_with('_')) && name.len() >= 3
     });
     if let (Some(only), None) = (longer.next(), longer.next()) {
-        return Some(only);
+        return Some((only, 1));
     }
     let limit = match plain.len() {
         0..=2 => 0,
@@ -24,7 +24,7 @@ pub(super) fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|other| (distance(&plain, &normal(other), limit), *other))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, other)| other)
+        .map(|(distance, other)| (other, distance))
 }
 
 /// Without case, dashes and underscores.
@@ -83,7 +83,7 @@ mod tests {
             ("x", None),
             ("tye", Some("type")),
         ] {
-            assert_eq!(nearest(typed, &names), meant, "{typed}");
+            assert_eq!(nearest(typed, &names).map(|(meant, _)| meant), meant, "{typed}");
         }
     }
 }

@@ -25,8 +25,9 @@ pub(crate) struct UnknownField<'a> {
     pub(crate) sibling_name: Option<&'a str>,
 }
 
-/// How far around a message a lost field is looked for.
-const DEPTH: usize = 6;
+/// How far inside a message a lost field is looked for, and how far around it.
+const INSIDE: usize = 6;
+const AROUND: usize = 2;
 
 /// Says what an unknown field may have been meant to be.
 pub(crate) fn unknown_field(draft: Draft, unknown: &UnknownField<'_>) -> Draft {
@@ -49,14 +50,25 @@ pub(crate) fn unknown_field(draft: Draft, unknown: &UnknownField<'_>) -> Draft {
         };
     }
     let names: Vec<_> = message.fields().map(|field| field.name()).collect();
-    if let Some(meant) = nearest(name, &names) {
+    let meant = nearest(name, &names);
+    if let Some((meant, 0 | 1)) = meant {
         return draft.label(format!("did you mean `{meant}`?"));
     }
     if let Some((label, help)) = home(unknown) {
-        return draft.label(label).help(help);
+        let draft = draft.label(label).help(help);
+        return match meant {
+            Some((meant, _)) => draft.help(format!("or did you mean `{meant}`?")),
+            None => draft,
+        };
+    }
+    if let Some((meant, _)) = meant {
+        return draft.label(format!("did you mean `{meant}`?"));
     }
     if message.is_reserved(name) {
         return draft.label("removed from Envoy's API");
+    }
+    if let Some(homes) = elsewhere(name) {
+        return draft.help(format!("`{name}` is a field of {homes}"));
     }
     let listed = list(&names);
     if listed.is_empty() {
@@ -77,7 +89,7 @@ fn home(unknown: &UnknownField<'_>) -> Option<(String, String)> {
                 format!("`{name}` is a field of {}: write it inside `typed_config`", schema.short_name()),
             ));
         }
-        if let Some((path, home)) = search(schema, name) {
+        if let Some((path, home)) = search(schema, name, INSIDE) {
             return Some((
                 format!("belongs to {}", home.short_name()),
                 format!(
@@ -88,7 +100,7 @@ fn home(unknown: &UnknownField<'_>) -> Option<(String, String)> {
         }
     }
     // Further inside.
-    if let Some((path, home)) = search(unknown.message, name) {
+    if let Some((path, home)) = search(unknown.message, name, INSIDE) {
         return Some((
             format!("belongs to {}", home.short_name()),
             format!(
@@ -111,7 +123,7 @@ fn home(unknown: &UnknownField<'_>) -> Option<(String, String)> {
                 ),
             ));
         }
-        if let Some((path, home)) = search(*message, name) {
+        if let Some((path, home)) = search(*message, name, AROUND) {
             return Some((
                 format!("belongs to {}", home.short_name()),
                 format!(
@@ -126,10 +138,10 @@ fn home(unknown: &UnknownField<'_>) -> Option<(String, String)> {
 }
 
 /// The nearest message below that has the field, and the way to it.
-fn search(from: Message, name: &str) -> Option<(String, Message)> {
+fn search(from: Message, name: &str, depth: usize) -> Option<(String, Message)> {
     let mut seen = vec![from];
     let mut level = vec![(String::new(), from)];
-    for _ in 0..DEPTH {
+    for _ in 0..depth {
         let mut next = Vec::new();
         for (path, message) in level {
             for field in message.fields().filter(|field| !field.is_deprecated()) {
@@ -154,10 +166,29 @@ fn search(from: Message, name: &str) -> Option<(String, Message)> {
     None
 }
 
+/// Messages that have the field, wherever they are, if they are few.
+fn elsewhere(name: &str) -> Option<String> {
+    const FEW: usize = 3;
+    let homes: Vec<_> = Message::all()
+        .filter(|message| {
+            message.name().starts_with("envoy.config.") || message.name().starts_with("envoy.extensions.")
+        })
+        .filter(|message| message.fields().any(|field| field.name() == name))
+        .map(Message::short_name)
+        .take(FEW + 1)
+        .collect();
+    match homes.as_slice() {
+        [] => None,
+        [only] => Some((*only).to_owned()),
+        [all @ .., last] if homes.len() <= FEW => Some(format!("{} and of {last}", all.join(", "))),
+        _ => None,
+    }
+}
+
 /// Says which value of an enum may have been meant.
 pub(crate) fn enum_value(draft: Draft, kind: Enum, text: &str) -> Draft {
     let names: Vec<_> = kind.values().map(|value| value.name()).collect();
-    match nearest(text, &names) {
+    match among(text, &names) {
         Some(meant) => draft.label(format!("did you mean `{meant}`?")),
         None => placeholder(draft, text).help(format!("{} is one of: {}", kind.short_name(), list(&names))),
     }
@@ -218,7 +249,7 @@ pub(crate) fn unknown_type(name: &str) -> Draft {
     if let Some(meant) = names.iter().find(|known| known.rsplit('.').next() == Some(short)) {
         return draft.label(format!("did you mean `{meant}`?"));
     }
-    match nearest(name, &names) {
+    match among(name, &names) {
         Some(meant) => draft.label(format!("did you mean `{meant}`?")),
         None => draft,
     }
@@ -226,7 +257,7 @@ pub(crate) fn unknown_type(name: &str) -> Draft {
 
 /// Says which of some names was meant, where one is near.
 pub(crate) fn among<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    nearest(name, names)
+    nearest(name, names).map(|(meant, _)| meant)
 }
 
 /// Names for a sentence, not too many of them.

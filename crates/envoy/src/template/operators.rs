@@ -141,6 +141,8 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("METADATA", RequiredLength, Full),
     ("PACKETS_RETRANSMITTED", Bare, Missing),
     ("PATH", OptionalLength, Full),
+    // What headers used to call filter state.
+    ("PER_REQUEST_STATE", Required, Absent),
     ("PROTOCOL", Bare, Full),
     ("QUERY_PARAM", RequiredLength, Full),
     ("QUERY_PARAMS", OptionalLength, Missing),
@@ -150,6 +152,8 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("REQUEST_HEADER", RequiredLength, Full),
     ("REQUEST_HEADERS_BYTES", Bare, Missing),
     ("REQUEST_TX_DURATION", Bare, Full),
+    // Of a formatter that files have to name; it is built in here.
+    ("REQ_WITHOUT_QUERY", RequiredLength, Full),
     ("RESP", RequiredLength, Full),
     ("RESPONSE_CODE", Bare, Full),
     ("RESPONSE_CODE_DETAILS", Optional, Full),
@@ -251,9 +255,6 @@ fn unknown(name: &str) -> Wrong {
     let names: Vec<_> = OPERATORS.iter().map(|(known, ..)| *known).collect();
     let mut wrong = Wrong::new(format!("there is no operator `%{name}%`"));
     wrong.help = suggest::among(name, &names).map(|meant| format!("did you mean `%{meant}%`?"));
-    if name == "REQ_WITHOUT_QUERY" {
-        wrong.help = Some("`%PATH(NQ)%` prints the path without its query".to_owned());
-    }
     wrong
 }
 
@@ -389,6 +390,13 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "TRAILER" | "RESPONSE_TRAILER" => {
             header(command, parameter, |name, alternative| K::ResponseTrailer { name, alternative })?
         }
+        // Of other headers than the path, nobody would take a query away.
+        "REQ_WITHOUT_QUERY" => match parameter.to_ascii_lowercase().as_str() {
+            ":path" => K::Path { with_query: false, form: PathForm::Current },
+            "x-envoy-original-path" => K::Path { with_query: false, form: PathForm::Original },
+            "x-envoy-original-path?:path" => K::Path { with_query: false, form: PathForm::OriginalOrCurrent },
+            _ => return Err(Wrong::unsupported(command)),
+        },
         "RESPONSE_CODE" => K::ResponseCode,
         "RESPONSE_CODE_DETAILS" => K::ResponseCodeDetails,
         "RESPONSE_FLAGS" => K::ResponseFlags,
@@ -610,7 +618,6 @@ mod tests {
             "%QUERY_PARAMS(a)%",
             "%0REQ%",
             "%FOO(a)%",
-            "%REQ_WITHOUT_QUERY(a)%",
         ] {
             let faults = parse(text).faults;
             assert!(faults.iter().any(|fault| !fault.unsupported), "{text}: {faults:?}");
@@ -630,6 +637,7 @@ mod tests {
                 (Bare | Optional | OptionalLength, _) => "",
                 (_, "COMMON_DURATION") => "(DS_RX_BEG:DS_TX_END:ms)",
                 (_, "METADATA") => "(ROUTE:a:b)",
+                (_, "REQ_WITHOUT_QUERY") => "(:path)",
                 _ => "(a)",
             };
             let parsed = parse(&format!("%{name}{parameter}%"));

@@ -28,6 +28,30 @@ pub(crate) fn parse(text: &str, base: u32) -> Result<Parsed<'_>, TextError> {
     reader.document()
 }
 
+/// Mends what yaml-cpp reads and the specification does not allow: a flow list or map on a line of its
+/// own, no deeper than the key it belongs to. The line end before it becomes a space, so that every byte
+/// keeps its place. `None` where it is not that which is wrong at `offset`.
+pub(crate) fn mend(text: &str, offset: usize) -> Option<String> {
+    let line_start = text.get(..offset)?.rfind('\n').map_or(0, |at| at + 1);
+    let line = text.get(line_start..)?;
+    let indent = line.len() - line.trim_start_matches(' ').len();
+    if !line.get(indent..)?.starts_with(['[', '{']) {
+        return None;
+    }
+    let before = text.get(..line_start.checked_sub(1)?)?;
+    let key_line = before.rsplit('\n').next()?.trim_end_matches('\r');
+    let key_indent = key_line.len() - key_line.trim_start_matches([' ', '-']).len();
+    if !key_line.ends_with(':') || indent > key_indent {
+        return None;
+    }
+    let mut mended = text.to_owned();
+    mended.replace_range(line_start - 1..line_start, " ");
+    if before.ends_with('\r') {
+        mended.replace_range(line_start - 2..line_start - 1, " ");
+    }
+    Some(mended)
+}
+
 struct Reader<'a> {
     parser: Parser<'a, granit_parser::StrInput<'a>>,
     base: u32,
@@ -352,6 +376,19 @@ mod tests {
         assert!(parse(&"[".repeat(100_000), 0).is_err());
         assert!(parse(&"- ".repeat(10_000), 0).is_err());
         assert!(parse("a: &x [*x]", 0).is_err());
+    }
+
+    #[test]
+    fn a_flow_list_may_stand_below_its_key() {
+        let text = "a:\n  b:\n  []\n  c: 1\n";
+        let error = parse(text, 0).unwrap_err();
+        let mended = mend(text, error.span.start as usize).unwrap();
+        assert_eq!(mended.len(), text.len());
+        let parsed = parse(&mended, 0).unwrap();
+        let inner = parsed.root.get("a").unwrap();
+        assert_eq!(inner.get("b").unwrap().kind, NodeKind::List(Vec::new()));
+        assert_eq!(mend("a: [", 3), None);
+        assert_eq!(mend("a:\n    [", 8), None);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub(crate) fn whole(text: &str, least: i128, most: i128) -> Result<i128, NumberE
         Number::Whole(value) => value,
         Number::Float(value) if !value.is_finite() => return Err(NumberError::NotANumber),
         Number::Float(value) if value.fract() != 0.0 => return Err(NumberError::Fraction),
+        // Beyond 2^63, protobuf takes digits only.
+        Number::Float(value) if value.abs() >= 9_223_372_036_854_775_808.0 => return Err(NumberError::Range),
         #[expect(clippy::cast_possible_truncation, reason = "has no fraction, and `as` saturates")]
         Number::Float(value) => value as i128,
     };

@@ -695,7 +695,11 @@ impl Walker<'_> {
                     None
                 }
             },
-            _ => None,
+            _ => {
+                let draft = self.reject(span, "missing-type", "a TypedStruct needs a `type_url`");
+                self.push(draft);
+                None
+            }
         };
         Body::Struct { wrapper, inner }
     }
