@@ -106,6 +106,16 @@ fn idle(engine: &mut Engine, to: SocketAddr, work: &Work, pids: &[u32]) -> rusti
     })
 }
 
+/// The median; 0 of nothing.
+pub(crate) fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n if n % 2 == 1 => values[n / 2],
+        n => f64::midpoint(values[n / 2 - 1], values[n / 2]),
+    }
+}
+
 impl Figures {
     fn of(outcome: &Outcome) -> Self {
         let requests = outcome.requests.max(1) as f64;
@@ -127,15 +137,7 @@ impl Figures {
 
     /// The middle of each figure; requests and errors are summed.
     pub(crate) fn median(rounds: &[Self]) -> Self {
-        let middle = |figure: fn(&Self) -> f64| {
-            let mut values: Vec<f64> = rounds.iter().map(figure).collect();
-            values.sort_by(f64::total_cmp);
-            match values.len() {
-                0 => 0.0,
-                n if n % 2 == 1 => values[n / 2],
-                n => f64::midpoint(values[n / 2 - 1], values[n / 2]),
-            }
-        };
+        let middle = |figure: fn(&Self) -> f64| middle(rounds.iter().map(figure).collect());
         let mut errors = Errors::default();
         for round in rounds {
             errors.status += round.errors.status;

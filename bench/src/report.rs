@@ -9,7 +9,7 @@ use causeway_testkit::Peer;
 use serde_json::{Value, json};
 
 use crate::contender::Contender;
-use crate::measure::{Figures, Measured};
+use crate::measure::{Figures, Measured, middle};
 use crate::work::Work;
 
 /// Above this the load side decides how fast it goes, and idle time of the proxy is in its figures.
@@ -84,13 +84,23 @@ const HEADINGS: [&str; 12] = [
 
 impl Report {
     /// What a row is compared with: the base, or the best of the others' proxies without errors.
-    fn base(&self, work: &Work) -> Option<f64> {
+    fn base(&self, work: &Work) -> Option<&Row> {
         let rows = self.rows.iter().filter(|row| row.work.name == work.name && row.is_good());
         let rows = rows.filter(|row| match &self.base {
             Some(name) => row.contender.name == *name,
             None => row.contender.peer != Peer::Causeway,
         });
-        rows.map(Row::value).filter(|value| *value > 0.0).min_by(f64::total_cmp)
+        rows.filter(|row| row.value() > 0.0).min_by(|a, b| a.value().total_cmp(&b.value()))
+    }
+
+    /// The middle of the ratios of each round: what disturbs the machine for a while disturbs both.
+    fn ratio(&self, row: &Row) -> Option<f64> {
+        let base = self.base(&row.work).filter(|_| row.is_good())?;
+        let value = |measured: &Measured| {
+            if row.work.idle { measured.figures.idle } else { measured.figures.cpu }
+        };
+        let ratios = row.rounds.iter().zip(&base.rounds).map(|(own, other)| value(own) / value(other));
+        Some(middle(ratios.collect()))
     }
 
     fn cells(&self, row: &Row) -> [String; 12] {
@@ -99,7 +109,7 @@ impl Report {
             0.0 => "–".into(),
             _ => format!("{value:.digits$}"),
         };
-        let ratio = self.base(&row.work).filter(|_| row.is_good()).map(|base| row.value() / base);
+        let ratio = self.ratio(row);
         [
             row.work.title.into(),
             row.contender.name.clone(),
@@ -271,6 +281,19 @@ mod tests {
         assert_eq!(ratios, ["–", "1.00", "0.75"]);
         assert!(report.text().contains("3 ERRORS"));
         assert_eq!(report.markdown().lines().next().unwrap().matches('|').count(), 13);
+    }
+
+    #[test]
+    fn ratios_are_taken_round_by_round() {
+        // The machine was slow in the second round, for both.
+        let mut before = row("before", Peer::Causeway, 10.0, 0);
+        before.rounds.extend(row("before", Peer::Causeway, 40.0, 0).rounds);
+        before.rounds.extend(row("before", Peer::Causeway, 10.0, 0).rounds);
+        let mut after = row("after", Peer::Causeway, 5.0, 0);
+        after.rounds.extend(row("after", Peer::Causeway, 20.0, 0).rounds);
+        after.rounds.extend(row("after", Peer::Causeway, 20.0, 0).rounds);
+        let report = report(vec![before, after], Some("before"));
+        assert_eq!(report.ratio(&report.rows[1]), Some(0.5));
     }
 
     #[test]
