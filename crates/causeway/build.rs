@@ -18,7 +18,10 @@ fn main() {
         Some(if changed.is_empty() { "Clean" } else { "Modified" }.to_owned())
     });
     println!("cargo:rustc-env=CAUSEWAY_REVISION={}", revision.unwrap_or_else(|| "0".repeat(40)));
-    println!("cargo:rustc-env=CAUSEWAY_SOURCE_STATUS={}", status.unwrap_or_else(|| "Distribution".to_owned()));
+    println!(
+        "cargo:rustc-env=CAUSEWAY_SOURCE_STATUS={}",
+        status.unwrap_or_else(|| "Distribution".to_owned())
+    );
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

@@ -33,9 +33,6 @@ mod who_listens;
 
 pub use bind::StartError;
 pub use process::{ModifyRuntimeError, Process, RequestRecord};
-pub use schema::{
-    ListenerManagerStat, RuntimeStat, ServerStat, ServerStats,
-    WatchdogStat,
-};
+pub use schema::{ListenerManagerStat, RuntimeStat, ServerStat, ServerStats, WatchdogStat};
 pub use server::{AdminServer, Options};
 pub use who_listens::{PortHolder, who_listens};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use causeway_admin::view::{
-    Certificate, ClusterStatus, ConfigDump, DrainRequest, ListenerStatus, ReloadReport, ReloadResult, ReloadTrigger,
-    ServerInfo, ServerState, Severity, Vitals,
+    Certificate, ClusterStatus, ConfigDump, DrainRequest, ListenerStatus, ReloadReport, ReloadResult,
+    ReloadTrigger, ServerInfo, ServerState, Severity, Vitals,
 };
 use causeway_admin::{ModifyRuntimeError, Process, RequestRecord};
 use causeway_http::Version;
@@ -205,7 +205,8 @@ impl Process for Shared {
     }
 
     fn reload(&self) -> ReloadReport {
-        let report = self.ask(|answer| Request::Reload { trigger: ReloadTrigger::Admin, answer: Some(answer) });
+        let report =
+            self.ask(|answer| Request::Reload { trigger: ReloadTrigger::Admin, answer: Some(answer) });
         report.unwrap_or_else(|| ReloadReport {
             at: SystemTime::now(),
             took: Duration::ZERO,

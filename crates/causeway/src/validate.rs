@@ -19,7 +19,8 @@ pub(crate) fn run(arguments: &ValidateArguments) -> ExitCode {
     if arguments.json {
         print_json(&diagnostics.to_json());
     } else {
-        let color = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let color =
+            stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         print(&diagnostics.render(color));
         if usable {
             print(&format!("configuration '{name}' OK\n"));
@@ -31,7 +32,9 @@ pub(crate) fn run(arguments: &ValidateArguments) -> ExitCode {
 fn unreadable(arguments: &ValidateArguments, name: &str, error: &std::io::Error) -> ExitCode {
     let message = format!("cannot read {name}: {error}");
     if arguments.json {
-        print_json(&serde_json::json!({ "ok": false, "diagnostics": [{ "severity": "error", "code": "unreadable", "message": message }] }));
+        print_json(
+            &serde_json::json!({ "ok": false, "diagnostics": [{ "severity": "error", "code": "unreadable", "message": message }] }),
+        );
     } else {
         let _ = writeln!(std::io::stderr(), "causeway: {message}");
     }

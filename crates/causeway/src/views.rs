@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use causeway_admin::view::{
-    AddressAnswer, ChangeKind, CheckOutcome, ClusterStatus, ConfigChange, ConfigDump, ConfigEntry, Diagnostic,
-    DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag, HealthFlags, HostStats, HostStatus,
-    LookupFailure, Severity,
+    AddressAnswer, ChangeKind, CheckOutcome, ClusterStatus, ConfigChange, ConfigDump, ConfigEntry,
+    Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag, HealthFlags, HostStats,
+    HostStatus, LookupFailure, Severity,
 };
 use causeway_model::{Bootstrap, NetworkFilter, SourcePosition};
 use causeway_reason::Failure;
@@ -217,7 +217,12 @@ fn named_clusters(of: &Bootstrap) -> Vec<(&str, &causeway_model::Cluster)> {
     of.clusters.iter().map(|cluster| (&*cluster.name, &**cluster)).collect()
 }
 
-fn compare<T: PartialEq>(changes: &mut Vec<ConfigChange>, what: &'static str, old: &[(&str, &T)], new: &[(&str, &T)]) {
+fn compare<T: PartialEq>(
+    changes: &mut Vec<ConfigChange>,
+    what: &'static str,
+    old: &[(&str, &T)],
+    new: &[(&str, &T)],
+) {
     let mut push = |kind, name: &str| changes.push(ConfigChange { kind, what, name: name.to_owned() });
     for (name, item) in new {
         match old.iter().find(|(known, _)| known == name) {

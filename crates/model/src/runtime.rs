@@ -114,7 +114,8 @@ mod tests {
             (object(&[("numerator", Value::Number(50.0)), ("bogus", Value::Null)]), (3, 10_000)),
         ] {
             let values = BTreeMap::from([("k".into(), value.clone())]);
-            let runtime = Runtime { layers: vec![RuntimeLayer { name: "l".into(), is_admin: false, values }] };
+            let runtime =
+                Runtime { layers: vec![RuntimeLayer { name: "l".into(), is_admin: false, values }] };
             let fraction = RuntimeFraction { numerator: 3, denominator: 10_000, runtime_key: "k".into() };
             assert_eq!(fraction.resolve(&runtime), share, "{value:?}");
         }

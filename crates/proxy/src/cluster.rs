@@ -10,8 +10,8 @@ use causeway_model::{Cluster as ClusterConfig, RoutingPriority};
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Cluster, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat, Health, Host, HostCells, HostId, HostStat,
-    LoadBalancer, Resource, WorkerCluster,
+    Cluster, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat, Health, Host,
+    HostCells, HostId, HostStat, LoadBalancer, Resource, WorkerCluster,
 };
 
 use crate::pool::HostPool;
@@ -87,7 +87,11 @@ impl LocalCluster {
 
     /// Takes one of a resource, unless its circuit breaker is open.
     pub(crate) fn acquire(self: &Rc<Self>, priority: RoutingPriority, resource: Resource) -> Option<Permit> {
-        self.own.try_acquire(priority, resource).then(|| Permit { cluster: Rc::clone(self), priority, resource })
+        self.own.try_acquire(priority, resource).then(|| Permit {
+            cluster: Rc::clone(self),
+            priority,
+            resource,
+        })
     }
 
     /// Takes one of a resource even though its circuit breaker is open.
@@ -129,7 +133,8 @@ impl LocalCluster {
                 pool.close();
                 return false;
             };
-            let failed = config.close_connections_on_host_health_failure && host.health() == Health::Unhealthy;
+            let failed =
+                config.close_connections_on_host_health_failure && host.health() == Health::Unhealthy;
             if failed || config.close_connections_on_host_set_change {
                 pool.drain();
             }

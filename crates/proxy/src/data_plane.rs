@@ -230,10 +230,8 @@ impl WorkerThread {
         let (commands, received) = mpsc::unbounded_channel();
         let (ready, started) = std::sync::mpsc::channel();
         let thread = thread::Builder::new().name(format!("worker-{id}")).spawn(move || {
-            let runtime = Builder::new_current_thread()
-                .enable_io()
-                .enable_time()
-                .build_local(LocalOptions::default());
+            let runtime =
+                Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default());
             let (said, runtime) = match runtime {
                 Ok(runtime) => (Ok(()), Some(runtime)),
                 Err(error) => (Err(error), None),

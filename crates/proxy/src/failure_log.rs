@@ -33,7 +33,13 @@ struct Kind {
 
 impl FailureLog {
     /// Tells of a request that failed.
-    pub(crate) fn note(&self, worker: &Worker, exchange: &Exchange, connection: &ConnectionInfo, failure: &Failure) {
+    pub(crate) fn note(
+        &self,
+        worker: &Worker,
+        exchange: &Exchange,
+        connection: &ConnectionInfo,
+        failure: &Failure,
+    ) {
         let now = worker.now();
         let cluster = exchange.facts.cluster.as_ref().map_or("", |cluster| &*cluster.config().name);
         let mut kinds = self.0.borrow_mut();

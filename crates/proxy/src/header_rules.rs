@@ -9,17 +9,17 @@ use causeway_http::forwarding::{address_from_right, addresses_from_right, parse_
 use causeway_http::path::{EscapedSlashes, PathOutcome, PathRules};
 use causeway_http::{HeaderBlock, Known, authority, forwarding, path};
 use causeway_model::{
-    Address, AppendAction, CidrSet, EscapedSlashesAction, HeaderMutations, HeaderValueOption, HttpConnectionManager,
-    OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
-    UnderscoreAction,
+    Address, AppendAction, CidrSet, EscapedSlashesAction, HeaderMutations, HeaderValueOption,
+    HttpConnectionManager, OriginalIpDetection, PathNormalization, SchemeTransformation,
+    ServerHeaderTransformation, StripPort, UnderscoreAction,
 };
 use causeway_reason::{Failure, Reason};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Remote};
 use crate::format::{Absent, render, write_number};
-use crate::record::Viewer;
 use crate::local_reply::LocalReply;
+use crate::record::Viewer;
 
 /// Refuses what the codec of Envoy refuses behind the parser; drops fields that are to be dropped. Says
 /// how many were.
@@ -78,7 +78,11 @@ pub(crate) struct RequestContext<'a> {
 pub(crate) fn normalize(exchange: &mut Exchange, context: &RequestContext<'_>) -> Result<(), LocalReply> {
     let config = context.config;
     if config.strip_port != StripPort::No || config.strip_trailing_host_dot {
-        normalize_host(&mut exchange.request, config, context.connection.local.ip().map(|local| local.port()));
+        normalize_host(
+            &mut exchange.request,
+            config,
+            context.connection.local.ip().map(|local| local.port()),
+        );
     }
     match path::apply(&exchange.path, path_rules(config.path)) {
         PathOutcome::Unchanged => Ok(()),
@@ -134,7 +138,10 @@ fn normalize_host(request: &mut HeaderBlock, config: &HttpConnectionManager, own
 }
 
 /// Finds out where the request comes from, and makes its fields those that may be sent on.
-pub(crate) fn apply_to_request(exchange: &mut Exchange, context: &mut RequestContext<'_>) -> Result<(), LocalReply> {
+pub(crate) fn apply_to_request(
+    exchange: &mut Exchange,
+    context: &mut RequestContext<'_>,
+) -> Result<(), LocalReply> {
     let config = context.config;
     let peer = context.connection.remote.ip().map(|peer| Remote { ip: peer.ip(), port: peer.port() });
     let had_forwarded_for = exchange.request.has(Known::XForwardedFor);
@@ -143,7 +150,12 @@ pub(crate) fn apply_to_request(exchange: &mut Exchange, context: &mut RequestCon
         exchange.facts.remote = remote_behind_hops(&exchange.request, config.xff_num_trusted_hops, peer);
         trusted = !had_forwarded_for;
         if !config.skip_xff_append {
-            append_forwarded_for(&mut exchange.request, &context.connection.remote, context.own_address, config);
+            append_forwarded_for(
+                &mut exchange.request,
+                &context.connection.remote,
+                context.own_address,
+                config,
+            );
         }
     } else {
         exchange.facts.remote = peer;
@@ -153,14 +165,18 @@ pub(crate) fn apply_to_request(exchange: &mut Exchange, context: &mut RequestCon
     if config.append_x_forwarded_port {
         forwarded_port(&mut exchange.request, context);
     }
-    exchange.facts.https = exchange.request.get(Known::XForwardedProto).is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
+    exchange.facts.https = exchange
+        .request
+        .get(Known::XForwardedProto)
+        .is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
 
     if !config.via.is_empty() {
         exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
     }
     // Nobody has shown a certificate here: what a client says about its own is not believed.
     exchange.request.remove(Known::XForwardedClientCert);
-    exchange.facts.internal = trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);
+    exchange.facts.internal =
+        trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);
     let edge = config.use_remote_address && !exchange.facts.internal;
     sanitize(exchange, edge, context.internal_only);
     if config.add_user_agent {
@@ -183,9 +199,10 @@ pub(crate) fn apply_to_request(exchange: &mut Exchange, context: &mut RequestCon
 
 /// Whether the content type is gRPC's (`application/grpc`, also with a suffix).
 fn is_grpc(request: &HeaderBlock) -> bool {
-    request.get(Known::ContentType).and_then(|value| value.strip_prefix(b"application/grpc")).is_some_and(|rest| {
-        matches!(rest.first(), None | Some(b'+' | b';'))
-    })
+    request
+        .get(Known::ContentType)
+        .and_then(|value| value.strip_prefix(b"application/grpc"))
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 fn remote_behind_hops(request: &HeaderBlock, hops: u32, peer: Option<Remote>) -> Option<Remote> {
@@ -205,8 +222,11 @@ fn detect_remote(
     trusted: &mut bool,
 ) -> Result<(), LocalReply> {
     let config = context.config;
-    let default =
-        [OriginalIpDetection::Xff { trusted_hops: config.xff_num_trusted_hops, trusted_cidrs: None, skip_append: true }];
+    let default = [OriginalIpDetection::Xff {
+        trusted_hops: config.xff_num_trusted_hops,
+        trusted_cidrs: None,
+        skip_append: true,
+    }];
     let detections: &[_] =
         if config.original_ip_detection.is_empty() { &default } else { &config.original_ip_detection };
     let mut joined = Vec::new();
@@ -221,7 +241,12 @@ fn detect_remote(
                     }
                 });
                 if !*skip_append {
-                    append_forwarded_for(&mut exchange.request, &context.connection.remote, context.own_address, config);
+                    append_forwarded_for(
+                        &mut exchange.request,
+                        &context.connection.remote,
+                        context.own_address,
+                        config,
+                    );
                 }
                 if let Some(ip) = found {
                     exchange.facts.remote = Some(Remote { ip, port: 0 });
@@ -237,7 +262,10 @@ fn detect_remote(
                     }
                     None => {
                         if let Some(status) = reject_with_status {
-                            return Err(LocalReply::configured(*status, "rejecting_because_detection_failed"));
+                            return Err(LocalReply::configured(
+                                *status,
+                                "rejecting_because_detection_failed",
+                            ));
                         }
                     }
                 }
@@ -270,7 +298,11 @@ fn append_forwarded_for(
 ) {
     let Some(peer) = peer.ip().map(|peer| peer.ip()) else { return };
     // A client on loopback would mean nothing to the back-end.
-    let shown = if peer.is_loopback() && peer.to_string() == "127.0.0.1" { own_address.unwrap_or(peer) } else { peer };
+    let shown = if peer.is_loopback() && peer.to_string() == "127.0.0.1" {
+        own_address.unwrap_or(peer)
+    } else {
+        peer
+    };
     let text = match shown {
         IpAddr::V4(ip) if config.represent_ipv4_as_mapped_ipv6 => ip.to_ipv6_mapped().to_string(),
         ip => ip.to_string(),
@@ -436,7 +468,9 @@ pub(crate) fn apply_to_response(exchange: &mut Exchange, config: &HttpConnection
         exchange.response.append(Known::Date, date);
     }
     match config.server_header_transformation {
-        ServerHeaderTransformation::Overwrite => exchange.response.set(Known::Server, config.server_name.as_bytes()),
+        ServerHeaderTransformation::Overwrite => {
+            exchange.response.set(Known::Server, config.server_name.as_bytes())
+        }
         ServerHeaderTransformation::AppendIfAbsent => {
             if !exchange.response.has(Known::Server) {
                 exchange.response.append(Known::Server, config.server_name.as_bytes());

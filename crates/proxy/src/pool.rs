@@ -173,8 +173,9 @@ impl HostPool {
         let Some(permit) = cluster.acquire(self.priority, Resource::Pending) else {
             cluster.stats().inc(ClusterStat::UpstreamRqPendingOverflow);
             let most = cluster.limit(self.priority, Resource::Pending);
-            return Err(Failure::new(Reason::CircuitBreakerPending)
-                .with_evidence(format!("{most} requests wait for a connection, which is max_pending_requests")));
+            return Err(Failure::new(Reason::CircuitBreakerPending).with_evidence(format!(
+                "{most} requests wait for a connection, which is max_pending_requests"
+            )));
         };
         cluster.stats().inc(ClusterStat::UpstreamRqPendingTotal);
         cluster.stats().adjust(ClusterStat::UpstreamRqPendingActive, 1);
@@ -233,7 +234,9 @@ impl HostPool {
         match result {
             Ok(Connected { stream, local }) => {
                 let took = made.elapsed().as_millis();
-                cluster.stats().record(ClusterStat::UpstreamCxConnectMs, u64::try_from(took).unwrap_or(u64::MAX));
+                cluster
+                    .stats()
+                    .record(ClusterStat::UpstreamCxConnectMs, u64::try_from(took).unwrap_or(u64::MAX));
                 let id = self.worker.next_connection_id();
                 self.give(UpstreamConnection {
                     stream,
@@ -269,7 +272,8 @@ impl HostPool {
 
     /// Takes a connection back that can serve another request.
     pub(crate) fn give_back(self: &Rc<Self>, connection: UpstreamConnection) {
-        let most = self.cluster.upgrade().and_then(|cluster| cluster.config().http.max_requests_per_connection);
+        let most =
+            self.cluster.upgrade().and_then(|cluster| cluster.config().http.max_requests_per_connection);
         if most.is_some_and(|most| connection.served >= most) {
             self.count(ClusterStat::UpstreamCxMaxRequests);
             return;
@@ -459,7 +463,11 @@ impl Drop for Life {
         stats.adjust(ClusterStat::UpstreamCxActive, -1);
         stats.inc(ClusterStat::UpstreamCxDestroy);
         let by_peer = self.closed_by_peer.get();
-        stats.inc(if by_peer { ClusterStat::UpstreamCxDestroyRemote } else { ClusterStat::UpstreamCxDestroyLocal });
+        stats.inc(if by_peer {
+            ClusterStat::UpstreamCxDestroyRemote
+        } else {
+            ClusterStat::UpstreamCxDestroyLocal
+        });
         if self.with_request.get() {
             stats.inc(ClusterStat::UpstreamCxDestroyWithActiveRq);
             stats.inc(if by_peer {

@@ -167,7 +167,8 @@ impl Pump {
             }
             ends.buffer.consume(found.consumed);
         } else {
-            self.piece = Some(Piece { start: found.data_start, end: found.data_end, consumed: found.consumed });
+            self.piece =
+                Some(Piece { start: found.data_start, end: found.data_end, consumed: found.consumed });
         }
         Ok(())
     }

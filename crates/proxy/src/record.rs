@@ -29,7 +29,11 @@ pub(crate) struct ActiveRequest {
 }
 
 impl ActiveRequest {
-    pub(crate) fn new(worker: &Rc<Worker>, listener: &Rc<ListenerRuntime>, connection: &Rc<ConnectionInfo>) -> Self {
+    pub(crate) fn new(
+        worker: &Rc<Worker>,
+        listener: &Rc<ListenerRuntime>,
+        connection: &Rc<ConnectionInfo>,
+    ) -> Self {
         Self {
             exchange: Some(worker.exchanges.take()),
             empty: Exchange::default(),

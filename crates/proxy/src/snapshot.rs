@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
 use causeway_model::{
-    Bootstrap, ClusterSpecifier, CodecType, HeaderKeyFormat, HeaderMutations, HttpConnectionManager, Listener,
-    NetworkFilter, PerFilterConfig, Route, RouteAction, RouteConfiguration, RouteForward, Runtime, VirtualHost,
+    Bootstrap, ClusterSpecifier, CodecType, HeaderKeyFormat, HeaderMutations, HttpConnectionManager,
+    Listener, NetworkFilter, PerFilterConfig, Route, RouteAction, RouteConfiguration, RouteForward, Runtime,
+    VirtualHost,
 };
 use causeway_routing::RouteTable;
 use causeway_stats::Registry;
@@ -276,7 +277,9 @@ impl ManagerRuntime {
         let entries = manager
             .table
             .routes()
-            .map(|(virtual_host, route)| Rc::new(RouteEntry::new(table, virtual_host, route, &names, clusters)))
+            .map(|(virtual_host, route)| {
+                Rc::new(RouteEntry::new(table, virtual_host, route, &names, clusters))
+            })
             .collect();
         let filters = config
             .http_filters
@@ -286,7 +289,13 @@ impl ManagerRuntime {
                 disabled: filter.disabled,
             })
             .collect();
-        Self { snapshot: Arc::clone(snapshot), config: Arc::clone(config), entries, filters, options: options.clone() }
+        Self {
+            snapshot: Arc::clone(snapshot),
+            config: Arc::clone(config),
+            entries,
+            filters,
+            options: options.clone(),
+        }
     }
 
     /// The part that all workers share.
@@ -310,7 +319,10 @@ impl RouteEntry {
     ) -> Self {
         // Envoy applies the most specific level first, so that the table's has the last word – unless it
         // is told otherwise.
-        let levels = |weighted: Option<&HeaderMutations>, route: &HeaderMutations, host: &HeaderMutations, all: &HeaderMutations| {
+        let levels = |weighted: Option<&HeaderMutations>,
+                      route: &HeaderMutations,
+                      host: &HeaderMutations,
+                      all: &HeaderMutations| {
             let mut levels: Vec<_> = weighted.into_iter().chain([route, host, all]).collect();
             if table.most_specific_header_mutations_wins {
                 levels.reverse();

@@ -357,9 +357,11 @@ impl ListenerScopes {
         workers: usize,
     ) -> Self {
         let stat_prefix = &manager.stat_prefix;
-        let has_cors = manager.http_filters.iter().any(|filter| matches!(filter.config, FilterConfig::Cors(_)));
+        let has_cors =
+            manager.http_filters.iter().any(|filter| matches!(filter.config, FilterConfig::Cors(_)));
         let of_listener = || ScopeName::root().then("listener").tagged("envoy.listener_address", listener);
-        let http = |scope: ScopeName| scope.then("http").tagged("envoy.http_conn_manager_prefix", stat_prefix);
+        let http =
+            |scope: ScopeName| scope.then("http").tagged("envoy.http_conn_manager_prefix", stat_prefix);
         let of_worker = |worker: usize| {
             of_listener().tagged_with_prefix("worker_", "envoy.worker_id", &worker.to_string())
         };

@@ -14,7 +14,6 @@ use causeway_http::date::imf_fixdate;
 use causeway_stats::Shard;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use causeway_upstream::Cluster;
 use crate::access_log::LogBuffers;
 use crate::buffer::BufferPool;
 use crate::cluster::LocalCluster;
@@ -27,6 +26,7 @@ use crate::pool::Reaper;
 use crate::snapshot::{ListenerRuntime, Snapshot};
 use crate::stats::Http1Stat;
 use crate::timer::{Deadline, Millis, Timers};
+use causeway_upstream::Cluster;
 
 /// The clusters that hold from now on.
 pub(crate) type Clusters = Arc<[Arc<Cluster>]>;
@@ -111,7 +111,12 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(id: usize, seed: u64, http1: Shard<Http1Stat>, shared: Arc<SharedByWorkers>) -> Rc<Self> {
+    pub(crate) fn new(
+        id: usize,
+        seed: u64,
+        http1: Shard<Http1Stat>,
+        shared: Arc<SharedByWorkers>,
+    ) -> Rc<Self> {
         let timers = Timers::new(Instant::now());
         Rc::new(Self {
             id,
@@ -169,7 +174,12 @@ impl Worker {
     }
 
     /// Takes over a configuration.
-    fn update(self: &Rc<Self>, snapshot: &Arc<Snapshot>, shared: &[Arc<Cluster>], sockets: Vec<WorkerSocket>) {
+    fn update(
+        self: &Rc<Self>,
+        snapshot: &Arc<Snapshot>,
+        shared: &[Arc<Cluster>],
+        sockets: Vec<WorkerSocket>,
+    ) {
         let mut clusters = HashMap::with_capacity(shared.len());
         let old = self.clusters.take();
         for shared in shared {

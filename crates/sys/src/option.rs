@@ -17,8 +17,7 @@ pub fn set_socket_option(socket: BorrowedFd<'_>, level: i32, name: i32, value: &
     // SAFETY: the descriptor is open for as long as it is borrowed, and `value` is readable for `length`
     // bytes. The kernel copies them and keeps no pointer. An option changes the socket, never memory of
     // this process: the few that register memory (such as TCP_ZEROCOPY_RECEIVE) are for getsockopt.
-    let result =
-        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), length) };
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -84,7 +84,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         Some(("demo", matches)) => {
             Ok(Command::Demo(DemoArguments { port_offset: number(matches, "port-offset").unwrap_or(0) }))
         }
-        _ if matches.get_flag("version") => Ok(Command::Print(format!("causeway  version: {}\n", version::text()))),
+        _ if matches.get_flag("version") => {
+            Ok(Command::Print(format!("causeway  version: {}\n", version::text())))
+        }
         _ if matches.get_flag("hot-restart-version") => Ok(Command::Print("disabled\n".to_owned())),
         _ => serve_arguments(&matches).map(|arguments| Command::Serve(Box::new(arguments))),
     }
@@ -116,7 +118,13 @@ fn validate_command() -> clap::Command {
     clap::Command::new("validate")
         .about("Says everything there is to say about a configuration")
         .after_help("Ends with 0 where the configuration can be used, with 1 where it can't.")
-        .arg(Arg::new("file").value_name("FILE").required(true).value_parser(value_parser!(PathBuf)).help("The configuration"))
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .required(true)
+                .value_parser(value_parser!(PathBuf))
+                .help("The configuration"),
+        )
         .arg(
             Arg::new("output")
                 .short('o')
@@ -132,12 +140,9 @@ fn validate_command() -> clap::Command {
                 .action(ArgAction::SetTrue)
                 .help("Does not look for the files that the configuration names, such as certificates"),
         )
-        .arg(
-            Arg::new("allow-unsupported")
-                .long("allow-unsupported")
-                .action(ArgAction::SetTrue)
-                .help("Warns of what Causeway does not implement instead of refusing it, unless that were dangerous"),
-        )
+        .arg(Arg::new("allow-unsupported").long("allow-unsupported").action(ArgAction::SetTrue).help(
+            "Warns of what Causeway does not implement instead of refusing it, unless that were dangerous",
+        ))
 }
 
 fn demo_command() -> clap::Command {
@@ -190,18 +195,31 @@ fn serve_arguments(matches: &ArgMatches) -> Result<ServeArguments, Error> {
     let path = matches.get_one::<OsString>("config-path").map(PathBuf::from);
     let overlay = text(matches, "config-yaml");
     if path.is_none() && overlay.is_none() {
-        return Err(usage(ErrorKind::MissingRequiredArgument, "a configuration is needed: -c FILE, or --config-yaml YAML"));
+        return Err(usage(
+            ErrorKind::MissingRequiredArgument,
+            "a configuration is needed: -c FILE, or --config-yaml YAML",
+        ));
     }
     let mode = match text(matches, "mode").as_deref() {
         None | Some("serve") => ServerMode::Serve,
         Some("validate") => ServerMode::Validate,
         Some("init_only") => ServerMode::InitOnly,
-        Some(other) => return Err(usage(ErrorKind::InvalidValue, format!("unknown mode '{other}': serve, validate or init_only"))),
+        Some(other) => {
+            return Err(usage(
+                ErrorKind::InvalidValue,
+                format!("unknown mode '{other}': serve, validate or init_only"),
+            ));
+        }
     };
     let ip_version = match text(matches, "local-address-ip-version").as_deref() {
         None | Some("v4") => IpVersion::V4,
         Some("v6") => IpVersion::V6,
-        Some(other) => return Err(usage(ErrorKind::InvalidValue, format!("unknown address version '{other}': v4 or v6"))),
+        Some(other) => {
+            return Err(usage(
+                ErrorKind::InvalidValue,
+                format!("unknown address version '{other}': v4 or v6"),
+            ));
+        }
     };
     let seconds = |name| number::<u32>(matches, name).map(|n| Duration::from_secs(n.into()));
     let workers = match number::<u32>(matches, "concurrency") {
@@ -281,7 +299,9 @@ fn log_options(matches: &ArgMatches) -> Result<causeway_log::Options, Error> {
         level,
         components,
         format: Format::text(pattern, matches.get_flag("log-format-escaped")),
-        output: matches.get_one::<OsString>("log-path").map_or(Output::Stderr, |path| Output::File(path.into())),
+        output: matches
+            .get_one::<OsString>("log-path")
+            .map_or(Output::Stderr, |path| Output::File(path.into())),
     })
 }
 
@@ -330,7 +350,9 @@ fn shown(matches: &ArgMatches, arguments: &ServeArguments) -> CommandLineOptions
         disabled_extensions: Vec::new(),
         stats_tag: Vec::new(),
         socket_path: text(matches, "socket-path").unwrap_or(defaults.socket_path),
-        socket_mode: text(matches, "socket-mode").and_then(|mode| u32::from_str_radix(&mode, 8).ok()).unwrap_or(0),
+        socket_mode: text(matches, "socket-mode")
+            .and_then(|mode| u32::from_str_radix(&mode, 8).ok())
+            .unwrap_or(0),
         enable_core_dump: switch("enable-core-dump"),
     }
 }
@@ -371,8 +393,20 @@ mod tests {
     #[test]
     fn a_script_that_starts_envoy_starts_causeway() {
         let arguments = served(&[
-            "-c", "/etc/envoy.yaml", "--service-cluster", "edge", "--concurrency", "4", "-l", "warning",
-            "--base-id", "7", "--disable-hot-restart", "--file-flush-interval-msec=50", "--drain-time-s", "5",
+            "-c",
+            "/etc/envoy.yaml",
+            "--service-cluster",
+            "edge",
+            "--concurrency",
+            "4",
+            "-l",
+            "warning",
+            "--base-id",
+            "7",
+            "--disable-hot-restart",
+            "--file-flush-interval-msec=50",
+            "--drain-time-s",
+            "5",
         ]);
         assert_eq!(arguments.config.path.as_deref(), Some("/etc/envoy.yaml".as_ref()));
         assert_eq!((arguments.workers, arguments.log.level), (4, Level::Warning));
@@ -401,7 +435,8 @@ mod tests {
 
     #[test]
     fn commands_have_options_of_their_own() {
-        let Ok(Command::Validate(validate)) = parsed(&["validate", "a.yaml", "-o", "json", "--no-files"]) else {
+        let Ok(Command::Validate(validate)) = parsed(&["validate", "a.yaml", "-o", "json", "--no-files"])
+        else {
             panic!("validate")
         };
         assert!(validate.json && !validate.options.check_files);

@@ -1,2 +1,4 @@
 use std::process::ExitCode;
-pub(crate) fn run(_: &crate::cli::DemoArguments) -> ExitCode { ExitCode::FAILURE }
+pub(crate) fn run(_: &crate::cli::DemoArguments) -> ExitCode {
+    ExitCode::FAILURE
+}

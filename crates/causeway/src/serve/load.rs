@@ -18,7 +18,9 @@ pub(super) struct Configuration {
 /// Reads the file. What can't be read is a diagnostic like any other.
 pub(super) fn read(config: &ConfigArguments) -> Result<Loaded, String> {
     let source = match &config.path {
-        Some(path) => Source::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?,
+        Some(path) => {
+            Source::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?
+        }
         None => Source::new("--config-yaml", Vec::new()),
     };
     Ok(causeway_envoy::load(&source, &config.options))
@@ -42,7 +44,8 @@ pub(super) fn at_start(arguments: &ServeArguments, log: &LogHandle) -> Option<Co
     };
     let Loaded { bootstrap, diagnostics, dump } = loaded;
     let Some(bootstrap) = bootstrap else {
-        let color = stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let color =
+            stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let _ = stderr().write_all(diagnostics.render(color).as_bytes());
         for diagnostic in diagnostics.iter().filter(|found| found.severity == Severity::Error) {
             tracing::error!(target: "config", "{diagnostic}");
@@ -75,7 +78,8 @@ fn tell_one(diagnostic: &Diagnostic) {
 
 /// The form of log lines that the configuration asks for, unless the command line says otherwise.
 pub(super) fn use_log_format(arguments: &ServeArguments, bootstrap: &Bootstrap, log: &LogHandle) {
-    let Some(format) = bootstrap.application_log_format.as_ref().filter(|_| !arguments.log_format_given) else {
+    let Some(format) = bootstrap.application_log_format.as_ref().filter(|_| !arguments.log_format_given)
+    else {
         return;
     };
     match Format::configured(format) {

@@ -132,7 +132,8 @@ impl Server {
 
 /// What a reload can't change.
 fn needs_restart(old: &Bootstrap, new: &Bootstrap) -> Vec<Diagnostic> {
-    let address = |of: &Bootstrap| of.admin.as_ref().map(|admin| (admin.address.clone(), admin.allow_paths.clone()));
+    let address =
+        |of: &Bootstrap| of.admin.as_ref().map(|admin| (admin.address.clone(), admin.allow_paths.clone()));
     let parts = [
         ("admin", address(old) != address(new)),
         ("node", old.node != new.node),

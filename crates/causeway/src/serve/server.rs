@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use causeway_admin::view::{DrainRequest, IpVersion, ListenerStatus, NodeInfo, ReloadTrigger, ServerInfo, ServerState};
+use causeway_admin::view::{
+    DrainRequest, IpVersion, ListenerStatus, NodeInfo, ReloadTrigger, ServerInfo, ServerState,
+};
 use causeway_admin::{AdminServer, ModifyRuntimeError, Options as AdminOptions, who_listens};
 use causeway_envoy::Kind;
 use causeway_log::LogHandle;
@@ -93,7 +95,8 @@ impl Server {
         let one = |line: String| vec![line];
         let signals = Signals::listen().map_err(|error| one(format!("cannot listen to signals: {error}")))?;
         let registry = Registry::new(arguments.workers);
-        let files = LogFiles::start().map_err(|error| one(format!("cannot start writing access logs: {error}")))?;
+        let files =
+            LogFiles::start().map_err(|error| one(format!("cannot start writing access logs: {error}")))?;
         let seed = seed();
         let manager = ClusterManager::new(Arc::clone(&registry), ManagerOptions { seed });
         let (requests, received) = mpsc::unbounded_channel();
@@ -150,7 +153,11 @@ impl Server {
         let clusters = self.clusters();
         self.data_plane.publish(&snapshot, &clusters, reserved).map_err(|faults| bind_faults(&faults))?;
         let old = self.shared.current.load_full();
-        self.statistics.published(old.as_deref().map(|old| &old.bootstrap), bootstrap, self.data_plane.workers());
+        self.statistics.published(
+            old.as_deref().map(|old| &old.bootstrap),
+            bootstrap,
+            self.data_plane.workers(),
+        );
         self.statistics.runtime(&runtime, self.overrides.borrow().len());
         *self.snapshot.borrow_mut() = Some(snapshot);
         self.shared.admin_log.store(admin_log);
@@ -211,8 +218,7 @@ impl Server {
             dump: current.dump.clone(),
             diagnostics: Default::default(),
         };
-        let published =
-            self.prepare(&again.bootstrap).and_then(|prepared| self.publish(&again, prepared));
+        let published = self.prepare(&again.bootstrap).and_then(|prepared| self.publish(&again, prepared));
         published.map_err(|faults| {
             *self.overrides.borrow_mut() = before;
             ModifyRuntimeError::Invalid(faults.join("; "))
@@ -227,7 +233,8 @@ impl Server {
 
     /// `/drain_listeners`
     fn drain_listeners(self: &Rc<Self>, request: DrainRequest) {
-        let listeners = self.shared.current.load().as_ref().map_or(0, |current| current.bootstrap.listeners.len());
+        let listeners =
+            self.shared.current.load().as_ref().map_or(0, |current| current.bootstrap.listeners.len());
         let drain = Drain {
             inbound_only: request.inbound_only,
             stop_listening: !request.graceful,
@@ -255,7 +262,12 @@ impl Server {
 
 impl Running {
     /// Waits until clusters are ready, and then takes connections. Signals are heard meanwhile.
-    async fn warm_up(&mut self, loaded: &Configuration, prepared: Prepared, begun: Instant) -> Result<(), Vec<String>> {
+    async fn warm_up(
+        &mut self,
+        loaded: &Configuration,
+        prepared: Prepared,
+        begun: Instant,
+    ) -> Result<(), Vec<String>> {
         let server = Rc::clone(&self.server);
         server.manager.apply(&loaded.bootstrap);
         server.shared.enter(ServerState::Initializing);
@@ -372,10 +384,12 @@ fn start_admin(
         return Ok(None);
     };
     let options = AdminOptions::configured(config, bootstrap.stats_flush_interval);
-    let admin = AdminServer::start(options, Arc::clone(shared) as _).map_err(|error| vec![error.to_string()])?;
+    let admin =
+        AdminServer::start(options, Arc::clone(shared) as _).map_err(|error| vec![error.to_string()])?;
     if let Some(path) = &arguments.admin_address_path {
-        std::fs::write(path, admin.address().to_string())
-            .map_err(|error| vec![format!("cannot write the address of the admin server to {}: {error}", path.display())])?;
+        std::fs::write(path, admin.address().to_string()).map_err(|error| {
+            vec![format!("cannot write the address of the admin server to {}: {error}", path.display())]
+        })?;
     }
     Ok(Some(admin))
 }
@@ -390,7 +404,8 @@ fn info(arguments: &ServeArguments, bootstrap: &Bootstrap) -> ServerInfo {
             id: bootstrap.node.id.to_string(),
             cluster: bootstrap.node.cluster.to_string(),
             metadata: Default::default(),
-            locality: Some(bootstrap.node.locality.clone()).filter(|locality| *locality != Default::default()),
+            locality: Some(bootstrap.node.locality.clone())
+                .filter(|locality| *locality != Default::default()),
             user_agent_name: "causeway".to_owned(),
             build: version::build(),
             extensions: Vec::new(),
@@ -401,12 +416,12 @@ fn info(arguments: &ServeArguments, bootstrap: &Bootstrap) -> ServerInfo {
 /// An address of this machine that is not loopback.
 fn own_address(version: IpVersion) -> Option<std::net::IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    interfaces.into_iter().filter(|interface| !interface.is_loopback()).map(|interface| interface.ip()).find(|ip| {
-        match version {
+    interfaces.into_iter().filter(|interface| !interface.is_loopback()).map(|interface| interface.ip()).find(
+        |ip| match version {
             IpVersion::V4 => ip.is_ipv4(),
             IpVersion::V6 => ip.is_ipv6(),
-        }
-    })
+        },
+    )
 }
 
 /// Random enough for request ids and for whom load balancing begins with; nothing secret hangs on it.

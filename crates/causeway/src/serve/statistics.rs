@@ -22,8 +22,7 @@ impl Statistics {
     pub(super) fn new(registry: &Registry, workers: usize) -> Self {
         let main = registry.main_shard();
         let scope = |name: &str| ScopeName::root().then(name);
-        let mut watchdogs =
-            vec![scope("main_thread"), scope("workers"), scope("server").then("main_thread")];
+        let mut watchdogs = vec![scope("main_thread"), scope("workers"), scope("server").then("main_thread")];
         watchdogs.extend((0..workers).map(|worker| scope("server").then(&format!("worker_{worker}"))));
         Self {
             server: registry.scope(scope("server")).shard(main),
@@ -36,7 +35,8 @@ impl Statistics {
 
     /// The process serves, after this time.
     pub(super) fn initialized(&self, after: Duration) {
-        self.server.record(ServerStat::InitializationTimeMs, u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        self.server
+            .record(ServerStat::InitializationTimeMs, u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         self.listeners.set(ListenerManagerStat::WorkersStarted, 1);
     }
 
@@ -53,7 +53,8 @@ impl Statistics {
                 Some(_) => {}
             }
         }
-        let gone = before.iter().filter(|known| !new.listeners.iter().any(|listener| listener.name == known.name));
+        let gone =
+            before.iter().filter(|known| !new.listeners.iter().any(|listener| listener.name == known.name));
         self.listeners.add(ListenerManagerStat::ListenerRemoved, gone.count() as u64);
         self.listeners.set(ListenerManagerStat::TotalListenersActive, gauge(new.listeners.len()));
     }

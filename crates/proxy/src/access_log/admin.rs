@@ -66,7 +66,9 @@ impl AdminLog {
         }
         let now = Instant::now();
         let mut exchange = Exchange::default();
-        if let Ok(Parsed::Complete { head, .. }) = parse_request(request.head, 0, &ANY_REQUEST, &mut exchange.request) {
+        if let Ok(Parsed::Complete { head, .. }) =
+            parse_request(request.head, 0, &ANY_REQUEST, &mut exchange.request)
+        {
             exchange.path.extend_from_slice(head.path(&exchange.request));
             exchange.head = Some(head);
         }

@@ -33,7 +33,8 @@ impl CompiledFilter {
         let value = |comparison: &Comparison| {
             runtime.integer(&comparison.runtime_key).unwrap_or_else(|| u64::from(comparison.value))
         };
-        let all = |filters: &[AccessLogFilter]| filters.iter().map(|filter| Self::new(filter, runtime)).collect();
+        let all =
+            |filters: &[AccessLogFilter]| filters.iter().map(|filter| Self::new(filter, runtime)).collect();
         Self(match filter {
             AccessLogFilter::StatusCode(comparison) => Kind::StatusCode(comparison.op, value(comparison)),
             AccessLogFilter::Duration(comparison) => Kind::Duration(comparison.op, value(comparison)),
@@ -70,7 +71,10 @@ impl Decide for CompiledFilter {
             Kind::And(filters) => filters.iter().all(|filter| filter.takes(view, random)),
             Kind::Or(filters) => filters.iter().any(|filter| filter.takes(view, random)),
             Kind::Header(matcher) => {
-                let kind = causeway_model::OperatorKind::RequestHeader { name: matcher.name.clone(), alternative: None };
+                let kind = causeway_model::OperatorKind::RequestHeader {
+                    name: matcher.name.clone(),
+                    alternative: None,
+                };
                 match evaluate(&kind, view) {
                     Operand::Absent => matcher.matches(None),
                     operand => {

@@ -15,8 +15,8 @@ use crate::format::{Absent, View, render, render_json};
 pub use admin::{AdminLog, AdminRequest};
 pub(crate) use connection::log_connection;
 pub(crate) use filter::{CompiledFilter, Decide};
-pub use writer::{FilesystemShard, LogFiles};
 pub(crate) use writer::LogSink;
+pub use writer::{FilesystemShard, LogFiles};
 
 /// An access log that is open.
 #[derive(Debug)]
@@ -37,7 +37,11 @@ impl OpenLog {
     }
 
     /// Opens several logs, or says of each why it can't be opened.
-    pub(crate) fn open_all(logs: &[AccessLog], runtime: &Runtime, files: &LogFiles) -> Result<Vec<Self>, Vec<String>> {
+    pub(crate) fn open_all(
+        logs: &[AccessLog],
+        runtime: &Runtime,
+        files: &LogFiles,
+    ) -> Result<Vec<Self>, Vec<String>> {
         let (open, faults): (Vec<_>, Vec<_>) =
             logs.iter().map(|log| Self::open(log, runtime, files)).partition(Result::is_ok);
         if faults.is_empty() {

@@ -89,9 +89,10 @@ impl LogFiles {
             return Ok(sink);
         }
         let file = match target {
-            AccessLogSink::File(path) => {
-                Some(open_file(Path::new(&**path)).map_err(|error| format!("cannot open the access log {path}: {error}"))?)
-            }
+            AccessLogSink::File(path) => Some(
+                open_file(Path::new(&**path))
+                    .map_err(|error| format!("cannot open the access log {path}: {error}"))?,
+            ),
             AccessLogSink::Stdout | AccessLogSink::Stderr => None,
         };
         let sink = Arc::new(LogSink {
@@ -136,7 +137,8 @@ impl LogFiles {
         ] {
             shard.0.add(metric, cell.swap(0, Relaxed));
         }
-        let waiting: usize = lock(&self.shared.state).sinks.iter().map(|sink| lock(&sink.waiting).len()).sum();
+        let waiting: usize =
+            lock(&self.shared.state).sinks.iter().map(|sink| lock(&sink.waiting).len()).sum();
         shard.0.set(FilesystemStat::WriteTotalBuffered, i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 }
@@ -202,7 +204,9 @@ impl LogSink {
             return;
         }
         let result = match (&self.target, file.as_mut()) {
-            (AccessLogSink::Stdout, _) => io::stdout().lock().write_all(&lines).and_then(|()| io::stdout().flush()),
+            (AccessLogSink::Stdout, _) => {
+                io::stdout().lock().write_all(&lines).and_then(|()| io::stdout().flush())
+            }
             (AccessLogSink::Stderr, _) => io::stderr().lock().write_all(&lines),
             (AccessLogSink::File(_), Some(file)) => file.write_all(&lines),
             (AccessLogSink::File(_), None) => Ok(()),
@@ -237,8 +241,10 @@ fn write_forever(shared: &Weak<Shared>) {
         let mut state = lock(&shared.state);
         while !state.work && !state.stop {
             // The last owner is waited for with a bound, because it can't be owned while waiting for it.
-            let (guard, timeout) =
-                shared.changed.wait_timeout(state, std::time::Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner);
+            let (guard, timeout) = shared
+                .changed
+                .wait_timeout(state, std::time::Duration::from_secs(1))
+                .unwrap_or_else(PoisonError::into_inner);
             state = guard;
             if timeout.timed_out() {
                 break;

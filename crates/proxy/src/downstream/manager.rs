@@ -68,7 +68,10 @@ impl Downstream {
     /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
     /// back-end to say it.
     async fn expect_continue(&mut self, request: &mut ActiveRequest) {
-        let expects = request.head.as_ref().is_some_and(|head| head.expects_continue && head.version == Version::Http11);
+        let expects = request
+            .head
+            .as_ref()
+            .is_some_and(|head| head.expects_continue && head.version == Version::Http11);
         if !expects || self.listener.manager.config.proxy_100_continue {
             return;
         }
@@ -153,7 +156,10 @@ impl Downstream {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle);
             if let Some(duration) = forward.max_stream_duration.and_then(|duration| duration.max) {
-                let from = request.facts.begun.map_or_else(|| self.worker.now(), |begun| self.worker.timers.at(begun));
+                let from = request
+                    .facts
+                    .begun
+                    .map_or_else(|| self.worker.now(), |begun| self.worker.timers.at(begun));
                 self.deadlines.set(Timer::StreamDuration, timeout(Some(duration)).map(|after| from + after));
             }
         } else {
@@ -172,7 +178,13 @@ impl Downstream {
         let by_route = entry.forward().and_then(|forward| {
             forward.upgrades.iter().find(|upgrade| is(&upgrade.upgrade_type)).map(|upgrade| upgrade.enabled)
         });
-        let by_manager = self.listener.manager.config.upgrades.iter().any(|upgrade| is(&upgrade.upgrade_type) && upgrade.enabled);
+        let by_manager = self
+            .listener
+            .manager
+            .config
+            .upgrades
+            .iter()
+            .any(|upgrade| is(&upgrade.upgrade_type) && upgrade.enabled);
         if by_route.unwrap_or(by_manager) {
             self.upgrade = Some(wanted);
             request.facts.upgrade = true;
@@ -185,7 +197,8 @@ impl Downstream {
         if let Some(target) = entry.draw(request.random()) {
             request.facts.cluster.clone_from(&target.cluster);
         }
-        let evidence = format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
+        let evidence =
+            format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
         let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));
         reply.close = true;
         Err(reply)

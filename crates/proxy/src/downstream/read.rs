@@ -45,7 +45,9 @@ impl Downstream {
             Head::Nothing => return None,
             Head::End(after) => return Some(after),
             Head::Cut => {
-                request.fail(Failure::new(Reason::ClientDisconnected).with_evidence("in the head of its request"));
+                request.fail(
+                    Failure::new(Reason::ClientDisconnected).with_evidence("in the head of its request"),
+                );
                 After::Gone
             }
             Head::Refused(failure) => {

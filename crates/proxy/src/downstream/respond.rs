@@ -51,7 +51,12 @@ impl Downstream {
     }
 
     /// Gives an answer of the proxy's own.
-    pub(crate) async fn local_answer(&mut self, request: &mut ActiveRequest, reply: LocalReply, unread: bool) -> After {
+    pub(crate) async fn local_answer(
+        &mut self,
+        request: &mut ActiveRequest,
+        reply: LocalReply,
+        unread: bool,
+    ) -> After {
         request.facts.request_end.get_or_insert_with(Instant::now);
         self.draining |= reply.close;
         let body = self.put_together(request, reply);
@@ -86,7 +91,12 @@ impl Downstream {
 
     /// Writes the head of the response to the client's side, with the fields that every response gets,
     /// and says how the body has to be written.
-    pub(crate) fn write_head(&mut self, request: &mut ActiveRequest, empty: bool, unread: bool) -> BodyToClient {
+    pub(crate) fn write_head(
+        &mut self,
+        request: &mut ActiveRequest,
+        empty: bool,
+        unread: bool,
+    ) -> BodyToClient {
         let date = self.worker.date();
         header_rules::apply_to_response(request, &self.listener.manager.config, &date);
         let exchange = &mut **request;
@@ -107,7 +117,8 @@ impl Downstream {
             self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
             self.draining = true;
         }
-        let keeps_alive = !self.draining && exchange.head.as_ref().is_some_and(causeway_http::h1::RequestHead::keeps_alive);
+        let keeps_alive =
+            !self.draining && exchange.head.as_ref().is_some_and(causeway_http::h1::RequestHead::keeps_alive);
         let most = self.listener.manager.config.max_requests_per_connection;
         let enough = most.is_some_and(|most| self.served.saturating_add(1) >= most);
         if enough && !self.draining {
@@ -164,7 +175,9 @@ impl Downstream {
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.deadlines.poll(cx, || self.worker.timers.now()) {
-                Poll::Ready(Timer::StreamIdle | Timer::StreamDuration | Timer::Close) => return Poll::Ready(()),
+                Poll::Ready(Timer::StreamIdle | Timer::StreamDuration | Timer::Close) => {
+                    return Poll::Ready(());
+                }
                 Poll::Ready(Timer::ConnectionDuration) => self.draining = true,
                 Poll::Ready(_) => {}
                 Poll::Pending => return Poll::Pending,

@@ -3,9 +3,9 @@
 mod facts;
 
 use std::cell::RefCell;
+use std::io;
 use std::io::IoSlice;
 use std::task::{Context, Poll, ready};
-use std::io;
 
 use causeway_http::h1::RequestHead;
 use causeway_http::{HeaderBlock, Method};
@@ -52,7 +52,10 @@ impl Exchange {
     /// beginning of something that goes on.
     pub(crate) fn is_open_ended(&self) -> bool {
         self.facts.upgrade
-            || self.head.as_ref().is_some_and(|head| head.method == Method::Connect || !head.framing.is_none())
+            || self
+                .head
+                .as_ref()
+                .is_some_and(|head| head.method == Method::Connect || !head.framing.is_none())
     }
 
     fn clear(&mut self) {
@@ -115,7 +118,11 @@ impl Outgoing {
     }
 
     /// Writes what waits.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, stream: &mut Transport) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut Transport,
+    ) -> Poll<io::Result<()>> {
         while self.pending() > 0 {
             let rest = self.bytes.get(self.written..).unwrap_or_default();
             let count = ready!(stream.poll_write(cx, rest))?;

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use causeway_http::{HeaderBlock, Known};
 use causeway_model::{
-    Address, AddressPart, DurationPoint, DurationUnit, HeaderName, MetadataSource, OperatorKind, PathForm, Peer, Value,
+    Address, AddressPart, DurationPoint, DurationUnit, HeaderName, MetadataSource, OperatorKind, PathForm,
+    Peer, Value,
 };
 use causeway_reason::Reason;
 
@@ -118,19 +119,27 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Duration { from, to, unit } => duration(view, *from, *to, *unit),
         OperatorKind::Address { peer, part } => address(view, *peer, *part),
         OperatorKind::UpstreamHostName { without_port } => host_name(view, *without_port),
-        OperatorKind::UpstreamCluster => facts.cluster.as_ref().map(|cluster| cluster.config().stat_name.as_ref()).into(),
-        OperatorKind::UpstreamClusterRaw => facts.cluster.as_ref().map(|cluster| cluster.config().name.as_ref()).into(),
+        OperatorKind::UpstreamCluster => {
+            facts.cluster.as_ref().map(|cluster| cluster.config().stat_name.as_ref()).into()
+        }
+        OperatorKind::UpstreamClusterRaw => {
+            facts.cluster.as_ref().map(|cluster| cluster.config().name.as_ref()).into()
+        }
         OperatorKind::UpstreamTransportFailureReason => {
             facts.failure.as_ref().and_then(|failure| failure.transport.as_deref()).map(one_word).into()
         }
         OperatorKind::UpstreamRequestAttemptCount => Operand::Number(u64::from(facts.attempts)),
-        OperatorKind::UpstreamConnectionId => facts.upstream_connection.map(Operand::Number).unwrap_or(Operand::Absent),
+        OperatorKind::UpstreamConnectionId => {
+            facts.upstream_connection.map(Operand::Number).unwrap_or(Operand::Absent)
+        }
         OperatorKind::ConnectionId => Operand::Number(view.connection.id),
         OperatorKind::StreamId => match exchange.request.get(Known::XRequestId) {
             Some(id) => id.into(),
             None => Operand::Number(view.unique),
         },
-        OperatorKind::RouteName => facts.route.as_ref().map(|entry| &*entry.route.name).filter(|name| !name.is_empty()).into(),
+        OperatorKind::RouteName => {
+            facts.route.as_ref().map(|entry| &*entry.route.name).filter(|name| !name.is_empty()).into()
+        }
         OperatorKind::VirtualHostName => facts.route.as_ref().map(|entry| &*entry.virtual_host.name).into(),
         OperatorKind::FilterChainName => {
             Some(view.connection.filter_chain()).filter(|name| !name.is_empty()).into()
@@ -154,7 +163,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             false => Operand::Absent,
         },
         OperatorKind::Reason => facts.failure.as_ref().map(|failure| Reason::key(failure.reason)).into(),
-        OperatorKind::Evidence => facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into(),
+        OperatorKind::Evidence => {
+            facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
+        }
         OperatorKind::Absent(_) => Operand::Absent,
     }
 }
@@ -294,15 +305,21 @@ fn host_name<'a>(view: &View<'a>, without_port: bool) -> Operand<'a> {
 fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: &[Box<str>]) -> Operand<'a> {
     let facts = &view.exchange.facts;
     let found = match source {
-        MetadataSource::Route => facts.route.as_ref().and_then(|entry| entry.route.metadata.get(namespace, path)),
+        MetadataSource::Route => {
+            facts.route.as_ref().and_then(|entry| entry.route.metadata.get(namespace, path))
+        }
         MetadataSource::VirtualHost => {
             facts.route.as_ref().and_then(|entry| entry.virtual_host.metadata.get(namespace, path))
         }
         MetadataSource::Cluster => {
             facts.cluster.as_ref().and_then(|cluster| cluster.config().metadata.get(namespace, path))
         }
-        MetadataSource::UpstreamHost => facts.host.as_ref().and_then(|host| host.metadata().get(namespace, path)),
-        MetadataSource::Listener => view.connection.metadata().and_then(|metadata| metadata.get(namespace, path)),
+        MetadataSource::UpstreamHost => {
+            facts.host.as_ref().and_then(|host| host.metadata().get(namespace, path))
+        }
+        MetadataSource::Listener => {
+            view.connection.metadata().and_then(|metadata| metadata.get(namespace, path))
+        }
     };
     found.map_or(Operand::Absent, Operand::Json)
 }
@@ -386,7 +403,8 @@ fn one_word(text: &str) -> String {
 fn hostname() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
-        std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "-".to_owned(), |name| name.trim().to_owned())
+        std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .map_or_else(|_| "-".to_owned(), |name| name.trim().to_owned())
     })
 }
 

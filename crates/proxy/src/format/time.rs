@@ -21,7 +21,8 @@ pub(crate) struct WallTime(i128);
 impl Clock {
     /// Reads both clocks. Done again every second, so that a wall clock that is set is followed.
     pub(crate) fn now() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().cast_signed());
+        let wall =
+            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().cast_signed());
         Self { instant: Instant::now(), wall }
     }
 
@@ -173,12 +174,23 @@ mod tests {
         use TimePart as P;
         let literal = |text: &str| P::Literal(text.into());
         assert_eq!(
-            shown(vec![P::WeekdayAbbreviated, literal(" "), P::DayPadded, literal(" "), P::MonthName, literal(" "), P::YearShort]),
+            shown(vec![
+                P::WeekdayAbbreviated,
+                literal(" "),
+                P::DayPadded,
+                literal(" "),
+                P::MonthName,
+                literal(" "),
+                P::YearShort
+            ]),
             "Fri 20 November 26"
         );
         assert_eq!(shown(vec![P::Hour12, P::AmPm, literal(" "), P::DayOfYear]), "04PM 324");
         assert_eq!(shown(vec![P::UnixWithFraction(3)]), "1795191496660");
-        assert_eq!(shown(vec![P::SecondWithFraction(6), literal(" "), P::Offset, literal(" "), P::ZoneName]), "16.660123 +0000 UTC");
+        assert_eq!(
+            shown(vec![P::SecondWithFraction(6), literal(" "), P::Offset, literal(" "), P::ZoneName]),
+            "16.660123 +0000 UTC"
+        );
         assert_eq!(shown(vec![P::Fraction(9)]), "660123456");
     }
 

@@ -67,7 +67,9 @@ fn register(slot: &ListenerSlot, socket: WorkerListener) -> io::Result<Accepting
     Ok(match socket {
         WorkerListener::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener)?),
         WorkerListener::Unix(listener) => {
-            let Address::Pipe { path, .. } = &slot.key().address else { return Err(io::ErrorKind::InvalidInput.into()) };
+            let Address::Pipe { path, .. } = &slot.key().address else {
+                return Err(io::ErrorKind::InvalidInput.into());
+            };
             Accepting::Unix(UnixListener::from_std(listener)?, std::sync::Arc::clone(path))
         }
     })
@@ -132,7 +134,9 @@ fn take_some(
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
 }
@@ -140,7 +144,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote: Address, local: Address) {
     let Some(runtime) = slot.current() else { return };
     if let Some(most) = runtime.config.connection_limit
-        && u64::try_from(runtime.shards.listener.scope().gauge(ListenerStat::DownstreamCxActive)).unwrap_or(0) >= most
+        && u64::try_from(runtime.shards.listener.scope().gauge(ListenerStat::DownstreamCxActive)).unwrap_or(0)
+            >= most
     {
         runtime.shards.listener.inc(ListenerStat::DownstreamCxOverflow);
         return;

@@ -143,7 +143,12 @@ impl SocketKey {
     }
 }
 
-fn bind_each(key: &SocketKey, mut address: SocketAddr, workers: usize, ours: bool) -> io::Result<Vec<Socket>> {
+fn bind_each(
+    key: &SocketKey,
+    mut address: SocketAddr,
+    workers: usize,
+    ours: bool,
+) -> io::Result<Vec<Socket>> {
     if !ours && address.port() != 0 {
         // With SO_REUSEPORT a second process would get half of the connections, and nobody would be
         // told. Without it, the kernel says that the port is taken.

@@ -134,7 +134,10 @@ impl ListenerSlot {
     }
 
     pub(crate) fn is_inbound(&self) -> bool {
-        self.current.borrow().as_ref().is_some_and(|runtime| runtime.config.traffic_direction == TrafficDirection::Inbound)
+        self.current
+            .borrow()
+            .as_ref()
+            .is_some_and(|runtime| runtime.config.traffic_direction == TrafficDirection::Inbound)
     }
 
     /// Whether a connection came by this socket.

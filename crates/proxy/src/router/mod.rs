@@ -38,7 +38,11 @@ struct Forwarding {
 }
 
 /// Sends a request on, and serves it to its end.
-pub(crate) async fn forward(downstream: &mut Downstream, mut request: ActiveRequest, entry: Rc<RouteEntry>) -> After {
+pub(crate) async fn forward(
+    downstream: &mut Downstream,
+    mut request: ActiveRequest,
+    entry: Rc<RouteEntry>,
+) -> After {
     let Some(route) = entry.forward() else {
         return downstream.reply(request, LocalReply::failed(Reason::Dropped.into())).await;
     };
@@ -101,17 +105,25 @@ fn choose_cluster(
     };
     let found = match &route.cluster {
         ClusterSpecifier::Header(name) => {
-            let named = request.request.get(name.as_str()).map(|value| String::from_utf8_lossy(value).into_owned());
+            let named =
+                request.request.get(name.as_str()).map(|value| String::from_utf8_lossy(value).into_owned());
             let cluster = named.as_deref().and_then(|name| downstream.worker.cluster(name));
             cluster.ok_or_else(|| match named {
-                Some(named) => format!("the header {name} names the cluster \"{}\", which does not exist", named.escape_default()),
+                Some(named) => format!(
+                    "the header {name} names the cluster \"{}\", which does not exist",
+                    named.escape_default()
+                ),
                 None => format!("the request has no header {name}, which names the cluster"),
             })
         }
-        ClusterSpecifier::Cluster(_) | ClusterSpecifier::Weighted { .. } => target
-            .cluster
-            .clone()
-            .ok_or_else(|| format!("the route at {} names the cluster {}, which does not exist", entry.route.position, target.name)),
+        ClusterSpecifier::Cluster(_) | ClusterSpecifier::Weighted { .. } => {
+            target.cluster.clone().ok_or_else(|| {
+                format!(
+                    "the route at {} names the cluster {}, which does not exist",
+                    entry.route.position, target.name
+                )
+            })
+        }
     };
     match found {
         Ok(cluster) => Ok((target, cluster)),
@@ -175,7 +187,8 @@ fn rewrite(
     let host_rewrite = by_target.as_ref().or(route.host_rewrite.as_ref());
     let mut new_host = Vec::new();
     let seen = SeenByRouting { exchange: request, random: request.random() };
-    let has_host = host_rewrite.is_some_and(|rewrite| rewrite_host(rewrite, &seen, host.hostname(), &mut new_host));
+    let has_host =
+        host_rewrite.is_some_and(|rewrite| rewrite_host(rewrite, &seen, host.hostname(), &mut new_host));
     let mut new_path = Vec::new();
     let has_path = route
         .path_rewrite
@@ -259,7 +272,8 @@ async fn give_up(
     }
     let unread = unread.unwrap_or_else(|| downstream.discard_request_body(&mut request));
     let mut reply = LocalReply::failed(failure);
-    if request.facts.route.as_ref().is_some_and(|entry| entry.virtual_host.include_attempt_count_in_response) {
+    if request.facts.route.as_ref().is_some_and(|entry| entry.virtual_host.include_attempt_count_in_response)
+    {
         reply = reply.with_header(Known::EnvoyAttemptCount.as_str(), b"1".to_vec());
     }
     downstream.local_answer(&mut request, reply, unread).await

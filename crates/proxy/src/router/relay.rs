@@ -113,7 +113,8 @@ impl Relay<'_> {
             self.request_complete(now);
         } else {
             let http = &self.forwarding.cluster.config().http;
-            let trailers = http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
+            let trailers =
+                http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
             let trailers = trailers.then(|| key_format(http.header_key_format));
             self.upload = Some(Pump::new(self.downstream.request_body(framing), chunked, trailers));
         }

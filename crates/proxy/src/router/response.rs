@@ -84,7 +84,8 @@ impl Relay<'_> {
         let complete = self.upload.is_none() && self.upgrade.is_none();
         if complete && !self.downstream.listener.manager.config.suppress_envoy_headers {
             let since = facts.request_end.or(facts.connect_end).unwrap_or_else(Instant::now);
-            let taken = facts.response_begin.map_or(0, |begin| begin.saturating_duration_since(since).as_millis());
+            let taken =
+                facts.response_begin.map_or(0, |begin| begin.saturating_duration_since(since).as_millis());
             let mut text = Vec::new();
             write_number(&mut text, u64::try_from(taken).unwrap_or(u64::MAX));
             self.request.response.set(Known::EnvoyUpstreamServiceTime, &text);
@@ -147,13 +148,21 @@ impl Relay<'_> {
             Poll::Ready(Err(PumpError::SourceClosed)) => {
                 self.upstream.closed_by_peer();
                 self.request.facts.upstream_close = Some("Normal");
-                return Poll::Ready(BodyEvent::Failed(self.short(download, Reason::UpstreamClosedInBody, "closed")));
+                return Poll::Ready(BodyEvent::Failed(self.short(
+                    download,
+                    Reason::UpstreamClosedInBody,
+                    "closed",
+                )));
             }
             Poll::Ready(Err(PumpError::Source(error))) => {
                 self.upstream.closed_by_peer();
                 self.request.facts.upstream_close = Some("RemoteReset");
                 let how = format!("broke: {error}");
-                return Poll::Ready(BodyEvent::Failed(self.short(download, Reason::UpstreamResetInBody, &how)));
+                return Poll::Ready(BodyEvent::Failed(self.short(
+                    download,
+                    Reason::UpstreamResetInBody,
+                    &how,
+                )));
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
                 self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
@@ -168,9 +177,11 @@ impl Relay<'_> {
     }
 
     fn short(&self, download: &Pump, reason: Reason, how: &str) -> Failure {
-        let promised = self.request.response.get(Known::ContentLength).map(|length| length.escape_ascii().to_string());
+        let promised =
+            self.request.response.get(Known::ContentLength).map(|length| length.escape_ascii().to_string());
         let of = promised.map_or_else(String::new, |length| format!(" of {length}"));
-        Failure::new(reason).with_evidence(format!("the connection {how} after {}{of} bytes of the body", download.bytes))
+        Failure::new(reason)
+            .with_evidence(format!("the connection {how} after {}{of} bytes of the body", download.bytes))
     }
 
     /// The response has arrived: the connection to the back-end is kept where nothing is left on it.

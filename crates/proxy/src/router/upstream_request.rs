@@ -34,7 +34,11 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     let mut writer = HeadWriter::request(out, key_format(format), method, &exchange.path, Version::Http11);
     // The authority comes first, wherever the client had it.
     if exchange.request.has(Known::Host) {
-        exchange.request.iter().filter(|field| field.known == Some(Known::Host)).for_each(|field| writer.one(field));
+        exchange
+            .request
+            .iter()
+            .filter(|field| field.known == Some(Known::Host))
+            .for_each(|field| writer.one(field));
     }
     writer.fields(&exchange.request, |field| field.known != Some(Known::Host));
     if let Some(upgrade) = upgrade {
@@ -44,7 +48,10 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     let chunked = head.framing == BodyFraming::Chunked;
     if chunked {
         writer.field("transfer-encoding", b"chunked");
-    } else if head.framing.is_none() && !exchange.request.has(Known::ContentLength) && may_have_body(head.method) {
+    } else if head.framing.is_none()
+        && !exchange.request.has(Known::ContentLength)
+        && may_have_body(head.method)
+    {
         writer.field("content-length", b"0");
     }
     writer.end();
