@@ -1,4 +1,5 @@
 //! The demo does what it says: every command that it prints is run, and has the effect it is said to have.
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 #[path = "support/demo.rs"]
 mod support;

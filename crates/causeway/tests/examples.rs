@@ -1,4 +1,5 @@
 //! Every file under `examples/` can be used: by Causeway without anything to say about it, and by Envoy.
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
