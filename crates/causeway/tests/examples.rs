@@ -59,7 +59,11 @@ async fn envoy_takes_every_example() {
     let envoy = match Peer::Envoy.find() {
         Ok(envoy) => envoy,
         Err(missing) => {
-            causeway_testkit::skip!("envoy_takes_every_example", missing, "conformance/install-envoy.sh")
+            causeway_testkit::skip!(
+                "envoy_takes_every_example",
+                missing,
+                "cargo test -p causeway --test examples"
+            )
         }
     };
     let words = |file: &Path| {
