@@ -99,7 +99,7 @@ fn pages() -> Vec<Case> {
                 run.note("a wrong resource", json!(wrong.status));
             }),
         Case::new("small_pages")
-            .differs("D-21", &["3 admin GET /hot_restart_version", "body"], "disabled\n")
+            .differs("D-21", &["3 admin GET /hot_restart_version", "body"], "disabled")
             .admin("/certs")
             .admin("/runtime")
             .admin("/hot_restart_version")
