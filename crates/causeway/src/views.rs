@@ -45,7 +45,7 @@ pub(crate) fn cluster(cluster: &Cluster) -> ClusterStatus {
         name: Arc::clone(cluster.name()),
         observability_name: Arc::clone(&config.stat_name),
         added_via_api: false,
-        circuit_breakers: config.circuit_breakers.clone(),
+        circuit_breakers: config.circuit_breakers,
         overprovisioning_factor: config.overprovisioning_factor,
         outlier: None,
         hosts: cluster.host_set().hosts().map(|host| self::host(host, now)).collect(),

@@ -472,7 +472,7 @@ pub(crate) fn apply_to_response(exchange: &mut Exchange, config: &HttpConnection
     }
     match config.server_header_transformation {
         ServerHeaderTransformation::Overwrite => {
-            exchange.response.set(Known::Server, config.server_name.as_bytes())
+            exchange.response.set(Known::Server, config.server_name.as_bytes());
         }
         ServerHeaderTransformation::AppendIfAbsent => {
             if !exchange.response.has(Known::Server) {

@@ -162,7 +162,7 @@ fn argument(flag: &'static Flag) -> Arg {
     if let Some(short) = flag.short {
         argument = argument.short(short);
     }
-    let text: ValueParser = value_parser!(OsString).into();
+    let text: ValueParser = value_parser!(OsString);
     argument = match flag.value {
         Value::Switch => argument.action(ArgAction::SetTrue),
         Value::Text(name) => argument.value_name(name).value_parser(text).allow_hyphen_values(true),
