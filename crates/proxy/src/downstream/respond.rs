@@ -113,7 +113,7 @@ impl Downstream {
         if body == BodyToClient::UntilClose || unread || exchange.head.is_none() {
             self.draining = true;
         }
-        if self.worker.is_failing() && !self.draining {
+        if (self.worker.is_failing() || self.slot.is_draining()) && !self.draining {
             self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
             self.draining = true;
         }
