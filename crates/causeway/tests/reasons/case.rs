@@ -11,7 +11,7 @@ use causeway_testkit::{
     exchange,
 };
 
-use crate::site::{Listener, Ports, Site, config, indent};
+use crate::site::{Listener, Options, Ports, Site, config, indent};
 
 /// The name of the back-end, where it has one.
 const NAME: &str = "app.test";
@@ -260,7 +260,8 @@ impl Case {
         let text = config(admin, &listener.yaml(listen), &cluster_yaml(&cluster, endpoint.as_deref()));
         let outside = |at: SocketAddr| reach.map_or(at, |ip| SocketAddr::new(ip, at.port()));
         args.push("--reason-header");
-        let started = Site::start(&text, outside(listen), outside(admin), &args, netns.as_ref()).await;
+        let options = Options { args: &args, netns: netns.as_ref(), ..Options::default() };
+        let started = Site::start(&text, outside(listen), outside(admin), &options).await;
         let mut site = match started {
             Ok(site) => site,
             Err(error) => return vec![format!("Causeway does not start: {error}\n{text}")],

@@ -122,6 +122,17 @@ impl Ports {
     }
 }
 
+/// How Causeway is started.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Options<'a> {
+    /// More of the command line.
+    pub(crate) args: &'a [&'a str],
+    /// The network namespace it runs in.
+    pub(crate) netns: Option<&'a Netns>,
+    /// Number of workers; one if nothing is said.
+    pub(crate) workers: usize,
+}
+
 /// A running Causeway.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -148,19 +159,19 @@ impl Site {
         config: &str,
         address: SocketAddr,
         admin: SocketAddr,
-        args: &[&str],
-        netns: Option<&Netns>,
+        options: &Options<'_>,
     ) -> Result<Self, NotStarted> {
         let binary = Path::new(env!("CARGO_BIN_EXE_causeway"));
         let mut builder = Proxy::build(Peer::Causeway, binary, config)
             .listener(address.port())
             .admin(admin)
+            .concurrency(options.workers.max(1))
             .arg("--file-flush-interval-msec")
             .arg("10");
-        for arg in args {
+        for arg in options.args {
             builder = builder.arg(*arg);
         }
-        if let Some(netns) = netns {
+        if let Some(netns) = options.netns {
             builder = builder.in_netns(netns);
         }
         Ok(Self { proxy: builder.start().await?, address, admin })
