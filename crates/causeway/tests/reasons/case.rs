@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::time::Duration;
 
 use causeway_reason::{Answer as Spec, Failure, Met, Reason};
 use causeway_testkit::{
     Backend, Connection, DnsAnswer, DnsServer, End, Netns, NoResponse, Port, Request, Response, Script,
-    exchange,
+    eventually, exchange,
 };
 
 use crate::site::{Listener, Options, Ports, Site, config, indent};
@@ -314,7 +315,8 @@ typed_dns_resolver_config:
     )
 }
 
-fn cluster_yaml(fields: &str, endpoint: Option<&str>) -> String {
+/// The cluster with more fields and an endpoint.
+pub(crate) fn cluster_yaml(fields: &str, endpoint: Option<&str>) -> String {
     let timeout = if fields.contains("connect_timeout") { "" } else { "  connect_timeout: 2s\n" };
     let mut yaml = format!("- name: app\n{timeout}{}", indent(fields, 2));
     if let Some(endpoint) = endpoint
@@ -442,6 +444,16 @@ impl Expected {
         if !page.lines().any(|line| line == exposed) {
             let lines: Vec<_> = page.lines().filter(|line| line.contains("_reason{")).collect();
             wrong.push(format!("/stats/prometheus says {lines:?}, not {exposed}"));
+        }
+        // Whatever was in use has been given back.
+        for gauge in [
+            "http.ingress.downstream_rq_active",
+            "cluster.app.upstream_rq_active",
+            "cluster.app.upstream_rq_pending_active",
+        ] {
+            if !eventually(Duration::from_secs(2), async || site.stat(gauge).await == 0).await {
+                wrong.push(format!("/stats: {gauge} is {}", site.stat(gauge).await));
+            }
         }
         let of_cluster = site.logged(key).await.is_some_and(|line| line.cluster == "app");
         let name = format!("cluster.app.reason.{key}");

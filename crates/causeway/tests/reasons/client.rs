@@ -119,23 +119,23 @@ fn slow() -> Vec<Case> {
         Case::of(Reason::RequestHeadersTimeout)
             .manager("request_headers_timeout: 0.2s")
             .write(HEAD)
-            .evidence("after 20"),
+            .evidence("28 bytes of the head had arrived"),
         Case::of(Reason::RequestTimeout)
             .manager("request_timeout: 0.2s")
             .write(WITHOUT_ITS_BODY)
-            .evidence("after 20"),
+            .evidence("2 bytes of its body had arrived"),
         Case::of(Reason::RequestIdleTimeout)
             .manager("stream_idle_timeout: 0.2s")
             .write(WITHOUT_ITS_BODY)
-            .evidence("after 20"),
+            .evidence("2 bytes of its body had arrived"),
         Case::of(Reason::RequestMaxDuration)
             .manager("common_http_protocol_options: {max_stream_duration: 0.2s}")
             .write(WITHOUT_ITS_BODY)
-            .evidence("after 20"),
+            .evidence("2 bytes of its body had arrived"),
         // It is the client who is late, whether with the body or with the head.
         Case::of(Reason::RequestMaxDuration)
             .manager("common_http_protocol_options: {max_stream_duration: 0.2s}")
             .write(HEAD)
-            .evidence("after 20"),
+            .evidence("28 bytes of the head had arrived"),
     ]
 }

@@ -13,7 +13,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::of(Reason::RouteTimeout)
             .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.2s}")
             .plays(Answer::hang())
-            .evidence("after 20"),
+            .evidence("the back-end had not answered"),
         Case::of(Reason::RouteTimeout)
             .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.2s}")
             .plays(
@@ -21,15 +21,15 @@ pub(crate) fn cases() -> Vec<Case> {
                     .then_pause(Duration::from_secs(5)),
             )
             .after_head()
-            .evidence("after 20"),
+            .evidence("5 bytes of the answer's body"),
         Case::of(Reason::StreamIdleTimeout)
             .manager("stream_idle_timeout: 0.2s")
             .plays(Answer::hang())
-            .evidence("after 20"),
+            .evidence("the back-end had not answered"),
         Case::of(Reason::MaxStreamDuration)
             .manager("common_http_protocol_options: {max_stream_duration: 0.2s}")
             .plays(Answer::hang())
-            .evidence("after 20"),
+            .evidence("the back-end had not answered"),
         breaker(Reason::CircuitBreakerPending, "{max_connections: 1, max_pending_requests: 1}", 2)
             .evidence("max_pending_requests"),
         breaker(Reason::CircuitBreakerRequests, "{max_requests: 1}", 1).evidence("max_requests"),

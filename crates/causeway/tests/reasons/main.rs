@@ -25,10 +25,12 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use causeway_reason::Reason;
+use causeway_testkit::{Port, Request, exchange};
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use case::Case;
+use site::{Listener, Options, Ports, Site, config};
 
 /// Reasons that nothing from outside can make happen.
 const DEFECTS: &[(Reason, &str)] =
@@ -73,6 +75,24 @@ fn families_are_those_of_the_catalogue() {
             cases.iter().filter(|case| !members.contains(&case.reason)).map(|case| case.reason).collect();
         assert!(strangers.is_empty(), "{name}: {strangers:?}");
     }
+}
+
+/// Operators read one log or the other: nothing is told twice.
+#[tokio::test]
+async fn an_access_log_that_holds_every_reason_makes_the_application_log_silent() {
+    let (ports, dead) = (Ports::reserve(), Port::reserve());
+    let endpoint = format!("socket_address: {{address: 127.0.0.1, port_value: {}}}", dead.number());
+    let filtered = config(
+        ports.admin(),
+        &Listener::default().yaml(ports.listener()),
+        &case::cluster_yaml("", Some(&endpoint)),
+    );
+    let filter = filtered.lines().find(|line| line.contains("duration_filter")).unwrap();
+    let text = filtered.replace(&format!("{filter}\n"), "");
+    let site = Site::start(&text, ports.listener(), ports.admin(), &Options::default()).await.unwrap();
+    assert_eq!(exchange(site.address, &Request::get("/")).await.unwrap().status, 503);
+    assert!(site.logged("connect_refused").await.is_some());
+    assert!(!site.proxy.log().contains("connect_refused"), "{}", site.proxy.log());
 }
 
 /// Runs the cases of a family and fails with all that is wrong with any of them.
