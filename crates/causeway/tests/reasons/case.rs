@@ -12,7 +12,7 @@ use causeway_testkit::{
     eventually, exchange,
 };
 
-use crate::site::{Listener, Options, Ports, Site, config, indent};
+use crate::site::{Listener, Options, Ports, Site, config, indent, machines};
 
 /// The name of the back-end, where it has one.
 const NAME: &str = "app.test";
@@ -202,7 +202,7 @@ impl Case {
 
     /// Whether it can be run here.
     pub(crate) fn possible(&self) -> Result<(), String> {
-        if self.inside.is_some() { Netns::available() } else { Ok(()) }
+        if self.inside.is_some() { machines() } else { Ok(()) }
     }
 
     /// Makes it fail, and says what is not as it should be.

@@ -105,7 +105,8 @@ fn without_ports() -> Case {
     });
     Case::of(Reason::LocalPortsExhausted)
         .in_namespace(|netns| {
-            netns.command(&["sysctl", "-q", "net.ipv4.ip_local_port_range=50000 50000"]).unwrap();
+            let one = "echo 50000 50000 > /proc/sys/net/ipv4/ip_local_port_range";
+            netns.command(&["sh", "-c", one]).unwrap();
         })
         .plays(first_hangs)
         .evidence("all local ports")

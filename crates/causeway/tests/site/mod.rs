@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use causeway_testkit::{Netns, NotStarted, Peer, Port, Proxy, Request, eventually, exchange};
@@ -94,6 +95,19 @@ pub(crate) fn config(admin: SocketAddr, listeners: &str, clusters: &str) -> Stri
         admin.port(),
         indent(clusters, 2)
     )
+}
+
+/// Whether there can be machines and firewalls of the test's own.
+///
+/// # Errors
+/// The sentence says why not.
+pub(crate) fn machines() -> Result<(), String> {
+    Netns::available()?;
+    match Command::new("iptables").arg("--version").output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!("iptables does not work here ({})", output.status)),
+        Err(error) => Err(format!("iptables is needed ({error})")),
+    }
 }
 
 /// A text with so many spaces before each line.
