@@ -173,7 +173,9 @@ pub(crate) fn diagnostic(found: &causeway_envoy::Diagnostic) -> Diagnostic {
     } else {
         format!("{} (at {})", found.message, found.path)
     };
-    let hints: Vec<&str> = found.help.iter().map(String::as_str).chain(found.suggestion.as_deref()).collect();
+    let label = Some(found.label.as_str()).filter(|label| !label.is_empty());
+    let help = found.help.iter().map(String::as_str);
+    let hints: Vec<&str> = label.into_iter().chain(help).chain(found.suggestion.as_deref()).collect();
     Diagnostic {
         severity: match found.severity {
             causeway_envoy::Severity::Error => Severity::Error,
