@@ -26,7 +26,10 @@ use crate::record::Viewer;
 pub(crate) fn check_fields(exchange: &mut Exchange, config: &HttpConnectionManager) -> Result<u64, Failure> {
     if exchange.request.has(Known::Connection) {
         if forwarding::names_protected_field(&exchange.request) {
-            return Err(Failure::new(Reason::RequestConnectionHeader));
+            let values =
+                exchange.request.values(Known::Connection).map(|value| value.escape_ascii().to_string());
+            let evidence = format!("Connection is \"{}\"", values.collect::<Vec<_>>().join("\" and \""));
+            return Err(Failure::new(Reason::RequestConnectionHeader).with_evidence(evidence));
         }
         if forwarding::names_host(&exchange.request) {
             exchange.request.remove(Known::Host);
