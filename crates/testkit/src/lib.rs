@@ -69,7 +69,15 @@ pub use wait::eventually;
 #[macro_export]
 macro_rules! skip {
     ($test:expr, $why:expr, $how:expr) => {{
-        eprintln!("SKIPPED {}: {}; run it with {}", $test, $why, $how);
+        $crate::say_skipped(&format!("SKIPPED {}: {}; run it with {}", $test, $why, $how));
         return;
     }};
+}
+
+/// Prints a line about a test that was skipped, also where the test harness keeps what tests print to
+/// itself.
+pub fn say_skipped(line: &str) {
+    use std::io::Write as _;
+    // Written in one piece, since tests run beside one another.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }

@@ -103,7 +103,9 @@ async fn run(cases: Vec<Case>) {
     for case in cases {
         let reason = case.reason.key();
         if let Err(why) = case.possible() {
-            eprintln!("SKIPPED {reason}: {why}; run it with sudo -E cargo test -p causeway --test reasons");
+            causeway_testkit::say_skipped(&format!(
+                "SKIPPED {reason}: {why}; run it with sudo -E cargo test -p causeway --test reasons"
+            ));
             continue;
         }
         let turns = Rc::clone(&turns);
