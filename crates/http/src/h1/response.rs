@@ -75,8 +75,8 @@ pub fn parse_response(
         Ok(httparse::Status::Complete(length)) => (length, &*response.headers, response.version),
         Ok(httparse::Status::Partial) => return partial(buffer, rules),
         Err(httparse::Error::Version) if odd_version(buffer) => return odd(buffer, rules, block),
-        // What is told apart by several bytes.
-        Err(_) if begins_odd(buffer) => return partial(buffer, rules),
+        Err(httparse::Error::Version) if begins_odd_version(buffer) => return partial(buffer, rules),
+        Err(_) if begins_foreign(buffer) => return partial(buffer, rules),
         Err(error) => return Err(malformed(error, buffer, rules)),
     };
     let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
@@ -96,8 +96,8 @@ fn odd(
     rules: &ResponseRules,
     block: &mut HeaderBlock,
 ) -> Result<Parsed<ResponseHead>, Failure> {
-    if !head::ends(buffer, 0) {
-        return partial(buffer, rules);
+    if buffer.len() <= rules.limits.bytes && !head::ends(buffer, 0) {
+        return Ok(Parsed::Partial);
     }
     let mut copy = buffer.to_vec();
     let start = buffer.len() - behind_empty_lines(buffer).len();
@@ -123,20 +123,22 @@ fn odd_version(buffer: &[u8]) -> bool {
 /// of fewer bytes are read again when more arrive.
 const FOREIGN_PREFACE: usize = 9;
 
-/// Whether these few bytes may become one of the things that are told apart: an odd version, a TLS
-/// record, an HTTP/2 frame.
-fn begins_odd(buffer: &[u8]) -> bool {
-    let digit = |at: usize, line: &[u8]| line.get(at).is_none_or(u8::is_ascii_digit);
-    let version = |line: &[u8]| {
-        line.len() < 9
-            && line.starts_with(b"HTTP/")
-            && digit(5, line)
-            && line.get(6).is_none_or(|byte| *byte == b'.')
-            && digit(7, line)
-    };
+/// Whether these few bytes may become a version that is none of ours.
+fn begins_odd_version(buffer: &[u8]) -> bool {
+    let line = behind_empty_lines(buffer);
+    let is = |at: usize, fits: fn(u8) -> bool| line.get(at).is_none_or(|byte| fits(*byte));
+    line.len() < 9
+        && line.starts_with(b"HTTP/")
+        && is(5, |byte| byte.is_ascii_digit())
+        && is(6, |byte| byte == b'.')
+        && is(7, |byte| byte.is_ascii_digit())
+}
+
+/// Whether these few bytes may become a TLS record or an HTTP/2 frame.
+fn begins_foreign(buffer: &[u8]) -> bool {
     let is = |at: usize, expected: u8| buffer.get(at).is_none_or(|byte| *byte == expected);
     let settings = buffer.len() < 9 && is(0, 0) && is(3, 4) && (5..9).all(|at| is(at, 0));
-    settings || matches!(buffer, [0x15 | 0x16]) || version(behind_empty_lines(buffer))
+    settings || matches!(buffer, [0x15 | 0x16])
 }
 
 fn finish(
