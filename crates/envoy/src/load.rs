@@ -141,7 +141,10 @@ impl Inputs {
         let mut root = match self.main {
             Some((base, format)) => document(schema, files, base, format, sink)?,
             None => match tree::wire::decode(schema, source.bytes()) {
-                Ok(root) => root,
+                Ok(mut root) => {
+                    tree::typed_struct::expand(&mut root, sink);
+                    root
+                }
                 Err(error) => {
                     sink.push(Draft::rejected(
                         "invalid-protobuf",

@@ -9,6 +9,7 @@ pub(crate) mod number;
 pub(crate) mod path;
 pub(crate) mod print;
 pub(crate) mod time;
+pub(crate) mod typed_struct;
 pub(crate) mod walk;
 pub(crate) mod wire;
 

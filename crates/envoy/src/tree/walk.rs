@@ -18,11 +18,11 @@ const ALIAS_BUDGET: usize = 1_000_000;
 
 /// Makes a message of a node. What does not fit is reported and left out.
 pub(crate) fn walk<'a>(schema: schema::Message, node: Node<'a>, sink: &Sink) -> Message<'a> {
-    let mut walker = Walker { sink, steps: Vec::new(), parents: Vec::new(), shared: 0, budget: ALIAS_BUDGET };
-    walker.message(schema, node)
+    Walker::new(sink).message(schema, node)
 }
 
-struct Walker<'s> {
+/// Makes values of nodes, and knows where it is.
+pub(super) struct Walker<'s> {
     sink: &'s Sink,
     /// Where we are.
     steps: Vec<Step>,
@@ -33,7 +33,21 @@ struct Walker<'s> {
     budget: usize,
 }
 
-impl Walker<'_> {
+impl<'s> Walker<'s> {
+    pub(super) const fn new(sink: &'s Sink) -> Self {
+        Self { sink, steps: Vec::new(), parents: Vec::new(), shared: 0, budget: ALIAS_BUDGET }
+    }
+
+    /// Goes a step down.
+    pub(super) fn enter(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Goes back up.
+    pub(super) fn leave(&mut self) {
+        self.steps.pop();
+    }
+
     fn at(&self, span: Span) -> At {
         At { span, owner: Owner::Path(path::join(&self.steps)) }
     }
@@ -672,36 +686,34 @@ impl Walker<'_> {
 
     /// A `TypedStruct` holds another message as untyped data.
     fn typed_struct<'a>(&mut self, schema: schema::Message, node: Node<'a>) -> Body<'a> {
-        let inner = node.get("type_url").or_else(|| node.get("typeUrl"));
-        let inner = inner.and_then(|url| Some((url.span, type_name(url.as_text()?).to_owned())));
-        let span = node.span;
-        let value = match node.get("value") {
-            Some(value) if matches!(value.resolve().kind, NodeKind::Map(_)) => value.clone(),
-            _ => Node { span, kind: NodeKind::Map(Vec::new()) },
-        };
+        let inner = self.struct_content(&node);
         let wrapper = self.message(schema, node);
         wrapper.settle_all();
-        let inner = match inner {
-            Some((url_span, name)) if !name.is_empty() => match schema::Message::find(&name) {
-                Some(schema) if schema.form() == Form::Plain => {
-                    self.steps.push(Step::Field("value"));
-                    let inner = self.message(schema, value);
-                    self.steps.pop();
-                    Some(inner)
-                }
-                _ => {
-                    let draft = suggest::unknown_type(&name);
-                    self.push(draft.at(self.at(url_span)));
-                    None
-                }
-            },
-            _ => {
-                let draft = self.reject(span, "missing-type", "a TypedStruct needs a `type_url`");
-                self.push(draft);
-                None
-            }
-        };
         Body::Struct { wrapper, inner }
+    }
+
+    /// The message that the fields of a `TypedStruct` stand for; `None` where its type is not known, which
+    /// is reported.
+    pub(super) fn struct_content<'a>(&mut self, node: &Node<'a>) -> Option<Message<'a>> {
+        let url = node.get("type_url").or_else(|| node.get("typeUrl"));
+        let url = url.and_then(|url| Some((url.span, type_name(url.as_text()?).to_owned())));
+        let Some((span, name)) = url.filter(|(_, name)| !name.is_empty()) else {
+            self.push(self.reject(node.span, "missing-type", "a TypedStruct needs a `type_url`"));
+            return None;
+        };
+        let Some(schema) = schema::Message::find(&name).filter(|schema| schema.form() == Form::Plain) else {
+            let draft = suggest::unknown_type(&name);
+            self.push(draft.at(self.at(span)));
+            return None;
+        };
+        let value = match node.get("value") {
+            Some(value) if matches!(value.resolve().kind, NodeKind::Map(_)) => value.clone(),
+            _ => Node { span: node.span, kind: NodeKind::Map(Vec::new()) },
+        };
+        self.steps.push(Step::Field("value"));
+        let inner = self.message(schema, value);
+        self.steps.pop();
+        Some(inner)
     }
 }
 

@@ -43,6 +43,12 @@ pub(crate) fn decode<'a>(schema: schema::Message, bytes: &'a [u8]) -> Result<Mes
     message(schema, &mut Reader { bytes }, DEPTH_LIMIT)
 }
 
+/// Decodes a message that [`encode`] made of text, which may nest deeper than protobuf allows.
+pub(crate) fn decode_own<'a>(schema: schema::Message, bytes: &'a [u8]) -> Result<Message<'a>, WireError> {
+    // A level of text is two of protobuf at most: a value, and the list or map in it.
+    message(schema, &mut Reader { bytes }, 3 * crate::text::DEPTH_LIMIT)
+}
+
 /// Encodes a message. Fields that say no more than their default are left out, as protobuf does.
 pub(crate) fn encode(message: &Message<'_>) -> Vec<u8> {
     let mut out = Vec::new();
@@ -285,8 +291,7 @@ fn any<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Any
             Some(inner) if inner.form() == Form::Plain => {
                 let message = message(inner, &mut Reader { bytes: payload }, depth)?;
                 if matches!(inner.name(), "xds.type.v3.TypedStruct" | "udpa.type.v1.TypedStruct") {
-                    // What it stands for would have to be made of untyped data, as text is; whoever sends
-                    // bytes can send the message itself.
+                    // What it stands for is read by `typed_struct::expand`.
                     message.settle_all();
                     Body::Struct { wrapper: message, inner: None }
                 } else {
