@@ -142,7 +142,7 @@ impl Inputs {
             Some((base, format)) => document(schema, files, base, format, sink)?,
             None => match tree::wire::decode(schema, source.bytes()) {
                 Ok(mut root) => {
-                    tree::typed_struct::expand(&mut root, sink);
+                    tree::any::settle(&mut root, sink);
                     root
                 }
                 Err(error) => {

@@ -45,7 +45,12 @@ fn checked(source: &Source, allow_unsupported: bool) -> Loaded {
     );
     for diagnostic in diagnostics.iter() {
         assert!(!diagnostic.message.is_empty() && !diagnostic.code.is_empty());
-        assert!(text.contains(diagnostic.code), "{} is not shown:\n{text}", diagnostic.code);
+        // Of very many, the first are shown.
+        assert!(
+            text.contains(diagnostic.code) || diagnostics.iter().count() > 40,
+            "{} is not shown:\n{text}",
+            diagnostic.code
+        );
         if let Some(place) = &diagnostic.place {
             assert!(place.line >= 1 && place.column >= 1);
             assert!((place.end_line, place.end_column) >= (place.line, place.column), "{place:?}");

@@ -46,18 +46,13 @@ impl Cx<'_> {
                 Some(Extension { name, kind, config: Cow::Borrowed(config) })
             }
             // An unknown type was reported where it was read.
-            Some(Body::Struct { inner: None, .. }) => None,
+            Some(Body::Struct { inner: None, .. } | Body::Unknown(_)) => None,
             Some(Body::Value(schema, _)) => {
                 self.reject(
                     type_place(holder),
                     "wrong-extension",
                     format!("{} is not {} {noun}", schema.short_name(), article(noun)),
                 );
-                None
-            }
-            Some(Body::Unknown(_)) => {
-                let name = any.map_or("", |any| any.type_name()).to_owned();
-                self.push(suggest::unknown_type(&name).at(type_place(holder)).vital());
                 None
             }
         }

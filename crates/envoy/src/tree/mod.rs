@@ -4,12 +4,12 @@
 //! of [`Message`], which remember what was read: a field that is set and was never read is a field that
 //! Causeway does not implement, and is reported as such.
 
+pub(crate) mod any;
 pub(crate) mod base64;
 pub(crate) mod number;
 pub(crate) mod path;
 pub(crate) mod print;
 pub(crate) mod time;
-pub(crate) mod typed_struct;
 pub(crate) mod walk;
 pub(crate) mod wire;
 

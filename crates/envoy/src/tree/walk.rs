@@ -48,6 +48,11 @@ impl<'s> Walker<'s> {
         self.steps.pop();
     }
 
+    /// Reports a type that the schema does not have.
+    pub(super) fn unknown_type(&self, url: &str) {
+        self.push(suggest::unknown_type(type_name(url)).at(self.at(Span::NONE)).vital());
+    }
+
     fn at(&self, span: Span) -> At {
         At { span, owner: Owner::Path(path::join(&self.steps)) }
     }

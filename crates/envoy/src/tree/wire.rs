@@ -291,7 +291,7 @@ fn any<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Any
             Some(inner) if inner.form() == Form::Plain => {
                 let message = message(inner, &mut Reader { bytes: payload }, depth)?;
                 if matches!(inner.name(), "xds.type.v3.TypedStruct" | "udpa.type.v1.TypedStruct") {
-                    // What it stands for is read by `typed_struct::expand`.
+                    // What it stands for is read by `any::settle`.
                     message.settle_all();
                     Body::Struct { wrapper: message, inner: None }
                 } else {

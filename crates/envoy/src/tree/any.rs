@@ -1,7 +1,8 @@
-//! `TypedStruct` out of protobuf: a message that another holds as untyped data.
+//! What is left to do with an `Any` out of protobuf.
 //!
-//! In a text both are read at once. Bytes are decoded without anybody to report to, and what the untyped
-//! data stands for is found behind that, here.
+//! In a text, what an `Any` holds is read as it is met. Bytes are decoded without anybody to report to, so
+//! types that nobody knows are reported here; and the untyped data of a `TypedStruct` becomes the message
+//! it stands for.
 
 use super::path::Step;
 use super::walk::Walker;
@@ -10,8 +11,8 @@ use crate::diagnostic::Sink;
 use crate::source::Span;
 use crate::text::{Key, Node, NodeKind};
 
-/// Reads what the `TypedStruct`s below a message stand for.
-pub(crate) fn expand(root: &mut Message<'_>, sink: &Sink) {
+/// Looks into every `Any` below a message.
+pub(crate) fn settle(root: &mut Message<'_>, sink: &Sink) {
     let mut walker = Walker::new(sink);
     message(root, &mut walker);
 }
@@ -63,7 +64,8 @@ fn any(any: &mut Any<'_>, walker: &mut Walker<'_>) {
             let node = Node { span: Span::NONE, kind: NodeKind::Map(entries) };
             *inner = walker.struct_content(&node);
         }
-        Body::Struct { inner: Some(_), .. } | Body::Empty | Body::Value(..) | Body::Unknown(_) => {}
+        Body::Unknown(_) => walker.unknown_type(&any.type_url),
+        Body::Struct { inner: Some(_), .. } | Body::Empty | Body::Value(..) => {}
     }
 }
 
