@@ -75,8 +75,9 @@ pub fn parse_response(
         Ok(httparse::Status::Complete(length)) => (length, &*response.headers, response.version),
         Ok(httparse::Status::Partial) => return partial(buffer, rules),
         Err(httparse::Error::Version) if odd_version(buffer) => return odd(buffer, rules, block),
-        Err(httparse::Error::Version) if begins_odd_version(buffer) => return partial(buffer, rules),
-        Err(_) if begins_foreign(buffer) => return partial(buffer, rules),
+        // Another few bytes will tell.
+        Err(httparse::Error::Version) if begins_odd_version(buffer) => return Ok(Parsed::Partial),
+        Err(_) if begins_foreign(buffer) => return Ok(Parsed::Partial),
         Err(error) => return Err(malformed(error, buffer, rules)),
     };
     let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
