@@ -129,7 +129,8 @@ fn check(message: &Message<Line>, rules: &RequestRules) {
 
 /// Written in every form, and read again.
 fn round_trip(message: &Message<Line>, block: &HeaderBlock, rules: &RequestRules) {
-    let rules = RequestRules { limits: HeadLimits { bytes: 1 << 20, fields: rules.limits.fields + 1 }, ..*rules };
+    let rules =
+        RequestRules { limits: HeadLimits { bytes: 1 << 20, fields: rules.limits.fields + 1 }, ..*rules };
     for format in [KeyFormat::Preserve, KeyFormat::LowerCase, KeyFormat::ProperCaseWords] {
         let mut out = Vec::new();
         let head = &message.head;

@@ -114,9 +114,19 @@ impl Draft {
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
     drafts: RefCell<Vec<Draft>>,
+    allow_unknown: bool,
 }
 
 impl Sink {
+    pub(crate) fn new(allow_unknown: bool) -> Self {
+        Self { drafts: RefCell::default(), allow_unknown }
+    }
+
+    /// Whether a field that the schema does not have is left out with a warning.
+    pub(crate) const fn allows_unknown(&self) -> bool {
+        self.allow_unknown
+    }
+
     pub(crate) fn push(&self, draft: Draft) {
         self.drafts.borrow_mut().push(draft);
     }

@@ -444,11 +444,14 @@ impl Cx<'_> {
     fn http1(&self, options: &Message<'_>, http: &mut ClusterHttpOptions) {
         http.header_key_format = self.header_key_format(options);
         http.enable_trailers = options.bool("enable_trailers");
-        // These are about requests that arrive, not about those that are sent.
-        for field in ["allow_absolute_url", "accept_http_10", "default_host_for_http_10", "use_balsa_parser"]
-        {
-            options.settle(field);
+        for field in ["allow_absolute_url", "accept_http_10", "default_host_for_http_10"] {
+            self.has_no_effect(
+                options,
+                field,
+                "it is about requests that arrive, not about those that are sent",
+            );
         }
+        options.settle("use_balsa_parser");
     }
 }
 

@@ -152,7 +152,7 @@ impl<'s> Walker<'s> {
                 return;
             }
             let Some(field) = message.schema.field(&key.text) else {
-                message.flawed = true;
+                message.flawed |= !self.sink.allows_unknown();
                 let any_type = any_type.as_deref().map(type_name);
                 self.unknown_field(message, &key, &node, any_type, sibling_name.as_deref());
                 continue;
@@ -208,11 +208,12 @@ impl<'s> Walker<'s> {
         let path = path::join(&self.steps);
         let path =
             if path.is_empty() { key.text.clone().into_owned() } else { format!("{path}.{}", key.text) };
-        let draft = Draft::rejected(
-            "unknown-field",
-            format!("`{}` is not a field of {}", key.text, message.schema.short_name()),
-        )
-        .at(At { span: key.span, owner: Owner::Path(path) });
+        let text = format!("`{}` is not a field of {}", key.text, message.schema.short_name());
+        let draft = match self.sink.allows_unknown() {
+            true => Draft::suspicious("unknown-field", text + " and has no effect"),
+            false => Draft::rejected("unknown-field", text),
+        };
+        let draft = draft.at(At { span: key.span, owner: Owner::Path(path) });
         self.push(suggest::unknown_field(
             draft,
             &suggest::UnknownField {
