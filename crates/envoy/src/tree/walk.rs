@@ -517,6 +517,13 @@ impl<'s> Walker<'s> {
                     )
                     .at(self.at(span)),
                 );
+            } else if **text != *value.name() && text.eq_ignore_ascii_case(value.name()) {
+                let what = format!("`{text}` is `{}` in other letters", value.name());
+                self.push(
+                    Draft::new(crate::diagnostic::Kind::Deprecated, "enum-case", what)
+                        .at(self.at(span))
+                        .label(format!("write `{}`", value.name())),
+                );
             }
             return Some(Value::Enum(value.number()));
         }
