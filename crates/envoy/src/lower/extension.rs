@@ -91,10 +91,22 @@ impl Cx<'_> {
     }
 
     /// The message inside a `TypedExtensionConfig` of a list without a category of its own; none where
-    /// it has no type that is known.
+    /// it has no type that is known, which is reported.
     pub(super) fn typed<'m, 'a>(&self, holder: &'m Message<'a>) -> Option<&'m Message<'a>> {
         holder.settle("name");
-        holder.any("typed_config")?.message()
+        let any = holder.any("typed_config")?;
+        match &any.body {
+            Body::Empty => {
+                self.reject(type_place(holder), "missing-type", "this extension does not say what it is");
+            }
+            Body::Value(schema, _) => {
+                let text = format!("{} is not an extension", schema.short_name());
+                self.reject(type_place(holder), "wrong-extension", text);
+            }
+            // An unknown type was reported where it was read.
+            Body::Message(_) | Body::Struct { .. } | Body::Unknown(_) => {}
+        }
+        any.message()
     }
 
     /// Says that an extension is not implemented, and takes note of all of it.
