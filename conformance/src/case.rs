@@ -34,6 +34,7 @@ pub struct Case {
     pub(crate) backends: Vec<(String, Option<Script>)>,
     pub(crate) steps: Vec<Box<dyn Step>>,
     pub(crate) differs: Vec<Difference>,
+    pub(crate) refused: Option<Refusal>,
     pub(crate) mask_log: Option<fn(&str) -> String>,
     pub(crate) sort_log: bool,
     pub(crate) files: Vec<(&'static str, String)>,
@@ -48,6 +49,14 @@ pub(crate) struct Difference {
     pub(crate) instead: Value,
 }
 
+/// A configuration that Envoy takes and Causeway refuses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) id: &'static str,
+    /// What the diagnostic says.
+    pub(crate) says: &'static str,
+}
+
 impl Case {
     /// A case with a name that says what is true.
     #[must_use]
@@ -58,6 +67,7 @@ impl Case {
             backends: Vec::new(),
             steps: Vec::new(),
             differs: Vec::new(),
+            refused: None,
             mask_log: None,
             sort_log: false,
             files: Vec::new(),
@@ -243,10 +253,20 @@ impl Case {
 
     /// Causeway differs here on purpose: the row of `docs/differences.md`, the place in the
     /// observations, and what Causeway shows there instead ([`Value::Null`] for nothing, `<any>` in a
-    /// text for any text). The case fails if it shows anything else, and also if it shows what Envoy does: then the row is out of date.
+    /// text for any text). The case fails if it shows anything else, and also if it shows what Envoy does:
+    /// then the row is out of date.
     #[must_use]
     pub fn differs(mut self, id: &'static str, path: &[&str], instead: impl Into<Value>) -> Self {
         self.differs.push(Difference { id, path: path_of(path), instead: instead.into() });
+        self
+    }
+
+    /// Causeway does not have what this case is about: the row of `docs/differences.md`, and a part of
+    /// the diagnostic with which it must refuse the configuration. The case fails if it refuses it in other
+    /// words, and also if it takes it: then the row is out of date.
+    #[must_use]
+    pub const fn refused(mut self, id: &'static str, says: &'static str) -> Self {
+        self.refused = Some(Refusal { id, says });
         self
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::case::Difference;
+use crate::case::{Difference, Refusal};
+use crate::run::Seen;
 use crate::text::path_of;
 
 /// One place where two runs are not equal.
@@ -67,6 +68,24 @@ pub(crate) fn compare(
     result
 }
 
+/// What is to be said of a configuration that only the oracle is to take.
+pub(crate) fn refused(oracle: &Seen, subject: &Seen, refusal: Refusal) -> Comparison {
+    let verdict = |seen: &Seen| seen.leaves.get("config").cloned();
+    if verdict(oracle) == Some(json!("accepted"))
+        && verdict(subject) == Some(json!("refused"))
+        && subject.log.contains(refusal.says)
+    {
+        return Comparison { on_purpose: vec![refusal.id], ..Comparison::default() };
+    }
+    let wanted = Unequal {
+        path: "config".into(),
+        oracle: verdict(oracle),
+        subject: verdict(subject),
+        id: Some(refusal.id),
+    };
+    Comparison { unequal: vec![wanted], ..Comparison::default() }
+}
+
 fn leaves(tree: &Map<String, Value>) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
     for (key, value) in tree {
@@ -114,7 +133,6 @@ fn cut(leaves: &mut BTreeMap<String, Value>, path: &str) -> BTreeMap<String, Val
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn map(value: Value) -> Map<String, Value> {
         let Value::Object(map) = value else { panic!("a mapping is needed") };
@@ -179,5 +197,17 @@ mod tests {
         let b = map(json!({"x": {"headers": {"b": "2", "c": "3"}}, "y": 1}));
         let whole = difference(&["x", "headers"], json!({"b": "2", "c": "3"}));
         assert!(compare(&a, &b, &[whole]).unequal.is_empty());
+    }
+
+    #[test]
+    fn what_is_refused_must_be_refused_in_these_words() {
+        let seen =
+            |verdict: &str, log: &str| Seen { leaves: map(json!({"config": verdict})), log: log.into() };
+        let envoy = seen("accepted", "");
+        let refusal = Refusal { id: "D-01", says: "`x` of Y" };
+        assert_eq!(refused(&envoy, &seen("refused", "error: `x` of Y is"), refusal).on_purpose, ["D-01"]);
+        for other in [seen("refused", "error: other"), seen("accepted", "`x` of Y"), Seen::default()] {
+            assert_eq!(refused(&envoy, &other, refusal).unequal.len(), 1);
+        }
     }
 }

@@ -36,13 +36,11 @@ pub(crate) fn faults(rows: &BTreeMap<String, Option<String>>, cases: &[(String, 
     let mut faults = Vec::new();
     let mut used: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, case) in cases {
-        for difference in &case.differs {
-            used.insert(difference.id, name);
-            if !rows.contains_key(difference.id) {
-                faults.push(format!(
-                    "{name} refers to {}, which docs/differences.md does not have",
-                    difference.id
-                ));
+        let ids = case.differs.iter().map(|difference| difference.id);
+        for id in ids.chain(case.refused.map(|refusal| refusal.id)) {
+            used.insert(id, name);
+            if !rows.contains_key(id) {
+                faults.push(format!("{name} refers to {id}, which docs/differences.md does not have"));
             }
         }
     }

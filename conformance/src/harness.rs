@@ -13,7 +13,7 @@ use causeway_testkit::{Missing, Peer};
 
 use crate::args::{Args, Mode};
 use crate::case::Case;
-use crate::compare::{Comparison, compare};
+use crate::compare::{Comparison, compare, refused};
 use crate::differences;
 use crate::report::{self, Verdict};
 use crate::run::{Seen, run};
@@ -115,7 +115,7 @@ fn run_all(cases: &[&(String, Case)], args: &Args, binaries: &Binaries) -> Vec<V
 fn judge(name: &str, case: &Case, mode: Mode, binaries: &Binaries) -> Verdict {
     let first = attempt(name, case, mode, binaries);
     let taken = first.oracle.leaves.get("config") == first.subject.leaves.get("config");
-    if !first.failed() || !taken || mode == Mode::OracleOnly {
+    if !first.failed() || !taken || case.refused.is_some() || mode == Mode::OracleOnly {
         return first;
     }
     let mut second = attempt(name, case, mode, binaries);
@@ -132,10 +132,11 @@ fn attempt(name: &str, case: &Case, mode: Mode, binaries: &Binaries) -> Verdict 
         Err(panic) => (Seen::default(), Seen::default(), Some(message_of(&*panic))),
     };
     // Envoy against itself must be equal everywhere, also where Causeway need not be.
-    let differs = if mode == Mode::Compare { case.differs.as_slice() } else { &[] };
-    let comparison = match mode {
-        Mode::OracleOnly => Comparison::default(),
-        Mode::Compare | Mode::SelfTest => compare(&oracle.leaves, &subject.leaves, differs),
+    let comparison = match (mode, case.refused) {
+        (Mode::OracleOnly, _) => Comparison::default(),
+        (Mode::SelfTest, _) => compare(&oracle.leaves, &subject.leaves, &[]),
+        (Mode::Compare, Some(refusal)) => refused(&oracle, &subject, refusal),
+        (Mode::Compare, None) => compare(&oracle.leaves, &subject.leaves, &case.differs),
     };
     Verdict {
         name: name.into(),

@@ -27,5 +27,5 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Backend, Connection, DnsAnswer, End, Reply, Request, Script, eventually, exchange,
+    Act, Answer, Backend, Connection, DnsAnswer, End, Reply, Request, Script, Signal, eventually, exchange,
 };

@@ -1,5 +1,6 @@
 //! The part of `cargo deny` that needs nothing but cargo: licences and banned crates, by `deny.toml`.
 
+use std::collections::HashSet;
 use std::process::Command;
 
 use serde_json::Value;
@@ -76,18 +77,46 @@ impl Policy {
     }
 }
 
-/// All packages, those of the workspace included.
+/// All packages that are built for any target, those of the workspace included.
+///
+/// `cargo metadata` also lists what a feature would use that nobody turns on (`dep?/feature`); what
+/// `cargo tree` does not show is left out.
 fn packages() -> Result<Vec<Value>, Failure> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--locked", "--manifest-path"])
+    let metadata: Value = serde_json::from_slice(&cargo(&["metadata", "--format-version", "1"])?)?;
+    let tree = cargo(&["tree", "--workspace", "--edges", "all", "--target", "all", "--prefix", "none"])?;
+    let tree = String::from_utf8(tree)?;
+    // A line is `name v1.2.3 (notes)`.
+    let built: HashSet<(&str, &str)> = tree
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?, words.next()?.strip_prefix('v')?))
+        })
+        .collect();
+    let text = |package: &Value, key: &str| package.get(key).and_then(Value::as_str).map(str::to_owned);
+    let listed = metadata.get("packages").and_then(Value::as_array).cloned().unwrap_or_default();
+    Ok(listed
+        .into_iter()
+        .filter(|package| match (text(package, "name"), text(package, "version")) {
+            (Some(name), Some(version)) => built.contains(&(name.as_str(), version.as_str())),
+            _ => true,
+        })
+        .collect())
+}
+
+/// What cargo prints.
+fn cargo(arguments: &[&str]) -> Result<Vec<u8>, Failure> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(program)
+        .args(arguments)
+        .args(["--locked", "--manifest-path"])
         .arg(root().join("Cargo.toml"))
         .output()?;
     if !output.status.success() {
-        return Err(format!("cargo metadata failed:\n{}", String::from_utf8_lossy(&output.stderr)).into());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("cargo {} failed:\n{errors}", arguments.join(" ")).into());
     }
-    let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    Ok(metadata.get("packages").and_then(Value::as_array).cloned().unwrap_or_default())
+    Ok(output.stdout)
 }
 
 /// Whether an SPDX expression can be satisfied with the licences that are allowed.

@@ -118,6 +118,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 run.note_response("after", &after);
             }),
         Case::new("a_name_that_does_not_exist")
+            .differs("D-22", &["2 /clusters of app", "app::dns::app.test"], "dns_name_not_found at=<any>")
             .names(&[("other.test", DnsAnswer::NxDomain)])
             .cluster("app", &named("STRICT_DNS"))
             .get("/")

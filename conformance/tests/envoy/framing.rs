@@ -90,6 +90,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/fine")
             .stats(&["cluster.app.upstream_cx_protocol_error", "cluster.app.upstream_rq_502"]),
         Case::new("a_status_of_five_digits")
+            .differs("D-06", &["status"], 502)
             .backend("app", Answer::raw("HTTP/1.1 99999 What\r\n\r\n").then_close())
             .without_log()
             .step(async |run: &mut Run| {

@@ -72,6 +72,11 @@ fn http() -> Vec<Case> {
                 "cluster.app.health_check.healthy",
             ]),
         Case::new("a_host_that_is_not_well_gets_nothing_without_panic")
+            .differs(
+                "D-22",
+                &["3 /clusters of app", "app::127.0.0.1:<app>::last_health_check"],
+                "health_check_server_error at=<any>",
+            )
             .cluster("app", &check("http_health_check: {path: /health}"))
             .cluster("app", NO_PANIC)
             .backend("app", checked(503))
@@ -119,6 +124,11 @@ fn http() -> Vec<Case> {
             .wait_for("/clusters", "::health_flags::/failed_active_hc/active_hc_timeout")
             .stats(&["cluster.app.membership_healthy"]),
         Case::new("a_host_that_refuses_connections")
+            .differs(
+                "D-22",
+                &["3 /clusters of app", "app::127.0.0.1:<app>::last_health_check"],
+                "connect_refused at=<any>",
+            )
             .cluster("app", &check("http_health_check: {path: /health}"))
             .dead("app")
             .wait_for("/clusters", "::health_flags::/failed_active_hc")
@@ -131,6 +141,11 @@ fn http() -> Vec<Case> {
             .get("/")
             .stats(&["cluster.app.membership_degraded", "cluster.app.membership_healthy"]),
         Case::new("a_response_can_take_its_host_out")
+            .differs(
+                "D-22",
+                &["3 /clusters of app", "app::127.0.0.1:<app>::last_health_check"],
+                "health_check_server_error at=<any>",
+            )
             // One check at the start, and no other for as long as the case takes.
             .cluster("app", &check("http_health_check: {path: /health}").replace("0.1s", "60s"))
             .cluster("app", NO_PANIC)
@@ -167,6 +182,7 @@ fn others() -> Vec<Case> {
             .wait_for("/clusters", "app::127.0.0.1:{{right}}::health_flags::healthy")
             .wait_for("/clusters", "app::127.0.0.1:{{wrong}}::health_flags::/failed_active_hc"),
         Case::new("failures_in_a_row_take_a_host_out")
+            .refused("D-62", "`outlier_detection` of Cluster is not implemented")
             .endpoint("bad", Reply::status(500))
             .endpoint("good", Reply::ok("good"))
             .pool("app", &["bad", "good"])
@@ -197,6 +213,7 @@ fn others() -> Vec<Case> {
                 "cluster.app.membership_healthy",
             ]),
         Case::new("refused_connections_take_a_host_out_too")
+            .refused("D-62", "`outlier_detection` of Cluster is not implemented")
             .endpoint("good", Reply::ok("good"))
             .dead("bad")
             .pool("app", &["bad", "good"])
@@ -249,6 +266,7 @@ fn others() -> Vec<Case> {
             })
             .without_log(),
         Case::new("the_health_check_filter_answers_by_itself")
+            .refused("D-63", "the HTTP filter envoy.filters.http.health_check is not implemented")
             .filters(
                 r#"
                 - name: hc

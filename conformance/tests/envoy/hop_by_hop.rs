@@ -1,5 +1,7 @@
 //! Header fields that are for one connection only.
 
+use serde_json::Value;
+
 use causeway_conformance::{Case, Reply, Request};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -18,6 +20,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(Request::get("/").header("TE", "gzip, trailers").header("Connection", "TE"))
             .send(Request::get("/").header("TE", "gzip")),
         Case::new("they_do_not_reach_the_client")
+            .differs("D-07", &["1 GET /", "headers", "x-mine"], Value::Null)
             .backend(
                 "app",
                 Reply::ok("x")

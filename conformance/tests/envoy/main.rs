@@ -15,6 +15,7 @@ mod health_checks;
 mod hop_by_hop;
 mod keep_alive;
 mod local_replies;
+mod on_purpose;
 mod redirects;
 mod retries;
 mod rewriting;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         ("hop_by_hop", hop_by_hop::cases()),
         ("keep_alive", keep_alive::cases()),
         ("local_replies", local_replies::cases()),
+        ("on_purpose", on_purpose::cases()),
         ("redirects", redirects::cases()),
         ("retries", retries::cases()),
         ("rewriting", rewriting::cases()),

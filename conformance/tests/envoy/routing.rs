@@ -388,6 +388,7 @@ fn clusters() -> Vec<Case> {
             .tally(9, Request::get("/"))
             .stats(&["cluster.app.membership_total", "cluster.app.membership_healthy"]),
         Case::new("the_same_header_finds_the_same_host")
+            .refused("D-66", "the load balancing policy RING_HASH is not implemented")
             .endpoint("h1", Reply::ok("h1"))
             .endpoint("h2", Reply::ok("h2"))
             .endpoint("h3", Reply::ok("h3"))
@@ -414,6 +415,7 @@ fn clusters() -> Vec<Case> {
                 run.note("users are spread", json!(hosts.len() > 1));
             }),
         Case::new("a_mirror_gets_a_copy_and_nobody_waits_for_it")
+            .refused("D-65", "`request_mirror_policies` of RouteAction is not implemented")
             .echoes(&["app", "mirror"])
             .routes(
                 "

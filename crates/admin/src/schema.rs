@@ -204,11 +204,30 @@ schema! {
 }
 
 schema! {
-    /// `listener.admin.`
+    /// `listener.admin.`; what belongs to listener filters, TLS and limits stays 0, as in Envoy: the
+    /// admin server has none of them.
     pub(crate) enum ListenerStat {
+        AcceptedPerEvent = histogram "connections_accepted_per_socket_event",
         Active = gauge "downstream_cx_active",
         Destroyed = counter "downstream_cx_destroy",
         LengthMs = histogram "downstream_cx_length_ms",
+        Overflow = counter "downstream_cx_overflow",
+        OverloadReject = counter "downstream_cx_overload_reject",
+        Opened = counter "downstream_cx_total",
+        TransportSocketConnectTimeout = counter "downstream_cx_transport_socket_connect_timeout",
+        GlobalOverflow = counter "downstream_global_cx_overflow",
+        FilterError = counter "downstream_listener_filter_error",
+        FilterRemoteClose = counter "downstream_listener_filter_remote_close",
+        PreActive = gauge "downstream_pre_cx_active",
+        PreTimeout = counter "downstream_pre_cx_timeout",
+        NoFilterChainMatch = counter "no_filter_chain_match",
+    }
+}
+
+schema! {
+    /// `listener.admin.main_thread.`
+    pub(crate) enum ThreadStat {
+        Active = gauge "downstream_cx_active",
         Opened = counter "downstream_cx_total",
     }
 }
@@ -221,6 +240,7 @@ pub(crate) struct AdminStats(Mutex<Shards>);
 struct Shards {
     http: Shard<HttpStat>,
     listener: Shard<ListenerStat>,
+    thread: Shard<ThreadStat>,
     responses: [Shard<ResponseStat>; 2],
 }
 
@@ -231,6 +251,7 @@ impl AdminStats {
         Self(Mutex::new(Shards {
             http: main_shard(registry, http(ScopeName::root())),
             listener: main_shard(registry, listener()),
+            thread: main_shard(registry, listener().then("main_thread")),
             responses: [http(ScopeName::root()), http(listener())].map(|scope| main_shard(registry, scope)),
         }))
     }
@@ -243,6 +264,10 @@ impl AdminStats {
         shards.http.adjust(HttpStat::CxHttp1Active, 1);
         shards.listener.inc(ListenerStat::Opened);
         shards.listener.adjust(ListenerStat::Active, 1);
+        // One is accepted at a time.
+        shards.listener.record(ListenerStat::AcceptedPerEvent, 1);
+        shards.thread.inc(ThreadStat::Opened);
+        shards.thread.adjust(ThreadStat::Active, 1);
     }
 
     pub(crate) fn disconnected(&self, length_ms: u64) {
@@ -253,6 +278,7 @@ impl AdminStats {
         shards.http.record(HttpStat::CxLengthMs, length_ms);
         shards.listener.inc(ListenerStat::Destroyed);
         shards.listener.adjust(ListenerStat::Active, -1);
+        shards.thread.adjust(ThreadStat::Active, -1);
         shards.listener.record(ListenerStat::LengthMs, length_ms);
     }
 

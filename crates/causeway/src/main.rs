@@ -17,7 +17,7 @@ use cli::Command;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
-        Ok(Command::Serve(arguments)) => serve::run(&arguments),
+        Ok(Command::Serve(arguments)) => serve::run(&arguments, || {}),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
         Ok(Command::Demo(arguments)) => demo::run(&arguments),
         Ok(Command::Print(text)) => cli::print(&text),

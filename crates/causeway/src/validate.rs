@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use causeway_envoy::{Loaded, Source, load};
 
-use crate::cli::ValidateArguments;
+use crate::cli::{ValidateArguments, complain};
 
 /// Reads a configuration and says what there is to say.
 pub(crate) fn run(arguments: &ValidateArguments) -> ExitCode {
@@ -36,7 +36,7 @@ fn unreadable(arguments: &ValidateArguments, name: &str, error: &std::io::Error)
             &serde_json::json!({ "ok": false, "diagnostics": [{ "severity": "error", "code": "unreadable", "message": message }] }),
         );
     } else {
-        let _ = writeln!(std::io::stderr(), "causeway: {message}");
+        complain(&message);
     }
     ExitCode::FAILURE
 }

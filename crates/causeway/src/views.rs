@@ -45,7 +45,7 @@ pub(crate) fn cluster(cluster: &Cluster) -> ClusterStatus {
         name: Arc::clone(cluster.name()),
         observability_name: Arc::clone(&config.stat_name),
         added_via_api: false,
-        circuit_breakers: config.circuit_breakers.clone(),
+        circuit_breakers: config.circuit_breakers,
         overprovisioning_factor: config.overprovisioning_factor,
         outlier: None,
         hosts: cluster.host_set().hosts().map(|host| self::host(host, now)).collect(),
@@ -173,7 +173,9 @@ pub(crate) fn diagnostic(found: &causeway_envoy::Diagnostic) -> Diagnostic {
     } else {
         format!("{} (at {})", found.message, found.path)
     };
-    let hints: Vec<&str> = found.help.iter().map(String::as_str).chain(found.suggestion.as_deref()).collect();
+    let label = Some(found.label.as_str()).filter(|label| !label.is_empty());
+    let help = found.help.iter().map(String::as_str);
+    let hints: Vec<&str> = label.into_iter().chain(help).chain(found.suggestion.as_deref()).collect();
     Diagnostic {
         severity: match found.severity {
             causeway_envoy::Severity::Error => Severity::Error,

@@ -103,6 +103,11 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
         "there is no limit for all connections together",
     ),
     (
+        "config.cluster.v3.Cluster",
+        &["close_connections_on_host_health_failure"],
+        "it is about TCP connections; requests never wait on those of a host that failed",
+    ),
+    (
         "config.bootstrap.v3.ClusterManager",
         &["enable_deferred_cluster_creation"],
         "it saves memory that unused clusters do not take here",

@@ -42,8 +42,6 @@ pub struct Cluster {
     pub close_connections_on_host_set_change: bool,
     /// `common_lb_config.zone_aware_lb_config.fail_traffic_on_panic`.
     pub fail_traffic_on_panic: bool,
-    /// `close_connections_on_host_health_failure`.
-    pub close_connections_on_host_health_failure: bool,
     /// `wait_for_warm_on_init`, true unless set: listeners open only once the cluster is warm.
     pub wait_for_warm_on_init: bool,
     /// `upstream_connection_options.tcp_keepalive`.

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,6 +13,8 @@ use causeway_upstream::{
     Cluster, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat, Health, Host,
     HostCells, HostId, HostStat, LoadBalancer, Resource, WorkerCluster,
 };
+
+use tokio::task::AbortHandle;
 
 use crate::pool::HostPool;
 use crate::stats::{ReasonCounters, StatusCounters};
@@ -37,6 +39,8 @@ pub(crate) struct LocalCluster {
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
     pools: RefCell<HashMap<(HostId, RoutingPriority), Rc<HostPool>>>,
+    /// Compares the pools with each new host set; there from the first pool on.
+    follower: OnceCell<AbortHandle>,
 }
 
 impl LocalCluster {
@@ -54,6 +58,7 @@ impl LocalCluster {
             balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
             generation: Cell::new(shared.generation()),
             pools: RefCell::default(),
+            follower: OnceCell::new(),
         })
     }
 
@@ -112,14 +117,15 @@ impl LocalCluster {
         host: &Arc<Host>,
         priority: RoutingPriority,
     ) -> Rc<HostPool> {
+        self.follower.get_or_init(|| tokio::task::spawn_local(follow(Rc::downgrade(self))).abort_handle());
         let mut pools = self.pools.borrow_mut();
         let pool =
             pools.entry((host.id(), priority)).or_insert_with(|| HostPool::new(worker, self, host, priority));
         Rc::clone(pool)
     }
 
-    /// Compares the connections with a host set that has changed: hosts that are gone lose their idle
-    /// ones, and so do those that became unhealthy, where the file asks for that.
+    /// Compares the connections with a host set that has changed. Hosts that are gone lose their idle
+    /// ones, and so do those that became unhealthy: when they are well again, nothing of before is used.
     pub(crate) fn follow_host_set(&self) {
         let generation = self.shared().generation();
         if generation == self.generation.replace(generation) {
@@ -133,8 +139,7 @@ impl LocalCluster {
                 pool.close();
                 return false;
             };
-            let failed =
-                config.close_connections_on_host_health_failure && host.health() == Health::Unhealthy;
+            let failed = pool.note_health(host.health()) && host.health() == Health::Unhealthy;
             if failed || config.close_connections_on_host_set_change {
                 pool.drain();
             }
@@ -206,6 +211,29 @@ impl LocalCluster {
     /// Counts why a request failed.
     pub(crate) fn count_reason(&self, reason: causeway_reason::Reason) {
         self.reasons.count(self.stats(), reason);
+    }
+}
+
+/// Closes connections to hosts as soon as they should not be used any more, also where no request comes.
+async fn follow(cluster: Weak<LocalCluster>) {
+    loop {
+        let Some((shared, generation)) =
+            cluster.upgrade().map(|cluster| (Arc::clone(cluster.shared()), cluster.generation.get()))
+        else {
+            return;
+        };
+        shared.outdated(generation).await;
+        if let Some(cluster) = cluster.upgrade() {
+            cluster.follow_host_set();
+        }
+    }
+}
+
+impl Drop for LocalCluster {
+    fn drop(&mut self) {
+        if let Some(follower) = self.follower.get() {
+            follower.abort();
+        }
     }
 }
 

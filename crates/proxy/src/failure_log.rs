@@ -48,10 +48,7 @@ impl FailureLog {
         }
         let key = (failure.reason, cluster.to_owned());
         match kinds.get_mut(&key) {
-            Some(kind) if now.saturating_sub(kind.since) < WINDOW => {
-                kind.suppressed += 1;
-                return;
-            }
+            Some(kind) if now.saturating_sub(kind.since) < WINDOW => kind.suppressed += 1,
             Some(kind) => {
                 let suppressed = std::mem::take(&mut kind.suppressed);
                 kind.since = now;

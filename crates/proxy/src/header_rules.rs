@@ -26,7 +26,10 @@ use crate::record::Viewer;
 pub(crate) fn check_fields(exchange: &mut Exchange, config: &HttpConnectionManager) -> Result<u64, Failure> {
     if exchange.request.has(Known::Connection) {
         if forwarding::names_protected_field(&exchange.request) {
-            return Err(Failure::new(Reason::RequestConnectionHeader));
+            let values =
+                exchange.request.values(Known::Connection).map(|value| value.escape_ascii().to_string());
+            let evidence = format!("Connection is \"{}\"", values.collect::<Vec<_>>().join("\" and \""));
+            return Err(Failure::new(Reason::RequestConnectionHeader).with_evidence(evidence));
         }
         if forwarding::names_host(&exchange.request) {
             exchange.request.remove(Known::Host);
@@ -469,7 +472,7 @@ pub(crate) fn apply_to_response(exchange: &mut Exchange, config: &HttpConnection
     }
     match config.server_header_transformation {
         ServerHeaderTransformation::Overwrite => {
-            exchange.response.set(Known::Server, config.server_name.as_bytes())
+            exchange.response.set(Known::Server, config.server_name.as_bytes());
         }
         ServerHeaderTransformation::AppendIfAbsent => {
             if !exchange.response.has(Known::Server) {

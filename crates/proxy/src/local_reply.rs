@@ -20,7 +20,7 @@ use crate::snapshot::ManagerRuntime;
 pub(crate) struct LocalReply {
     status: u16,
     body: Cow<'static, [u8]>,
-    format: Option<BodyFormat>,
+    format: Option<Box<BodyFormat>>,
     headers: Vec<(Cow<'static, str>, Vec<u8>)>,
     cause: Cause,
     /// The connection is closed behind it.
@@ -67,7 +67,7 @@ impl LocalReply {
     /// The same, with a body.
     pub(crate) fn with_body(mut self, body: Vec<u8>, format: Option<BodyFormat>) -> Self {
         self.body = Cow::Owned(body);
-        self.format = format;
+        self.format = format.map(Box::new);
         self
     }
 

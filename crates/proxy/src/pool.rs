@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use causeway_model::{Address, RoutingPriority};
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::{ClusterStat, Host, HostStat, Resource};
+use causeway_upstream::{ClusterStat, Health, Host, HostStat, Resource};
 
 use crate::buffer::Buffer;
 use crate::cluster::{LocalCluster, Permit};
@@ -38,6 +38,8 @@ pub(crate) struct HostPool {
     open: Cell<usize>,
     /// Connections made before this moment are not used again.
     drained_at: Cell<Millis>,
+    /// How the host was when the host set changed last.
+    health: Cell<Health>,
     closed: Cell<bool>,
 }
 
@@ -110,6 +112,7 @@ impl HostPool {
             connecting: Cell::new(0),
             open: Cell::new(0),
             drained_at: Cell::new(0),
+            health: Cell::new(host.health()),
             closed: Cell::new(false),
         })
     }
@@ -340,6 +343,11 @@ impl HostPool {
             drop(idle);
             drop(closed);
         }
+    }
+
+    /// Takes note of how the host is, and says whether that is new.
+    pub(crate) fn note_health(&self, health: Health) -> bool {
+        self.health.replace(health) != health
     }
 
     /// Connections that exist are not used for another request.

@@ -122,7 +122,8 @@ impl Drop for ActiveRequest {
             let now = *exchange.facts.reply_end.get_or_insert_with(Instant::now);
             if !exchange.facts.finished {
                 let reason = if self.worker.is_stopping() { Reason::DrainDeadline } else { Reason::Dropped };
-                note_failure(&mut exchange, Box::new(Failure::new(reason)));
+                let failure = Failure::new(reason).with_evidence(exchange.facts.so_far());
+                note_failure(&mut exchange, Box::new(failure));
                 debug_assert!(
                     reason != Reason::Dropped || std::thread::panicking(),
                     "a request ended without an outcome: {exchange:?}"

@@ -274,9 +274,6 @@ impl Worker {
                 last_second = Instant::now();
                 *self.clock.borrow_mut() = Clock::now();
                 self.failures.summarize(self.now());
-                for cluster in self.clusters.borrow().values() {
-                    cluster.follow_host_set();
-                }
             }
         }
     }

@@ -94,6 +94,13 @@ impl Proxy {
         &self.command
     }
 
+    /// The configuration file as it is now.
+    #[must_use]
+    pub fn config(&self) -> String {
+        fs::read_to_string(&self.config)
+            .unwrap_or_else(|e| panic!("cannot read {}: {e}", self.config.display()))
+    }
+
     /// Writes another configuration over the one it was started with.
     pub fn replace_config(&self, text: &str) {
         fs::write(&self.config, text)

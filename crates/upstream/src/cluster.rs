@@ -30,6 +30,8 @@ pub struct Cluster {
     traffic: AtomicBool,
     warm: AtomicBool,
     warmed: Notify,
+    /// Wakes workers when there is a new snapshot of hosts.
+    published: Notify,
     /// Wakes the main thread when a response asked for its host to be left alone.
     pub(crate) failed_now: Notify,
 }
@@ -60,6 +62,7 @@ impl Cluster {
             traffic: AtomicBool::new(false),
             warm: AtomicBool::new(false),
             warmed: Notify::new(),
+            published: Notify::new(),
             failed_now: Notify::new(),
         }
     }
@@ -123,6 +126,17 @@ impl Cluster {
         self.generation.load(Relaxed)
     }
 
+    /// Resolves once the newest snapshot of hosts is another one than that.
+    pub async fn outdated(&self, generation: u64) {
+        loop {
+            let published = self.published.notified();
+            if self.generation() != generation {
+                return;
+            }
+            published.await;
+        }
+    }
+
     /// The newest snapshot of hosts.
     #[must_use]
     pub fn host_set(&self) -> Arc<HostSet> {
@@ -184,6 +198,7 @@ impl Cluster {
     pub(crate) fn publish(&self, hosts: HostSet) {
         self.hosts.store(Arc::new(hosts));
         self.generation.fetch_add(1, Release);
+        self.published.notify_waiters();
     }
 
     pub(crate) fn publish_names(&self, names: Vec<Arc<NameReport>>) {

@@ -71,6 +71,9 @@ pub(crate) struct DemoArguments {
     pub(crate) port_offset: u16,
 }
 
+/// With it the largest port of the demo is still one.
+pub(crate) const LARGEST_PORT_OFFSET: u16 = 47_000;
+
 /// Access logs are written after this time, unless the command line says otherwise.
 const LOG_FLUSH: Duration = Duration::from_secs(1);
 /// How long requests may take to end, unless the command line says otherwise.
@@ -97,6 +100,13 @@ pub(crate) fn print(text: &str) -> ExitCode {
     use std::io::Write as _;
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS
+}
+
+/// Says on standard error why nothing comes of it.
+pub(crate) fn complain(error: &dyn std::fmt::Display) -> ExitCode {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "causeway: {error}");
+    ExitCode::FAILURE
 }
 
 fn command() -> clap::Command {
@@ -158,7 +168,7 @@ fn demo_command() -> clap::Command {
             Arg::new("port-offset")
                 .long("port-offset")
                 .value_name("N")
-                .value_parser(value_parser!(u16).range(0..=50_000))
+                .value_parser(value_parser!(u16).range(..=i64::from(LARGEST_PORT_OFFSET)))
                 .help("Added to every port, where the usual ones are in use"),
         )
 }
@@ -168,7 +178,7 @@ fn argument(flag: &'static Flag) -> Arg {
     if let Some(short) = flag.short {
         argument = argument.short(short);
     }
-    let text: ValueParser = value_parser!(OsString).into();
+    let text: ValueParser = value_parser!(OsString);
     argument = match flag.value {
         Value::Switch => argument.action(ArgAction::SetTrue),
         Value::Text(name) => argument.value_name(name).value_parser(text).allow_hyphen_values(true),

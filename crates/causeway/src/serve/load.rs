@@ -69,10 +69,16 @@ pub(super) fn tell(diagnostics: &Diagnostics, skip_deprecated: bool) {
 }
 
 fn tell_one(diagnostic: &Diagnostic) {
+    let mut line = diagnostic.to_string();
+    // A log has no excerpt under which a label could stand.
+    for hint in [&diagnostic.label].into_iter().chain(&diagnostic.help).filter(|hint| !hint.is_empty()) {
+        line.push_str("; ");
+        line.push_str(hint);
+    }
     match diagnostic.severity {
-        Severity::Error => tracing::error!(target: "config", "{diagnostic}"),
-        Severity::Warning => tracing::warn!(target: "config", "{diagnostic}"),
-        Severity::Note => tracing::debug!(target: "config", "{diagnostic}"),
+        Severity::Error => tracing::error!(target: "config", "{line}"),
+        Severity::Warning => tracing::warn!(target: "config", "{line}"),
+        Severity::Note => tracing::debug!(target: "config", "{line}"),
     }
 }
 

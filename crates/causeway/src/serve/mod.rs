@@ -13,13 +13,13 @@ use causeway_admin::view::ServerMode;
 use causeway_log::{LogHandle, Logger};
 use tokio::runtime::{Builder, LocalOptions};
 
-use crate::cli::ServeArguments;
+use crate::cli::{ServeArguments, complain};
 use crate::version;
 use load::Configuration;
-use server::Server;
+use server::{NotStarted, Server};
 
-/// Runs the process.
-pub(crate) fn run(arguments: &ServeArguments) -> ExitCode {
+/// Runs the process. `ready` is called when it takes connections.
+pub(crate) fn run(arguments: &ServeArguments, ready: impl FnOnce()) -> ExitCode {
     let begun = Instant::now();
     let log = match Logger::install(arguments.log.clone()) {
         Ok(log) => log,
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> ExitCode {
     announce(arguments);
     let code = match load::at_start(arguments, &log) {
         None => ExitCode::FAILURE,
-        Some(loaded) if arguments.mode == ServerMode::Serve => serve(arguments, &log, loaded, begun),
+        Some(loaded) if arguments.mode == ServerMode::Serve => serve(arguments, &log, loaded, begun, ready),
         Some(_) => {
             let name = load::name(&arguments.config);
             crate::cli::print(&format!("configuration '{name}' OK\n"))
@@ -39,7 +39,13 @@ pub(crate) fn run(arguments: &ServeArguments) -> ExitCode {
     code
 }
 
-fn serve(arguments: &ServeArguments, log: &LogHandle, loaded: Configuration, begun: Instant) -> ExitCode {
+fn serve(
+    arguments: &ServeArguments,
+    log: &LogHandle,
+    loaded: Configuration,
+    begun: Instant,
+    ready: impl FnOnce(),
+) -> ExitCode {
     let runtime =
         Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default());
     let runtime = match runtime {
@@ -48,9 +54,18 @@ fn serve(arguments: &ServeArguments, log: &LogHandle, loaded: Configuration, beg
     };
     runtime.block_on(async {
         match Server::start(arguments, log, loaded, begun).await {
-            Ok(server) => server.run().await,
-            Err(fault) => {
-                for line in fault {
+            Ok(server) => {
+                // What is said now is not to stand between lines about the start.
+                let _ = log.flush(std::time::Duration::from_secs(1));
+                ready();
+                server.run().await
+            }
+            Err(NotStarted::ToldToEnd) => {
+                tracing::info!(target: "main", "told to end while starting; exiting");
+                ExitCode::SUCCESS
+            }
+            Err(NotStarted::Faults(lines)) => {
+                for line in lines {
                     causeway_log::critical!(target: "main", "{line}");
                 }
                 causeway_log::critical!(target: "main", "the process can't start and ends");
@@ -69,11 +84,4 @@ fn announce(arguments: &ServeArguments) {
         Ok(limit) => tracing::debug!(target: "main", "{limit} descriptors may be open"),
         Err(error) => tracing::warn!(target: "main", "the limit of open descriptors stays as it is: {error}"),
     }
-}
-
-/// Says why there is nothing to log to.
-fn complain(error: &dyn std::fmt::Display) -> ExitCode {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "causeway: {error}");
-    ExitCode::FAILURE
 }

@@ -72,6 +72,20 @@ impl Signals {
     }
 }
 
+/// Why nothing is served.
+pub(super) enum NotStarted {
+    /// Lines that say what could not be had.
+    Faults(Vec<String>),
+    /// A signal told the process to end before it served.
+    ToldToEnd,
+}
+
+impl From<Vec<String>> for NotStarted {
+    fn from(faults: Vec<String>) -> Self {
+        Self::Faults(faults)
+    }
+}
+
 /// A running server with what drives it.
 pub(super) struct Running {
     server: Rc<Server>,
@@ -85,13 +99,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// Lines that say what could not be had.
+    /// What could not be had, or that it is not wanted any more.
     pub(super) async fn start(
         arguments: &ServeArguments,
         log: &LogHandle,
         loaded: Configuration,
         begun: Instant,
-    ) -> Result<Running, Vec<String>> {
+    ) -> Result<Running, NotStarted> {
         let one = |line: String| vec![line];
         let signals = Signals::listen().map_err(|error| one(format!("cannot listen to signals: {error}")))?;
         let registry = Registry::new(arguments.workers);
@@ -267,15 +281,15 @@ impl Running {
         loaded: &Configuration,
         prepared: Prepared,
         begun: Instant,
-    ) -> Result<(), Vec<String>> {
+    ) -> Result<(), NotStarted> {
         let server = Rc::clone(&self.server);
         server.manager.apply(&loaded.bootstrap);
         server.shared.enter(ServerState::Initializing);
         tracing::info!(target: "main", "waiting for {} clusters to be ready", loaded.bootstrap.clusters.len());
         tokio::select! {
             () = server.manager.warm() => {}
-            _ = self.signals.terminate.recv() => return Err(vec!["ended by a signal while starting".to_owned()]),
-            _ = self.signals.interrupt.recv() => return Err(vec!["ended by a signal while starting".to_owned()]),
+            _ = self.signals.terminate.recv() => return Err(NotStarted::ToldToEnd),
+            _ = self.signals.interrupt.recv() => return Err(NotStarted::ToldToEnd),
         }
         tracing::info!(target: "main", "all clusters are ready; starting workers");
         server.publish(loaded, prepared)?;

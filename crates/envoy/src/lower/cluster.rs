@@ -117,8 +117,6 @@ impl Cx<'_> {
             close_connections_on_host_set_change: common_lb
                 .is_some_and(|common| common.bool("close_connections_on_host_set_change")),
             fail_traffic_on_panic: zone_aware.is_some_and(|zone| zone.bool("fail_traffic_on_panic")),
-            close_connections_on_host_health_failure: message
-                .bool("close_connections_on_host_health_failure"),
             wait_for_warm_on_init: message.bool_value("wait_for_warm_on_init").unwrap_or(true),
             tcp_keepalive: message
                 .message("upstream_connection_options")

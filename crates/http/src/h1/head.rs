@@ -75,16 +75,22 @@ const ON_STACK: usize = 128;
 pub(super) type StackSlots<'b> = [MaybeUninit<httparse::Header<'b>>; ON_STACK];
 
 /// Slots for one field more than is allowed, so that one too many is told apart from the last: those on
-/// the stack where they are enough, else those made in `heap`.
+/// the stack where they are enough, else those made in `heap`. A head can't have more fields than lines,
+/// whatever is allowed.
 pub(super) fn field_slots<'s, 'b>(
     limit: usize,
+    buffer: &[u8],
     stack: &'s mut StackSlots<'b>,
     heap: &'s mut Vec<MaybeUninit<httparse::Header<'b>>>,
 ) -> &'s mut [MaybeUninit<httparse::Header<'b>>] {
     if limit < ON_STACK {
         return stack;
     }
-    heap.resize_with(limit + 1, MaybeUninit::uninit);
+    let lines = memchr::memchr_iter(b'\n', buffer).count();
+    if lines < ON_STACK {
+        return stack;
+    }
+    heap.resize_with(limit.min(lines).saturating_add(1), MaybeUninit::uninit);
     heap
 }
 

@@ -115,7 +115,7 @@ pub fn parse_request(
     }
     let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
     let mut heap = Vec::new();
-    let slots = field_slots(rules.limits.fields, &mut stack, &mut heap);
+    let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
     let mut request = httparse::Request::new(&mut []);
     let status = request.parse_with_uninit_headers(buffer, slots);
     let length = match status {
@@ -541,6 +541,9 @@ mod tests {
         assert_eq!(parse_with(many.as_bytes(), &rules).unwrap().1.len(), 500);
         let many = format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: 1\r\n".repeat(900));
         assert_eq!(parse_with(many.as_bytes(), &rules).map(|_| ()), Err(Reason::RequestHeadersTooMany));
+        // No limit at all costs no more than what comes.
+        let rules = RequestRules { limits: HeadLimits { bytes: usize::MAX, fields: usize::MAX }, ..RULES };
+        assert_eq!(parse_with(many.as_bytes(), &rules).unwrap().1.len(), 901);
     }
 
     #[test]

@@ -68,7 +68,7 @@ pub fn parse_response(
     }
     let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
     let mut heap = Vec::new();
-    let slots = field_slots(rules.limits.fields, &mut stack, &mut heap);
+    let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
     let mut response = httparse::Response::new(&mut []);
     let status = parser().parse_response_with_uninit_headers(&mut response, buffer, slots);
     let (length, headers, version) = match status {

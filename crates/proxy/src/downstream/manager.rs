@@ -91,14 +91,14 @@ impl Downstream {
             }
         }
         if !request.request.has(Known::Host) {
-            return Err(failed(Reason::RequestHostMissing));
+            return Err(refused(Reason::RequestHostMissing, "there is no Host", request));
         }
         if matches!(head.target, Target::NotPath(_)) {
             http.inc(HttpStat::DownstreamRqNonRelativePath);
-            return Err(failed(Reason::RequestTargetNotPath));
+            return Err(refused(Reason::RequestTargetNotPath, "no path is asked for", request));
         }
         if head.method == Method::Query && !request.request.has(Known::ContentType) {
-            return Err(failed(Reason::RequestQueryWithoutType));
+            return Err(refused(Reason::RequestQueryWithoutType, "there is no Content-Type", request));
         }
         let worker = Rc::clone(&self.worker);
         let info = Rc::clone(&self.info);
@@ -277,6 +277,14 @@ fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
 
 fn failed(reason: Reason) -> LocalReply {
     LocalReply::failed(reason.into())
+}
+
+/// What is wrong with a head that could be read, with its first line.
+fn refused(reason: Reason, what: &str, request: &ActiveRequest) -> LocalReply {
+    let method = request.head.as_ref().map_or("", |head| head.method_name(&request.request));
+    let target = request.path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let evidence = format!("{what}; the request is {method} \"{}\"", target.escape_ascii());
+    LocalReply::failed(Failure::new(reason).with_evidence(evidence))
 }
 
 fn place(host: &VirtualHost) -> String {

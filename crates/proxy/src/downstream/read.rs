@@ -98,7 +98,7 @@ impl Downstream {
                 Woken::Closed if request.facts.begun.is_some() => return Head::Cut,
                 Woken::Closed => return Head::End(After::Gone),
                 Woken::Timer(timer) => {
-                    if let Some(head) = self.late(timer, request.facts.begun.is_some()) {
+                    if let Some(head) = self.late(timer, request) {
                         return head;
                     }
                 }
@@ -160,7 +160,15 @@ impl Downstream {
         .await
     }
 
-    fn late(&mut self, timer: Timer, begun: bool) -> Option<Head> {
+    fn late(&mut self, timer: Timer, request: &ActiveRequest) -> Option<Head> {
+        let since = request.facts.begun;
+        let begun = since.is_some();
+        let held = self.inbound.filled().len();
+        let refused = |reason| {
+            let took = since.map_or(0, |since| since.elapsed().as_millis());
+            let evidence = format!("after {took} ms: {held} bytes of the head had arrived, but not its end");
+            Some(Head::Refused(Failure::new(reason).with_evidence(evidence)))
+        };
         let count = |stat| self.listener.shards.http.inc(stat);
         match timer {
             Timer::Park if !begun => return Some(Head::Nothing),
@@ -173,15 +181,15 @@ impl Downstream {
             Timer::Close => count(HttpStat::DownstreamCxDrainClose),
             Timer::RequestHeaders => {
                 count(HttpStat::DownstreamRqHeaderTimeout);
-                return Some(Head::Refused(Reason::RequestHeadersTimeout.into()));
+                return refused(Reason::RequestHeadersTimeout);
             }
             Timer::Request => {
                 count(HttpStat::DownstreamRqTimeout);
-                return Some(Head::Refused(Reason::RequestTimeout.into()));
+                return refused(Reason::RequestTimeout);
             }
             Timer::StreamDuration => {
                 count(HttpStat::DownstreamRqMaxDurationReached);
-                return Some(Head::Refused(Reason::MaxStreamDuration.into()));
+                return refused(Reason::RequestMaxDuration);
             }
             Timer::Park | Timer::Route | Timer::StreamIdle => return None,
         }

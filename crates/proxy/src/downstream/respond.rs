@@ -12,7 +12,7 @@ use super::manager::with_context;
 use super::{After, Downstream};
 use crate::buffer::FOR_HEAD;
 use crate::deadlines::Timer;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Facts};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::pump::Pump;
@@ -113,7 +113,7 @@ impl Downstream {
         if body == BodyToClient::UntilClose || unread || exchange.head.is_none() {
             self.draining = true;
         }
-        if self.worker.is_failing() && !self.draining {
+        if (self.worker.is_failing() || self.slot.is_draining()) && !self.draining {
             self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
             self.draining = true;
         }
@@ -225,7 +225,12 @@ impl Downstream {
 
     /// Whether one of the request's deadlines has passed: then, why it fails. `complete` says whether the
     /// client has sent everything: if not, it is the one who is late.
-    pub(crate) fn poll_timeout(&mut self, cx: &mut Context<'_>, complete: bool) -> Poll<Failure> {
+    pub(crate) fn poll_timeout(
+        &mut self,
+        cx: &mut Context<'_>,
+        complete: bool,
+        facts: &Facts,
+    ) -> Poll<Failure> {
         let http = &self.listener.shards.http;
         loop {
             let reason = match self.deadlines.poll(cx, || self.worker.timers.now()) {
@@ -249,7 +254,7 @@ impl Downstream {
                 }
                 Poll::Ready(Timer::Idle | Timer::Park | Timer::RequestHeaders | Timer::Close) => continue,
             };
-            return Poll::Ready(reason.into());
+            return Poll::Ready(Failure::new(reason).with_evidence(facts.so_far()));
         }
     }
 

@@ -109,6 +109,26 @@ pub(crate) struct Facts {
     pub(crate) health_check: bool,
 }
 
+impl Facts {
+    /// How long it took so far and how far it came, in words: evidence for requests that are cut off by
+    /// time, by the client or by the end of the process.
+    pub(crate) fn so_far(&self) -> String {
+        let took = self.begun.map_or(0, |begun| begun.elapsed().as_millis());
+        let how_far: Cow<'static, str> = if self.begun.is_none() || self.protocol.is_none() {
+            "nothing of it had arrived".into()
+        } else if self.response_begin.is_some() {
+            format!("{} bytes of the answer's body had been passed on", self.bytes_sent).into()
+        } else if self.connect_begin.is_some() && self.connect_end.is_none() {
+            "there was no connection to the back-end yet".into()
+        } else if self.request_end.is_none() {
+            format!("{} bytes of its body had arrived, but not its end", self.bytes_received).into()
+        } else {
+            "the request was complete, and the back-end had not answered".into()
+        };
+        format!("after {took} ms: {how_far}")
+    }
+}
+
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Remote {

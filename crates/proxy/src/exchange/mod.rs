@@ -77,6 +77,10 @@ impl Exchange {
 
 /// Exchanges of one worker that are not in use.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "an exchange is taken and given back by its box; a move would copy it whole"
+)]
 pub(crate) struct ExchangePool(RefCell<Vec<Box<Exchange>>>);
 
 impl ExchangePool {

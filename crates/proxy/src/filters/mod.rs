@@ -25,7 +25,7 @@ pub(crate) enum Verdict {
     Reply(Box<LocalReply>),
     /// It waits; then this is the verdict.
     #[expect(dead_code, reason = "the shape for filters that ask elsewhere; none of those is built yet")]
-    Wait(Pin<Box<dyn Future<Output = Verdict>>>),
+    Wait(Pin<Box<dyn Future<Output = Self>>>),
 }
 
 /// What a filter sees of a request.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use causeway_model::Address;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::{ListenerSlot, WorkerListener};
 use crate::connection::ConnectionInfo;
@@ -56,11 +56,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
             None => {}
         }
     }
-    // What the kernel has completed already belongs to us: closing the socket would reset it.
-    let mut quiet = Context::from_waker(std::task::Waker::noop());
-    while let Poll::Ready(Ok((stream, remote, local))) = listening.poll_accept(&mut quiet) {
-        take(&worker, &slot, stream, remote, local);
-    }
+    listening.take_rest(|stream, remote, local| take(&worker, &slot, stream, remote, local));
 }
 
 fn register(slot: &ListenerSlot, socket: WorkerListener) -> io::Result<Accepting> {
@@ -78,16 +74,61 @@ fn register(slot: &ListenerSlot, socket: WorkerListener) -> io::Result<Accepting
 impl Accepting {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Transport, Address, Address)>> {
         match self {
-            Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(stream, remote)| {
-                let local = stream.local_addr().unwrap_or(remote);
-                (Transport::Tcp(stream), Address::Ip(canonical(remote)), Address::Ip(canonical(local)))
-            }),
-            Self::Unix(listener, path) => listener.poll_accept(cx).map_ok(|(stream, _)| {
-                let here = Address::Pipe { path: std::sync::Arc::clone(path), mode: 0 };
-                (Transport::Unix(stream), here.clone(), here)
-            }),
+            Self::Tcp(listener) => {
+                listener.poll_accept(cx).map_ok(|(stream, remote)| over_tcp(stream, remote))
+            }
+            Self::Unix(listener, path) => {
+                listener.poll_accept(cx).map_ok(|(stream, _)| over_unix(stream, path))
+            }
         }
     }
+
+    /// Takes what the kernel has completed already, which belongs to us: closing the socket would reset it.
+    /// The kernel itself is asked, because the runtime may not have heard of the last ones yet.
+    fn take_rest(self, mut take: impl FnMut(Transport, Address, Address)) {
+        // Where the runtime does not let a socket go, nothing is left to be taken from it.
+        match self {
+            Self::Tcp(listener) => {
+                let Ok(listener) = listener.into_std() else { return };
+                take_all(&mut take, || {
+                    let (stream, remote) = listener.accept()?;
+                    stream.set_nonblocking(true)?;
+                    Ok(over_tcp(TcpStream::from_std(stream)?, remote))
+                });
+            }
+            Self::Unix(listener, path) => {
+                let Ok(listener) = listener.into_std() else { return };
+                take_all(&mut take, || {
+                    let (stream, _) = listener.accept()?;
+                    stream.set_nonblocking(true)?;
+                    Ok(over_unix(UnixStream::from_std(stream)?, &path))
+                });
+            }
+        }
+    }
+}
+
+/// A connection, its other end and ours.
+type Taken = (Transport, Address, Address);
+
+fn take_all(take: &mut impl FnMut(Transport, Address, Address), next: impl Fn() -> io::Result<Taken>) {
+    loop {
+        match next() {
+            Ok((stream, remote, local)) => take(stream, remote, local),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn over_tcp(stream: TcpStream, remote: std::net::SocketAddr) -> Taken {
+    let local = stream.local_addr().unwrap_or(remote);
+    (Transport::Tcp(stream), Address::Ip(canonical(remote)), Address::Ip(canonical(local)))
+}
+
+fn over_unix(stream: UnixStream, path: &std::sync::Arc<str>) -> Taken {
+    let here = Address::Pipe { path: std::sync::Arc::clone(path), mode: 0 };
+    (Transport::Unix(stream), here.clone(), here)
 }
 
 /// A socket that takes IPv4 and IPv6 shows IPv4 peers as IPv6; nobody else does.

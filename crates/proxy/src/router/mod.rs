@@ -87,7 +87,8 @@ pub(crate) async fn forward(
             give_up(downstream, request, failure, None).await
         }
         Err(Unconnected::ClientGone) => {
-            request.fail(Reason::ClientDisconnected.into());
+            let evidence = request.facts.so_far();
+            request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
             After::Gone
         }
     }
@@ -241,7 +242,7 @@ async fn connection(
         if downstream.poll_client_gone(cx) {
             return Poll::Ready(Err(Unconnected::ClientGone));
         }
-        match downstream.poll_timeout(cx, complete) {
+        match downstream.poll_timeout(cx, complete, &request.facts) {
             Poll::Ready(failure) => Poll::Ready(Err(Unconnected::Failed(failure))),
             Poll::Pending => Poll::Pending,
         }

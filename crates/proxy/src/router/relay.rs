@@ -141,7 +141,7 @@ impl Relay<'_> {
             return Poll::Ready(HeadEvent::ClientGone);
         }
         let complete = self.upload.is_none() && self.upgrade.is_none();
-        self.downstream.poll_timeout(cx, complete).map(HeadEvent::Failed)
+        self.downstream.poll_timeout(cx, complete, &self.request.facts).map(HeadEvent::Failed)
     }
 
     /// Sends what can be sent of the request.
@@ -278,7 +278,8 @@ impl Relay<'_> {
     pub(super) fn client_gone(mut self) -> After {
         self.downstream.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
         self.request.facts.flags = causeway_reason::Flags::default();
-        self.request.fail(Reason::ClientDisconnected.into());
+        let evidence = self.request.facts.so_far();
+        self.request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
         After::Gone
     }
 

@@ -173,7 +173,7 @@ impl Relay<'_> {
         if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
             return Poll::Ready(BodyEvent::ClientGone);
         }
-        self.downstream.poll_timeout(cx, self.upload.is_none()).map(BodyEvent::Failed)
+        self.downstream.poll_timeout(cx, self.upload.is_none(), &self.request.facts).map(BodyEvent::Failed)
     }
 
     fn short(&self, download: &Pump, reason: Reason, how: &str) -> Failure {

@@ -96,12 +96,20 @@ fn poll_tunnel(
     if (up.read, down.read) != before {
         downstream.touch();
     }
-    downstream.poll_timeout(cx, true).map(End::Timeout)
+    downstream.poll_timeout(cx, true, &request.facts).map(End::Timeout)
 }
 
 async fn finish(mut relay: Relay<'_>, end: End) -> After {
     relay.request.facts.reply_end = Some(Instant::now());
-    let after_head = |reason: Reason| Failure { met: Met::AfterHead, ..Failure::new(reason) };
+    let facts = &relay.request.facts;
+    let evidence = format!(
+        "the upgraded connection ended after {} bytes from the client and {} bytes to it",
+        facts.bytes_received, facts.bytes_sent
+    );
+    let after_head = |reason: Reason| {
+        let failure = Failure::new(reason).with_evidence(evidence);
+        Failure { met: Met::AfterHead, ..failure }
+    };
     match end {
         End::Client => {
             relay.request.fail(after_head(Reason::ClientDisconnected));

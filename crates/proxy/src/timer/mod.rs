@@ -149,13 +149,11 @@ impl Deadline {
         }
     }
 
-    /// Ready once the deadline has passed. The task is woken then.
+    /// Ready once the deadline has passed. The task is woken then, also where the deadline was set by
+    /// somebody else while the task slept.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         let at = self.shared.at.get();
-        if at == NEVER {
-            return Poll::Pending;
-        }
-        if self.shared.scheduled.get() == NEVER {
+        if at != NEVER && self.shared.scheduled.get() == NEVER {
             // It fired, or was never scheduled.
             if at <= self.timers.now() {
                 return Poll::Ready(());
@@ -226,6 +224,18 @@ mod tests {
             deadline.set(Some(timers.now() + 5));
             poll_fn(|cx| deadline.poll(cx)).await;
             assert!(timers.now() - start < 200 + took);
+        });
+    }
+
+    #[test]
+    fn a_task_that_sleeps_without_a_deadline_is_woken_by_one_that_is_set_later() {
+        run(async |timers| {
+            let deadline = Rc::new(Deadline::new(&timers));
+            let sleeper = Rc::clone(&deadline);
+            let slept = tokio::task::spawn_local(async move { poll_fn(|cx| sleeper.poll(cx)).await });
+            tokio::task::yield_now().await;
+            deadline.set(Some(timers.now() + 10));
+            slept.await.expect("it ends");
         });
     }
 

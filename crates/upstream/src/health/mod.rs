@@ -38,7 +38,7 @@ pub struct CheckReport {
     /// How many in a row ended like this one, at least 1.
     pub in_a_row: u32,
     /// The last one that failed: this one, or one before it.
-    pub last_failure: Option<Arc<CheckReport>>,
+    pub last_failure: Option<Arc<Self>>,
 }
 
 impl CheckReport {

@@ -42,7 +42,6 @@ pub(crate) fn cluster_of(name: &str, kind: ClusterType, endpoints: Vec<Endpoint>
         ignore_new_hosts_until_first_health_check: false,
         close_connections_on_host_set_change: false,
         fail_traffic_on_panic: false,
-        close_connections_on_host_health_failure: false,
         wait_for_warm_on_init: true,
         tcp_keepalive: None,
         metadata: Metadata::default(),

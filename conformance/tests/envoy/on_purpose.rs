@@ -1,0 +1,136 @@
+//! What Causeway does otherwise on purpose; `docs/differences.md` says why.
+//!
+//! Differences that show in a case about something else are named there.
+
+use std::time::Duration;
+
+use causeway_conformance::{Answer, Case, Reply, Request, Run, Script, Signal, eventually};
+use serde_json::{Value, json};
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = messages();
+    cases.extend(configurations());
+    cases.extend(over_time());
+    cases
+}
+
+fn messages() -> Vec<Case> {
+    vec![
+        refused("a_folded_header", "D-01", "GET / HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n 2\r\n\r\n"),
+        refused("two_host_headers", "D-02", "GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n"),
+        refused("a_bare_cr_in_a_header", "D-03", "GET / HTTP/1.1\r\nHost: x\r\nX-A: 1\r2\r\n\r\n"),
+        refused(
+            "chunks_in_http_1_0",
+            "D-04",
+            "POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        )
+        .hcm("http_protocol_options: {accept_http_10: true}"),
+        Case::new("dot_segments_with_parameters")
+            .differs("D-05", &["1 GET /a/%2e%2e;x=1/b", "body", "target"], "/b")
+            .hcm("normalize_path: true")
+            .without_log()
+            .step(async |run: &mut Run| {
+                let label = run.label("GET /a/%2e%2e;x=1/b");
+                let response = run.connect().await.exchange(&Request::get("/a/%2e%2e;x=1/b")).await;
+                let echo = response.ok().and_then(|r| serde_json::from_slice::<Value>(&r.body).ok());
+                run.note(label, json!({"body": {"target": echo.map(|echo| echo["target"].clone())}}));
+            }),
+    ]
+}
+
+/// A request that Envoy passes on and Causeway refuses.
+fn refused(name: &'static str, id: &'static str, request: &'static str) -> Case {
+    Case::new(name).differs(id, &["status"], 400).without_log().step(async move |run: &mut Run| {
+        let mut client = run.connect().await;
+        client.write(request).await;
+        let response = client.response("GET").await;
+        run.note("status", json!(response.map(|response| response.status).ok()));
+    })
+}
+
+fn configurations() -> Vec<Case> {
+    vec![
+        Case::new("a_router_without_its_configuration")
+            .differs("D-08", &["config"], "accepted")
+            .differs("D-08", &["exit"], "exit status: 0")
+            .without_log().file(
+            "
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: {{admin}}}}}
+static_resources:
+  listeners:
+  - address: {socket_address: {address: 127.0.0.1, port_value: {{listen}}}}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          '@type': type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: a
+          route_config:
+            virtual_hosts:
+            - {name: a, domains: ['*'], routes: [{match: {prefix: /}, direct_response: {status: 204}}]}
+          http_filters: [{name: envoy.filters.http.router}]
+",
+        ),
+        Case::new("health_checks_without_names")
+            .differs("D-09", &["config"], "accepted")
+            .differs("D-09", &["exit"], "exit status: 0")
+            .without_log()
+            .backend("app", Reply::ok("x"))
+            .cluster(
+                "app",
+                "
+                health_checks:
+                - {timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}
+                - {timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /}}",
+            ),
+        Case::new("least_request")
+            .refused("D-66", "the load balancing policy LEAST_REQUEST is not implemented").cluster("app", "lb_policy: LEAST_REQUEST").backend("app", Reply::ok("x")),
+    ]
+}
+
+fn over_time() -> Vec<Case> {
+    vec![
+        Case::new("the_interval_of_checks_holds_without_traffic")
+            .differs("D-30", &["is used again within two seconds"], true)
+            .cluster(
+                "app",
+                "health_checks: [{timeout: 1s, interval: 0.1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /health}}]",
+            )
+            .backend("app", Script::always(Reply::status(500)))
+            .wait_for("/clusters", "::health_flags::/failed_active_hc")
+            .step(async |run: &mut Run| {
+                run.backend("app").play(Script::always(Reply::ok("well")));
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                let page = run.page("/clusters").await;
+                run.note("is used again within two seconds", json!(page.contains("health_flags::healthy")));
+            }),
+        Case::new("sighup_reads_the_file_again")
+            .differs("D-12", &["the new route holds"], true)
+            .without_log()
+            .get("/").step(async |run: &mut Run| {
+            let text = run.proxy().config().replace("prefix: /", "prefix: /new");
+            run.proxy().replace_config(&text);
+            run.proxy().process().signal(Signal::HUP);
+            let answer = eventually(Duration::from_secs(3), async || {
+                let response = run.connect().await.exchange(&Request::get("/")).await;
+                response.is_ok_and(|response| response.status == 404)
+            });
+            let follows = answer.await;
+            run.note("the new route holds", json!(follows));
+        }),
+        Case::new("sigterm_lets_requests_end")
+            .differs("D-11", &["status"], 200)
+            .backend("app", Answer::from(Reply::ok("late")).after(Duration::from_millis(500)))
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut client = run.connect().await;
+                client.send(&Request::get("/")).await;
+                run.backend("app").wait_for_requests(1).await;
+                run.proxy().process().signal(Signal::TERM);
+                let response = client.response("GET").await;
+                run.note("status", json!(response.map(|response| response.status).ok()));
+                // A second signal would end it in another way.
+                run.proxy().process().wait(Duration::from_secs(5)).await;
+            }),
+    ]
+}

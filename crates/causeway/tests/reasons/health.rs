@@ -1,0 +1,67 @@
+//! Hosts that may not be used.
+
+use std::time::Duration;
+
+use causeway_reason::Reason;
+use causeway_testkit::{Answer, Reply, Request, Script, eventually, exchange};
+
+use crate::case::{Case, Seen};
+use crate::site::Site;
+
+/// A check that is quick to find out and slow to forgive.
+pub(crate) const CHECK: &str = "\
+common_lb_config: {healthy_panic_threshold: {value: 0}}
+health_checks:
+- {timeout: 0.3s, interval: 0.1s, unhealthy_threshold: 1, healthy_threshold: 1000, http_health_check: {path: /health}}";
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::of(Reason::NoEndpoints).no_endpoints().evidence("no endpoints"),
+        Case::of(Reason::EndpointDisabled)
+            .cluster(
+                "common_lb_config: {healthy_panic_threshold: {value: 0}}\n\
+                 load_assignment: {cluster_name: app, endpoints: [{lb_endpoints: [{health_status: DRAINING, \
+                 endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 1}}}}]}]}",
+            )
+            .evidence("DRAINING"),
+        pending(),
+        checked(Reason::HealthCheckNotFound, Reply::status(404)).evidence("answered 404"),
+        checked(Reason::HealthCheckRedirect, Reply::status(301).header("location", "/login"))
+            .evidence("answered 301"),
+        checked(Reason::HealthCheckUnauthorized, Reply::status(401)).evidence("answered 401"),
+        checked(Reason::HealthCheckUnauthorized, Reply::status(403)).evidence("answered 403"),
+        checked(Reason::HealthCheckServerError, Reply::status(503)).evidence("answered 503"),
+        checked(Reason::HealthCheckStatus, Reply::status(204)).evidence("answered 204"),
+        checked(Reason::HealthCheckTimeout, Answer::hang()).evidence("no answer within"),
+        checked(Reason::HealthCheckClosed, Answer::close()).evidence("closed without an answer"),
+        checked(Reason::HealthCheckProtocol, Answer::raw("SSH-2.0-OpenSSH_9.2\r\n")).evidence("SSH-2.0"),
+    ]
+    .into_iter()
+    .map(Case::no_host_left)
+    .collect()
+}
+
+/// A back-end that would serve, were it not for its health page.
+fn checked(reason: Reason, health: impl Into<Answer>) -> Case {
+    let health = health.into();
+    let script = Script::by(move |request| match request.path() {
+        "/health" => health.clone(),
+        _ => Reply::ok("served").into(),
+    });
+    Case::of(reason).plays(script).cluster(CHECK)
+}
+
+/// The back-end is well again, but has not said so often enough.
+fn pending() -> Case {
+    let well_later = Script::by(|request| match request.number {
+        0 => Reply::status(503).into(),
+        _ => Answer::from(Reply::ok("")),
+    });
+    Case::of(Reason::HealthCheckPending).plays(well_later).cluster(CHECK).evidence("not yet").client(
+        async |site: &mut Site| {
+            let passed = async || site.stat("cluster.app.health_check.success").await > 0;
+            assert!(eventually(Duration::from_secs(5), passed).await);
+            Seen::Answer(exchange(site.address, &Request::get("/")).await)
+        },
+    )
+}

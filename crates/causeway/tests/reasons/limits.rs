@@ -1,0 +1,61 @@
+//! Timeouts and limits of the file.
+
+use std::time::Duration;
+
+use causeway_reason::Reason;
+use causeway_testkit::{Answer, Reply, Request, Script, exchange};
+
+use crate::case::{Case, Seen, open};
+use crate::site::Site;
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case::of(Reason::RouteTimeout)
+            .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.2s}")
+            .plays(Answer::hang())
+            .evidence("the back-end had not answered"),
+        Case::of(Reason::RouteTimeout)
+            .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.2s}")
+            .plays(
+                Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nfirst")
+                    .then_pause(Duration::from_secs(5)),
+            )
+            .after_head()
+            .evidence("5 bytes of the answer's body"),
+        Case::of(Reason::StreamIdleTimeout)
+            .manager("stream_idle_timeout: 0.2s")
+            .plays(Answer::hang())
+            .evidence("the back-end had not answered"),
+        Case::of(Reason::MaxStreamDuration)
+            .manager("common_http_protocol_options: {max_stream_duration: 0.2s}")
+            .plays(Answer::hang())
+            .evidence("the back-end had not answered"),
+        breaker(Reason::CircuitBreakerPending, "{max_connections: 1, max_pending_requests: 1}", 2)
+            .evidence("max_pending_requests"),
+        breaker(Reason::CircuitBreakerRequests, "{max_requests: 1}", 1).evidence("max_requests"),
+    ]
+}
+
+/// As many requests run or wait as may.
+fn breaker(reason: Reason, thresholds: &str, most: usize) -> Case {
+    let slow = Script::by(|request| match request.path() {
+        "/slow" => Answer::from(Reply::ok("slow")).after(Duration::from_millis(600)),
+        _ => Reply::ok("").into(),
+    });
+    Case::of(reason).cluster(format!("circuit_breakers: {{thresholds: [{thresholds}]}}")).plays(slow).client(
+        async move |site: &mut Site| {
+            let mut running = Vec::new();
+            for _ in 0..most {
+                let mut one = open(site).await;
+                one.send(&Request::get("/slow")).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                running.push(one);
+            }
+            let seen = exchange(site.address, &Request::get("/")).await;
+            for mut one in running {
+                assert_eq!(one.response("GET").await.unwrap().status, 200);
+            }
+            Seen::Answer(seen)
+        },
+    )
+}
