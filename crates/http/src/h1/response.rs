@@ -255,7 +255,7 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &ResponseRules) -> Fa
     let fault = |bytes: &[u8]| {
         let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
         let mut heap = Vec::new();
-        let slots = field_slots(rules.limits.fields, &mut stack, &mut heap);
+        let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
         parser().parse_response_with_uninit_headers(&mut httparse::Response::new(&mut []), bytes, slots).err()
     };
     let (bad, error) = up_to_fault(buffer, fault).unwrap_or((buffer, error));
