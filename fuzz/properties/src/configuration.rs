@@ -85,7 +85,8 @@ fn what_is_shown_can_be_loaded(loaded: &Loaded) {
         return;
     }
     let shown = loaded.dump.bootstrap().to_string();
-    if shown.contains("[redacted]") {
+    // Secrets are not shown, and untyped data of JSON has no number that is none or has no end.
+    if ["[redacted]", "\"NaN\"", "Infinity\""].iter().any(|lost| shown.contains(lost)) {
         return;
     }
     let again = load(&Source::new("dump.json", shown.clone()), &LoadOptions::default());

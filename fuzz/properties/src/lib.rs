@@ -4,7 +4,7 @@
 //! targets call them with new inputs; the test of this package calls them with all that were kept.
 //!
 //! The first bytes of an input for an HTTP target choose the options, the rest is what the peer sends:
-//! see [`Choices`].
+//! see the module `choices`.
 
 mod choices;
 mod chunk;

@@ -15,7 +15,9 @@ use crate::{Failure, put, root};
 /// nothing that would need it: they are committed.
 pub(crate) fn generate(check: bool) -> Result<(), Failure> {
     if check && !protos::has_compiler() {
-        println!("crates/envoy/src/schema: not checked, because there is no protoc (Debian: protobuf-compiler)");
+        println!(
+            "crates/envoy/src/schema: not checked, because there is no protoc (Debian: protobuf-compiler)"
+        );
         return Ok(());
     }
     let descriptors = protos::compile()?;
