@@ -104,6 +104,25 @@ fn over_time() -> Vec<Case> {
                 let page = run.page("/clusters").await;
                 run.note("is used again within two seconds", json!(page.contains("health_flags::healthy")));
             }),
+        Case::new("a_host_comes_back_within_one_interval")
+            .differs("D-34", &["is used again within one interval"], true)
+            .cluster(
+                "app",
+                "health_checks: [{timeout: 1s, interval: 2s, no_traffic_interval: 0.1s, unhealthy_threshold: 1, healthy_threshold: 4, http_health_check: {path: /health}}]",
+            )
+            .backend("app", Script::always(Reply::status(500)))
+            .wait_for("/clusters", "::health_flags::/failed_active_hc")
+            .step(async |run: &mut Run| {
+                // From now on there is traffic, so that only `interval` counts.
+                let _ = run.connect().await.exchange(&Request::get("/")).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                run.backend("app").play(Script::always(Reply::ok("well")));
+                let well = eventually(Duration::from_millis(2300), async || {
+                    run.page("/clusters").await.contains("health_flags::healthy")
+                });
+                let well = well.await;
+                run.note("is used again within one interval", json!(well));
+            }),
         Case::new("sighup_reads_the_file_again")
             .differs("D-12", &["the new route holds"], true)
             .without_log()

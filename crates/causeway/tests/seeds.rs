@@ -359,8 +359,8 @@ async fn a_name_that_does_not_resolve_and_one_that_does_later() {
 
 /// A back-end that comes back is found by its checks, whether anybody asks for it or not.
 #[tokio::test]
-async fn a_back_end_that_comes_back_is_used_after_as_many_checks_as_the_file_says() {
-    machines_or_skip!("a_back_end_that_comes_back_is_used_after_as_many_checks_as_the_file_says");
+async fn a_back_end_that_comes_back_is_used_within_one_interval() {
+    machines_or_skip!("a_back_end_that_comes_back_is_used_within_one_interval");
     let case = async |healthy_threshold| {
         let machines = Machines::new();
         // It is down from the start, so nothing was ever sent to the cluster.
@@ -371,10 +371,7 @@ async fn a_back_end_that_comes_back_is_used_after_as_many_checks_as_the_file_say
         let _backend = machines.backend(well());
         assert!(eventually(UNTIL_FOUND, async || is_healthy(&site).await).await, "{}", site.proxy.log());
         let took = begun.elapsed();
-        assert!(
-            took < INTERVAL * healthy_threshold + MARGIN,
-            "it took {took:?} for {healthy_threshold} checks"
-        );
+        assert!(took < INTERVAL + MARGIN, "it took {took:?} for {healthy_threshold} checks");
         assert_eq!(site.stat("cluster.backend_cluster.upstream_rq_total").await, 0, "nobody has asked");
         assert_eq!(get(&site, "/api/items").await.text(), "back");
     };

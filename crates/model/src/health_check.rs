@@ -34,13 +34,14 @@ pub struct HealthCheck {
     pub no_traffic_interval: Option<Duration>,
     /// `no_traffic_healthy_interval`: the same for hosts that are healthy.
     pub no_traffic_healthy_interval: Option<Duration>,
-    /// `unhealthy_interval`: between checks of an unhealthy host; `interval` unless set.
+    /// `unhealthy_interval`: between checks of an unhealthy host; the `healthy_threshold`th part of `interval`
+    /// unless set.
     pub unhealthy_interval: Option<Duration>,
     /// `unhealthy_edge_interval`: behind a failure of a healthy host that is not yet the
-    /// `unhealthy_threshold`th in a row; `unhealthy_interval` unless set.
+    /// `unhealthy_threshold`th in a row; `unhealthy_interval` unless set, then `interval`.
     pub unhealthy_edge_interval: Option<Duration>,
     /// `healthy_edge_interval`: behind a success of an unhealthy host that is not yet the
-    /// `healthy_threshold`th in a row; `interval` unless set.
+    /// `healthy_threshold`th in a row; the `healthy_threshold`th part of `interval` unless set.
     pub healthy_edge_interval: Option<Duration>,
     /// `alt_port`: checks go to this port of the endpoint.
     pub alt_port: Option<u16>,

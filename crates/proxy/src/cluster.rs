@@ -117,7 +117,7 @@ impl LocalCluster {
         host: &Arc<Host>,
         priority: RoutingPriority,
     ) -> Rc<HostPool> {
-        self.follower.get_or_init(|| tokio::task::spawn_local(follow(Rc::downgrade(self))).abort_handle());
+        self.follower.get_or_init(|| worker.spawn(follow(Rc::downgrade(self))));
         let mut pools = self.pools.borrow_mut();
         let pool =
             pools.entry((host.id(), priority)).or_insert_with(|| HostPool::new(worker, self, host, priority));

@@ -45,7 +45,7 @@ pub(crate) struct HostPool {
 
 #[derive(Debug)]
 struct Idle {
-    connection: UpstreamConnection,
+    connection: Box<UpstreamConnection>,
     since: Millis,
 }
 
@@ -118,7 +118,7 @@ impl HostPool {
     }
 
     /// Takes an idle connection that is still good.
-    pub(crate) fn take_idle(&self) -> Option<UpstreamConnection> {
+    pub(crate) fn take_idle(&self) -> Option<Box<UpstreamConnection>> {
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
             let now = self.worker.now();
@@ -169,7 +169,7 @@ impl HostPool {
     /// # Errors
     ///
     /// Why there is none: circuit breakers, or why connecting failed.
-    pub(crate) async fn wait(self: &Rc<Self>) -> Result<UpstreamConnection, Failure> {
+    pub(crate) async fn wait(self: &Rc<Self>) -> Result<Box<UpstreamConnection>, Failure> {
         let Some(cluster) = self.cluster.upgrade() else {
             return Err(Failure::new(Reason::ClusterNotFound).with_evidence("the cluster was removed"));
         };
@@ -207,7 +207,7 @@ impl HostPool {
             };
             self.connecting.set(self.connecting.get() + 1);
             let pool = Rc::clone(self);
-            tokio::task::spawn_local(async move { pool.make_connection(permit).await });
+            self.worker.spawn(pool.make_connection(permit));
         }
     }
 
@@ -241,7 +241,7 @@ impl HostPool {
                     .stats()
                     .record(ClusterStat::UpstreamCxConnectMs, u64::try_from(took).unwrap_or(u64::MAX));
                 let id = self.worker.next_connection_id();
-                self.give(UpstreamConnection {
+                self.give(Box::new(UpstreamConnection {
                     stream,
                     buffer: Buffer::default(),
                     id,
@@ -253,7 +253,7 @@ impl HostPool {
                     made_at: self.worker.timers.at(made),
                     reaper: self.worker.reaper.waker(id, &self),
                     life,
-                });
+                }));
             }
             Err(failure) => {
                 cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
@@ -274,7 +274,7 @@ impl HostPool {
     }
 
     /// Takes a connection back that can serve another request.
-    pub(crate) fn give_back(self: &Rc<Self>, connection: UpstreamConnection) {
+    pub(crate) fn give_back(self: &Rc<Self>, connection: Box<UpstreamConnection>) {
         let most =
             self.cluster.upgrade().and_then(|cluster| cluster.config().http.max_requests_per_connection);
         if most.is_some_and(|most| connection.served >= most) {
@@ -285,11 +285,10 @@ impl HostPool {
     }
 
     /// Gives a connection to the request that waits longest, or keeps it.
-    fn give(self: &Rc<Self>, connection: UpstreamConnection) {
+    fn give(self: &Rc<Self>, mut connection: Box<UpstreamConnection>) {
         if self.closed.get() || connection.made_at < self.drained_at.get() {
             return;
         }
-        let mut connection = Box::new(connection);
         while let Some(waiter) = { self.waiting.borrow_mut().pop_front() } {
             match waiter.finish(WaiterState::Ready(connection)) {
                 None => return,
@@ -303,7 +302,7 @@ impl HostPool {
             connection.reaper.wake_by_ref();
         }
         let now = self.worker.now();
-        self.idle.borrow_mut().push(Idle { connection: *connection, since: now });
+        self.idle.borrow_mut().push(Idle { connection, since: now });
         if let Some(idle) = self.idle_timeout() {
             self.worker.janitor_at(now + idle);
         }
@@ -381,7 +380,7 @@ struct Place {
 }
 
 impl Place {
-    async fn turn(self) -> Result<UpstreamConnection, Failure> {
+    async fn turn(self) -> Result<Box<UpstreamConnection>, Failure> {
         poll_fn(|cx| {
             let mut state = self.waiter.state.borrow_mut();
             match &mut *state {
@@ -390,7 +389,7 @@ impl Place {
                     Poll::Pending
                 }
                 _ => match std::mem::replace(&mut *state, WaiterState::Gone) {
-                    WaiterState::Ready(connection) => Poll::Ready(Ok(*connection)),
+                    WaiterState::Ready(connection) => Poll::Ready(Ok(connection)),
                     WaiterState::Failed(failure) => Poll::Ready(Err(failure)),
                     WaiterState::Waiting(_) | WaiterState::Gone => Poll::Pending,
                 },
@@ -411,7 +410,7 @@ impl Drop for Place {
                 self.pool.waiting.borrow_mut().retain(|waiter| !Rc::ptr_eq(waiter, &self.waiter));
             }
             // It came at the last moment: somebody else can use it.
-            WaiterState::Ready(connection) => self.pool.give(*connection),
+            WaiterState::Ready(connection) => self.pool.give(connection),
             WaiterState::Failed(_) | WaiterState::Gone => {}
         }
     }

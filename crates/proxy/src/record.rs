@@ -20,8 +20,8 @@ use crate::worker::Worker;
 /// outcome is itself such a record.
 #[derive(Debug)]
 pub(crate) struct ActiveRequest {
+    /// Taken by `Drop` alone.
     exchange: Option<Box<Exchange>>,
-    empty: Exchange,
     worker: Rc<Worker>,
     listener: Rc<ListenerRuntime>,
     connection: Rc<ConnectionInfo>,
@@ -36,7 +36,6 @@ impl ActiveRequest {
     ) -> Self {
         Self {
             exchange: Some(worker.exchanges.take()),
-            empty: Exchange::default(),
             random: worker.random(),
             worker: Rc::clone(worker),
             listener: Rc::clone(listener),
@@ -105,13 +104,19 @@ impl Deref for ActiveRequest {
     type Target = Exchange;
 
     fn deref(&self) -> &Exchange {
-        self.exchange.as_deref().unwrap_or(&self.empty)
+        match &self.exchange {
+            Some(exchange) => exchange,
+            None => unreachable!("only `Drop` takes it"),
+        }
     }
 }
 
 impl DerefMut for ActiveRequest {
     fn deref_mut(&mut self) -> &mut Exchange {
-        self.exchange.as_deref_mut().unwrap_or(&mut self.empty)
+        match &mut self.exchange {
+            Some(exchange) => exchange,
+            None => unreachable!("only `Drop` takes it"),
+        }
     }
 }
 
@@ -119,7 +124,7 @@ impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let Some(mut exchange) = self.exchange.take() else { return };
         if let Some(begun) = exchange.facts.begun {
-            let now = *exchange.facts.reply_end.get_or_insert_with(Instant::now);
+            let now = *exchange.facts.reply_end.get_or_insert_with(|| self.worker.instant());
             if !exchange.facts.finished {
                 let reason = if self.worker.is_stopping() { Reason::DrainDeadline } else { Reason::Dropped };
                 let failure = Failure::new(reason).with_evidence(exchange.facts.so_far());

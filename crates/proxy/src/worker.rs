@@ -3,16 +3,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use causeway_http::RequestIdSource;
 use causeway_http::date::imf_fixdate;
 use causeway_stats::Shard;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::AbortHandle;
 
 use crate::access_log::LogBuffers;
 use crate::buffer::BufferPool;
@@ -98,6 +100,8 @@ pub(crate) struct Worker {
     pub(crate) failures: FailureLog,
     pub(crate) http1: Shard<Http1Stat>,
     pub(crate) reaper: Reaper,
+    /// When the task that runs was woken; see [`Self::spawn`].
+    woken: Cell<Instant>,
     date: Cell<(i64, [u8; 29])>,
     random: RefCell<RequestIdSource>,
     clusters: RefCell<HashMap<Arc<str>, Rc<LocalCluster>>>,
@@ -117,7 +121,8 @@ impl Worker {
         http1: Shard<Http1Stat>,
         shared: Arc<SharedByWorkers>,
     ) -> Rc<Self> {
-        let timers = Timers::new(Instant::now());
+        let epoch = Instant::now();
+        let timers = Timers::new(epoch);
         Rc::new(Self {
             id,
             janitor: Deadline::new(&timers),
@@ -129,6 +134,7 @@ impl Worker {
             failures: FailureLog::default(),
             http1,
             reaper: Reaper::new(),
+            woken: Cell::new(epoch),
             date: Cell::new((0, imf_fixdate(0))),
             random: RefCell::new(RequestIdSource::new(seed)),
             clusters: RefCell::default(),
@@ -144,10 +150,11 @@ impl Worker {
     /// Does what the main thread says, until it says stop or is gone.
     pub(crate) async fn run(self: Rc<Self>, mut commands: UnboundedReceiver<Command>) {
         tokio::task::spawn_local(Rc::clone(&self.timers).drive());
-        tokio::task::spawn_local(Reaper::run(Rc::clone(&self)));
-        tokio::task::spawn_local(Rc::clone(&self).clean_up());
-        tokio::task::spawn_local(Rc::clone(&self).tick());
+        self.spawn(Reaper::run(Rc::clone(&self)));
+        self.spawn(Rc::clone(&self).clean_up());
+        self.spawn(Rc::clone(&self).tick());
         while let Some(command) = commands.recv().await {
+            self.look_at_clock();
             match command {
                 Command::Update { snapshot, clusters, sockets } => self.update(&snapshot, &clusters, sockets),
                 Command::Drain(drain) => self.drain(drain),
@@ -305,9 +312,24 @@ impl Worker {
         self.clusters.borrow().get(name).cloned()
     }
 
-    /// Now.
+    /// Runs a task whose every turn begins with a look at the clock. That is what [`Self::instant`] tells
+    /// until it waits again: a request needs the time a dozen times, and a turn takes microseconds.
+    pub(crate) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) -> AbortHandle {
+        tokio::task::spawn_local(Turns { worker: Rc::clone(self), task: Box::pin(task) }).abort_handle()
+    }
+
+    fn look_at_clock(&self) {
+        self.woken.set(Instant::now());
+    }
+
+    /// When the task that runs was woken.
+    pub(crate) const fn instant(&self) -> Instant {
+        self.woken.get()
+    }
+
+    /// The same, in milliseconds since the worker started.
     pub(crate) fn now(&self) -> Millis {
-        self.timers.now()
+        self.timers.at(self.instant())
     }
 
     /// Random bits.
@@ -322,7 +344,7 @@ impl Worker {
 
     /// The `Date` of a response made now.
     pub(crate) fn date(&self) -> [u8; 29] {
-        let seconds = self.clock.borrow().wall(Instant::now()).seconds();
+        let seconds = self.clock.borrow().wall(self.instant()).seconds();
         let (of, date) = self.date.get();
         if of == seconds {
             return date;
@@ -377,5 +399,20 @@ impl ConnectionInfo {
         if !waker.as_ref().is_some_and(|waker: &Waker| waker.will_wake(cx.waker())) {
             *waker = Some(cx.waker().clone());
         }
+    }
+}
+
+/// A task of a worker.
+struct Turns<F> {
+    worker: Rc<Worker>,
+    task: Pin<Box<F>>,
+}
+
+impl<F: Future<Output = ()>> Future for Turns<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.worker.look_at_clock();
+        self.task.as_mut().poll(cx)
     }
 }

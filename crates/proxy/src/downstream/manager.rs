@@ -32,7 +32,7 @@ impl Downstream {
                 }
                 // To the codec of Envoy, such a request never was one.
                 request.head = None;
-                return self.refuse(request, failure).await;
+                return Box::pin(self.refuse(request, failure)).await;
             }
         }
         self.expect_continue(&mut request).await;
@@ -62,7 +62,7 @@ impl Downstream {
                 },
             },
         };
-        self.reply(request, reply).await
+        Box::pin(self.reply(request, reply)).await
     }
 
     /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
@@ -76,7 +76,7 @@ impl Downstream {
             return;
         }
         request.request.remove(Known::Expect);
-        self.interim(request, 100).await;
+        Box::pin(self.interim(request, 100)).await;
     }
 
     /// Checks and completes the head: what is wrong with it is answered.

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Instant;
 
 use causeway_http::Version;
 use causeway_http::h1::{Parsed, parse_request};
@@ -52,7 +51,7 @@ impl Downstream {
             }
             Head::Refused(failure) => {
                 self.with_request = true;
-                self.refuse(request, failure).await
+                Box::pin(self.refuse(request, failure)).await
             }
             Head::Complete => {
                 self.with_request = true;
@@ -107,7 +106,7 @@ impl Downstream {
     }
 
     fn begin(&mut self, request: &mut ActiveRequest) {
-        request.begin(Instant::now());
+        request.begin(self.worker.instant());
         request.facts.protocol = Some(Version::Http11);
         self.deadlines.set(Timer::Idle, None);
         self.deadlines.set(Timer::Park, None);

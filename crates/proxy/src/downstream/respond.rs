@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
 use causeway_http::{Known, Method, Version};
@@ -57,7 +56,7 @@ impl Downstream {
         reply: LocalReply,
         unread: bool,
     ) -> After {
-        request.facts.request_end.get_or_insert_with(Instant::now);
+        request.facts.request_end.get_or_insert(self.worker.instant());
         self.draining |= reply.close;
         let body = self.put_together(request, reply);
         self.filter_response(request);
@@ -68,7 +67,7 @@ impl Downstream {
         }
         let sent = self.flush(request).await;
         request.facts.finished = true;
-        request.facts.reply_end = Some(Instant::now());
+        request.facts.reply_end = Some(self.worker.instant());
         match sent {
             Err(()) => After::Gone,
             Ok(()) if unread || close || self.draining => After::Linger,
@@ -145,7 +144,7 @@ impl Downstream {
         }
         head.end();
         exchange.facts.response_head_bytes = (exchange.to_client.pending() - before) as u64;
-        exchange.facts.reply_begin = Some(Instant::now());
+        exchange.facts.reply_begin = Some(self.worker.instant());
         body
     }
 

@@ -200,5 +200,5 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         waker: std::cell::RefCell::new(None),
     };
     let connection = Downstream::new(worker, slot, runtime, info, stream);
-    tokio::task::spawn_local(connection.serve());
+    worker.spawn(connection.serve());
 }

@@ -93,7 +93,7 @@ impl ListenerSlot {
             closed: Cell::new(false),
             changed: tokio::sync::Notify::new(),
         });
-        tokio::task::spawn_local(accept(Rc::clone(worker), Rc::clone(&slot), socket.listener));
+        worker.spawn(accept(Rc::clone(worker), Rc::clone(&slot), socket.listener));
         slot
     }
 

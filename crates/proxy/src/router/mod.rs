@@ -9,7 +9,6 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
 
 use causeway_http::Known;
 use causeway_model::{ClusterSpecifier, HostRewrite, RouteForward, RoutingPriority};
@@ -44,11 +43,11 @@ pub(crate) async fn forward(
     entry: Rc<RouteEntry>,
 ) -> After {
     let Some(route) = entry.forward() else {
-        return downstream.reply(request, LocalReply::failed(Reason::Dropped.into())).await;
+        return Box::pin(downstream.reply(request, LocalReply::failed(Reason::Dropped.into()))).await;
     };
     let (target, cluster) = match choose_cluster(downstream, &mut request, &entry, route) {
         Ok(chosen) => chosen,
-        Err(reply) => return downstream.reply(request, reply).await,
+        Err(reply) => return Box::pin(downstream.reply(request, reply)).await,
     };
     request.facts.target = Some(Rc::clone(&target));
     request.facts.cluster = Some(Rc::clone(&cluster));
@@ -64,7 +63,7 @@ pub(crate) async fn forward(
     request.facts.attempts = 1;
     let host = match cluster.choose() {
         Ok(host) => host,
-        Err(failure) => return give_up(downstream, request, failure, None).await,
+        Err(failure) => return Box::pin(give_up(downstream, request, failure, None)).await,
     };
     rewrite(&mut request, &entry, route, &target, &host, suppress);
     request.facts.host = Some(Arc::clone(&host));
@@ -74,7 +73,7 @@ pub(crate) async fn forward(
         let most = cluster.limit(route.priority, Resource::Requests);
         let failure = Failure::new(Reason::CircuitBreakerRequests)
             .with_evidence(format!("{most} requests are running, which is max_requests"));
-        return give_up(downstream, request, failure, None).await;
+        return Box::pin(give_up(downstream, request, failure, None)).await;
     };
     let forwarding = Forwarding { cluster, priority: route.priority, timeout, _permit: permit };
     match connection(downstream, &mut request, &forwarding, &host).await {
@@ -84,7 +83,7 @@ pub(crate) async fn forward(
                 // It did not come as far as the host.
                 request.facts.host = None;
             }
-            give_up(downstream, request, failure, None).await
+            Box::pin(give_up(downstream, request, failure, None)).await
         }
         Err(Unconnected::ClientGone) => {
             let evidence = request.facts.so_far();
@@ -224,8 +223,8 @@ async fn connection(
     request: &mut ActiveRequest,
     forwarding: &Forwarding,
     host: &Arc<Host>,
-) -> Result<UpstreamConnection, Unconnected> {
-    request.facts.connect_begin = Some(Instant::now());
+) -> Result<Box<UpstreamConnection>, Unconnected> {
+    request.facts.connect_begin = Some(downstream.worker.instant());
     let pool = forwarding.cluster.pool(&downstream.worker, host, forwarding.priority);
     if let Some(connection) = pool.take_idle() {
         return Ok(connection);

@@ -12,6 +12,7 @@ use causeway_http::h1::{BodyFraming, HeadLimits, Parsed, ResponseHead, ResponseR
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::{ClusterStat, Host, HostStat};
 
+use super::response::BodyEvent;
 use super::{Forwarding, give_up, start_timeout, tunnel, upstream_request};
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
@@ -28,7 +29,7 @@ pub(super) struct Relay<'d> {
     pub(super) downstream: &'d mut Downstream,
     pub(super) request: ActiveRequest,
     pub(super) forwarding: Forwarding,
-    pub(super) upstream: UpstreamConnection,
+    pub(super) upstream: Box<UpstreamConnection>,
     /// The request's body; `None` once it is complete, or nobody takes it any more.
     pub(super) upload: Option<Pump>,
     /// The back-end takes no more of the request.
@@ -71,7 +72,7 @@ pub(super) async fn relay(
     downstream: &mut Downstream,
     request: ActiveRequest,
     forwarding: Forwarding,
-    upstream: UpstreamConnection,
+    upstream: Box<UpstreamConnection>,
 ) -> After {
     let running = Running::new(&forwarding.cluster, request.facts.host.clone());
     let mut relay = Relay {
@@ -87,20 +88,27 @@ pub(super) async fn relay(
         _running: running,
     };
     relay.begin();
-    loop {
+    // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
+    let head = loop {
         match poll_fn(|cx| relay.poll_head(cx)).await {
             HeadEvent::ClientGone => return relay.client_gone(),
-            HeadEvent::Failed(failure) => return relay.fail(failure).await,
-            HeadEvent::Head(head) if head.is_interim() => relay.interim(head).await,
-            HeadEvent::Head(head) if head.status == 101 => return tunnel::tunnel(relay).await,
-            HeadEvent::Head(head) => return relay.respond(head).await,
+            HeadEvent::Failed(failure) => return Box::pin(relay.fail(failure)).await,
+            HeadEvent::Head(head) if head.is_interim() => Box::pin(relay.interim(head)).await,
+            HeadEvent::Head(head) if head.status == 101 => return Box::pin(tunnel::tunnel(relay)).await,
+            HeadEvent::Head(head) => break head,
         }
+    };
+    let mut passing = relay.respond(&head);
+    match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
+        BodyEvent::Complete => relay.complete(&passing),
+        BodyEvent::ClientGone => relay.client_gone(),
+        BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing.body)).await,
     }
 }
 
 impl Relay<'_> {
     fn begin(&mut self) {
-        let now = Instant::now();
+        let now = self.downstream.worker.instant();
         self.upstream.begin_request();
         let facts = &mut self.request.facts;
         facts.connect_end = Some(now);
@@ -151,7 +159,7 @@ impl Relay<'_> {
             if request.to_upstream.pending() > 0 && !self.upload_failed {
                 let written = request.to_upstream.poll_flush(cx, &mut upstream.stream);
                 if written.is_ready() {
-                    request.facts.upstream_request_end.get_or_insert_with(Instant::now);
+                    request.facts.upstream_request_end.get_or_insert(downstream.worker.instant());
                 }
                 self.upload_failed = matches!(written, Poll::Ready(Err(_)));
             }
@@ -176,7 +184,7 @@ impl Relay<'_> {
             Poll::Pending => Upload::Fine,
             Poll::Ready(Ok(())) => {
                 self.upload = None;
-                let now = Instant::now();
+                let now = self.downstream.worker.instant();
                 self.request.facts.upstream_request_end = Some(now);
                 self.request_complete(now);
                 Upload::Fine
@@ -228,7 +236,7 @@ impl Relay<'_> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(HeadEvent::Failed(self.closed(None))),
                 Poll::Ready(Ok(count)) => {
                     if !std::mem::replace(&mut self.answered, true) {
-                        self.request.facts.response_begin = Some(Instant::now());
+                        self.request.facts.response_begin = Some(self.downstream.worker.instant());
                     }
                     self.received(count);
                     self.downstream.touch();

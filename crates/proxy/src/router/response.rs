@@ -1,8 +1,6 @@
 //! A response on its way to the client.
 
-use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, ResponseHead, TrailerLimits};
 use causeway_http::{Known, forwarding};
@@ -19,18 +17,27 @@ use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 
 /// What happens while the body of a response passes.
-enum BodyEvent {
+pub(super) enum BodyEvent {
     Complete,
     Failed(Failure),
     ClientGone,
 }
 
+/// A response that passes.
+pub(super) struct Passing {
+    download: Pump,
+    /// How the body goes to the client.
+    pub(super) body: BodyToClient,
+    /// The connection can serve another request behind it.
+    reusable: bool,
+}
+
 impl Relay<'_> {
-    /// Passes a response on, to its end.
-    pub(super) async fn respond(mut self, head: ResponseHead) -> After {
+    /// Begins to pass a response on: its head is what the client gets next.
+    pub(super) fn respond(&mut self, head: &ResponseHead) -> Passing {
         let mut framing = head.framing;
-        self.note_response(&head);
-        self.change_fields(&head);
+        self.note_response(head);
+        self.change_fields(head);
         let refused_upgrade = self.upgrade.is_some();
         // The rest of the request would have to be read before the next one, and nobody wants it.
         self.downstream.draining |= self.upload.is_some();
@@ -52,15 +59,10 @@ impl Relay<'_> {
             }
         }
         let body = self.downstream.write_head(&mut self.request, framing.is_none(), false);
-        let mut download = self.download(framing, body);
-        match poll_fn(|cx| self.poll_body(cx, &mut download)).await {
-            BodyEvent::Complete => {
-                self.request.response_trailers = download.trailers();
-                let reusable = head.keeps_alive() && framing == head.framing;
-                self.complete(reusable, body)
-            }
-            BodyEvent::ClientGone => self.client_gone(),
-            BodyEvent::Failed(failure) => self.cut(failure, body).await,
+        Passing {
+            download: self.download(framing, body),
+            body,
+            reusable: head.keeps_alive() && framing == head.framing,
         }
     }
 
@@ -83,7 +85,8 @@ impl Relay<'_> {
         let facts = &self.request.facts;
         let complete = self.upload.is_none() && self.upgrade.is_none();
         if complete && !self.downstream.listener.manager.config.suppress_envoy_headers {
-            let since = facts.request_end.or(facts.connect_end).unwrap_or_else(Instant::now);
+            let since =
+                facts.request_end.or(facts.connect_end).unwrap_or_else(|| self.downstream.worker.instant());
             let taken =
                 facts.response_begin.map_or(0, |begin| begin.saturating_duration_since(since).as_millis());
             let mut text = Vec::new();
@@ -122,7 +125,8 @@ impl Relay<'_> {
         Pump::new(decoder, body == BodyToClient::Chunked && !framing.is_none(), trailers)
     }
 
-    fn poll_body(&mut self, cx: &mut Context<'_>, download: &mut Pump) -> Poll<BodyEvent> {
+    pub(super) fn poll_body(&mut self, cx: &mut Context<'_>, passing: &mut Passing) -> Poll<BodyEvent> {
+        let download = &mut passing.download;
         match self.poll_upload(cx) {
             Upload::Fine => {}
             Upload::ClientGone => return Poll::Ready(BodyEvent::ClientGone),
@@ -143,7 +147,10 @@ impl Relay<'_> {
             self.downstream.touch();
         }
         match result {
-            Poll::Ready(Ok(())) => return Poll::Ready(BodyEvent::Complete),
+            Poll::Ready(Ok(())) => {
+                self.request.response_trailers = download.trailers();
+                return Poll::Ready(BodyEvent::Complete);
+            }
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
             Poll::Ready(Err(PumpError::SourceClosed)) => {
                 self.upstream.closed_by_peer();
@@ -185,8 +192,8 @@ impl Relay<'_> {
     }
 
     /// The response has arrived: the connection to the back-end is kept where nothing is left on it.
-    fn complete(mut self, reusable: bool, body: BodyToClient) -> After {
-        let now = Instant::now();
+    pub(super) fn complete(mut self, passing: &Passing) -> After {
+        let now = self.downstream.worker.instant();
         let head_bytes = self.request.facts.response_head_bytes;
         let facts = &mut self.request.facts;
         facts.response_end = Some(now);
@@ -200,7 +207,7 @@ impl Relay<'_> {
         self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, to_upstream);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
-        if reusable && upload_complete && upstream.buffer.is_empty() {
+        if passing.reusable && upload_complete && upstream.buffer.is_empty() {
             upstream.end_request();
             upstream.pool().give_back(upstream);
         } else {
@@ -211,14 +218,14 @@ impl Relay<'_> {
             downstream.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
             return After::Linger;
         }
-        if body == BodyToClient::UntilClose {
+        if passing.body == BodyToClient::UntilClose {
             return After::Linger;
         }
         if downstream.ends_behind(&request) { After::Close } else { After::KeepAlive }
     }
 
     /// It failed behind the head: the client has to see that the message is not complete.
-    async fn cut(mut self, failure: Failure, body: BodyToClient) -> After {
+    pub(super) async fn cut(mut self, failure: Failure, body: BodyToClient) -> After {
         let http = &self.downstream.listener.shards.http;
         http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
         if failure.reason == Reason::RouteTimeout {

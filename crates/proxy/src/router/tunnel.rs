@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, TrailerLimits};
 use causeway_http::{Known, forwarding};
@@ -100,7 +99,7 @@ fn poll_tunnel(
 }
 
 async fn finish(mut relay: Relay<'_>, end: End) -> After {
-    relay.request.facts.reply_end = Some(Instant::now());
+    relay.request.facts.reply_end = Some(relay.downstream.worker.instant());
     let facts = &relay.request.facts;
     let evidence = format!(
         "the upgraded connection ended after {} bytes from the client and {} bytes to it",

@@ -189,7 +189,8 @@ impl Drop for Deadline {
 
 /// A duration in whole milliseconds, rounded up so that nothing fires early.
 pub(crate) fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(NEVER - 1)
+    let part = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
+    duration.as_secs().saturating_mul(1000).saturating_add(part).min(NEVER - 1)
 }
 
 #[cfg(test)]

@@ -184,18 +184,18 @@ impl Session {
         let no_traffic = config.no_traffic_interval.filter(|_| !traffic);
         let healthy_no_traffic =
             config.no_traffic_healthy_interval.filter(|_| !traffic && healthy).or(no_traffic);
+        // Other than Envoy: a host that comes back is to be used within one interval, so that the checks
+        // which it has to pass one after the other share it.
+        let returning = config.interval / config.healthy_threshold.max(1);
         let base = match (if healthy { healthy_no_traffic } else { no_traffic }, healthy, change) {
             (Some(no_traffic), _, _) => no_traffic,
             // The edge intervals stand between the results that add up to a threshold.
-            (None, true, Change::Pending) => config.healthy_edge_interval.unwrap_or(config.interval),
+            (None, true, Change::Pending) => config.healthy_edge_interval.unwrap_or(returning),
             (None, true, _) => config.interval,
-            (None, false, change) => {
-                let unhealthy = config.unhealthy_interval.unwrap_or(config.interval);
-                match change {
-                    Change::Pending => config.unhealthy_edge_interval.unwrap_or(unhealthy),
-                    Change::No | Change::Yes => unhealthy,
-                }
+            (None, false, Change::Pending) => {
+                config.unhealthy_edge_interval.or(config.unhealthy_interval).unwrap_or(config.interval)
             }
+            (None, false, _) => config.unhealthy_interval.unwrap_or(returning),
         };
         let share = base.saturating_mul(config.interval_jitter_percent) / 100;
         let with_jitter = base + random(rng, share) + random(rng, config.interval_jitter);
@@ -381,6 +381,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_host_that_comes_back_is_used_within_one_interval() {
+        let config =
+            HealthCheck { interval: 12 * SECOND, unhealthy_threshold: 1, healthy_threshold: 3, ..check() };
+        let mut run = Run::new(config);
+        let closed = failed(FailureKind::Network);
+        run.give(&PASSED);
+        assert_eq!(run.give(&closed).1, 4 * SECOND);
+        assert_eq!(run.give(&closed).1, 4 * SECOND);
+        assert_eq!(run.give(&PASSED).1, 4 * SECOND);
+        assert_eq!(run.give(&PASSED).1, 4 * SECOND);
+        assert_eq!(run.give(&PASSED).1, 12 * SECOND);
+    }
+
+    #[test]
     fn without_traffic_checks_may_come_less_often_but_only_if_asked_to() {
         let next = |config: HealthCheck, outcome: &Outcome, traffic| {
             Session::new(Arc::new(config)).handle(outcome, traffic, &mut Rng::new(1)).next.as_secs()
@@ -396,7 +410,8 @@ pub(crate) mod tests {
         assert_eq!(next(healthy, &closed, false), 60);
         let only_healthy = HealthCheck { no_traffic_healthy_interval: Some(90 * SECOND), ..check() };
         assert_eq!(next(only_healthy.clone(), &PASSED, false), 90);
-        assert_eq!(next(only_healthy, &closed, false), 10);
+        // It needs two in a row, so that it is asked twice.
+        assert_eq!(next(only_healthy, &closed, false), 5);
     }
 
     #[test]
