@@ -19,7 +19,7 @@ type Failure = Box<dyn std::error::Error>;
 const USAGE: &str = "\
 cargo xtask <chore>
 
-  gen-schema [--check]   write the tables of Envoy's schema (needs protoc)
+  gen-schema [--check]   write the tables of Envoy's schema (needs protoc; without it, nothing is checked)
   docs [--check]         write the generated pages under docs/
   deny                   check licences and banned crates against deny.toml
   survey DIR             load every configuration of a directory and count what is missing

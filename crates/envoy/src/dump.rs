@@ -52,7 +52,7 @@ impl ConfigDump {
 
     fn root(&self) -> Option<Message<'_>> {
         let schema = schema::Message::find("envoy.config.bootstrap.v3.Bootstrap")?;
-        wire::decode(schema, &self.bootstrap).ok()
+        wire::decode_own(schema, &self.bootstrap).ok()
     }
 
     fn resources(&self, field: &str) -> Vec<(String, Json)> {

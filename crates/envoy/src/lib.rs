@@ -21,6 +21,8 @@ mod load;
 mod lower;
 mod re2;
 mod schema;
+#[cfg(test)]
+mod silent;
 mod source;
 mod suggest;
 pub mod template;

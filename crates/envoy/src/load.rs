@@ -9,6 +9,7 @@ use crate::lower;
 use crate::schema;
 use crate::source::{Files, Format, Source, Span};
 use crate::text::{self, TextError, TextWarning};
+use crate::tree::wire::WireError;
 use crate::tree::{self, Message};
 use crate::unread;
 
@@ -17,6 +18,8 @@ use crate::unread;
 pub struct LoadOptions {
     /// What is not implemented is left out with a warning, unless that were dangerous.
     pub allow_unsupported: bool,
+    /// Fields that the schema does not have are left out with a warning (`--allow-unknown-static-fields`).
+    pub allow_unknown: bool,
     /// Files that the configuration names are read, and have to be there.
     pub check_files: bool,
     /// YAML or JSON that is merged over the file (`--config-yaml`).
@@ -48,7 +51,7 @@ const OVERLAY: &str = "--config-yaml";
 /// Loads a configuration. Never fails as such: what is wrong stands in the diagnostics.
 #[must_use]
 pub fn load(source: &Source, options: &LoadOptions) -> Loaded {
-    let sink = Sink::default();
+    let sink = Sink::new(options.allow_unknown);
     let mut files = Files::default();
     let Some(inputs) = Inputs::read(source, options, &mut files, &sink) else {
         let diagnostics = Diagnostics::new(sink.finish(&files, options.allow_unsupported, |_| None));
@@ -140,8 +143,11 @@ impl Inputs {
         let schema = schema::Message::find("envoy.config.bootstrap.v3.Bootstrap")?;
         let mut root = match self.main {
             Some((base, format)) => document(schema, files, base, format, sink)?,
-            None => match tree::wire::decode(schema, source.bytes()) {
-                Ok(root) => root,
+            None => match Self::protobuf(schema, source, sink) {
+                Ok(mut root) => {
+                    tree::any::settle(&mut root, sink);
+                    root
+                }
                 Err(error) => {
                     sink.push(Draft::rejected(
                         "invalid-protobuf",
@@ -155,6 +161,22 @@ impl Inputs {
             root.merge(document(schema, files, base, Format::Yaml, sink)?);
         }
         Some(root)
+    }
+
+    fn protobuf<'a>(
+        schema: schema::Message,
+        source: &'a Source,
+        sink: &Sink,
+    ) -> Result<Message<'a>, WireError> {
+        match tree::wire::decode(schema, source.bytes()) {
+            Err(error @ WireError::UnknownField(_)) if sink.allows_unknown() => {
+                let root = tree::wire::decode_known(schema, source.bytes())?;
+                let message = format!("in {}, {error}; unknown fields have no effect", source.name());
+                sink.push(Draft::suspicious("unknown-field", message));
+                Ok(root)
+            }
+            result => result,
+        }
     }
 }
 

@@ -778,3 +778,45 @@ fn node_options_replace_what_the_file_says() {
         ("n", "c", "r", "z")
     );
 }
+
+#[test]
+fn values_of_enums_in_other_letters() {
+    let found =
+        expect(&cluster("lb_policy: «round_robin»"), "enum-case", "`ROUND_ROBIN`", "write `ROUND_ROBIN`");
+    assert_eq!(found.severity, Severity::Warning);
+    assert!(!run(&cluster("lb_policy: 0"), &LoadOptions::default()).iter().any(|d| d.code == "enum-case"));
+}
+
+#[test]
+fn unknown_fields_are_left_out_where_they_are_allowed() {
+    let options = LoadOptions { allow_unknown: true, ..LoadOptions::default() };
+    let text = cluster("«new_thing»: {a: 1}\nload_assignment: {cluster_name: c}");
+    let found = expect_with(&text, &options, "unknown-field", "has no effect", "");
+    assert_eq!(found.severity, Severity::Warning);
+    assert!(load(&Source::new("test.yaml", unmark(&text).0), &options).bootstrap.is_some());
+    // What is missing is missed all the same.
+    expect_with("static_resources: {clusters: [{nam: c}]}\n", &options, "missing-field", "`name`", "");
+    // Field 9999 of type string in a Bootstrap.
+    let bytes = [0xfa, 0xf0, 0x04, 0x01, b'x'];
+    let loaded = |options| load(&Source::new("test.pb", bytes), options);
+    assert_eq!(loaded(&options).diagnostics.iter().next().unwrap().severity, Severity::Warning);
+    assert!(loaded(&options).bootstrap.is_some() && loaded(&LoadOptions::default()).bootstrap.is_none());
+}
+
+#[test]
+fn the_content_of_a_typed_struct_in_protobuf_is_read() {
+    // A Bootstrap whose only listener has a filter chain with one filter, in a TypedStruct of this type.
+    let field =
+        |number: u8, bytes: &[u8]| [&[number << 3 | 2, u8::try_from(bytes.len()).unwrap()], bytes].concat();
+    let load = |kind: &str| {
+        let inner = field(1, format!("type.googleapis.com/{kind}").as_bytes());
+        let any = [field(1, b"type.googleapis.com/xds.type.v3.TypedStruct"), field(2, &inner)].concat();
+        let filter = [field(1, b"f"), field(4, &any)].concat();
+        let listener = field(3, &field(3, &filter));
+        load(&Source::new("test.pb", field(2, &field(1, &listener))), &LoadOptions::default()).diagnostics
+    };
+    let said = load("envoy.extensions.filters.network.echo.v3.Echo");
+    assert!(said.iter().any(|d| d.message.contains("echo is not implemented")), "{}", said.render(false));
+    let said = load("envoy.extensions.No");
+    assert!(said.iter().any(|d| d.code == "unknown-type"), "{}", said.render(false));
+}

@@ -71,6 +71,20 @@ pub fn remove_hop_by_hop_request(block: &mut HeaderBlock, options: ConnectionOpt
     }
 }
 
+/// Whether a field always belongs to one connection. `TE` does not where it says `trailers`.
+#[must_use]
+pub const fn is_hop_by_hop(name: Known) -> bool {
+    matches!(
+        name,
+        Known::Connection
+            | Known::KeepAlive
+            | Known::ProxyConnection
+            | Known::TransferEncoding
+            | Known::Upgrade
+            | Known::Http2Settings
+    )
+}
+
 /// Removes the fields that belong to the connection on which the response arrived.
 pub fn remove_hop_by_hop_response(block: &mut HeaderBlock, options: ConnectionOptions) {
     remove_named_by_connection(block, options);

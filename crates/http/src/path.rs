@@ -146,28 +146,58 @@ fn normalize(path: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Undoes escapes of unreserved characters, and makes `\\` a slash. `None` where NUL is escaped.
 fn decode_unreserved(path: &[u8]) -> Option<Vec<u8>> {
-    let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
     let mut out = Vec::with_capacity(path.len());
+    let mut bare = Vec::new();
     let mut rest = path;
     while let Some((byte, tail)) = rest.split_first() {
-        if let [b'%', high, low, after @ ..] = rest
-            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
-        {
-            match high << 4 | low {
-                0 => return None,
-                plain @ (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~') => {
-                    out.push(plain);
-                }
-                _ => out.extend_from_slice(rest.get(..3).unwrap_or_default()),
+        match escaped(rest) {
+            Some(0) => return None,
+            Some(plain @ (b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')) => {
+                out.push(plain);
+                rest = rest.get(3..).unwrap_or_default();
             }
-            rest = after;
-        } else {
-            out.push(if *byte == b'\\' { b'/' } else { *byte });
-            rest = tail;
+            Some(_) => {
+                out.extend_from_slice(rest.get(..3).unwrap_or_default());
+                rest = rest.get(3..).unwrap_or_default();
+            }
+            None => {
+                if *byte == b'%' {
+                    bare.push(out.len());
+                }
+                out.push(if *byte == b'\\' { b'/' } else { *byte });
+                rest = tail;
+            }
         }
     }
-    Some(out)
+    Some(with_bare_percents_kept(out, &bare))
+}
+
+/// The byte that an escape at the beginning of the text stands for.
+fn escaped(text: &[u8]) -> Option<u8> {
+    let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
+    match text {
+        [b'%', high, low, ..] => Some(hex(*high)? << 4 | hex(*low)?),
+        _ => None,
+    }
+}
+
+/// A `%` that began no escape must not begin one now, made up of what was unescaped behind it: `%2%65`
+/// would come out as `%2e`, a dot for the back-end that no rule has seen. It becomes `%25`, as with Envoy.
+fn with_bare_percents_kept(path: Vec<u8>, bare: &[usize]) -> Vec<u8> {
+    let begins_escape = |at: usize| path.get(at..).and_then(escaped).is_some();
+    if !bare.iter().any(|at| begins_escape(*at)) {
+        return path;
+    }
+    let mut out = Vec::with_capacity(path.len() + 2 * bare.len());
+    for (at, byte) in path.iter().enumerate() {
+        out.push(*byte);
+        if *byte == b'%' && bare.binary_search(&at).is_ok() && begins_escape(at) {
+            out.extend_from_slice(b"25");
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -208,6 +238,12 @@ mod tests {
             ("/ok/..;x=y/z?q=..;/", "/z?q=..;/"),
             ("/ok/%2e.;/z", "/z"),
             ("/ok/.;", "/ok/"),
+            ("/a/%2%65%2%65/b", "/a/%252e%252e/b"),
+            ("/a/%%32e/b", "/a/%252e/b"),
+            ("/a/%2%66b", "/a/%252fb"),
+            ("/%%30%30", "/%2500"),
+            ("/%%%32%65", "/%%252e"),
+            ("/a/%2%6/%", "/a/%2%6/%"),
             ("/ok/...;/z", "/ok/...;/z"),
             ("/a//..;/b", "/a/b"),
             ("/a/;/../b", "/a/b"),

@@ -29,8 +29,13 @@ pub enum AccessLogSink {
 /// What a line looks like.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AccessLogFormat {
-    /// A text; the line end is part of it where there is to be one.
-    Text(Template),
+    /// A text.
+    Text {
+        /// The text; the line end is part of it where there is to be one.
+        template: Template,
+        /// Whether nothing rather than `-` stands for a value that is absent (`omit_empty_values`).
+        omit_empty: bool,
+    },
     /// One JSON object a line.
     Json {
         /// The object.

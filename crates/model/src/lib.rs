@@ -54,7 +54,7 @@ pub use route::{
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
 pub use template::{
-    AddressPart, DurationPoint, DurationUnit, JsonTemplate, MetadataSource, Operator, OperatorKind, PathForm,
-    Peer, Template, TemplatePart, TimeFormat, TimePart, TimeZone,
+    AddressPart, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource, Operator,
+    OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat, TimePart, TimeZone,
 };
 pub use value::{Metadata, Value};

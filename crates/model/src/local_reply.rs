@@ -35,6 +35,8 @@ pub enum BodyFormat {
         template: Template,
         /// `content-type`; `text/plain` unless set.
         content_type: Option<Box<str>>,
+        /// Whether nothing rather than `-` stands for a value that is absent.
+        omit_empty: bool,
     },
     /// A JSON object and a line end.
     Json {

@@ -122,6 +122,9 @@ pub enum OperatorKind {
     UpstreamHeaderBytesReceived,
     /// `UPSTREAM_HEADER_BYTES_SENT`.
     UpstreamHeaderBytesSent,
+    /// `REQUEST_HEADERS_BYTES`, `RESPONSE_HEADERS_BYTES`, `RESPONSE_TRAILERS_BYTES`: names and values of
+    /// the fields, with those that HTTP/2 writes with a colon.
+    FieldBytes(FieldSection),
     /// Time between two points of the request's life: `DURATION`, `REQUEST_DURATION`,
     /// `RESPONSE_DURATION`, `RESPONSE_TX_DURATION`, `REQUEST_TX_DURATION`, `COMMON_DURATION(a:b:unit)`.
     Duration {
@@ -214,6 +217,17 @@ pub enum OperatorKind {
     /// An operator about something this configuration can't have, such as TLS on a plain listener:
     /// its value is always absent. Holds the operator as it was written.
     Absent(Box<str>),
+}
+
+/// A section of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldSection {
+    /// Of the head of the request.
+    RequestHeaders,
+    /// Of the head of the response.
+    ResponseHeaders,
+    /// Behind the body of the response.
+    ResponseTrailers,
 }
 
 /// Which metadata.

@@ -178,8 +178,9 @@ impl Shape {
         exchange.local_body.extend_from_slice(&self.body);
         let mut body = Vec::new();
         let (default_type, content_type) = match format {
-            BodyFormat::Text { template, content_type } => {
-                viewer.view(exchange, |view| render(template, view, Absent::Dash, &mut body));
+            BodyFormat::Text { template, content_type, omit_empty } => {
+                let absent = Absent::in_text(*omit_empty);
+                viewer.view(exchange, |view| render(template, view, absent, &mut body));
                 ("text/plain", content_type)
             }
             BodyFormat::Json { object, content_type, omit_empty } => {

@@ -161,7 +161,7 @@ fn tells_failures(log: &causeway_model::AccessLog) -> bool {
     }
     let mut kinds = Vec::new();
     match &log.format {
-        AccessLogFormat::Text(text) => kinds_of_text(text, &mut kinds),
+        AccessLogFormat::Text { template, .. } => kinds_of_text(template, &mut kinds),
         AccessLogFormat::Json { object, .. } => kinds_of_json(object, &mut kinds),
     }
     log.filter.is_none() && kinds.contains(&&OperatorKind::Reason)

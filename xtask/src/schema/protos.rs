@@ -22,6 +22,11 @@ const ROOTS: &[&str] = &[
     "cel-spec/proto",
 ];
 
+/// Whether there is a `protoc`.
+pub(super) fn has_compiler() -> bool {
+    Command::new("protoc").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
 /// Compiles all protos to a descriptor set without comments.
 pub(super) fn compile() -> Result<Vec<u8>, Failure> {
     let source = source()?.join("proto");

@@ -153,6 +153,12 @@ fn validate_command() -> clap::Command {
         .arg(Arg::new("allow-unsupported").long("allow-unsupported").action(ArgAction::SetTrue).help(
             "Warns of what Causeway does not implement instead of refusing it, unless that were dangerous",
         ))
+        .arg(
+            Arg::new("allow-unknown-static-fields")
+                .long("allow-unknown-static-fields")
+                .action(ArgAction::SetTrue)
+                .help("Warns of fields that Envoy does not know instead of refusing them"),
+        )
 }
 
 fn demo_command() -> clap::Command {
@@ -194,6 +200,7 @@ fn validate_arguments(matches: &ArgMatches) -> ValidateArguments {
         json: matches.get_one::<String>("output").is_some_and(|form| form == "json"),
         options: causeway_envoy::LoadOptions {
             allow_unsupported: matches.get_flag("allow-unsupported"),
+            allow_unknown: matches.get_flag("allow-unknown-static-fields"),
             check_files: !matches.get_flag("no-files"),
             ..Default::default()
         },
@@ -241,6 +248,8 @@ fn serve_arguments(matches: &ArgMatches) -> Result<ServeArguments, Error> {
             path,
             options: causeway_envoy::LoadOptions {
                 allow_unsupported: matches.get_flag("allow-unsupported"),
+                allow_unknown: matches.get_flag("allow-unknown-static-fields")
+                    || matches.get_flag("allow-unknown-fields"),
                 check_files: true,
                 overlay,
                 service_node: text(matches, "service-node"),

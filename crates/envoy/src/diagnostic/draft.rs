@@ -114,9 +114,19 @@ impl Draft {
 #[derive(Debug, Default)]
 pub(crate) struct Sink {
     drafts: RefCell<Vec<Draft>>,
+    allow_unknown: bool,
 }
 
 impl Sink {
+    pub(crate) fn new(allow_unknown: bool) -> Self {
+        Self { drafts: RefCell::default(), allow_unknown }
+    }
+
+    /// Whether a field that the schema does not have is left out with a warning.
+    pub(crate) const fn allows_unknown(&self) -> bool {
+        self.allow_unknown
+    }
+
     pub(crate) fn push(&self, draft: Draft) {
         self.drafts.borrow_mut().push(draft);
     }
@@ -198,20 +208,15 @@ fn place(files: &Files<'_>, span: Span) -> Option<Place> {
     // Of a place that goes on for lines, the first is enough to find it.
     let lines = file.line_range(start.line, start.line);
     let text = file.text.get(lines.clone()).unwrap_or_default().trim_end_matches(['\n', '\r']);
-    let from = range.start.saturating_sub(lines.start).min(text.len());
-    let to = range.end.saturating_sub(lines.start).clamp(from, text.len()).max((from + 1).min(text.len()));
+    // A place may be a byte within a character, of which all is shown.
+    let from = text.floor_char_boundary(range.start.saturating_sub(lines.start));
+    let to = text.ceil_char_boundary(range.end.saturating_sub(lines.start).max(from + 1));
     let excerpt = if text.len() <= LONG_LINE {
         Excerpt { text: text.to_owned(), first_line: start.line, marked: from..to }
     } else {
-        let boundary = |mut at: usize| {
-            while !text.is_char_boundary(at) {
-                at -= 1;
-            }
-            at
-        };
-        let head = boundary(from.saturating_sub(LONG_LINE / 2));
-        let tail = boundary((from + LONG_LINE / 2).min(text.len()));
-        let to = boundary(to.min(tail)).max(from);
+        let head = text.floor_char_boundary(from.saturating_sub(LONG_LINE / 2));
+        let tail = text.floor_char_boundary(from + LONG_LINE / 2);
+        let to = to.min(tail).max(from);
         Excerpt {
             text: text.get(head..tail).unwrap_or_default().to_owned(),
             first_line: start.line,

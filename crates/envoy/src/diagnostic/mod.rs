@@ -39,7 +39,7 @@ pub enum Kind {
     Suspicious,
     /// Causeway does it differently; the message says how.
     Approximated,
-    /// It works, but Envoy is about to drop it; the help shows the modern form.
+    /// It works, but there is a modern form, which the help shows; most of it Envoy is about to drop.
     Deprecated,
     /// It has no effect here, and does no harm; the message says why.
     Ignored,

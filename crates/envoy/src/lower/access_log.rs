@@ -50,20 +50,21 @@ impl Cx<'_> {
         match config.which("access_log_format") {
             Some("log_format") => self.log_format(config, "log_format"),
             Some("format") if !config.text("format").is_empty() => {
-                Some(AccessLogFormat::Text(self.template(config.text("format"), &config.at("format"))))
+                let template = self.template(config.text("format"), &config.at("format"));
+                Some(AccessLogFormat::Text { template, omit_empty: false })
             }
             Some(field @ ("json_format" | "typed_json_format")) => {
                 let object = self.json_template(config.json(field)?, &config.at(field));
                 Some(AccessLogFormat::Json { object, omit_empty: false })
             }
-            _ => Some(AccessLogFormat::Text(default_access_log_format())),
+            _ => Some(default_format()),
         }
     }
 
     fn stream_format(&self, config: &Message<'_>) -> Option<AccessLogFormat> {
         match config.which("access_log_format") {
             Some(_) => self.log_format(config, "log_format"),
-            None => Some(AccessLogFormat::Text(default_access_log_format())),
+            None => Some(default_format()),
         }
     }
 
@@ -154,4 +155,9 @@ fn grpc_codes(filter: &Message<'_>) -> Vec<u8> {
             _ => None,
         })
         .collect()
+}
+
+/// What a line looks like where nothing is said of it.
+pub(super) fn default_format() -> AccessLogFormat {
+    AccessLogFormat::Text { template: default_access_log_format(), omit_empty: false }
 }

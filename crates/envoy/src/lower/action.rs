@@ -47,11 +47,13 @@ impl Cx<'_> {
         let path_rewrite = self.path_rewrite(action, path);
         let host_rewrite = self.host_rewrite(action);
         let upgrades = self.route_upgrades(action);
-        if action.has("include_vh_rate_limits") || action.has("early_data_policy") {
-            // Said of rate limits that are reported, and of data before a TLS handshake that nobody makes.
-            action.settle("include_vh_rate_limits");
-            action.settle("early_data_policy");
-        }
+        // Said of rate limits, which are reported.
+        action.settle("include_vh_rate_limits");
+        self.has_no_effect(
+            action,
+            "early_data_policy",
+            "no request arrives before its TLS handshake is done",
+        );
         let forward = RouteForward {
             cluster_not_found_status: match action.choice("cluster_not_found_response_code") {
                 "NOT_FOUND" => 404,

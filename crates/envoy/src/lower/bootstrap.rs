@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use causeway_model::{
-    AccessLog, AccessLogFormat, AccessLogSink, Admin, ApplicationLogFormat, Bootstrap, Listener, Node,
-    Runtime,
+    AccessLog, AccessLogSink, Admin, ApplicationLogFormat, Bootstrap, Listener, Node, Runtime,
 };
 
 use super::Cx;
 use super::extension::short_kind;
-use crate::template::default_access_log_format;
 use crate::tree::{JsonKind, Message};
 
 /// `Bootstrap`.
@@ -81,7 +79,7 @@ impl Cx<'_> {
             access_logs.push(AccessLog {
                 filter: None,
                 sink: AccessLogSink::File(path.into()),
-                format: AccessLogFormat::Text(default_access_log_format()),
+                format: super::access_log::default_format(),
             });
         }
         let allow_paths = self.string_matchers(admin, "allow_paths");

@@ -232,12 +232,17 @@ impl Cx<'_> {
         let mut unknown = None;
         let mut found = None;
         for policy in policies.messages("policies") {
+            let Some(holder) = policy.message("typed_extension_config") else { continue };
             if found.is_some() {
+                self.ignored(type_place(holder), "this policy has no effect: one before it is used");
                 policy.settle_all();
                 continue;
             }
-            let Some(holder) = policy.message("typed_extension_config") else { continue };
-            let Some(config) = self.typed(holder) else { continue };
+            holder.settle("name");
+            let Some(config) = holder.any("typed_config").and_then(|any| any.message()) else {
+                self.ignored(type_place(holder), "this is no load balancing policy, and is passed over");
+                continue;
+            };
             match short_kind(config.schema.name()) {
                 "RoundRobin" => found = Some(LbPolicy::RoundRobin),
                 "Random" => found = Some(LbPolicy::Random),
@@ -248,6 +253,7 @@ impl Cx<'_> {
                     found = Some(LbPolicy::RoundRobin);
                 }
                 _ => {
+                    self.ignored(type_place(holder), "this is no load balancing policy, and is passed over");
                     config.settle_all();
                     unknown = Some(holder);
                 }
@@ -442,11 +448,14 @@ impl Cx<'_> {
     fn http1(&self, options: &Message<'_>, http: &mut ClusterHttpOptions) {
         http.header_key_format = self.header_key_format(options);
         http.enable_trailers = options.bool("enable_trailers");
-        // These are about requests that arrive, not about those that are sent.
-        for field in ["allow_absolute_url", "accept_http_10", "default_host_for_http_10", "use_balsa_parser"]
-        {
-            options.settle(field);
+        for field in ["allow_absolute_url", "accept_http_10", "default_host_for_http_10"] {
+            self.has_no_effect(
+                options,
+                field,
+                "it is about requests that arrive, not about those that are sent",
+            );
         }
+        options.settle("use_balsa_parser");
     }
 }
 

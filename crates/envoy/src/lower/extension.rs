@@ -46,18 +46,13 @@ impl Cx<'_> {
                 Some(Extension { name, kind, config: Cow::Borrowed(config) })
             }
             // An unknown type was reported where it was read.
-            Some(Body::Struct { inner: None, .. }) => None,
+            Some(Body::Struct { inner: None, .. } | Body::Unknown(_)) => None,
             Some(Body::Value(schema, _)) => {
                 self.reject(
                     type_place(holder),
                     "wrong-extension",
                     format!("{} is not {} {noun}", schema.short_name(), article(noun)),
                 );
-                None
-            }
-            Some(Body::Unknown(_)) => {
-                let name = any.map_or("", |any| any.type_name()).to_owned();
-                self.push(suggest::unknown_type(&name).at(type_place(holder)).vital());
                 None
             }
         }
@@ -96,10 +91,22 @@ impl Cx<'_> {
     }
 
     /// The message inside a `TypedExtensionConfig` of a list without a category of its own; none where
-    /// it has no type that is known.
+    /// it has no type that is known, which is reported.
     pub(super) fn typed<'m, 'a>(&self, holder: &'m Message<'a>) -> Option<&'m Message<'a>> {
         holder.settle("name");
-        holder.any("typed_config")?.message()
+        let any = holder.any("typed_config")?;
+        match &any.body {
+            Body::Empty => {
+                self.reject(type_place(holder), "missing-type", "this extension does not say what it is");
+            }
+            Body::Value(schema, _) => {
+                let text = format!("{} is not an extension", schema.short_name());
+                self.reject(type_place(holder), "wrong-extension", text);
+            }
+            // An unknown type was reported where it was read.
+            Body::Message(_) | Body::Struct { .. } | Body::Unknown(_) => {}
+        }
+        any.message()
     }
 
     /// Says that an extension is not implemented, and takes note of all of it.

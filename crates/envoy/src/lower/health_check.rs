@@ -98,8 +98,8 @@ impl Cx<'_> {
                 "health checks over HTTP/2 and HTTP/3 are not implemented",
             );
         }
-        check.settle("use_alpn_protocol");
-        check.settle("response_buffer_size");
+        self.has_no_effect(check, "use_alpn_protocol", "health checks speak HTTP/1");
+        self.has_no_effect(check, "response_buffer_size", "bodies of answers are not looked at");
         let headers = HeaderMutations {
             remove: self.mutations(check, "request").remove,
             add: self.headers_to_add(check, "request_headers_to_add"),

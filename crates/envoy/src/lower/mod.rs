@@ -103,6 +103,14 @@ impl Cx<'_> {
         self.push(Draft::new(Kind::Ignored, "ignored", message).at(at));
     }
 
+    /// Takes note of a field that changes nothing here, and says why wherever it is set.
+    fn has_no_effect(&self, message: &Message<'_>, field: &str, why: &str) {
+        if message.has(field) {
+            self.ignored(message.at_key(field), format!("`{field}` has no effect here: {why}"));
+        }
+        message.settle(field);
+    }
+
     /// Takes note of a field nobody implements, and reports it, wherever it says more than its default.
     fn not_implemented(&self, message: &Message<'_>, field: &str, why: &str) {
         if message.has(field) {

@@ -10,7 +10,7 @@ use crate::tree::{Json, JsonKind, Message};
 
 /// A `SubstitutionFormatString`.
 pub(super) enum Format {
-    Text(Template),
+    Text { template: Template, omit_empty: bool },
     Json { object: JsonTemplate, omit_empty: bool },
 }
 
@@ -70,21 +70,16 @@ impl Cx<'_> {
                 Format::Json { object, omit_empty }
             }
             "text_format" => {
-                Format::Text(self.template(format.text("text_format"), &format.at("text_format")))
+                let template = self.template(format.text("text_format"), &format.at("text_format"));
+                Format::Text { template, omit_empty }
             }
             _ => {
                 let text = self.text_source(format, "text_format_source")?;
                 let source = format.message("text_format_source")?;
                 let field = source.which("specifier").unwrap_or("inline_string");
-                Format::Text(self.template(&text, &source.at(field)))
+                Format::Text { template: self.template(&text, &source.at(field)), omit_empty }
             }
         };
-        if omit_empty && matches!(parsed, Format::Text(_)) {
-            self.unsupported(
-                format.at_key("omit_empty_values"),
-                "`omit_empty_values` is implemented for `json_format` only; texts print `-` for what is absent",
-            );
-        }
         Some((parsed, content_type))
     }
 
@@ -113,7 +108,7 @@ impl Cx<'_> {
         // A content type says nothing about a line.
         let (format, _content_type) = self.format(message.message(field)?)?;
         Some(match format {
-            Format::Text(text) => AccessLogFormat::Text(text),
+            Format::Text { template, omit_empty } => AccessLogFormat::Text { template, omit_empty },
             Format::Json { object, omit_empty } => AccessLogFormat::Json { object, omit_empty },
         })
     }
@@ -122,7 +117,7 @@ impl Cx<'_> {
     pub(super) fn body_format(&self, message: &Message<'_>, field: &str) -> Option<BodyFormat> {
         let (format, content_type) = self.format(message.message(field)?)?;
         Some(match format {
-            Format::Text(template) => BodyFormat::Text { template, content_type },
+            Format::Text { template, omit_empty } => BodyFormat::Text { template, content_type, omit_empty },
             Format::Json { object, omit_empty } => BodyFormat::Json { object, content_type, omit_empty },
         })
     }

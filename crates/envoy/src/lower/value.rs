@@ -215,10 +215,10 @@ impl Cx<'_> {
         })
     }
 
-    /// `Metadata.filter_metadata`; typed metadata is for extensions, and there is none that reads it.
+    /// `Metadata.filter_metadata`.
     pub(super) fn metadata(&self, message: &Message<'_>, field: &str) -> Metadata {
         let Some(metadata) = message.message(field) else { return Metadata::default() };
-        metadata.settle("typed_filter_metadata");
+        self.has_no_effect(metadata, "typed_filter_metadata", "there is no extension that reads it");
         let namespaces = metadata.map("filter_metadata").iter().filter_map(|item| match &item.item.value {
             Tree::Json(json) => Some((item.key.to_text().into(), value_of(json))),
             _ => None,

@@ -1,8 +1,8 @@
 //! The operators there are: Envoy 1.40's, and two of Causeway's own.
 
 use causeway_model::{
-    AddressPart, DurationPoint, DurationUnit, HeaderName, MetadataSource, OperatorKind, PathForm, Peer,
-    TimeZone,
+    AddressPart, DurationPoint, DurationUnit, FieldSection, HeaderName, MetadataSource, OperatorKind,
+    PathForm, Peer, TimeZone,
 };
 
 use super::{Command, time};
@@ -150,7 +150,7 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("REQUESTED_SERVER_NAME", Optional, Absent),
     ("REQUEST_DURATION", Bare, Full),
     ("REQUEST_HEADER", RequiredLength, Full),
-    ("REQUEST_HEADERS_BYTES", Bare, Missing),
+    ("REQUEST_HEADERS_BYTES", Bare, Full),
     ("REQUEST_TX_DURATION", Bare, Full),
     // Of a formatter that files have to name; it is built in here.
     ("REQ_WITHOUT_QUERY", RequiredLength, Full),
@@ -161,9 +161,9 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("RESPONSE_FLAGS", Bare, Full),
     ("RESPONSE_FLAGS_LONG", Bare, Full),
     ("RESPONSE_HEADER", RequiredLength, Full),
-    ("RESPONSE_HEADERS_BYTES", Bare, Missing),
+    ("RESPONSE_HEADERS_BYTES", Bare, Full),
     ("RESPONSE_TRAILER", RequiredLength, Full),
-    ("RESPONSE_TRAILERS_BYTES", Bare, Missing),
+    ("RESPONSE_TRAILERS_BYTES", Bare, Full),
     ("RESPONSE_TX_DURATION", Bare, Full),
     ("ROUNDTRIP_DURATION", Bare, Absent),
     ("ROUTE_NAME", Bare, Full),
@@ -397,6 +397,9 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
             "x-envoy-original-path?:path" => K::Path { with_query: false, form: PathForm::OriginalOrCurrent },
             _ => return Err(Wrong::unsupported(command)),
         },
+        "REQUEST_HEADERS_BYTES" => K::FieldBytes(FieldSection::RequestHeaders),
+        "RESPONSE_HEADERS_BYTES" => K::FieldBytes(FieldSection::ResponseHeaders),
+        "RESPONSE_TRAILERS_BYTES" => K::FieldBytes(FieldSection::ResponseTrailers),
         "RESPONSE_CODE" => K::ResponseCode,
         "RESPONSE_CODE_DETAILS" => K::ResponseCodeDetails,
         "RESPONSE_FLAGS" => K::ResponseFlags,

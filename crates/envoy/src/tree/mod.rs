@@ -4,6 +4,7 @@
 //! of [`Message`], which remember what was read: a field that is set and was never read is a field that
 //! Causeway does not implement, and is reported as such.
 
+pub(crate) mod any;
 pub(crate) mod base64;
 pub(crate) mod number;
 pub(crate) mod path;

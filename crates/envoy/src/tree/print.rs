@@ -116,7 +116,7 @@ fn float(number: f64, short: bool) -> Out {
 /// Whole numbers have no point, as protobuf prints them.
 fn whole_or_float(number: f64) -> Out {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and to fit")]
-    if number.fract() == 0.0 && number.abs() < 1e15 {
+    if number.fract() == 0.0 && number.abs() < 1e15 && (number != 0.0 || number.is_sign_positive()) {
         return (number as i64).into();
     }
     Number::from_f64(number).map_or(Out::Null, Out::Number)

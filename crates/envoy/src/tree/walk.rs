@@ -18,11 +18,11 @@ const ALIAS_BUDGET: usize = 1_000_000;
 
 /// Makes a message of a node. What does not fit is reported and left out.
 pub(crate) fn walk<'a>(schema: schema::Message, node: Node<'a>, sink: &Sink) -> Message<'a> {
-    let mut walker = Walker { sink, steps: Vec::new(), parents: Vec::new(), shared: 0, budget: ALIAS_BUDGET };
-    walker.message(schema, node)
+    Walker::new(sink).message(schema, node)
 }
 
-struct Walker<'s> {
+/// Makes values of nodes, and knows where it is.
+pub(super) struct Walker<'s> {
     sink: &'s Sink,
     /// Where we are.
     steps: Vec<Step>,
@@ -33,7 +33,26 @@ struct Walker<'s> {
     budget: usize,
 }
 
-impl Walker<'_> {
+impl<'s> Walker<'s> {
+    pub(super) const fn new(sink: &'s Sink) -> Self {
+        Self { sink, steps: Vec::new(), parents: Vec::new(), shared: 0, budget: ALIAS_BUDGET }
+    }
+
+    /// Goes a step down.
+    pub(super) fn enter(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Goes back up.
+    pub(super) fn leave(&mut self) {
+        self.steps.pop();
+    }
+
+    /// Reports a type that the schema does not have.
+    pub(super) fn unknown_type(&self, url: &str) {
+        self.push(suggest::unknown_type(type_name(url)).at(self.at(Span::NONE)).vital());
+    }
+
     fn at(&self, span: Span) -> At {
         At { span, owner: Owner::Path(path::join(&self.steps)) }
     }
@@ -133,7 +152,7 @@ impl Walker<'_> {
                 return;
             }
             let Some(field) = message.schema.field(&key.text) else {
-                message.flawed = true;
+                message.flawed |= !self.sink.allows_unknown();
                 let any_type = any_type.as_deref().map(type_name);
                 self.unknown_field(message, &key, &node, any_type, sibling_name.as_deref());
                 continue;
@@ -189,11 +208,12 @@ impl Walker<'_> {
         let path = path::join(&self.steps);
         let path =
             if path.is_empty() { key.text.clone().into_owned() } else { format!("{path}.{}", key.text) };
-        let draft = Draft::rejected(
-            "unknown-field",
-            format!("`{}` is not a field of {}", key.text, message.schema.short_name()),
-        )
-        .at(At { span: key.span, owner: Owner::Path(path) });
+        let text = format!("`{}` is not a field of {}", key.text, message.schema.short_name());
+        let draft = match self.sink.allows_unknown() {
+            true => Draft::suspicious("unknown-field", text + " and has no effect"),
+            false => Draft::rejected("unknown-field", text),
+        };
+        let draft = draft.at(At { span: key.span, owner: Owner::Path(path) });
         self.push(suggest::unknown_field(
             draft,
             &suggest::UnknownField {
@@ -497,6 +517,13 @@ impl Walker<'_> {
                     )
                     .at(self.at(span)),
                 );
+            } else if **text != *value.name() && text.eq_ignore_ascii_case(value.name()) {
+                let what = format!("`{text}` is `{}` in other letters", value.name());
+                self.push(
+                    Draft::new(crate::diagnostic::Kind::Deprecated, "enum-case", what)
+                        .at(self.at(span))
+                        .label(format!("write `{}`", value.name())),
+                );
             }
             return Some(Value::Enum(value.number()));
         }
@@ -672,36 +699,34 @@ impl Walker<'_> {
 
     /// A `TypedStruct` holds another message as untyped data.
     fn typed_struct<'a>(&mut self, schema: schema::Message, node: Node<'a>) -> Body<'a> {
-        let inner = node.get("type_url").or_else(|| node.get("typeUrl"));
-        let inner = inner.and_then(|url| Some((url.span, type_name(url.as_text()?).to_owned())));
-        let span = node.span;
-        let value = match node.get("value") {
-            Some(value) if matches!(value.resolve().kind, NodeKind::Map(_)) => value.clone(),
-            _ => Node { span, kind: NodeKind::Map(Vec::new()) },
-        };
+        let inner = self.struct_content(&node);
         let wrapper = self.message(schema, node);
         wrapper.settle_all();
-        let inner = match inner {
-            Some((url_span, name)) if !name.is_empty() => match schema::Message::find(&name) {
-                Some(schema) if schema.form() == Form::Plain => {
-                    self.steps.push(Step::Field("value"));
-                    let inner = self.message(schema, value);
-                    self.steps.pop();
-                    Some(inner)
-                }
-                _ => {
-                    let draft = suggest::unknown_type(&name);
-                    self.push(draft.at(self.at(url_span)));
-                    None
-                }
-            },
-            _ => {
-                let draft = self.reject(span, "missing-type", "a TypedStruct needs a `type_url`");
-                self.push(draft);
-                None
-            }
-        };
         Body::Struct { wrapper, inner }
+    }
+
+    /// The message that the fields of a `TypedStruct` stand for; `None` where its type is not known, which
+    /// is reported.
+    pub(super) fn struct_content<'a>(&mut self, node: &Node<'a>) -> Option<Message<'a>> {
+        let url = node.get("type_url").or_else(|| node.get("typeUrl"));
+        let url = url.and_then(|url| Some((url.span, type_name(url.as_text()?).to_owned())));
+        let Some((span, name)) = url.filter(|(_, name)| !name.is_empty()) else {
+            self.push(self.reject(node.span, "missing-type", "a TypedStruct needs a `type_url`"));
+            return None;
+        };
+        let Some(schema) = schema::Message::find(&name).filter(|schema| schema.form() == Form::Plain) else {
+            let draft = suggest::unknown_type(&name);
+            self.push(draft.at(self.at(span)));
+            return None;
+        };
+        let value = match node.get("value") {
+            Some(value) if matches!(value.resolve().kind, NodeKind::Map(_)) => value.clone(),
+            _ => Node { span: node.span, kind: NodeKind::Map(Vec::new()) },
+        };
+        self.steps.push(Step::Field("value"));
+        let inner = self.message(schema, value);
+        self.steps.pop();
+        Some(inner)
     }
 }
 

@@ -40,7 +40,19 @@ const DEPTH_LIMIT: usize = 100;
 
 /// Decodes a message.
 pub(crate) fn decode<'a>(schema: schema::Message, bytes: &'a [u8]) -> Result<Message<'a>, WireError> {
-    message(schema, &mut Reader { bytes }, DEPTH_LIMIT)
+    message(schema, &mut Reader { bytes }, Rules { depth: DEPTH_LIMIT, skip_unknown: false })
+}
+
+/// Decodes a message and passes over fields that the schema does not have.
+pub(crate) fn decode_known<'a>(schema: schema::Message, bytes: &'a [u8]) -> Result<Message<'a>, WireError> {
+    message(schema, &mut Reader { bytes }, Rules { depth: DEPTH_LIMIT, skip_unknown: true })
+}
+
+/// Decodes a message that [`encode`] made of text, which may nest deeper than protobuf allows.
+pub(crate) fn decode_own<'a>(schema: schema::Message, bytes: &'a [u8]) -> Result<Message<'a>, WireError> {
+    // A level of text is two of protobuf at most: a value, and the list or map in it.
+    let rules = Rules { depth: 3 * crate::text::DEPTH_LIMIT, skip_unknown: false };
+    message(schema, &mut Reader { bytes }, rules)
 }
 
 /// Encodes a message. Fields that say no more than their default are left out, as protobuf does.
@@ -48,6 +60,37 @@ pub(crate) fn encode(message: &Message<'_>) -> Vec<u8> {
     let mut out = Vec::new();
     encode_message(message, &mut out);
     out
+}
+
+/// How a message is decoded.
+#[derive(Clone, Copy)]
+struct Rules {
+    /// How deep messages may still nest.
+    depth: usize,
+    /// Whether fields that the schema does not have are passed over.
+    skip_unknown: bool,
+}
+
+impl Rules {
+    fn deeper(self) -> Result<Self, WireError> {
+        let depth = self.depth.checked_sub(1).ok_or(WireError::Depth)?;
+        Ok(Self { depth, ..self })
+    }
+
+    /// Passes over the value of a field that the schema does not have, or refuses it.
+    fn unknown(self, number: u32, wire: u8, reader: &mut Reader<'_>) -> Result<(), WireError> {
+        if !self.skip_unknown {
+            return Err(WireError::UnknownField(number));
+        }
+        match wire {
+            VARINT => reader.varint().map(|_| ()),
+            FIXED64 => reader.take(8).map(|_| ()),
+            DELIMITED => reader.delimited().map(|_| ()),
+            FIXED32 => reader.take(4).map(|_| ()),
+            // Groups are gone from protobuf since its third version.
+            _ => Err(WireError::WireType),
+        }
+    }
 }
 
 struct Reader<'a> {
@@ -115,12 +158,15 @@ fn wire_type(kind: Kind) -> u8 {
 fn message<'a>(
     schema: schema::Message,
     reader: &mut Reader<'a>,
-    depth: usize,
+    rules: Rules,
 ) -> Result<Message<'a>, WireError> {
-    let depth = depth.checked_sub(1).ok_or(WireError::Depth)?;
+    let rules = rules.deeper()?;
     let mut out = Message::empty(schema, Span::NONE);
     while let Some((number, wire)) = reader.tag()? {
-        let field = schema.field_by_number(number).ok_or(WireError::UnknownField(number))?;
+        let Some(field) = schema.field_by_number(number) else {
+            rules.unknown(number, wire, reader)?;
+            continue;
+        };
         let expected = wire_type(field.kind());
         let packed = field.is_list() && wire == DELIMITED && expected != DELIMITED;
         if wire != expected && !packed {
@@ -130,15 +176,15 @@ fn message<'a>(
             out.entries.retain(|entry| entry.field == field || entry.field.oneof() != Some(oneof));
         }
         if field.is_map() {
-            add_pair(&mut out, field, map_item(field, reader.delimited()?, depth)?);
+            add_pair(&mut out, field, map_item(field, reader.delimited()?, rules)?);
         } else if packed {
             let mut items = Reader { bytes: reader.delimited()? };
             while !items.bytes.is_empty() {
-                let value = value(field, &mut items, depth)?;
+                let value = value(field, &mut items, rules)?;
                 add_item(&mut out, field, value);
             }
         } else {
-            let value = value(field, reader, depth)?;
+            let value = value(field, reader, rules)?;
             if field.is_list() {
                 add_item(&mut out, field, value);
             } else {
@@ -172,10 +218,10 @@ fn add_pair<'a>(message: &mut Message<'a>, field: Field, item: MapItem<'a>) {
     }
 }
 
-fn map_item<'a>(field: Field, bytes: &'a [u8], depth: usize) -> Result<MapItem<'a>, WireError> {
+fn map_item<'a>(field: Field, bytes: &'a [u8], rules: Rules) -> Result<MapItem<'a>, WireError> {
     let entry = field.message().ok_or(WireError::WireType)?;
     let (key_field, value_field) = entry.map_entry();
-    let mut pair = message(entry, &mut Reader { bytes }, depth)?;
+    let mut pair = message(entry, &mut Reader { bytes }, rules)?;
     let mut take = |field: Field| {
         let at = pair.entries.iter().position(|entry| entry.field == field)?;
         Some(pair.entries.swap_remove(at).value)
@@ -190,7 +236,7 @@ fn map_item<'a>(field: Field, bytes: &'a [u8], depth: usize) -> Result<MapItem<'
     let value = match take(value_field) {
         Some(value) => value,
         None => match value_field.kind() {
-            Kind::Message(schema) => message_value(schema, &[], depth)?,
+            Kind::Message(schema) => message_value(schema, &[], rules)?,
             _ => zero(value_field),
         },
     };
@@ -202,7 +248,7 @@ fn map_item<'a>(field: Field, bytes: &'a [u8], depth: usize) -> Result<MapItem<'
     clippy::cast_possible_wrap,
     reason = "protobuf cuts varints to the width of the field"
 )]
-fn value<'a>(field: Field, reader: &mut Reader<'a>, depth: usize) -> Result<Value<'a>, WireError> {
+fn value<'a>(field: Field, reader: &mut Reader<'a>, rules: Rules) -> Result<Value<'a>, WireError> {
     let zigzag = |value: u64| (value >> 1) as i64 ^ -((value & 1) as i64);
     Ok(match field.kind() {
         Kind::Scalar(scalar) => match scalar {
@@ -226,28 +272,28 @@ fn value<'a>(field: Field, reader: &mut Reader<'a>, depth: usize) -> Result<Valu
             Scalar::Bytes => Value::Bytes(reader.delimited()?.into()),
         },
         Kind::Enum(_) => Value::Enum(reader.varint()? as i32),
-        Kind::Message(schema) => message_value(schema, reader.delimited()?, depth)?,
+        Kind::Message(schema) => message_value(schema, reader.delimited()?, rules)?,
     })
 }
 
 /// A message in the form the tree has for it.
-fn message_value<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Value<'a>, WireError> {
-    let plain = |depth| message(schema, &mut Reader { bytes }, depth);
+fn message_value<'a>(schema: schema::Message, bytes: &'a [u8], rules: Rules) -> Result<Value<'a>, WireError> {
+    let plain = |rules| message(schema, &mut Reader { bytes }, rules);
     let nanos = |message: &Message<'_>| i32::try_from(message.i64("nanos")).unwrap_or_default();
     Ok(match schema.form() {
-        Form::Plain | Form::MapEntry => Value::Message(Box::new(plain(depth)?)),
-        Form::Any => Value::Any(Box::new(any(schema, bytes, depth)?)),
+        Form::Plain | Form::MapEntry => Value::Message(Box::new(plain(rules)?)),
+        Form::Any => Value::Any(Box::new(any(schema, bytes, rules)?)),
         Form::Duration => {
-            let message = plain(depth)?;
+            let message = plain(rules)?;
             Value::Duration(Duration { seconds: message.i64("seconds"), nanos: nanos(&message) })
         }
         Form::Timestamp => {
-            let message = plain(depth)?;
+            let message = plain(rules)?;
             Value::Timestamp(Timestamp { seconds: message.i64("seconds"), nanos: nanos(&message) })
         }
-        Form::Struct | Form::Value | Form::ListValue => Value::Json(Box::new(json(schema, bytes, depth)?)),
+        Form::Struct | Form::Value | Form::ListValue => Value::Json(Box::new(json(schema, bytes, rules)?)),
         Form::FieldMask => {
-            let paths = plain(depth)?.entries.into_iter().next().map(|entry| entry.value);
+            let paths = plain(rules)?.entries.into_iter().next().map(|entry| entry.value);
             let Some(Value::List(items)) = paths else { return Ok(Value::Mask(Vec::new())) };
             let texts = items.into_iter().filter_map(|item| match item.value {
                 Value::Text(text) => Some(text),
@@ -256,19 +302,22 @@ fn message_value<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> 
             Value::Mask(texts.collect())
         }
         Form::Wrapper => {
-            let wrapped = plain(depth)?.entries.into_iter().next().map(|entry| entry.value);
+            let wrapped = plain(rules)?.entries.into_iter().next().map(|entry| entry.value);
             wrapped.unwrap_or_else(|| zero(schema.wrapped()))
         }
     })
 }
 
-fn any<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Any<'a>, WireError> {
-    let depth = depth.checked_sub(1).ok_or(WireError::Depth)?;
+fn any<'a>(schema: schema::Message, bytes: &'a [u8], rules: Rules) -> Result<Any<'a>, WireError> {
+    let rules = rules.deeper()?;
     let mut type_url = "";
     let mut payload: &[u8] = &[];
     let mut reader = Reader { bytes };
     while let Some((number, wire)) = reader.tag()? {
-        let field = schema.field_by_number(number).ok_or(WireError::UnknownField(number))?;
+        let Some(field) = schema.field_by_number(number) else {
+            rules.unknown(number, wire, &mut reader)?;
+            continue;
+        };
         if wire != DELIMITED {
             return Err(WireError::WireType);
         }
@@ -283,24 +332,23 @@ fn any<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Any
         match schema::Message::find(type_name(type_url)) {
             None => Body::Unknown(payload.into()),
             Some(inner) if inner.form() == Form::Plain => {
-                let message = message(inner, &mut Reader { bytes: payload }, depth)?;
+                let message = message(inner, &mut Reader { bytes: payload }, rules)?;
                 if matches!(inner.name(), "xds.type.v3.TypedStruct" | "udpa.type.v1.TypedStruct") {
-                    // What it stands for would have to be made of untyped data, as text is; whoever sends
-                    // bytes can send the message itself.
+                    // What it stands for is read by `any::settle`.
                     message.settle_all();
                     Body::Struct { wrapper: message, inner: None }
                 } else {
                     Body::Message(message)
                 }
             }
-            Some(inner) => Body::Value(inner, message_value(inner, payload, depth)?),
+            Some(inner) => Body::Value(inner, message_value(inner, payload, rules)?),
         }
     };
     Ok(Any { type_url: type_url.into(), type_span: Span::NONE, span: Span::NONE, body })
 }
 
-fn json<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Json<'a>, WireError> {
-    let depth = depth.checked_sub(1).ok_or(WireError::Depth)?;
+fn json<'a>(schema: schema::Message, bytes: &'a [u8], rules: Rules) -> Result<Json<'a>, WireError> {
+    let rules = rules.deeper()?;
     let mut reader = Reader { bytes };
     let mut kind = match schema.form() {
         Form::Struct => JsonKind::Object(Vec::new()),
@@ -308,7 +356,10 @@ fn json<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Js
         _ => JsonKind::Null,
     };
     while let Some((number, wire)) = reader.tag()? {
-        let field = schema.field_by_number(number).ok_or(WireError::UnknownField(number))?;
+        let Some(field) = schema.field_by_number(number) else {
+            rules.unknown(number, wire, &mut reader)?;
+            continue;
+        };
         if wire != wire_type(field.kind()) {
             return Err(WireError::WireType);
         }
@@ -319,13 +370,16 @@ fn json<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Js
                 let mut value = Json { span: Span::NONE, kind: JsonKind::Null };
                 let entry = field.message().ok_or(WireError::WireType)?;
                 while let Some((number, wire)) = pair.tag()? {
-                    let part = entry.field_by_number(number).ok_or(WireError::UnknownField(number))?;
+                    let Some(part) = entry.field_by_number(number) else {
+                        rules.unknown(number, wire, &mut pair)?;
+                        continue;
+                    };
                     if wire != DELIMITED {
                         return Err(WireError::WireType);
                     }
                     let bytes = pair.delimited()?;
                     match part.message() {
-                        Some(schema) => value = json(schema, bytes, depth)?,
+                        Some(schema) => value = json(schema, bytes, rules)?,
                         None => key = std::str::from_utf8(bytes).map_err(|_| WireError::Utf8)?,
                     }
                 }
@@ -333,7 +387,7 @@ fn json<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Js
             }
             (JsonKind::List(items), "values") => {
                 let schema = field.message().ok_or(WireError::WireType)?;
-                items.push(json(schema, reader.delimited()?, depth)?);
+                items.push(json(schema, reader.delimited()?, rules)?);
             }
             (kind, name) => {
                 *kind = match name {
@@ -345,7 +399,7 @@ fn json<'a>(schema: schema::Message, bytes: &'a [u8], depth: usize) -> Result<Js
                     "bool_value" => JsonKind::Bool(reader.varint()? != 0),
                     "struct_value" | "list_value" => {
                         let schema = field.message().ok_or(WireError::WireType)?;
-                        json(schema, reader.delimited()?, depth)?.kind
+                        json(schema, reader.delimited()?, rules)?.kind
                     }
                     _ => {
                         reader.varint()?;

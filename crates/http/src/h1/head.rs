@@ -153,6 +153,36 @@ pub(super) fn ends(buffer: &[u8], from: usize) -> bool {
         .any(|at| matches!(rest.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
 }
 
+/// A head that is refused, up to the first byte that can't be right, and what the parser says of it.
+///
+/// What is wrong is told from these bytes alone, so that it does not depend on what has arrived besides.
+/// It costs a dozen more rounds of the parser, once, on a connection that ends here.
+pub(super) fn up_to_fault(
+    buffer: &[u8],
+    fault: impl Fn(&[u8]) -> Option<httparse::Error>,
+) -> Option<(&[u8], httparse::Error)> {
+    let mut found = (buffer, fault(buffer)?);
+    let (mut good, mut bad) = (0, buffer.len());
+    while good + 1 < bad {
+        let middle = good + (bad - good) / 2;
+        let prefix = buffer.get(..middle).unwrap_or_default();
+        match fault(prefix) {
+            Some(error) => {
+                found = (prefix, error);
+                bad = middle;
+            }
+            None => good = middle,
+        }
+    }
+    Some(found)
+}
+
+/// The bytes behind the empty lines in front of a message.
+pub(super) fn behind_empty_lines(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+    bytes.get(start..).unwrap_or_default()
+}
+
 /// The evidence for bytes that are refused: what they are, and the first of them.
 pub(super) fn refused(failure: Failure, what: &str, bytes: &[u8]) -> Failure {
     let shown = bytes.get(..bytes.len().min(64)).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use causeway_reason::{Failure, Reason};
 
-use super::head::{StackSlots, field_slots, load_fields, place, refused};
+use super::head::{StackSlots, behind_empty_lines, field_slots, load_fields, place, refused, up_to_fault};
 use super::{BodyFraming, ConnectionOptions, HeadLimits, Parsed, head};
 use crate::header_block::Span;
 use crate::known::JOINED_IN_REQUESTS;
@@ -110,8 +110,8 @@ pub fn parse_request(
     rules: &RequestRules,
     block: &mut HeaderBlock,
 ) -> Result<Parsed<RequestHead>, Failure> {
-    if scanned > 0 && !head::ends(buffer, scanned) {
-        return partial(buffer, rules);
+    if scanned >= FOREIGN_PREFACE && buffer.len() <= rules.limits.bytes && !head::ends(buffer, scanned) {
+        return Ok(Parsed::Partial);
     }
     let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
     let mut heap = Vec::new();
@@ -121,6 +121,8 @@ pub fn parse_request(
     let length = match status {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => return partial(buffer, rules),
+        // One byte of TLS is not enough to tell.
+        Err(_) if buffer == [TLS_HANDSHAKE] => return Ok(Parsed::Partial),
         Err(error) => return Err(malformed(error, buffer, rules)),
     };
     if length > rules.limits.bytes {
@@ -293,76 +295,72 @@ fn too_many(rules: &RequestRules) -> Failure {
         .with_evidence(format!("the head has more than {} fields", rules.limits.fields))
 }
 
+/// Most bytes by which a peer that speaks something else is told apart: `PRI * HTTP/2`. Heads of fewer
+/// bytes are read again when more arrive.
+const FOREIGN_PREFACE: usize = 12;
+
+/// The type of a TLS record that holds a ClientHello (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// Says what is wrong with a head that is none.
 fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Failure {
     use httparse::Error as E;
-    // Peers that speak something else are told apart by how they begin.
-    let (reason, what) = match buffer {
-        [0x16, 0x03, ..] => (Reason::TlsOnPlainListener, "a TLS ClientHello"),
-        _ if buffer.starts_with(b"PRI * HTTP/2.0") => (Reason::Http2NotEnabled, "the HTTP/2 preface"),
-        _ if buffer.starts_with(b"PROXY ") => {
+    let fault = |bytes: &[u8]| {
+        let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
+        let mut heap = Vec::new();
+        let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
+        httparse::Request::new(&mut []).parse_with_uninit_headers(bytes, slots).err()
+    };
+    let (bad, error) = up_to_fault(buffer, fault).unwrap_or((buffer, error));
+    if bad.len() > rules.limits.bytes {
+        return too_large(rules);
+    }
+    let line = behind_empty_lines(bad);
+    let (reason, what) = match error {
+        _ if buffer.starts_with(&[TLS_HANDSHAKE, 3]) => (Reason::TlsOnPlainListener, "a TLS ClientHello"),
+        _ if line.starts_with(b"PRI * HTTP/2") => (Reason::Http2NotEnabled, "the HTTP/2 preface"),
+        _ if line.starts_with(b"PROXY ") => {
             (Reason::ProxyHeaderUnexpected, "a PROXY protocol header, version 1")
         }
-        _ if buffer.starts_with(b"\r\n\r\n\0\r\nQUIT\n") => {
-            (Reason::ProxyHeaderUnexpected, "a PROXY protocol header, version 2")
-        }
-        _ => match error {
-            E::TooManyHeaders => return too_many(rules),
-            E::Version => return bad_version(buffer),
-            E::HeaderName => (Reason::RequestHeaderMalformed, "a header name is malformed"),
-            E::HeaderValue => header_value(buffer),
-            E::NewLine | E::Token | E::Status => match memchr::memchr(b'\n', buffer) {
-                Some(_) if first_line_is_whole(buffer) => {
-                    (Reason::RequestHeaderMalformed, "a header line is malformed")
-                }
-                _ => return no_version(buffer),
-            },
+        _ if bad == b"\r\n\r\n\0" => (Reason::ProxyHeaderUnexpected, "a PROXY protocol header, version 2"),
+        E::TooManyHeaders => return too_many(rules),
+        E::HeaderName => (Reason::RequestHeaderMalformed, "a header name is malformed"),
+        E::HeaderValue => match bad.last() {
+            Some(b'\r' | b'\n') | None => {
+                (Reason::RequestHeaderMalformed, "a header line is folded or malformed")
+            }
+            Some(byte) if *byte < 0x20 || *byte == 0x7f => {
+                (Reason::RequestHeaderCharacters, "a header value holds a control character")
+            }
+            Some(_) => (Reason::RequestHeaderMalformed, "a header line is folded or malformed"),
         },
+        _ if memchr::memchr(b'\n', line).is_some() => {
+            (Reason::RequestHeaderMalformed, "a header line is malformed")
+        }
+        E::Version if names_version(line) => {
+            (Reason::RequestHttpVersion, "the first line ends in no version that is spoken here")
+        }
+        E::Version | E::NewLine | E::Token | E::Status if is_simple(line) => {
+            (Reason::RequestHttpVersion, "a request without a version, as in HTTP/0.9")
+        }
+        E::Version | E::NewLine | E::Token | E::Status => {
+            (Reason::RequestLineMalformed, "the first line is not a request line")
+        }
     };
     refused(reason.into(), what, buffer)
 }
 
-/// A value is refused for a control character, or because the line goes on where it must not.
-fn header_value(buffer: &[u8]) -> (Reason, &'static str) {
-    let control =
-        buffer.iter().any(|byte| (*byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n')) || *byte == 0x7f);
-    if control {
-        (Reason::RequestHeaderCharacters, "a header value holds a control character")
-    } else {
-        (Reason::RequestHeaderMalformed, "a header line is folded or malformed")
-    }
+/// Whether the third word is the beginning of a version, if not of ours: `HTTP/3`.
+fn names_version(line: &[u8]) -> bool {
+    let version = line.split(|byte| *byte == b' ').nth(2).unwrap_or_default();
+    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, ..] if major.is_ascii_digit())
 }
 
-fn first_line_is_whole(buffer: &[u8]) -> bool {
-    let start = buffer.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(0);
-    let line =
-        buffer.get(start..).unwrap_or_default().split(|byte| *byte == b'\n').next().unwrap_or_default();
-    line.trim_ascii_end().ends_with(b" HTTP/1.1") || line.trim_ascii_end().ends_with(b" HTTP/1.0")
-}
-
-/// `HTTP/1.2` and the like are versions, if not ours; anything else is no request line.
-fn bad_version(buffer: &[u8]) -> Failure {
-    let line = first_line(buffer);
-    let mut words = line.split(|byte| *byte == b' ');
-    let version = words.nth(2).filter(|_| words.next().is_none()).unwrap_or_default();
-    let is_version = matches!(version.trim_ascii_end(),
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit());
-    let reason = if is_version { Reason::RequestHttpVersion } else { Reason::RequestLineMalformed };
-    refused(reason.into(), "the first line ends in no version that is spoken here", line)
-}
-
-/// HTTP/0.9 has no version at all: `GET /path` and a line end.
-fn no_version(buffer: &[u8]) -> Failure {
-    let line = first_line(buffer);
+/// Whether it is a request of HTTP/0.9, which has no version at all: `GET /path` and a line end.
+fn is_simple(line: &[u8]) -> bool {
     let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
-    let simple = matches!((words.next(), words.next(), words.next()),
-        (Some(method), Some([b'/', ..]), None) if Method::from_name(&String::from_utf8_lossy(method)) != Method::Custom);
-    let reason = if simple { Reason::RequestHttpVersion } else { Reason::RequestLineMalformed };
-    refused(reason.into(), "the first line is not a request line", buffer)
-}
-
-fn first_line(buffer: &[u8]) -> &[u8] {
-    buffer.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default()
+    matches!((words.next(), words.next(), words.next()), (Some(method), Some([b'/', ..]), None)
+        if Method::from_name(&String::from_utf8_lossy(method)) != Method::Custom)
 }
 
 #[cfg(test)]

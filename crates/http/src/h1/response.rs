@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use causeway_reason::{Failure, Reason};
 
-use super::head::{StackSlots, field_slots, load_fields, refused};
+use super::head::{StackSlots, behind_empty_lines, field_slots, load_fields, refused, up_to_fault};
 use super::{BodyFraming, ConnectionOptions, HeadLimits, Parsed, head};
 use crate::known::JOINED_IN_RESPONSES;
 use crate::{HeaderBlock, Known, Method, Version};
@@ -63,25 +63,32 @@ pub fn parse_response(
     rules: &ResponseRules,
     block: &mut HeaderBlock,
 ) -> Result<Parsed<ResponseHead>, Failure> {
-    if scanned > 0 && !head::ends(buffer, scanned) {
-        return partial(buffer, rules);
+    if scanned >= FOREIGN_PREFACE && buffer.len() <= rules.limits.bytes && !head::ends(buffer, scanned) {
+        return Ok(Parsed::Partial);
     }
     let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
     let mut heap = Vec::new();
     let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
     let mut response = httparse::Response::new(&mut []);
-    let mut config = httparse::ParserConfig::default();
-    // Envoy joins folded lines of responses, so back-ends that send them are in use.
-    config.allow_obsolete_multiline_headers_in_responses(true);
-    let status = config.parse_response_with_uninit_headers(&mut response, buffer, slots);
+    let status = parser().parse_response_with_uninit_headers(&mut response, buffer, slots);
     let (length, headers, version) = match status {
         Ok(httparse::Status::Complete(length)) => (length, &*response.headers, response.version),
         Ok(httparse::Status::Partial) => return partial(buffer, rules),
         Err(httparse::Error::Version) if odd_version(buffer) => return odd(buffer, rules, block),
+        // Another few bytes will tell.
+        Err(httparse::Error::Version) if begins_odd_version(buffer) => return Ok(Parsed::Partial),
+        Err(_) if begins_foreign(buffer) => return Ok(Parsed::Partial),
         Err(error) => return Err(malformed(error, buffer, rules)),
     };
     let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
     finish(buffer, length, headers, response.code.unwrap_or(0), version, rules, block)
+}
+
+fn parser() -> httparse::ParserConfig {
+    let mut config = httparse::ParserConfig::default();
+    // Envoy joins folded lines of responses, so back-ends that send them are in use.
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    config
 }
 
 /// A version that is none of ours but looks like one: Envoy goes by the rest of the line, and so do we.
@@ -90,11 +97,12 @@ fn odd(
     rules: &ResponseRules,
     block: &mut HeaderBlock,
 ) -> Result<Parsed<ResponseHead>, Failure> {
-    if !head::ends(buffer, 0) {
-        return partial(buffer, rules);
+    if buffer.len() <= rules.limits.bytes && !head::ends(buffer, 0) {
+        return Ok(Parsed::Partial);
     }
     let mut copy = buffer.to_vec();
-    if let Some(version) = copy.get_mut(5..8) {
+    let start = buffer.len() - behind_empty_lines(buffer).len();
+    if let Some(version) = copy.get_mut(start + 5..start + 8) {
         version.copy_from_slice(b"1.1");
     }
     match parse_response(&copy, 0, rules, block)? {
@@ -108,8 +116,30 @@ fn odd(
 }
 
 fn odd_version(buffer: &[u8]) -> bool {
-    matches!(buffer, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b' ', ..]
+    matches!(behind_empty_lines(buffer), [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b' ', ..]
         if major.is_ascii_digit() && minor.is_ascii_digit() && (*major, *minor) != (b'1', b'1') && (*major, *minor) != (b'1', b'0'))
+}
+
+/// Most bytes by which a back-end that speaks something else is told apart: an HTTP/2 frame header. Heads
+/// of fewer bytes are read again when more arrive.
+const FOREIGN_PREFACE: usize = 9;
+
+/// Whether these few bytes may become a version that is none of ours.
+fn begins_odd_version(buffer: &[u8]) -> bool {
+    let line = behind_empty_lines(buffer);
+    let is = |at: usize, fits: fn(u8) -> bool| line.get(at).is_none_or(|byte| fits(*byte));
+    line.len() < 9
+        && line.starts_with(b"HTTP/")
+        && is(5, |byte| byte.is_ascii_digit())
+        && is(6, |byte| byte == b'.')
+        && is(7, |byte| byte.is_ascii_digit())
+}
+
+/// Whether these few bytes may become a TLS record or an HTTP/2 frame.
+fn begins_foreign(buffer: &[u8]) -> bool {
+    let is = |at: usize, expected: u8| buffer.get(at).is_none_or(|byte| *byte == expected);
+    let settings = buffer.len() < 9 && is(0, 0) && is(3, 4) && (5..9).all(|at| is(at, 0));
+    settings || matches!(buffer, [0x15 | 0x16])
 }
 
 fn finish(
@@ -221,25 +251,31 @@ fn too_many(rules: &ResponseRules) -> Failure {
 
 /// Says what is wrong with a head that is none.
 fn malformed(error: httparse::Error, buffer: &[u8], rules: &ResponseRules) -> Failure {
-    let (reason, what) = match buffer {
+    use httparse::Error as E;
+    let fault = |bytes: &[u8]| {
+        let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
+        let mut heap = Vec::new();
+        let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
+        parser().parse_response_with_uninit_headers(&mut httparse::Response::new(&mut []), bytes, slots).err()
+    };
+    let (bad, error) = up_to_fault(buffer, fault).unwrap_or((buffer, error));
+    if bad.len() > rules.limits.bytes {
+        return too_large(rules);
+    }
+    let in_status_line = memchr::memchr(b'\n', behind_empty_lines(bad)).is_none();
+    let (reason, what) = match error {
         // A TLS alert or handshake record.
-        [0x15 | 0x16, 0x03, ..] => (Reason::UpstreamSpeaksTls, "a TLS record"),
+        _ if matches!(buffer, [0x15 | 0x16, 3, ..]) => (Reason::UpstreamSpeaksTls, "a TLS record"),
         // A frame header of type SETTINGS on stream 0: length, type 4, flags, stream.
-        [0, _, _, 4, _, 0, 0, 0, 0, ..] => (Reason::UpstreamSpeaksHttp2, "an HTTP/2 SETTINGS frame"),
-        _ if !buffer.starts_with(b"HTTP/") => {
-            (Reason::UpstreamNotHttp, "the first line is not a status line")
+        _ if matches!(buffer, [0, _, _, 4, _, 0, 0, 0, 0, ..]) => {
+            (Reason::UpstreamSpeaksHttp2, "an HTTP/2 SETTINGS frame")
         }
-        _ => match error {
-            httparse::Error::TooManyHeaders => return too_many(rules),
-            httparse::Error::HeaderName | httparse::Error::HeaderValue | httparse::Error::NewLine => {
-                if memchr::memchr(0, buffer).is_some() {
-                    (Reason::UpstreamHeadUnterminated, "a header value holds NUL")
-                } else {
-                    (Reason::UpstreamHeaderMalformed, "a header line is malformed")
-                }
-            }
-            _ => (Reason::UpstreamNotHttp, "the first line is not a status line"),
-        },
+        E::TooManyHeaders => return too_many(rules),
+        _ if in_status_line => (Reason::UpstreamNotHttp, "the first line is not a status line"),
+        _ if bad.last() == Some(&0) => (Reason::UpstreamHeadUnterminated, "a header line holds NUL"),
+        E::HeaderName | E::HeaderValue | E::NewLine | E::Status | E::Token | E::Version => {
+            (Reason::UpstreamHeaderMalformed, "a header line is malformed")
+        }
     };
     refused(reason.into(), what, buffer)
 }

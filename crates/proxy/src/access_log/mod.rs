@@ -59,7 +59,9 @@ impl OpenLog {
     /// Writes the line.
     fn line(&self, view: &View<'_>, out: &mut Vec<u8>) {
         match &self.format {
-            AccessLogFormat::Text(template) => render(template, view, Absent::Dash, out),
+            AccessLogFormat::Text { template, omit_empty } => {
+                render(template, view, Absent::in_text(*omit_empty), out);
+            }
             AccessLogFormat::Json { object, omit_empty } => {
                 render_json(object, *omit_empty, view, out);
                 out.push(b'\n');

@@ -34,7 +34,7 @@ fn write_node(template: &JsonTemplate, omit_empty: bool, view: &View<'_>, out: &
                 }
             }
             _ => {
-                let absent = if omit_empty { Absent::Nothing } else { Absent::Dash };
+                let absent = Absent::in_text(omit_empty);
                 let mut line = Vec::new();
                 render(text, view, absent, &mut line);
                 write_string(out, &line);

@@ -33,8 +33,15 @@ pub(crate) struct View<'a> {
 pub(crate) enum Absent {
     /// `-`, as in access logs.
     Dash,
-    /// Nothing, as in header values and bodies.
+    /// Nothing, as in header values.
     Nothing,
+}
+
+impl Absent {
+    /// In a text with or without `omit_empty_values`.
+    pub(crate) const fn in_text(omit_empty: bool) -> Self {
+        if omit_empty { Self::Nothing } else { Self::Dash }
+    }
 }
 
 /// Fills in a template, at the end of `out`.

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use causeway_http::{HeaderBlock, Known};
+use causeway_http::{HeaderBlock, Known, forwarding};
 use causeway_model::{
-    Address, AddressPart, DurationPoint, DurationUnit, HeaderName, MetadataSource, OperatorKind, PathForm,
-    Peer, Value,
+    Address, AddressPart, DurationPoint, DurationUnit, FieldSection, HeaderName, MetadataSource,
+    OperatorKind, PathForm, Peer, Value,
 };
 use causeway_reason::Reason;
 
@@ -116,6 +116,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_wire_sent),
         OperatorKind::UpstreamHeaderBytesReceived => Operand::Number(facts.upstream_head_received),
         OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.upstream_head_sent),
+        OperatorKind::FieldBytes(section) => Operand::Number(field_bytes(view, *section)),
         OperatorKind::Duration { from, to, unit } => duration(view, *from, *to, *unit),
         OperatorKind::Address { peer, part } => address(view, *peer, *part),
         OperatorKind::UpstreamHostName { without_port } => host_name(view, *without_port),
@@ -209,8 +210,14 @@ fn request_header<'a>(view: &View<'a>, name: &'a HeaderName) -> Operand<'a> {
     if !name.is_pseudo() {
         return header(&exchange.request, name);
     }
+    first_line(view, name.as_str())
+}
+
+/// What HTTP/2 writes as a field with a colon.
+fn first_line<'a>(view: &View<'a>, name: &str) -> Operand<'a> {
+    let exchange = view.exchange;
     let Some(head) = &exchange.head else { return Operand::Absent };
-    match name.as_str() {
+    match name {
         ":method" => head.method_name(&exchange.request).into(),
         // CONNECT has no path (RFC 9113 §8.5).
         ":path" if head.method == causeway_http::Method::Connect => Operand::Absent,
@@ -219,6 +226,39 @@ fn request_header<'a>(view: &View<'a>, name: &'a HeaderName) -> Operand<'a> {
         ":scheme" => if exchange.facts.https { "https" } else { "http" }.into(),
         _ => Operand::Absent,
     }
+}
+
+/// Bytes of names and values, counted as Envoy holds them: the first line is fields too, and fields that
+/// belong to a connection are none.
+fn field_bytes(view: &View<'_>, section: FieldSection) -> u64 {
+    let exchange = view.exchange;
+    let of = |block: &HeaderBlock| -> usize {
+        let fields = block.iter().filter(|field| !field.known.is_some_and(forwarding::is_hop_by_hop));
+        fields
+            .map(|field| match field.known {
+                Some(Known::Host) => ":authority".len() + field.value.len(),
+                _ => field.name.len() + field.value.len(),
+            })
+            .sum()
+    };
+    let bytes = match section {
+        FieldSection::RequestHeaders => {
+            let line: usize = [":method", ":path", ":scheme"]
+                .into_iter()
+                .map(|name| match first_line(view, name) {
+                    Operand::Bytes(value) => name.len() + value.len(),
+                    Operand::Absent | Operand::Number(_) | Operand::Json(_) => 0,
+                })
+                .sum();
+            line + of(&exchange.request)
+        }
+        FieldSection::ResponseHeaders => match exchange.facts.status {
+            0 => 0,
+            _ => ":status".len() + 3 + of(&exchange.response),
+        },
+        FieldSection::ResponseTrailers => exchange.response_trailers.as_ref().map_or(0, of),
+    };
+    bytes as u64
 }
 
 fn status<'a>(status: u16) -> Operand<'a> {

@@ -1,0 +1,49 @@
+//! Fields that may be set in silence, and fields that this test can't set.
+
+/// Fields of which nothing is said though they change nothing, and why that is right.
+pub(super) const SILENT: &[(&str, &str)] = &[
+    ("HealthCheck.name", "it is what people call the check"),
+    ("HttpFilter.is_optional", "the filter is known, so it is there"),
+    ("HttpProtocolOptions.use_downstream_protocol_config", "both sides speak HTTP/1, so it is what happens"),
+    (
+        "RouteConfiguration.max_direct_response_body_size_bytes",
+        "the bodies are within it; larger ones are refused",
+    ),
+    ("RouteConfiguration.validate_clusters", "all clusters exist; where one does not, it matters"),
+    ("RuntimeFilter.use_independent_randomness", "requests are chosen at random either way"),
+    ("SocketAddress.ipv4_compat", "it matters for IPv6 addresses only"),
+    ("SocketOption.description", "it is what people call the option"),
+    ("SubstitutionFormatString.content_type", "lines of a log have no content type, with Envoy neither"),
+    ("UuidRequestIdConfig.pack_trace_reason", "it marks traced requests, and none is traced"),
+    ("UuidRequestIdConfig.use_request_id_for_trace_sampling", "nothing is traced"),
+];
+
+/// Fields for which the test makes up no valid value, and why.
+pub(super) const NOT_TRIED: &[(&str, &str)] = &[
+    ("AccessLogFilter.and_filter", "it has to have two filters; one is in the file"),
+    ("AccessLogFilter.or_filter", "it has to have two filters; one is in the file"),
+    ("CaresDnsResolverConfig.edns0_max_payload_size", RANGE),
+    ("Cluster.http2_protocol_options", CONFLICT),
+    ("Cluster.load_balancing_policy", EXTENSION),
+    ("Cluster.transport_socket", EXTENSION),
+    ("FilterChain.transport_socket", EXTENSION),
+    ("HealthCheck.HttpHealthCheck.retriable_statuses", CONFLICT),
+    (
+        "HttpConnectionManager.http2_protocol_options",
+        "it is refused beside `codec_type: HTTP1`, or deep in its own",
+    ),
+    ("HttpProtocolOptions.ExplicitHttpConfig.http2_protocol_options", "it is deep in its own rules"),
+    ("HttpProtocolOptions.outlier_detection", "it is deep in its own rules"),
+    ("LbEndpoint.endpoint_name", "an endpoint of that name would have to come by EDS"),
+    ("Listener.additional_addresses", "the address is in use by another listener"),
+    ("Listener.listener_filters", EXTENSION),
+    ("RouteAction.weighted_clusters", "one is in the file"),
+    ("Router.strict_check_headers", "it takes the names of certain headers"),
+    ("RuntimeLayer.admin_layer", "there may be one; it is in the file"),
+    ("SocketAddress.resolver_name", "Envoy refuses it, and so do we"),
+    ("WeightedCluster.ClusterWeight.cluster_header", CONFLICT),
+];
+
+const EXTENSION: &str = "only extensions of its kind fit; they are tested by name";
+const RANGE: &str = "none of the numbers lies in its range";
+const CONFLICT: &str = "it excludes something that is in the file";

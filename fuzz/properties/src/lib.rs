@@ -1,0 +1,36 @@
+//! What has to hold for every input, however strange.
+//!
+//! Each function takes what libFuzzer makes up and panics where the property does not hold. The fuzz
+//! targets call them with new inputs; the test of this package calls them with all that were kept.
+//!
+//! The first bytes of an input for an HTTP target choose the options, the rest is what the peer sends:
+//! see the module `choices`.
+
+mod choices;
+mod chunk;
+mod configuration;
+mod message;
+mod path;
+mod request;
+mod response;
+
+use choices::Choices;
+
+pub use chunk::chunk;
+pub use configuration::{protobuf, yaml};
+pub use path::path;
+pub use request::http1_request;
+pub use response::http1_response;
+
+/// A property, which panics where it does not hold.
+pub type Property = fn(&[u8]);
+
+/// All properties, by the name of their fuzz target.
+pub const PROPERTIES: &[(&str, Property)] = &[
+    ("chunk", chunk),
+    ("http1_request", http1_request),
+    ("http1_response", http1_response),
+    ("path", path),
+    ("protobuf", protobuf),
+    ("yaml", yaml),
+];

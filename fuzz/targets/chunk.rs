@@ -1,0 +1,4 @@
+//! A chunked body.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| causeway_fuzz_properties::chunk(data));

@@ -1,0 +1,4 @@
+//! What a back-end sends.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| causeway_fuzz_properties::http1_response(data));
