@@ -296,6 +296,8 @@ impl HostPool {
                 Some(_) => return,
             }
         }
+        // The next request may use another connection, and finds this memory warm.
+        self.worker.buffers.reclaim(&mut connection.buffer);
         // Whatever the back-end says or does now, nobody is there to hear it but the reaper.
         let mut cx = Context::from_waker(&connection.reaper);
         if connection.stream.poll_read_ready(&mut cx).is_ready() {

@@ -141,15 +141,16 @@ impl Downstream {
     async fn more(&mut self, held: usize, most: usize) -> Woken {
         // Room grows with the head, up to what a head may be.
         let wanted = if held >= FOR_HEAD { (held * 2).min(most + FOR_HEAD) } else { FOR_HEAD };
-        self.worker.buffers.make_room(&mut self.inbound, wanted);
         poll_fn(|cx| {
+            self.worker.buffers.make_room(&mut self.inbound, wanted);
             match self.stream.poll_read(cx, &mut self.inbound) {
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Woken::Closed),
                 Poll::Ready(Ok(count)) => {
                     self.listener.shards.http.add(HttpStat::DownstreamCxRxBytesTotal, count as u64);
                     return Poll::Ready(Woken::Bytes);
                 }
-                Poll::Pending => {}
+                // A few buffers that go round stay in the processor's cache; one for each connection would not.
+                Poll::Pending => self.worker.buffers.reclaim(&mut self.inbound),
             }
             if held == 0 {
                 self.poll_drain(cx);

@@ -215,7 +215,10 @@ impl Downstream {
                 return false;
             }
             match self.stream.poll_read(cx, &mut self.inbound) {
-                Poll::Pending => return false,
+                Poll::Pending => {
+                    self.worker.buffers.reclaim(&mut self.inbound);
+                    return false;
+                }
                 Poll::Ready(Ok(0) | Err(_)) => return true,
                 Poll::Ready(Ok(count)) => self.count_received(count as u64),
             }
