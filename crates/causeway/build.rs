@@ -6,7 +6,8 @@ use std::process::Command;
 fn main() {
     println!("cargo:rerun-if-env-changed=CAUSEWAY_REVISION");
     println!("cargo:rerun-if-env-changed=CAUSEWAY_SOURCE_STATUS");
-    for file in ["HEAD", "index"] {
+    // Written by every commit and checkout; the index is written by every `git status` as well.
+    for file in ["HEAD", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", file]).filter(|path| Path::new(path).exists()) {
             println!("cargo:rerun-if-changed={path}");
         }
@@ -14,7 +15,7 @@ fn main() {
     // A package is built from an archive that has no history; it says both by itself.
     let revision = std::env::var("CAUSEWAY_REVISION").ok().or_else(|| git(&["rev-parse", "HEAD"]));
     let status = std::env::var("CAUSEWAY_SOURCE_STATUS").ok().or_else(|| {
-        let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+        let changed = git(&["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"])?;
         Some(if changed.is_empty() { "Clean" } else { "Modified" }.to_owned())
     });
     println!("cargo:rustc-env=CAUSEWAY_REVISION={}", revision.unwrap_or_else(|| "0".repeat(40)));
