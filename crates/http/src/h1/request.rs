@@ -358,6 +358,9 @@ fn names_version(line: &[u8]) -> bool {
 
 /// Whether it is a request of HTTP/0.9, which has no version at all: `GET /path` and a line end.
 fn is_simple(line: &[u8]) -> bool {
+    if !line.ends_with(b"\r") && !line.ends_with(b"\n") {
+        return false;
+    }
     let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
     matches!((words.next(), words.next(), words.next()), (Some(method), Some([b'/', ..]), None)
         if Method::from_name(&String::from_utf8_lossy(method)) != Method::Custom)
@@ -418,6 +421,13 @@ mod tests {
     fn a_space_in_the_target_is_no_question_of_the_version() {
         assert_eq!(reason(b"GET /a b HTTP/1.1\r\nhost: x\r\n\r\n"), Reason::RequestLineMalformed);
         assert_eq!(reason(b"GET / HTTP/1.2\r\nhost: x\r\n\r\n"), Reason::RequestHttpVersion);
+    }
+
+    #[test]
+    fn a_byte_that_no_target_has_is_no_question_of_the_version() {
+        assert_eq!(reason("GET /é HTTP/1.1\r\nhost: x\r\n\r\n".as_bytes()), Reason::RequestLineMalformed);
+        assert_eq!(reason(b"GET /\x7f\r\n\r\n"), Reason::RequestLineMalformed);
+        assert_eq!(reason(b"GET /path\r\n\r\n"), Reason::RequestHttpVersion);
     }
 
     #[test]
