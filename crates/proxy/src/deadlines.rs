@@ -13,8 +13,6 @@ pub(crate) enum Timer {
     Idle,
     /// The connection is old: `max_connection_duration`.
     ConnectionDuration,
-    /// A connection that waits for a request gives back what it holds.
-    Park,
     /// The head of a request: `request_headers_timeout`.
     RequestHeaders,
     /// The whole request: `request_timeout`.
@@ -30,10 +28,9 @@ pub(crate) enum Timer {
     Close,
 }
 
-const TIMERS: [Timer; 9] = [
+const TIMERS: [Timer; 8] = [
     Timer::Idle,
     Timer::ConnectionDuration,
-    Timer::Park,
     Timer::RequestHeaders,
     Timer::Request,
     Timer::Route,

@@ -1,9 +1,10 @@
 //! An upstream that plays a part.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -43,9 +44,17 @@ impl Backend {
     /// Starts on this address, for a back-end that comes back where it was or that has an address of
     /// its own.
     pub async fn start_on(address: SocketAddr, script: impl Into<Script>) -> Self {
-        let listener = TcpListener::bind(address)
-            .await
-            .unwrap_or_else(|e| panic!("back-end cannot listen on {address}: {e}"));
+        // The one before may be about to go: its socket closes when its task is taken down.
+        let end = Instant::now() + Duration::from_secs(5);
+        let listener = loop {
+            match TcpListener::bind(address).await {
+                Ok(listener) => break listener,
+                Err(e) if e.kind() == ErrorKind::AddrInUse && Instant::now() < end => {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+                Err(e) => panic!("back-end cannot listen on {address}: {e}"),
+            }
+        };
         let address = listener.local_addr().unwrap_or(address);
         let seen = Arc::new(Seen {
             script: Mutex::new(script.into()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -48,6 +48,8 @@ pub(crate) struct Fake {
     /// Whether `runtime()` hangs until this is false again.
     pub(crate) stuck: Mutex<bool>,
     pub(crate) unstuck: Condvar,
+    /// How many calls of `runtime()` hang.
+    pub(crate) hanging: AtomicUsize,
     pub(crate) panics: AtomicBool,
     pub(crate) shards: Mutex<(Shard<ClusterStat>, Shard<HttpStat>)>,
     log: (Logger, LogHandle, PathBuf),
@@ -81,6 +83,7 @@ impl Fake {
             last_reload: Mutex::default(),
             stuck: Mutex::default(),
             unstuck: Condvar::new(),
+            hanging: AtomicUsize::new(0),
             panics: AtomicBool::new(false),
             shards: Mutex::new(shards),
             log: (logger, handle, path),
@@ -218,9 +221,11 @@ impl Process for Fake {
 
     fn runtime(&self) -> Arc<Runtime> {
         let mut stuck = self.stuck.lock().unwrap();
+        self.hanging.fetch_add(1, Ordering::Relaxed);
         while *stuck {
             stuck = self.unstuck.wait(stuck).unwrap();
         }
+        self.hanging.fetch_sub(1, Ordering::Relaxed);
         let layer = |name: &str, values: Vec<(&str, Value)>| RuntimeLayer {
             is_admin: false,
             name: name.into(),

@@ -343,6 +343,8 @@ fn a_handler_that_is_stuck_or_panics_holds_up_nobody() {
     process.records.lock().unwrap().clear();
     let mut gone = TcpStream::connect(address).unwrap();
     gone.write_all(b"GET /runtime HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    // One who goes before the request was read has asked for nothing.
+    eventually(|| process.hanging.load(Ordering::Relaxed) > 0);
     drop(gone);
     eventually(|| {
         process.records.lock().unwrap().iter().any(|record| record.status == 0 && record.cut_short)

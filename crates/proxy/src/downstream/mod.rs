@@ -23,9 +23,6 @@ use crate::stats::HttpStat;
 use crate::timer::{Millis, millis};
 use crate::worker::Worker;
 
-/// A connection that is between two requests holds its memory this long before it gives it back.
-const PARK_AFTER: Millis = 500;
-
 /// A client's connection.
 #[derive(Debug)]
 pub(crate) struct Downstream {
@@ -133,7 +130,6 @@ impl Downstream {
         self.worker.buffers.reclaim(&mut self.inbound);
         let idle = timeout(self.listener.manager.config.idle_timeout);
         self.deadlines.set(Timer::Idle, idle.map(|idle| self.idle_since + idle));
-        self.deadlines.set(Timer::Park, None);
         let wait = poll_fn(|cx| {
             if self.stream.poll_read_ready(cx).is_ready() {
                 return Poll::Ready(Wait::Readable);
@@ -167,7 +163,7 @@ impl Downstream {
         }
     }
 
-    /// Serves requests until none comes for a while.
+    /// Serves requests until nothing of one is there.
     async fn requests(&mut self) -> After {
         loop {
             if let Some(current) = self.slot.current() {

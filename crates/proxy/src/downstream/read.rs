@@ -1,13 +1,13 @@
 //! Reading the head of the next request.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use causeway_http::Version;
 use causeway_http::h1::{Parsed, parse_request};
 use causeway_reason::{Failure, Reason};
 
-use super::{After, Downstream, PARK_AFTER};
+use super::{After, Downstream};
 use crate::buffer::FOR_HEAD;
 use crate::deadlines::Timer;
 use crate::record::ActiveRequest;
@@ -18,10 +18,6 @@ use crate::stats::HttpStat;
 enum Head {
     /// It is there.
     Complete,
-    /// Nothing came for a while.
-    Nothing,
-    /// The connection ends here, and nothing was asked.
-    End(After),
     /// The client closed in the middle.
     Cut,
     /// It is refused.
@@ -36,13 +32,22 @@ enum Woken {
 }
 
 impl Downstream {
-    /// Reads and serves one request; `None` where none came for a while.
+    /// Reads and serves one request; `None` where nothing of one is there yet.
     pub(super) async fn request(&mut self) -> Option<After> {
+        self.skip_empty_lines();
+        if self.inbound.is_empty() {
+            match poll_fn(|cx| Poll::Ready(self.poll_bytes(cx, FOR_HEAD))).await {
+                Poll::Pending => return None,
+                Poll::Ready(None) => return Some(After::Gone),
+                Poll::Ready(Some(())) => self.skip_empty_lines(),
+            }
+            if self.inbound.is_empty() {
+                return None;
+            }
+        }
         let mut request = ActiveRequest::new(&self.worker, &self.listener, &self.info);
         let head = self.read_head(&mut request).await;
         let after = match head {
-            Head::Nothing => return None,
-            Head::End(after) => return Some(after),
             Head::Cut => {
                 request.fail(
                     Failure::new(Reason::ClientDisconnected).with_evidence("in the head of its request"),
@@ -69,13 +74,9 @@ impl Downstream {
         let manager = self.listener.clone();
         let rules = manager.manager.shared().request_rules;
         let mut scanned = 0;
-        self.set_idle_deadlines();
+        self.begin(request);
         loop {
-            self.skip_empty_lines();
             if self.inbound.filled().len() > scanned {
-                if request.facts.begun.is_none() {
-                    self.begin(request);
-                }
                 let exchange = &mut **request;
                 match parse_request(self.inbound.filled(), scanned, &rules, &mut exchange.request) {
                     Ok(Parsed::Complete { head, length }) => {
@@ -94,8 +95,7 @@ impl Downstream {
             }
             match self.more(scanned, rules.limits.bytes).await {
                 Woken::Bytes => {}
-                Woken::Closed if request.facts.begun.is_some() => return Head::Cut,
-                Woken::Closed => return Head::End(After::Gone),
+                Woken::Closed => return Head::Cut,
                 Woken::Timer(timer) => {
                     if let Some(head) = self.late(timer, request) {
                         return head;
@@ -108,8 +108,6 @@ impl Downstream {
     fn begin(&mut self, request: &mut ActiveRequest) {
         request.begin(self.worker.instant());
         request.facts.protocol = Some(Version::Http11);
-        self.deadlines.set(Timer::Idle, None);
-        self.deadlines.set(Timer::Park, None);
         let config = &self.listener.manager.config;
         let headers = timeout(config.request_headers_timeout);
         let whole = timeout(config.request_timeout);
@@ -131,38 +129,33 @@ impl Downstream {
         }
     }
 
-    fn set_idle_deadlines(&mut self) {
-        let idle = timeout(self.listener.manager.config.idle_timeout);
-        self.deadlines.set(Timer::Idle, idle.map(|idle| self.idle_since + idle));
-        self.deadlines.set(Timer::Park, Some(self.worker.now() + PARK_AFTER));
-    }
-
     /// Waits for more bytes, or for something else to happen.
     async fn more(&mut self, held: usize, most: usize) -> Woken {
         // Room grows with the head, up to what a head may be.
         let wanted = if held >= FOR_HEAD { (held * 2).min(most + FOR_HEAD) } else { FOR_HEAD };
-        poll_fn(|cx| {
-            self.worker.buffers.make_room(&mut self.inbound, wanted);
-            match self.stream.poll_read(cx, &mut self.inbound) {
-                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Woken::Closed),
-                Poll::Ready(Ok(count)) => {
-                    self.listener.shards.http.add(HttpStat::DownstreamCxRxBytesTotal, count as u64);
-                    return Poll::Ready(Woken::Bytes);
-                }
-                // A few buffers that go round stay in the processor's cache; one for each connection would not.
-                Poll::Pending => self.worker.buffers.reclaim(&mut self.inbound),
-            }
-            if held == 0 {
-                self.poll_drain(cx);
-            }
-            self.deadlines.poll(cx, || self.worker.timers.now()).map(Woken::Timer)
+        poll_fn(|cx| match self.poll_bytes(cx, wanted) {
+            Poll::Ready(Some(())) => Poll::Ready(Woken::Bytes),
+            Poll::Ready(None) => Poll::Ready(Woken::Closed),
+            Poll::Pending => self.deadlines.poll(cx, || self.worker.timers.now()).map(Woken::Timer),
         })
         .await
     }
 
+    /// Reads once; `None` is the end.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<Option<()>> {
+        self.worker.buffers.make_room(&mut self.inbound, wanted);
+        match self.stream.poll_read(cx, &mut self.inbound) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(None),
+            Poll::Ready(Ok(count)) => {
+                self.listener.shards.http.add(HttpStat::DownstreamCxRxBytesTotal, count as u64);
+                Poll::Ready(Some(()))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
     fn late(&mut self, timer: Timer, request: &ActiveRequest) -> Option<Head> {
         let since = request.facts.begun;
-        let begun = since.is_some();
         let held = self.inbound.filled().len();
         let refused = |reason| {
             let took = since.map_or(0, |since| since.elapsed().as_millis());
@@ -171,28 +164,24 @@ impl Downstream {
         };
         let count = |stat| self.listener.shards.http.inc(stat);
         match timer {
-            Timer::Park if !begun => return Some(Head::Nothing),
-            Timer::Idle => count(HttpStat::DownstreamCxIdleTimeout),
-            Timer::ConnectionDuration if begun => {
-                self.draining = true;
-                return None;
-            }
-            Timer::ConnectionDuration => count(HttpStat::DownstreamCxMaxDurationReached),
-            Timer::Close => count(HttpStat::DownstreamCxDrainClose),
             Timer::RequestHeaders => {
                 count(HttpStat::DownstreamRqHeaderTimeout);
-                return refused(Reason::RequestHeadersTimeout);
+                refused(Reason::RequestHeadersTimeout)
             }
             Timer::Request => {
                 count(HttpStat::DownstreamRqTimeout);
-                return refused(Reason::RequestTimeout);
+                refused(Reason::RequestTimeout)
             }
             Timer::StreamDuration => {
                 count(HttpStat::DownstreamRqMaxDurationReached);
-                return refused(Reason::RequestMaxDuration);
+                refused(Reason::RequestMaxDuration)
             }
-            Timer::Park | Timer::Route | Timer::StreamIdle => return None,
+            // The request that has begun is answered first.
+            Timer::ConnectionDuration | Timer::Close => {
+                self.draining = true;
+                None
+            }
+            Timer::Idle | Timer::Route | Timer::StreamIdle => None,
         }
-        Some(Head::End(After::Close))
     }
 }

@@ -254,7 +254,7 @@ impl Downstream {
                     self.draining = true;
                     continue;
                 }
-                Poll::Ready(Timer::Idle | Timer::Park | Timer::RequestHeaders | Timer::Close) => continue,
+                Poll::Ready(Timer::Idle | Timer::RequestHeaders | Timer::Close) => continue,
             };
             return Poll::Ready(Failure::new(reason).with_evidence(facts.so_far()));
         }
