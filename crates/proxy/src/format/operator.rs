@@ -1,7 +1,7 @@
 //! What each operator prints.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -9,12 +9,12 @@ use std::time::Instant;
 use causeway_http::{HeaderBlock, Known, forwarding};
 use causeway_model::{
     Address, AddressPart, DurationPoint, DurationUnit, FieldSection, HeaderName, MetadataSource,
-    OperatorKind, PathForm, Peer, Value,
+    OperatorKind, PathForm, Peer, TimeFormat, Value,
 };
 use causeway_reason::Reason;
 
 use super::View;
-use super::time::{Clock, write_time};
+use super::time::{Clock, WallTime, write_time};
 
 /// The value of an operator.
 #[derive(Debug, PartialEq)]
@@ -27,6 +27,10 @@ pub(crate) enum Operand<'a> {
     Bytes(Cow<'a, [u8]>),
     /// A value of the configuration.
     Json(&'a Value),
+    /// An address, or a part of it.
+    Ip(IpAddr, u16, AddressPart),
+    /// A point in time.
+    Time(&'a TimeFormat, WallTime),
 }
 
 impl Operand<'_> {
@@ -38,6 +42,8 @@ impl Operand<'_> {
             Self::Bytes(bytes) => out.extend_from_slice(bytes),
             Self::Json(Value::String(text)) => out.extend_from_slice(text.as_bytes()),
             Self::Json(value) => super::json::write_value(out, value),
+            Self::Ip(ip, port, part) => write_ip(out, *ip, *port, *part),
+            Self::Time(format, at) => write_time(out, format, *at),
         }
     }
 }
@@ -83,19 +89,10 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseTrailer { name, alternative } => either(name, alternative.as_ref(), |name| {
             exchange.response_trailers.as_ref().map_or(Operand::Absent, |trailers| header(trailers, name))
         }),
-        OperatorKind::StartTime(format) => match facts.begun {
-            Some(begun) => {
-                let mut text = Vec::new();
-                write_time(&mut text, format, view.clock.wall(begun));
-                Operand::Bytes(text.into())
-            }
-            None => Operand::Absent,
-        },
-        OperatorKind::EmitTime(format) => {
-            let mut text = Vec::new();
-            write_time(&mut text, format, view.clock.wall(Instant::now()));
-            Operand::Bytes(text.into())
+        OperatorKind::StartTime(format) => {
+            facts.begun.map_or(Operand::Absent, |begun| Operand::Time(format, view.clock.wall(begun)))
         }
+        OperatorKind::EmitTime(format) => Operand::Time(format, view.clock.wall(Instant::now())),
         OperatorKind::Protocol => facts.protocol.map(causeway_http::Version::as_str).into(),
         // Envoy names a protocol from the first attempt on, and HTTP/1 is the only one so far.
         OperatorKind::UpstreamProtocol => facts.connect_end.map(|_| "HTTP/1.1").into(),
@@ -247,7 +244,7 @@ fn field_bytes(view: &View<'_>, section: FieldSection) -> u64 {
                 .into_iter()
                 .map(|name| match first_line(view, name) {
                     Operand::Bytes(value) => name.len() + value.len(),
-                    Operand::Absent | Operand::Number(_) | Operand::Json(_) => 0,
+                    _ => 0,
                 })
                 .sum();
             line + of(&exchange.request)
@@ -293,7 +290,7 @@ fn address<'a>(view: &View<'a>, peer: Peer, part: AddressPart) -> Operand<'a> {
     let connection = view.connection;
     match peer {
         Peer::DownstreamRemote => match facts.remote {
-            Some(remote) => ip_part(remote.ip, remote.port, part).into(),
+            Some(remote) => Operand::Ip(remote.ip, remote.port, part),
             None => address_part(&connection.remote, part),
         },
         Peer::DownstreamDirectRemote => address_part(&connection.remote, part),
@@ -305,13 +302,15 @@ fn address<'a>(view: &View<'a>, peer: Peer, part: AddressPart) -> Operand<'a> {
         Peer::UpstreamRemote => {
             facts.upstream_remote.as_ref().map_or(Operand::Absent, |address| address_part(address, part))
         }
-        Peer::UpstreamLocal => facts.upstream_local.map(|at| ip_part(at.ip(), at.port(), part)).into(),
+        Peer::UpstreamLocal => {
+            facts.upstream_local.map_or(Operand::Absent, |at| Operand::Ip(at.ip(), at.port(), part))
+        }
     }
 }
 
 fn address_part<'a>(address: &Address, part: AddressPart) -> Operand<'a> {
     match address {
-        Address::Ip(at) => ip_part(at.ip(), at.port(), part).into(),
+        Address::Ip(at) => Operand::Ip(at.ip(), at.port(), part),
         Address::Pipe { path, .. } => match part {
             AddressPart::Port => Operand::Absent,
             _ => path.to_string().into(),
@@ -319,15 +318,29 @@ fn address_part<'a>(address: &Address, part: AddressPart) -> Operand<'a> {
     }
 }
 
-fn ip_part(ip: IpAddr, port: u16, part: AddressPart) -> String {
-    let mut text = String::with_capacity(24);
-    let _ = match (part, ip) {
-        (AddressPart::Whole, IpAddr::V4(ip)) => write!(text, "{ip}:{port}"),
-        (AddressPart::Whole, IpAddr::V6(ip)) => write!(text, "[{ip}]:{port}"),
-        (AddressPart::WithoutPort, ip) => write!(text, "{ip}"),
-        (AddressPart::Port, _) => write!(text, "{port}"),
-    };
-    text
+fn write_ip(out: &mut Vec<u8>, ip: IpAddr, port: u16, part: AddressPart) {
+    if part != AddressPart::Port {
+        match ip {
+            IpAddr::V4(ip) => {
+                for (at, octet) in ip.octets().into_iter().enumerate() {
+                    if at > 0 {
+                        out.push(b'.');
+                    }
+                    write_number(out, u64::from(octet));
+                }
+            }
+            IpAddr::V6(ip) if part == AddressPart::Whole => {
+                out.extend_from_slice(format!("[{ip}]").as_bytes());
+            }
+            IpAddr::V6(ip) => out.extend_from_slice(ip.to_string().as_bytes()),
+        }
+    }
+    if part == AddressPart::Whole {
+        out.push(b':');
+    }
+    if part != AddressPart::WithoutPort {
+        write_number(out, u64::from(port));
+    }
 }
 
 fn host_name<'a>(view: &View<'a>, without_port: bool) -> Operand<'a> {

@@ -1,6 +1,6 @@
 //! Points in time, printed.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use causeway_http::date::{Civil, MONTHS, WEEKDAYS, civil};
 use causeway_model::{TimeFormat, TimePart, TimeZone};
@@ -10,41 +10,44 @@ use super::operator::write_number;
 /// Tells what the wall clock showed at an instant.
 pub(crate) struct Clock {
     instant: Instant,
-    /// Nanoseconds since 1970 at that instant.
-    wall: i128,
+    /// Nanoseconds since 1970 at that instant; they end in the year 2262.
+    wall: i64,
 }
 
 /// A point in time: nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WallTime(i128);
+pub(crate) struct WallTime(i64);
 
 impl Clock {
     /// Reads both clocks. Done again every second, so that a wall clock that is set is followed.
     pub(crate) fn now() -> Self {
-        let wall =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().cast_signed());
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos);
         Self { instant: Instant::now(), wall }
     }
 
     /// What the wall clock showed at an instant.
     pub(crate) fn wall(&self, at: Instant) -> WallTime {
-        let nanos = match at.checked_duration_since(self.instant) {
-            Some(after) => self.wall + after.as_nanos().cast_signed(),
-            None => self.wall - self.instant.saturating_duration_since(at).as_nanos().cast_signed(),
+        let wall = match at.checked_duration_since(self.instant) {
+            Some(after) => self.wall.saturating_add(nanos(after)),
+            None => self.wall.saturating_sub(nanos(self.instant.saturating_duration_since(at))),
         };
-        WallTime(nanos)
+        WallTime(wall)
     }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 impl WallTime {
     /// Whole seconds since 1970.
     pub(crate) fn seconds(self) -> i64 {
-        i64::try_from(self.0.div_euclid(1_000_000_000)).unwrap_or(0)
+        self.0.div_euclid(1_000_000_000)
     }
 
     /// A number that is another one each time.
     pub(crate) fn seed(self) -> u64 {
-        u64::try_from(self.0 & i128::from(u64::MAX)).unwrap_or(0)
+        self.0.cast_unsigned()
     }
 
     fn nanos(self) -> u32 {
@@ -197,7 +200,7 @@ mod tests {
     #[test]
     fn the_clock_goes_both_ways() {
         let clock = Clock::now();
-        let later = clock.instant + std::time::Duration::from_secs(5);
+        let later = clock.instant + Duration::from_secs(5);
         assert_eq!(clock.wall(later).0 - clock.wall, 5_000_000_000);
     }
 }
