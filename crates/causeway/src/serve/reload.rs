@@ -26,7 +26,16 @@ pub(super) fn start(server: &Rc<Server>) -> UnboundedSender<Wanted> {
     tokio::task::spawn_local(async move {
         while let Some(first) = received.recv().await {
             let Some(server) = server.upgrade() else { return };
-            let report = server.reload(first.trigger).await;
+            // A task of its own each: a defect that one file brings to light is not to cost the next reload.
+            let reloading = Rc::clone(&server);
+            let task = tokio::task::spawn_local(async move { reloading.reload(first.trigger).await });
+            let report = match task.await {
+                Ok(report) => report,
+                Err(panic) => {
+                    tracing::error!(target: "main", "the reload ended in a defect of Causeway, please report it: {panic}");
+                    continue;
+                }
+            };
             server.shared.note_reload(report.clone());
             if let Some(answer) = first.answer {
                 // Whoever asked may have gone.
