@@ -72,6 +72,54 @@ pub(crate) fn cases() -> Vec<Case> {
             )))
             .log(FROM)
             .get("/"),
+        Case::new("the_managers_freebind_holds_for_a_cluster_that_does_not_set_it")
+            .bootstrap("cluster_manager:\n  upstream_bind_config: {freebind: true}")
+            .echoes(&["app"])
+            .cluster("app", &bound("source_address: {address: 192.0.2.9, port_value: 0}"))
+            .log(FAILED)
+            .get("/")
+            .stats(COUNTED),
+        Case::new("a_clusters_own_freebind_takes_the_place_of_the_managers")
+            .bootstrap("cluster_manager:\n  upstream_bind_config: {freebind: true}")
+            .echoes(&["app"])
+            .cluster("app", &bound("source_address: {address: 192.0.2.9, port_value: 0}, freebind: false"))
+            .log(FAILED)
+            .get("/")
+            .stats(COUNTED),
+        Case::new("the_managers_options_hold_for_a_cluster_that_has_none")
+            .bootstrap(
+                "cluster_manager:\n  upstream_bind_config: {socket_options: [{level: 6, name: 9999, int_value: 1}]}",
+            )
+            .echoes(&["app"])
+            .cluster("app", &bound(source))
+            .log(FAILED)
+            .get("/")
+            .stats(COUNTED),
+        Case::new("a_source_may_have_options_of_its_own")
+            .echoes(&["app"])
+            .cluster("app", &bound(
+                "source_address: {address: \"::1\", port_value: 0}, socket_options: [{level: 6, name: 9999, int_value: 1}], extra_source_addresses: [{address: {address: 127.0.0.6, port_value: 0}, socket_options: {}}]",
+            ))
+            .log(FROM)
+            .get("/"),
+        Case::new("options_hold_without_a_source_too")
+            .echoes(&["app"])
+            .cluster("app", &bound("socket_options: [{level: 6, name: 9999, int_value: 1}]"))
+            .log(FAILED)
+            .get("/")
+            .stats(COUNTED),
+        Case::new("the_old_form_of_further_sources")
+            .echoes(&["app"])
+            .cluster("app", &bound(
+                "source_address: {address: \"::1\", port_value: 0}, additional_source_addresses: [{address: 127.0.0.6, port_value: 0}]",
+            ))
+            .log(FROM)
+            .get("/"),
+        Case::new("a_port_can_be_asked_for")
+            .echoes(&["app"])
+            .cluster("app", &bound("source_address: {address: 127.0.0.5, port_value: {{port:source}}}"))
+            .log("%RESPONSE_CODE% %UPSTREAM_LOCAL_ADDRESS%")
+            .get("/"),
         Case::new("health_checks_come_from_there_too")
             .echoes(&["app"])
 .cluster("app", &format!(
