@@ -20,6 +20,7 @@ mod redirects;
 mod retries;
 mod rewriting;
 mod routing;
+mod source_address;
 mod timeouts;
 mod websocket;
 
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         ("retries", retries::cases()),
         ("rewriting", rewriting::cases()),
         ("routing", routing::cases()),
+        ("source_address", source_address::cases()),
         ("timeouts", timeouts::cases()),
         ("websocket", websocket::cases()),
     ])

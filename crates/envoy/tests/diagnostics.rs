@@ -820,3 +820,45 @@ fn the_content_of_a_typed_struct_in_protobuf_is_read() {
     let said = load("envoy.extensions.No");
     assert!(said.iter().any(|d| d.code == "unknown-type"), "{}", said.render(false));
 }
+
+#[test]
+fn where_connections_come_from() {
+    let source = "source_address: {address: 127.0.0.5, port_value: 0}";
+    let bind = |fields: &str| cluster(&format!("upstream_bind_config:\n  {}", fields.replace('\n', "\n  ")));
+    let extra = |address: &str| format!("{{address: {{address: {address}, port_value: 0}}}}");
+    expect(
+        &bind(&format!("{source}\nextra_source_addresses: [«{}»]", extra("127.0.0.6"))),
+        "invalid-address",
+        "of the same family",
+        "",
+    );
+    expect(
+        &bind(&format!("{source}\nextra_source_addresses: [{}, «{}»]", extra("\"::1\""), extra("127.0.0.6"))),
+        "invalid-address",
+        "place for two",
+        "",
+    );
+    expect(
+        &bind(&format!("«extra_source_addresses»: [{}]", extra("127.0.0.5"))),
+        "missing-field",
+        "beside `source_address`",
+        "",
+    );
+    expect(
+        &bind(
+            &format!("{source}\nlocal_address_selector: {{name: x}}")
+                .replace("local_a", "«local_a")
+                .replace("or:", "or»:"),
+        ),
+        "unsupported",
+        "`local_address_selector` of BindConfig",
+        "",
+    );
+    expect(
+        &bind("socket_options: [{level: 1, name: 9, int_value: 1, state: «STATE_BOUND»}]"),
+        "ignored",
+        "only options with the state STATE_PREBIND",
+        "",
+    );
+    expect(&bind("source_address: {address: «app.test», port_value: 0}"), "invalid-address", "", "");
+}

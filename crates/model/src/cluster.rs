@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{EndpointAddress, HeaderKeyFormat, HealthCheck, Metadata, SourcePosition};
+use crate::{BindConfig, EndpointAddress, HeaderKeyFormat, HealthCheck, Metadata, SourcePosition};
 
 /// `config.cluster.v3.Cluster`.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +46,8 @@ pub struct Cluster {
     pub wait_for_warm_on_init: bool,
     /// `upstream_connection_options.tcp_keepalive`.
     pub tcp_keepalive: Option<TcpKeepalive>,
+    /// Where connections come from (`upstream_bind_config`, `cluster_manager.upstream_bind_config`).
+    pub upstream_bind_config: Option<Arc<BindConfig>>,
     /// `metadata`.
     pub metadata: Metadata,
 }

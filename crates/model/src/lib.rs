@@ -11,6 +11,7 @@
 
 mod access_log;
 mod address;
+mod bind;
 mod bootstrap;
 mod cluster;
 mod filter;
@@ -28,6 +29,7 @@ mod value;
 
 pub use access_log::{AccessLog, AccessLogFilter, AccessLogFormat, AccessLogSink, Comparison, ComparisonOp};
 pub use address::{Address, CidrRange, CidrSet, EndpointAddress};
+pub use bind::{BindConfig, SourceAddress};
 pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,

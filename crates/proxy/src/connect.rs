@@ -17,7 +17,11 @@ pub(crate) struct Connected {
 
 /// Connects within the cluster's `connect_timeout`.
 pub(crate) async fn connect(address: &Address, cluster: &Cluster) -> Result<Connected, Failure> {
-    let connecting = causeway_upstream::connect(address, cluster.tcp_keepalive.as_ref());
+    let connecting = causeway_upstream::connect(
+        address,
+        cluster.tcp_keepalive.as_ref(),
+        cluster.upstream_bind_config.as_deref(),
+    );
     match tokio::time::timeout(cluster.connect_timeout, connecting).await {
         Ok(Ok(Stream::Tcp(stream))) => {
             let local = stream.local_addr().ok();

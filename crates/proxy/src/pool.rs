@@ -257,10 +257,15 @@ impl HostPool {
             }
             Err(failure) => {
                 cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
-                if failure.reason == Reason::ConnectTimeout {
-                    cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout);
-                } else {
-                    life.closed_by_peer.set(true);
+                match failure.reason {
+                    Reason::ConnectTimeout => cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout),
+                    Reason::SourceBindFailed => {
+                        // An option that can't be set is no error of binding, and has no words of Envoy's.
+                        if failure.transport.is_some() {
+                            cluster.stats().inc(ClusterStat::BindErrors);
+                        }
+                    }
+                    _ => life.closed_by_peer.set(true),
                 }
                 cells.inc(HostStat::CxConnectFail);
                 let failed: Vec<_> = self.waiting.borrow_mut().drain(..).collect();

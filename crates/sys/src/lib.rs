@@ -9,4 +9,4 @@ mod option;
 
 pub use icmp::{IcmpError, IcmpKind, disable_recverr, enable_recverr, take_icmp_error};
 pub use limit::raise_descriptor_limit;
-pub use option::{TCP_FASTOPEN, set_socket_option};
+pub use option::{TCP_FASTOPEN, bind_address_no_port, set_socket_option};

@@ -21,6 +21,16 @@ pub fn set_socket_option(socket: BorrowedFd<'_>, level: i32, name: i32, value: &
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Puts off the choice of a local port from binding to connecting, so that it has to be free towards one
+/// address only (`IP_BIND_ADDRESS_NO_PORT`, ip(7)); IPv6 sockets take it too.
+///
+/// # Errors
+///
+/// What the kernel says; before Linux 4.2 it does not know the option.
+pub fn bind_address_no_port(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set_socket_option(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, &1_i32.to_ne_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;

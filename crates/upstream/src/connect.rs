@@ -1,13 +1,16 @@
 //! Making connections, and saying why one could not be made.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use causeway_model::{Address, TcpKeepalive};
+use causeway_model::{Address, BindConfig, SocketOption, TcpKeepalive};
 use causeway_reason::{Failure, Reason};
-use causeway_sys::{IcmpError, IcmpKind, disable_recverr, enable_recverr, take_icmp_error};
+use causeway_sys::{
+    IcmpError, IcmpKind, bind_address_no_port, disable_recverr, enable_recverr, set_socket_option,
+    take_icmp_error,
+};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
@@ -64,8 +67,13 @@ pub fn connect_timeout(address: &Address, waited: Duration) -> Failure {
 
 /// Makes a connection. There is no time limit: the caller has one.
 ///
-/// On TCP, `TCP_NODELAY` is set, and an ICMP message that refuses the connection is taken notice of.
-pub async fn connect(address: &Address, keepalive: Option<&TcpKeepalive>) -> Result<Stream, Failure> {
+/// On TCP, `TCP_NODELAY` is set, an ICMP message that refuses the connection is taken notice of, and the
+/// connection comes from where `source` says. A Unix socket comes from nowhere.
+pub async fn connect(
+    address: &Address,
+    keepalive: Option<&TcpKeepalive>,
+    source: Option<&BindConfig>,
+) -> Result<Stream, Failure> {
     let began = Instant::now();
     let failed =
         |phase, error: &io::Error, icmp| connect_failure(address, error, phase, began.elapsed(), icmp);
@@ -87,6 +95,9 @@ pub async fn connect(address: &Address, keepalive: Option<&TcpKeepalive>) -> Res
         if let Some(keepalive) = keepalive {
             set_keepalive(&socket, keepalive).map_err(at_once)?;
         }
+    }
+    if let (Some(source), Some(ip)) = (source, address.ip()) {
+        bind(&socket, ip, source)?;
     }
     match socket.connect(&target) {
         Ok(()) => {}
@@ -114,6 +125,42 @@ pub async fn connect(address: &Address, keepalive: Option<&TcpKeepalive>) -> Res
         let icmp = take_icmp_error(stream.as_fd());
         return Err(failed(ConnectPhase::Delayed, &error, icmp));
     }
+}
+
+/// Binds a socket to where its connection has to come from.
+fn bind(socket: &Socket, target: SocketAddr, config: &BindConfig) -> Result<(), Failure> {
+    let failed =
+        |words: String| Failure::new(Reason::SourceBindFailed).with_evidence(format!("{target}: {words}"));
+    let source = config.source_for(target);
+    if config.freebind {
+        let set = if target.is_ipv4() { socket.set_freebind_v4(true) } else { socket.set_freebind_v6(true) };
+        set.map_err(|error| failed(format!("`freebind` can't be set: {}", error_text(&error))))?;
+    }
+    for option in source.map_or(&config.socket_options, |source| &source.socket_options) {
+        let SocketOption { level, name, value, .. } = option;
+        set_socket_option(socket.as_fd(), *level, *name, value).map_err(|error| {
+            let text = error_text(&error);
+            failed(format!("the option {level}/{name} of `socket_options` can't be set: {text}"))
+        })?;
+    }
+    let Some(source) = source.map(|source| source.address) else { return Ok(()) };
+    if source.port() == 0 {
+        // A port that is chosen for the pair of addresses is free as long as that pair has one left; one that
+        // is chosen here has to be free for every target. Kernels that can't do it choose here.
+        let _ = bind_address_no_port(socket.as_fd());
+    }
+    socket.bind(&SockAddr::from(source)).map_err(|error| {
+        let text = error_text(&error);
+        let why = match error.raw_os_error() {
+            Some(libc::EADDRNOTAVAIL) => ": no interface of this host has that address",
+            Some(libc::EINVAL | libc::EAFNOSUPPORT) if source.is_ipv4() != target.is_ipv4() => {
+                ": the two are of different families"
+            }
+            _ => "",
+        };
+        failed(format!("bind to {source}: {text}{why}"))
+            .with_transport(format!("failed to bind to {source}: {text}"))
+    })
 }
 
 /// Whether the connection stands; woken without a cause, it has to wait on.

@@ -99,7 +99,8 @@ impl Shared {
         for new in checks {
             let id = new.host.id();
             let host_header = host_header(&new.host, &new.config, self.cluster.name());
-            let prober = Prober::new(Arc::clone(&new.config), host_header);
+            let source = self.cluster.config().upstream_bind_config.clone();
+            let prober = Prober::new(Arc::clone(&new.config), host_header, source);
             let task = Task(spawn_local(check(Rc::downgrade(self), new, prober)));
             tasks.checks.entry(id).or_default().push(task);
         }

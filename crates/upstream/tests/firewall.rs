@@ -183,7 +183,7 @@ fn inside() {
             ),
         ] {
             let address = Address::Ip(target.parse::<SocketAddr>().unwrap());
-            let failure = connect(&address, None).await.map(drop).unwrap_err();
+            let failure = connect(&address, None, None).await.map(drop).unwrap_err();
             assert_eq!(failure.reason, reason, "{target}: {:?}", failure.evidence);
             assert_eq!(failure.transport.as_deref(), Some(transport), "{target}");
             let evidence = failure.evidence.unwrap();
@@ -192,11 +192,11 @@ fn inside() {
         // Nobody answers at all: a firewall that drops, and an address that is not there. The kernel needs
         // three seconds to find out about the second.
         let dropped = Address::Ip("10.77.0.2:8007".parse().unwrap());
-        let waited = tokio::time::timeout(Duration::from_millis(300), connect(&dropped, None)).await;
+        let waited = tokio::time::timeout(Duration::from_millis(300), connect(&dropped, None, None)).await;
         assert!(waited.is_err());
         let began = Instant::now();
         let absent = Address::Ip("10.77.0.9:80".parse().unwrap());
-        let failure = connect(&absent, None).await.map(drop).unwrap_err();
+        let failure = connect(&absent, None, None).await.map(drop).unwrap_err();
         assert_eq!(failure.reason, Reason::HostUnreachable, "{:?}", failure.evidence);
         assert!(began.elapsed() > Duration::from_secs(1), "{:?}", failure.evidence);
         assert!(failure.evidence.unwrap().contains("from 10.77.0.1 after 3."));

@@ -36,6 +36,9 @@ pub(crate) fn cases() -> Vec<Case> {
         reset(),
         without_ports(),
         without_descriptors(),
+        Case::of(Reason::SourceBindFailed)
+            .cluster("upstream_bind_config: {source_address: {address: 192.0.2.9, port_value: 0}}")
+            .evidence("no interface of this host has that address"),
         Case::of(Reason::ConnectNotPermitted)
             .in_namespace(|netns| route(netns, "prohibit 192.0.2.1"))
             .endpoint_at("192.0.2.1", 80)

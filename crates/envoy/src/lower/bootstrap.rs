@@ -28,9 +28,10 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
         application_log_format: cx.application_log(root),
         ..Bootstrap::default()
     };
+    let bind = root.message("cluster_manager").and_then(|manager| cx.bind_config(manager));
     if let Some(resources) = root.message("static_resources") {
         bootstrap.listeners = cx.listeners(resources);
-        bootstrap.clusters = cx.clusters(resources, &defaults);
+        bootstrap.clusters = cx.clusters(resources, &defaults, bind.as_ref());
     }
     for listener in &mut bootstrap.listeners {
         limit_connections(listener, &runtime);

@@ -28,6 +28,7 @@ impl Cx<'_> {
         &self,
         resources: &Message<'_>,
         defaults: &super::dns::Defaults,
+        bind: Option<&super::bind::Bind>,
     ) -> Vec<Arc<Cluster>> {
         let mut clusters = Vec::new();
         let mut names: HashMap<String, Span> = HashMap::new();
@@ -43,12 +44,17 @@ impl Cx<'_> {
             } else {
                 names.insert(name, place.span);
             }
-            clusters.extend(self.cluster(message, defaults).map(Arc::new));
+            clusters.extend(self.cluster(message, defaults, bind).map(Arc::new));
         }
         clusters
     }
 
-    fn cluster(&self, message: &Message<'_>, defaults: &super::dns::Defaults) -> Option<Cluster> {
+    fn cluster(
+        &self,
+        message: &Message<'_>,
+        defaults: &super::dns::Defaults,
+        bind: Option<&super::bind::Bind>,
+    ) -> Option<Cluster> {
         if let Some(socket) = message.message("transport_socket") {
             self.transport_socket(socket, Category::UpstreamSocket);
         }
@@ -86,6 +92,7 @@ impl Cx<'_> {
         let overprovisioning = assignment
             .and_then(|assignment| assignment.message("policy"))
             .and_then(|policy| policy.u32("overprovisioning_factor"));
+        let own_bind = self.bind_config(message);
         let health_checks = self.health_checks(message);
         let http = self.cluster_http(message);
         let connect_timeout = self.duration(message, "connect_timeout").unwrap_or(Duration::from_secs(5));
@@ -121,6 +128,7 @@ impl Cx<'_> {
             tcp_keepalive: message
                 .message("upstream_connection_options")
                 .and_then(|options| self.keepalive(options, "tcp_keepalive")),
+            upstream_bind_config: super::bind::Bind::of_cluster(own_bind.as_ref(), bind),
             metadata: self.metadata(message, "metadata"),
         })
     }

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod action;
+mod bind;
 mod bootstrap;
 mod cluster;
 mod cors;

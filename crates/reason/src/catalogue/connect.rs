@@ -132,6 +132,20 @@ pub(super) const DESCRIPTORS_EXHAUSTED: Spec = unconnected(
     },
 );
 
+pub(super) const SOURCE_BIND_FAILED: Spec = unconnected(
+    "source_bind_failed",
+    ResetReason::LocalConnectionFailure,
+    Blame::Host,
+    Text {
+        en: "The connection could not be bound to the source that upstream_bind_config names.",
+        ko: "upstream_bind_config에 지정된 출발지에 연결을 바인드하지 못했습니다.",
+    },
+    Text {
+        en: "`ip addr` has to show the source address; give it to an interface or correct the file. It has to be of the back-end's family: extra_source_addresses takes one for the other.",
+        ko: "`ip addr`에 출발지 주소가 있어야 합니다. 인터페이스에 추가하거나 설정을 고치십시오. 백엔드와 IPv4/IPv6 종류가 같아야 하며, 다른 종류의 주소는 extra_source_addresses에 적습니다.",
+    },
+);
+
 pub(super) const CONNECT_NOT_PERMITTED: Spec = unconnected(
     "connect_not_permitted",
     ResetReason::RemoteConnectionFailure,

@@ -131,6 +131,8 @@ reasons! {
         LocalPortsExhausted = LOCAL_PORTS_EXHAUSTED,
         /// The process has no file descriptor left.
         DescriptorsExhausted = DESCRIPTORS_EXHAUSTED,
+        /// The connection can't come from where `upstream_bind_config` says.
+        SourceBindFailed = SOURCE_BIND_FAILED,
         /// The kernel does not let this process connect.
         ConnectNotPermitted = CONNECT_NOT_PERMITTED,
         /// The Unix socket does not exist.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use causeway_model::{Address, HealthCheck, HealthChecker, HttpHealthCheck, TcpHealthCheck};
+use causeway_model::{Address, BindConfig, HealthCheck, HealthChecker, HttpHealthCheck, TcpHealthCheck};
 use causeway_reason::{Failure, Reason};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -25,6 +25,8 @@ pub(crate) struct Prober {
     /// `Host` of HTTP checks.
     host: Box<str>,
     label: Arc<str>,
+    /// Where its connections come from.
+    source: Option<Arc<BindConfig>>,
     /// What the last check left open, and where it leads.
     connection: Option<(Address, Stream)>,
 }
@@ -38,12 +40,12 @@ enum Stage {
 }
 
 impl Prober {
-    pub(crate) fn new(config: Arc<HealthCheck>, host: Box<str>) -> Self {
+    pub(crate) fn new(config: Arc<HealthCheck>, host: Box<str>, source: Option<Arc<BindConfig>>) -> Self {
         let label = match &config.checker {
             HealthChecker::Http(http) => format!("{} {}", http.method, http.path).into(),
             HealthChecker::Tcp(_) => "TCP".into(),
         };
-        Self { config, host, label, connection: None }
+        Self { config, host, label, source, connection: None }
     }
 
     /// What is asked, in a word or two: `GET /health`.
@@ -171,7 +173,7 @@ impl Prober {
         {
             return Ok((stream, true));
         }
-        match connect(address, None).await {
+        match connect(address, None, self.source.as_deref()).await {
             Ok(stream) => Ok((stream, false)),
             Err(failure) => {
                 // The address stands in front of these words already.

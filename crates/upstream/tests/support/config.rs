@@ -44,6 +44,7 @@ pub(crate) fn cluster_of(name: &str, kind: ClusterType, endpoints: Vec<Endpoint>
         fail_traffic_on_panic: false,
         wait_for_warm_on_init: true,
         tcp_keepalive: None,
+        upstream_bind_config: None,
         metadata: Metadata::default(),
     }
 }
