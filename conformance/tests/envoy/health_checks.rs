@@ -266,6 +266,8 @@ fn others() -> Vec<Case> {
             })
             .without_log(),
         Case::new("the_health_check_filter_answers_by_itself")
+            .differs("D-10", &["5 GET /healthz", "end"], "fin")
+            .differs("D-10", &["6 GET /other", "end"], "fin")
             .filters(
                 r#"
                 - name: hc
@@ -284,6 +286,8 @@ fn others() -> Vec<Case> {
             .ask_admin(Request::new("POST", "/healthcheck/ok"))
             .get("/healthz"),
         Case::new("the_health_check_filter_lets_others_answer")
+            .differs("D-10", &["4 GET /pass", "end"], "fin")
+            .differs("D-10", &["5 GET /other", "end"], "fin")
             .filters(
                 r#"
                 - name: hc
@@ -321,6 +325,7 @@ fn others() -> Vec<Case> {
                 "cluster.app.upstream_rq_total",
             ]),
         Case::new("the_health_check_filter_keeps_an_answer")
+            .differs("D-10", &["5 GET /kept", "end"], "fin")
             .filters(
                 r#"
                 - name: hc
