@@ -198,16 +198,15 @@ impl Cx<'_> {
             })
             .collect();
         min_healthy.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut headers = Some(Vec::new());
+        let (mut headers, mut never) = (Vec::new(), false);
         for matcher in config.messages("headers") {
             match self.header_matcher(matcher) {
-                Some(HeaderCondition::Depends(matcher)) => {
-                    headers.iter_mut().for_each(|all| all.push(matcher.clone()))
-                }
-                Some(HeaderCondition::Always(true)) | None => {}
-                Some(HeaderCondition::Always(false)) => headers = None,
+                Some(HeaderCondition::Depends(matcher)) => headers.push(matcher),
+                Some(HeaderCondition::Always(holds)) => never |= !holds,
+                None => {}
             }
         }
+        let headers = (!never).then_some(headers);
         FilterConfig::HealthCheck(HealthCheckFilter { pass_through, cache_time, min_healthy, headers })
     }
 
