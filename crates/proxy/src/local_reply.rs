@@ -75,6 +75,11 @@ impl LocalReply {
         }
     }
 
+    /// The answer to a health check by the filter of that name where something is not well; Envoy's details.
+    pub(crate) fn unwell(details: &'static str) -> Self {
+        Self::configured(503, details)
+    }
+
     /// The same, with a body.
     pub(crate) fn with_body(mut self, body: Vec<u8>, format: Option<BodyFormat>) -> Self {
         self.body = Cow::Owned(body);

@@ -81,30 +81,29 @@ impl Filter for HealthChecks {
             return Verdict::Continue;
         }
         count(context, HealthCheckFilterStat::RequestTotal);
-        let (status, details) = if failing {
-            (503, "health_check_failed")
+        let mut reply = if failing {
+            LocalReply::unwell("health_check_failed")
         } else if let Some(Answer { status, degraded }) = kept {
             count(context, HealthCheckFilterStat::CachedResponse);
             if degraded {
                 count(context, HealthCheckFilterStat::Degraded);
             }
-            (status, "health_check_cached")
+            LocalReply::configured(status, "health_check_cached")
         } else {
             match self.clusters(context) {
-                Ok(details) => (200, details),
+                Ok(details) => LocalReply::configured(200, details),
                 Err(Unwell { details, stat }) => {
                     count(context, stat);
-                    (503, details)
+                    LocalReply::unwell(details)
                 }
             }
         };
-        if (200..300).contains(&status) {
+        if (200..300).contains(&reply.status()) {
             count(context, HealthCheckFilterStat::Ok);
         } else {
             count(context, HealthCheckFilterStat::Failed);
             context.exchange.facts.flags.set(Flag::FailedLocalHealthCheck);
         }
-        let mut reply = LocalReply::configured(status, details);
         if !failing && kept.is_some_and(|answer| answer.degraded) {
             reply = reply.with_header(Known::EnvoyDegraded.as_str(), Vec::new());
         }
