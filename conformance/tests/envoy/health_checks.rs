@@ -266,7 +266,8 @@ fn others() -> Vec<Case> {
             })
             .without_log(),
         Case::new("the_health_check_filter_answers_by_itself")
-            .refused("D-63", "the HTTP filter envoy.filters.http.health_check is not implemented")
+            .differs("D-10", &["5 GET /healthz", "end"], "fin")
+            .differs("D-10", &["6 GET /other", "end"], "fin")
             .filters(
                 r#"
                 - name: hc
@@ -284,5 +285,215 @@ fn others() -> Vec<Case> {
             .admin("/ready")
             .ask_admin(Request::new("POST", "/healthcheck/ok"))
             .get("/healthz"),
+        Case::new("the_health_check_filter_lets_others_answer")
+            .differs("D-10", &["4 GET /pass", "end"], "fin")
+            .differs("D-10", &["5 GET /other", "end"], "fin")
+            .filters(
+                r#"
+                - name: hc
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: true
+                    headers: [{name: ":path", string_match: {exact: /pass}}]"#,
+            )
+            .get("/pass")
+            .get("/other")
+            .ask_admin(Request::new("POST", "/healthcheck/fail"))
+            .get("/pass")
+            .get("/other")
+            .ask_admin(Request::new("POST", "/healthcheck/ok"))
+            .get("/pass")
+            .asked("app")
+            .stats(&[
+                "http.ingress.health_check.cached_response",
+                "http.ingress.health_check.degraded",
+                "http.ingress.health_check.failed",
+                "http.ingress.health_check.failed_cluster_empty",
+                "http.ingress.health_check.failed_cluster_not_found",
+                "http.ingress.health_check.failed_cluster_unhealthy",
+                "http.ingress.health_check.ok",
+                "http.ingress.health_check.request_total",
+                "http.ingress.downstream_rq_2xx",
+                "http.ingress.downstream_rq_5xx",
+                "http.ingress.downstream_rq_completed",
+                "http.ingress.downstream_rq_total",
+                "http.ingress.no_route",
+                "http.ingress.rq_total",
+                "http.ingress.tracing.health_check",
+                "cluster.app.upstream_rq_2xx",
+                "cluster.app.upstream_rq_completed",
+                "cluster.app.upstream_rq_total",
+            ]),
+        Case::new("the_health_check_filter_keeps_an_answer")
+            .differs("D-10", &["5 GET /kept", "end"], "fin")
+            .filters(
+                r#"
+                - name: hc
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: true
+                    cache_time: 600s
+                    headers: [{name: ":path", string_match: {exact: /kept}}]"#,
+            )
+            .backend(
+                "app",
+                Script::by(|request| match request.path() {
+                    "/kept" => Reply::status(210).header("x-envoy-degraded", "1").into(),
+                    _ => Answer::from(Reply::ok("fine")),
+                }),
+            )
+            .get("/kept")
+            .get("/kept")
+            .get("/other")
+            .ask_admin(Request::new("POST", "/healthcheck/fail"))
+            .get("/kept")
+            .ask_admin(Request::new("POST", "/healthcheck/ok"))
+            .get("/kept")
+            .asked("app")
+            .stats(&[
+                "http.ingress.health_check.cached_response",
+                "http.ingress.health_check.degraded",
+                "http.ingress.health_check.failed",
+                "http.ingress.health_check.failed_cluster_empty",
+                "http.ingress.health_check.failed_cluster_not_found",
+                "http.ingress.health_check.failed_cluster_unhealthy",
+                "http.ingress.health_check.ok",
+                "http.ingress.health_check.request_total",
+                "http.ingress.downstream_rq_2xx",
+                "http.ingress.downstream_rq_5xx",
+                "http.ingress.downstream_rq_completed",
+                "http.ingress.downstream_rq_total",
+                "http.ingress.no_route",
+                "http.ingress.rq_total",
+                "http.ingress.tracing.health_check",
+                "cluster.app.upstream_rq_2xx",
+                "cluster.app.upstream_rq_completed",
+                "cluster.app.upstream_rq_total",
+            ]),
+        Case::new("the_health_check_filter_looks_at_clusters")
+            .echoes(&["app"])
+            .dead("gone")
+            .cluster("gone", &check("http_health_check: {path: /health}"))
+            .pool("empty", &[])
+            .bootstrap("node: {id: here, cluster: front}")
+            .filters(
+                r#"
+                - name: one
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: false
+                    cluster_min_healthy_percentages: {app: {value: 100}}
+                    headers: [{name: ":path", string_match: {exact: /well}}]
+                - name: two
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: false
+                    cluster_min_healthy_percentages: {app: {value: 50}, gone: {value: 50}}
+                    headers: [{name: ":path", string_match: {exact: /both}}]
+                - name: three
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: false
+                    cluster_min_healthy_percentages: {nowhere: {value: 0}}
+                    headers: [{name: ":path", string_match: {exact: /none}}]
+                - name: four
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: false
+                    cluster_min_healthy_percentages: {empty: {value: 1}}
+                    headers: [{name: ":path", string_match: {exact: /empty}}]
+                - name: five
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: false
+                    cluster_min_healthy_percentages: {empty: {value: 0}}
+                    headers: [{name: ":path", string_match: {exact: /empty-is-fine}}]"#,
+            )
+            .wait_for("/clusters", "::health_flags::/failed_active_hc")
+            .get("/well")
+            .get("/both")
+            .get("/none")
+            .get("/empty")
+            .get("/empty-is-fine")
+            .get("/other")
+            .stats(&[
+                "http.ingress.health_check.cached_response",
+                "http.ingress.health_check.degraded",
+                "http.ingress.health_check.failed",
+                "http.ingress.health_check.failed_cluster_empty",
+                "http.ingress.health_check.failed_cluster_not_found",
+                "http.ingress.health_check.failed_cluster_unhealthy",
+                "http.ingress.health_check.ok",
+                "http.ingress.health_check.request_total",
+                "http.ingress.downstream_rq_2xx",
+                "http.ingress.downstream_rq_5xx",
+                "http.ingress.downstream_rq_completed",
+                "http.ingress.downstream_rq_total",
+                "http.ingress.no_route",
+                "http.ingress.rq_total",
+                "http.ingress.tracing.health_check",
+                "cluster.app.upstream_rq_2xx",
+                "cluster.app.upstream_rq_completed",
+                "cluster.app.upstream_rq_total",
+            ]),
+        Case::new("the_health_check_filter_needs_no_route")
+            .filters(
+                r#"
+                - name: hc
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: false
+                    headers: [{name: ":path", string_match: {exact: /healthz}}]"#,
+            )
+            .routes("- match: {prefix: /app}\n  route: {cluster: app}")
+            .log(
+                r#"
+                - name: file
+                  filter: {not_health_check_filter: {}}
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+                    path: "{{dir}}/access.log"
+                    log_format: {text_format_source: {inline_string: "%REQ(:PATH)% %RESPONSE_CODE%\n"}}"#,
+            )
+            .get("/healthz")
+            .get("/nowhere")
+            .get("/app")
+            .send(Request::new("HEAD", "/healthz"))
+            .send(Request::post("/healthz", "a body"))
+            .get("/healthz?x=1")
+            .stats(&[
+                "http.ingress.health_check.cached_response",
+                "http.ingress.health_check.degraded",
+                "http.ingress.health_check.failed",
+                "http.ingress.health_check.failed_cluster_empty",
+                "http.ingress.health_check.failed_cluster_not_found",
+                "http.ingress.health_check.failed_cluster_unhealthy",
+                "http.ingress.health_check.ok",
+                "http.ingress.health_check.request_total",
+                "http.ingress.downstream_rq_2xx",
+                "http.ingress.downstream_rq_5xx",
+                "http.ingress.downstream_rq_completed",
+                "http.ingress.downstream_rq_total",
+                "http.ingress.no_route",
+                "http.ingress.rq_total",
+                "http.ingress.tracing.health_check",
+                "cluster.app.upstream_rq_2xx",
+                "cluster.app.upstream_rq_completed",
+                "cluster.app.upstream_rq_total",
+            ]),
+        Case::new("the_health_check_filter_waits_for_the_body")
+            .filters(
+                r#"
+                - name: hc
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                    pass_through_mode: false
+                    headers: [{name: ":path", string_match: {exact: /healthz}}]"#,
+            )
+            .on_one_connection([
+                Request::post("/healthz", "a body that is read"),
+                Request::get("/healthz"),
+                Request::get("/other"),
+            ]),
     ]
 }

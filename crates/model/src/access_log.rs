@@ -53,7 +53,7 @@ pub enum AccessLogFilter {
     StatusCode(Comparison),
     /// `duration_filter`: milliseconds.
     Duration(Comparison),
-    /// `not_health_check_filter`: not what the health check filter answered.
+    /// `not_health_check_filter`: not what the health check filter takes for a health check.
     NotHealthCheck,
     /// `traceable_filter`: the request is traced. Nothing is, as long as there is no tracer.
     Traceable,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{HeaderMutations, RuntimeFraction, StringMatcher};
+use crate::{HeaderMatcher, HeaderMutations, RuntimeFraction, StringMatcher};
 
 /// One entry of `http_filters`. The router is not one of them: it always ends the chain.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,22 @@ pub enum FilterConfig {
         /// Changes to the response.
         response: HeaderMutations,
     },
+    /// `extensions.filters.http.health_check.v3.HealthCheck`.
+    HealthCheck(HealthCheckFilter),
+}
+
+/// `extensions.filters.http.health_check.v3.HealthCheck`: answers those who ask whether the proxy is well.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthCheckFilter {
+    /// Whether requests go on to a back-end as long as the proxy is well (`pass_through_mode`).
+    pub pass_through: bool,
+    /// How long the back-end's answer holds for all who ask (`cache_time`); only where requests go on.
+    pub cache_time: Option<Duration>,
+    /// The share of hosts, in percent, that each of these clusters needs to have in use
+    /// (`cluster_min_healthy_percentages`), ordered by name.
+    pub min_healthy: Vec<(Arc<str>, f64)>,
+    /// Which requests are health checks: all of these hold (`headers`). `None` where no request can be one.
+    pub headers: Option<Vec<HeaderMatcher>>,
 }
 
 /// The CORS filter itself has no settings; policies are per virtual host and route.

@@ -35,7 +35,7 @@ pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
     Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, TcpKeepalive, Thresholds,
 };
-pub use filter::{Cors, CorsPolicy, FilterConfig, HttpFilter, PerFilterConfig};
+pub use filter::{Cors, CorsPolicy, FilterConfig, HealthCheckFilter, HttpFilter, PerFilterConfig};
 pub use headers::{AppendAction, HeaderMutations, HeaderName, HeaderValueOption, InvalidHeaderName};
 pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
 pub use http_connection_manager::{

@@ -25,6 +25,8 @@ pub(crate) struct LocalReply {
     cause: Cause,
     /// The connection is closed behind it.
     pub(crate) close: bool,
+    /// It is not given before all of the request has arrived.
+    pub(crate) at_end: bool,
 }
 
 #[derive(Debug)]
@@ -49,7 +51,15 @@ impl LocalReply {
         if overloaded {
             headers.push((Cow::Borrowed(Known::EnvoyOverloaded.as_str()), b"true".to_vec()));
         }
-        Self { status, body, format: None, headers, cause: Cause::Failure(Box::new(failure)), close }
+        Self {
+            status,
+            body,
+            format: None,
+            headers,
+            cause: Cause::Failure(Box::new(failure)),
+            close,
+            at_end: false,
+        }
     }
 
     /// An answer that the configuration asks for.
@@ -61,7 +71,13 @@ impl LocalReply {
             headers: Vec::new(),
             cause: Cause::Configured(details),
             close: false,
+            at_end: false,
         }
+    }
+
+    /// The answer to a health check by the filter of that name where something is not well; Envoy's details.
+    pub(crate) fn unwell(details: &'static str) -> Self {
+        Self::configured(503, details)
     }
 
     /// The same, with a body.

@@ -57,6 +57,10 @@ impl ActiveRequest {
         self.random
     }
 
+    pub(crate) const fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
     pub(crate) const fn listener(&self) -> &Rc<ListenerRuntime> {
         &self.listener
     }
@@ -150,8 +154,14 @@ impl ActiveRequest {
         if facts.upgrade {
             shards.http.adjust(HttpStat::DownstreamCxUpgradesActive, -1);
         }
+        if facts.health_check {
+            shards.http.inc(HttpStat::TracingHealthCheck);
+        }
         if facts.status > 0 {
-            shards.response_completed(facts.status);
+            // Health checks are no traffic: they would hide what clients see.
+            if !facts.health_check {
+                shards.response_completed(facts.status);
+            }
             shards.http.record(HttpStat::DownstreamRqTime, millis);
         }
         if let Some(failure) = &facts.failure {
@@ -161,7 +171,7 @@ impl ActiveRequest {
             }
         }
         let Some(cluster) = &facts.cluster else { return };
-        if facts.status > 0 && facts.attempts > 0 {
+        if facts.status > 0 && facts.attempts > 0 && !facts.health_check {
             cluster.count_status(facts.status, facts.internal);
         }
         if let Some(host) = &facts.host
@@ -170,7 +180,9 @@ impl ActiveRequest {
             let answered = facts.response_begin.is_some() && facts.status < 500;
             cluster.cells(host).inc(if answered { HostStat::RqSuccess } else { HostStat::RqError });
         }
-        if let (Some(begin), Some(end)) = (facts.connect_end, facts.response_end) {
+        if let (Some(begin), Some(end)) = (facts.connect_end, facts.response_end)
+            && !facts.health_check
+        {
             let took = u64::try_from(end.saturating_duration_since(begin).as_millis()).unwrap_or(u64::MAX);
             cluster.count_time(took, facts.internal);
         }

@@ -19,7 +19,7 @@ use causeway_stats::Registry;
 
 use crate::access_log::{CompiledFilter, LogFiles, OpenLog};
 use crate::cluster::LocalCluster;
-use crate::filters::{self, Filter};
+use crate::filters::{self, Filter, SharedByFilters};
 use crate::stats::{ListenerScopes, ListenerShards};
 use crate::timer::{Millis, millis};
 
@@ -59,7 +59,7 @@ pub(crate) struct ManagerSnapshot {
     pub(crate) reply_filters: Vec<CompiledFilter>,
     pub(crate) request_rules: RequestRules,
     pub(crate) key_format: KeyFormat,
-    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) filters: SharedByFilters,
     /// Every failed request is in one of the logs with its flag, so the application log need not say it.
     pub(crate) logs_hold_failures: bool,
 }
@@ -85,7 +85,7 @@ impl Snapshot {
             let NetworkFilter::HttpConnectionManager(manager) = &config.filter_chain.filter;
             let scopes = ListenerScopes::new(registry, &config.stat_name, manager, workers);
             let logs = OpenLog::open_all(&config.access_logs, runtime, files);
-            match (ManagerSnapshot::compile(manager, runtime, files), logs) {
+            match (ManagerSnapshot::compile(manager, runtime, files, &bootstrap.node.cluster), logs) {
                 (Ok(manager), Ok(logs)) => {
                     let config = Arc::clone(config);
                     listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes }));
@@ -104,6 +104,7 @@ impl ManagerSnapshot {
         config: &Arc<HttpConnectionManager>,
         runtime: &Arc<Runtime>,
         files: &LogFiles,
+        own_cluster: &str,
     ) -> Result<Self, Vec<String>> {
         let logs = OpenLog::open_all(&config.access_logs, runtime, files)?;
         let http1 = &config.http1;
@@ -129,7 +130,7 @@ impl ManagerSnapshot {
                 allow_custom_methods: http1.allow_custom_methods,
             },
             key_format: key_format(http1.header_key_format),
-            runtime: Arc::clone(runtime),
+            filters: SharedByFilters::new(&config.http_filters, runtime, own_cluster),
             config: Arc::clone(config),
         })
     }
@@ -284,8 +285,9 @@ impl ManagerRuntime {
         let filters = config
             .http_filters
             .iter()
-            .map(|filter| FilterRuntime {
-                filter: filters::build(filter, &manager.runtime),
+            .enumerate()
+            .map(|(at, filter)| FilterRuntime {
+                filter: filters::build(filter, at, &manager.filters),
                 disabled: filter.disabled,
             })
             .collect();

@@ -278,6 +278,28 @@ schema! {
     }
 }
 
+schema! {
+    /// `http.<stat_prefix>.health_check.` of a filter chain with the health check filter.
+    pub enum HealthCheckFilterStat {
+        /// Answered with what a back-end had answered before.
+        CachedResponse = counter "cached_response",
+        /// What was kept had said that the back-end is degraded.
+        Degraded = counter "degraded",
+        /// Answered with anything but 2xx.
+        Failed = counter "failed",
+        /// A cluster had no hosts.
+        FailedClusterEmpty = counter "failed_cluster_empty",
+        /// A cluster was not there.
+        FailedClusterNotFound = counter "failed_cluster_not_found",
+        /// A cluster had too few hosts that can be used.
+        FailedClusterUnhealthy = counter "failed_cluster_unhealthy",
+        /// Answered with 2xx.
+        Ok = counter "ok",
+        /// Answered.
+        RequestTotal = counter "request_total",
+    }
+}
+
 /// Counts per reason: `http.<stat_prefix>.reason.<key>` and the like.
 #[derive(Debug)]
 pub(crate) struct ReasonCounters {
@@ -346,6 +368,8 @@ pub(crate) struct ListenerScopes {
     pub(crate) http: Scope<HttpStat>,
     /// Where the connection manager has the CORS filter.
     pub(crate) cors: Option<Scope<CorsStat>>,
+    /// Where it has the health check filter.
+    pub(crate) health_check: Option<Scope<HealthCheckFilterStat>>,
     workers: Vec<Scope<ListenerWorkerStat>>,
 }
 
@@ -359,6 +383,8 @@ impl ListenerScopes {
         let stat_prefix = &manager.stat_prefix;
         let has_cors =
             manager.http_filters.iter().any(|filter| matches!(filter.config, FilterConfig::Cors(_)));
+        let has_health_check =
+            manager.http_filters.iter().any(|filter| matches!(filter.config, FilterConfig::HealthCheck(_)));
         let of_listener = || ScopeName::root().then("listener").tagged("envoy.listener_address", listener);
         let http =
             |scope: ScopeName| scope.then("http").tagged("envoy.http_conn_manager_prefix", stat_prefix);
@@ -370,6 +396,8 @@ impl ListenerScopes {
             listener_http: registry.scope(http(of_listener())),
             http: registry.scope(http(ScopeName::root())),
             cors: has_cors.then(|| registry.scope(http(ScopeName::root()).then("cors"))),
+            health_check: has_health_check
+                .then(|| registry.scope(http(ScopeName::root()).then("health_check"))),
             workers: (0..workers).map(|worker| registry.scope(of_worker(worker))).collect(),
         }
     }
@@ -381,6 +409,7 @@ impl ListenerScopes {
             listener_http: self.listener_http.shard(worker),
             http: self.http.shard(worker),
             cors: self.cors.as_ref().map(|cors| cors.shard(worker)),
+            health_check: self.health_check.as_ref().map(|scope| scope.shard(worker)),
             worker: self.workers.get(worker).map(|scope| scope.shard(worker)),
             reasons: ReasonCounters::new(),
         }
@@ -394,6 +423,7 @@ pub(crate) struct ListenerShards {
     pub(crate) listener_http: Shard<ListenerHttpStat>,
     pub(crate) http: Shard<HttpStat>,
     pub(crate) cors: Option<Shard<CorsStat>>,
+    pub(crate) health_check: Option<Shard<HealthCheckFilterStat>>,
     worker: Option<Shard<ListenerWorkerStat>>,
     pub(crate) reasons: ReasonCounters,
 }

@@ -48,7 +48,8 @@ pub(crate) fn is_conditional(matcher: &RouteMatch) -> bool {
         || !matcher.query_parameters.is_empty()
 }
 
-fn header_matches(matcher: &HeaderMatcher, request: &impl RouteRequest) -> bool {
+/// Whether a condition on a header field holds, as in a route's `match`.
+pub fn header_matches(matcher: &HeaderMatcher, request: &impl RouteRequest) -> bool {
     matcher.matches_each(|visit| request::visit(request, matcher.name.as_str(), visit))
 }
 

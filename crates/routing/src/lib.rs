@@ -33,7 +33,7 @@ mod rewrite;
 mod table;
 mod trie;
 
-pub use conditions::Unmet;
+pub use conditions::{Unmet, header_matches};
 pub use explain::{DomainHint, Miss, PathHint};
 pub use redirect::{own_location, redirect_location, tls_redirect_location};
 pub use request::RouteRequest;

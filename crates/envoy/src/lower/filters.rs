@@ -1,15 +1,18 @@
 //! HTTP filters.
 
+use std::sync::Arc;
+
 use causeway_model::{
-    Cors, FilterConfig, HeaderMutations, HeaderName, HttpFilter, OperatorKind, PerFilterConfig, Template,
-    TemplatePart,
+    Cors, FilterConfig, HeaderMutations, HeaderName, HealthCheckFilter, HttpFilter, OperatorKind,
+    PerFilterConfig, Template, TemplatePart,
 };
 
 use super::Cx;
 use super::extension::{Extension, short_kind, type_place};
+use super::matcher::HeaderCondition;
 use crate::diagnostic::{At, Draft};
 use crate::extension::{Category, guards_requests};
-use crate::tree::{Any, Body, Message};
+use crate::tree::{Any, Body, Message, Value};
 
 /// `http_filters`, the router taken apart.
 pub(super) struct Chain {
@@ -118,6 +121,7 @@ impl Cx<'_> {
                 FilterConfig::Cors(Cors {})
             }
             "HeaderMutation" => self.header_mutation(config),
+            "HealthCheck" => self.health_check_filter(config),
             _ => {
                 self.filter_not_implemented(filter, &extension, disabled);
                 return Lowered::Nothing;
@@ -175,6 +179,37 @@ impl Cx<'_> {
         FilterConfig::HeaderMutation { request, response }
     }
 
+    fn health_check_filter(&self, config: &Message<'_>) -> FilterConfig {
+        let pass_through = config.bool_value("pass_through_mode").unwrap_or(false);
+        let cache_time = self.duration(config, "cache_time").filter(|time| time.as_millis() > 0);
+        if cache_time.is_some() && !pass_through {
+            self.reject(
+                config.at("cache_time"),
+                "health-check-cache",
+                "`cache_time` needs `pass_through_mode`: there is no other answer that could be kept",
+            );
+        }
+        let mut min_healthy: Vec<(Arc<str>, f64)> = config
+            .map("cluster_min_healthy_percentages")
+            .iter()
+            .filter_map(|item| match &item.item.value {
+                Value::Message(percent) => Some((item.key.to_text().as_ref().into(), self.percent(percent))),
+                _ => None,
+            })
+            .collect();
+        min_healthy.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let (mut headers, mut never) = (Vec::new(), false);
+        for matcher in config.messages("headers") {
+            match self.header_matcher(matcher) {
+                Some(HeaderCondition::Depends(matcher)) => headers.push(matcher),
+                Some(HeaderCondition::Always(holds)) => never |= !holds,
+                None => {}
+            }
+        }
+        let headers = (!never).then_some(headers);
+        FilterConfig::HealthCheck(HealthCheckFilter { pass_through, cache_time, min_healthy, headers })
+    }
+
     /// Changes in their order, as removals first and additions behind. That comes to the same, unless a
     /// value is made of a header that is removed after it.
     fn sequence(&self, mutations: &Message<'_>, field: &str) -> HeaderMutations {
@@ -230,7 +265,7 @@ impl Cx<'_> {
         let mut configs = Vec::new();
         for item in message.map("typed_per_filter_config") {
             let name = item.key.to_text();
-            if let crate::tree::Value::Any(any) = &item.item.value {
+            if let Value::Any(any) = &item.item.value {
                 let mut at = message.at("typed_per_filter_config");
                 at.span = any.type_span.or(item.key_span);
                 if let Some((disabled, cors)) = self.per_filter_config(any, &at, false) {

@@ -44,8 +44,16 @@ impl Downstream {
                 reply
             }
             Ok(()) => match self.route(&mut request) {
-                Err(reply) => reply,
-                Ok(entry) => match self.filter(&mut request, &entry).await {
+                Err(Unrouted::AtOnce(reply)) => reply,
+                Err(Unrouted::BehindFilters(reply, stat)) => match self.filter(&mut request, None).await {
+                    Some(reply) => reply,
+                    None => {
+                        self.listener.shards.http.inc(HttpStat::RqTotal);
+                        self.listener.shards.http.inc(stat);
+                        reply
+                    }
+                },
+                Ok(entry) => match self.filter(&mut request, Some(&entry)).await {
                     Some(reply) => {
                         // It would have gone there, which is what a log wants to know.
                         if let Some(target) = entry.draw(request.random()) {
@@ -54,14 +62,20 @@ impl Downstream {
                         }
                         reply
                     }
-                    None => match &entry.route.action {
-                        RouteAction::Forward(_) => return router::forward(self, request, entry).await,
-                        RouteAction::Redirect(redirect) => self.redirect(&request, &entry, redirect),
-                        RouteAction::DirectResponse(response) => self.direct_response(&request, response),
-                    },
+                    None => {
+                        self.listener.shards.http.inc(HttpStat::RqTotal);
+                        match &entry.route.action {
+                            RouteAction::Forward(_) => return router::forward(self, request, entry).await,
+                            RouteAction::Redirect(redirect) => self.redirect(&request, &entry, redirect),
+                            RouteAction::DirectResponse(response) => self.direct_response(&request, response),
+                        }
+                    }
                 },
             },
         };
+        if reply.at_end && !request.facts.upgrade {
+            return Box::pin(self.reply_at_end(request, reply)).await;
+        }
         Box::pin(self.reply(request, reply)).await
     }
 
@@ -122,10 +136,8 @@ impl Downstream {
     }
 
     /// Finds the route, and whether it lets the request through.
-    fn route(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, LocalReply> {
+    fn route(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Unrouted> {
         let listener = Rc::clone(&self.listener);
-        let http = &listener.shards.http;
-        http.inc(HttpStat::RqTotal);
         let random = request.random();
         let table = &listener.manager.shared().table;
         let exchange = &**request;
@@ -135,23 +147,26 @@ impl Downstream {
             Lookup::TlsRequired { .. } => {
                 let mut location = Vec::new();
                 tls_redirect_location(&seen, &mut location);
-                http.inc(HttpStat::RqDirectResponse);
-                return Err(LocalReply::configured(301, "direct_response").with_header("location", location));
+                let reply = LocalReply::configured(301, "direct_response").with_header("location", location);
+                return Err(Unrouted::BehindFilters(reply, HttpStat::RqDirectResponse));
             }
             Lookup::NoRoute { virtual_host, .. } => {
-                http.inc(HttpStat::NoRoute);
                 let evidence = format!("virtual host {}: {}", place(virtual_host), table.explain(&seen));
-                return Err(LocalReply::failed(Failure::new(Reason::NoRoute).with_evidence(evidence)));
+                return Err(Unrouted::no_route(Failure::new(Reason::NoRoute).with_evidence(evidence)));
             }
             Lookup::NoVirtualHost => {
-                http.inc(HttpStat::NoRoute);
                 let evidence = table.explain(&seen).to_string();
-                return Err(LocalReply::failed(Failure::new(Reason::NoVirtualHost).with_evidence(evidence)));
+                return Err(Unrouted::no_route(Failure::new(Reason::NoVirtualHost).with_evidence(evidence)));
             }
         };
-        let Some(entry) = listener.manager.entry(index).cloned() else { return Err(failed(Reason::NoRoute)) };
+        let Some(entry) = listener.manager.entry(index).cloned() else {
+            return Err(Unrouted::no_route(Reason::NoRoute.into()));
+        };
         request.facts.route = Some(Rc::clone(&entry));
-        self.check_upgrade(request, &entry)?;
+        self.check_upgrade(request, &entry).map_err(|reply| {
+            listener.shards.http.inc(HttpStat::RqTotal);
+            Unrouted::AtOnce(reply)
+        })?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle);
@@ -205,10 +220,14 @@ impl Downstream {
     }
 
     /// Runs the filters in front of the router; one of them may answer.
-    async fn filter(&mut self, request: &mut ActiveRequest, entry: &Rc<RouteEntry>) -> Option<LocalReply> {
+    async fn filter(
+        &mut self,
+        request: &mut ActiveRequest,
+        entry: Option<&Rc<RouteEntry>>,
+    ) -> Option<LocalReply> {
         let listener = Rc::clone(&self.listener);
         for (at, runtime) in listener.manager.filters.iter().enumerate() {
-            let overrides = entry.overrides.get(at);
+            let overrides = entry.and_then(|entry| entry.overrides.get(at));
             if overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
                 continue;
             }
@@ -245,6 +264,20 @@ impl Downstream {
     }
 }
 
+/// A request that no route takes.
+enum Unrouted {
+    /// The filters come first: one of them may answer. If none does, this is the answer, and counted.
+    BehindFilters(LocalReply, HttpStat),
+    /// There are no filters for such a request.
+    AtOnce(LocalReply),
+}
+
+impl Unrouted {
+    fn no_route(failure: Failure) -> Self {
+        Self::BehindFilters(LocalReply::failed(failure), HttpStat::NoRoute)
+    }
+}
+
 /// Runs something that needs a filter's view of the request.
 pub(super) fn with_context<T>(
     request: &mut ActiveRequest,
@@ -252,7 +285,9 @@ pub(super) fn with_context<T>(
     run: impl FnOnce(&mut FilterContext<'_>) -> T,
 ) -> T {
     let listener = Rc::clone(request.listener());
+    let worker = Rc::clone(request.worker());
     run(&mut FilterContext {
+        worker: &worker,
         viewer: request.viewer(),
         random: request.random(),
         overrides: overrides.map_or(&[], |overrides| &overrides.configs),

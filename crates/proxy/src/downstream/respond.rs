@@ -49,6 +49,54 @@ impl Downstream {
         self.local_answer(&mut request, reply, unread).await
     }
 
+    /// Gives an answer of the proxy's own once all of the request has arrived, so that the connection can
+    /// serve the next one.
+    pub(super) async fn reply_at_end(&mut self, mut request: ActiveRequest, reply: LocalReply) -> After {
+        match self.read_to_end(&mut request).await {
+            Ok(()) => self.local_answer(&mut request, reply, false).await,
+            Err(failure) if failure.reason == Reason::ClientDisconnected => {
+                request.fail(failure);
+                After::Gone
+            }
+            Err(failure) => self.reply(request, LocalReply::failed(failure)).await,
+        }
+    }
+
+    /// Reads the body of a request that nobody wants.
+    async fn read_to_end(&mut self, request: &mut ActiveRequest) -> Result<(), Failure> {
+        let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
+        let mut decoder = self.request_body(framing);
+        poll_fn(|cx| {
+            loop {
+                while !decoder.is_done() && !self.inbound.is_empty() {
+                    let found = decoder.decode(self.inbound.filled())?;
+                    request.facts.bytes_received += (found.data_end - found.data_start) as u64;
+                    self.inbound.consume(found.consumed);
+                }
+                if decoder.is_done() {
+                    return Poll::Ready(Ok(()));
+                }
+                if let Poll::Ready(failure) = self.poll_timeout(cx, false, &request.facts) {
+                    return Poll::Ready(Err(failure));
+                }
+                self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
+                match self.stream.poll_read(cx, &mut self.inbound) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(0) | Err(_)) => {
+                        let evidence = request.facts.so_far();
+                        let gone = Failure::new(Reason::ClientDisconnected).with_evidence(evidence);
+                        return Poll::Ready(Err(gone));
+                    }
+                    Poll::Ready(Ok(count)) => {
+                        self.count_received(count as u64);
+                        self.touch();
+                    }
+                }
+            }
+        })
+        .await
+    }
+
     /// Gives an answer of the proxy's own.
     pub(crate) async fn local_answer(
         &mut self,

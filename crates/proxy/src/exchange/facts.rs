@@ -105,7 +105,7 @@ pub(crate) struct Facts {
     pub(crate) filters: FilterState,
     /// The outcome is known: the request was answered, or is known to have failed.
     pub(crate) finished: bool,
-    /// The health check filter answered it.
+    /// A health check filter takes it for one of its own.
     pub(crate) health_check: bool,
 }
 

@@ -6,16 +6,21 @@
 
 mod cors;
 mod header_mutation;
+mod health_check;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
-use causeway_model::{FilterConfig, HttpFilter, PerFilterConfig};
+use causeway_model::{FilterConfig, HttpFilter, PerFilterConfig, Runtime};
 
 use crate::exchange::Exchange;
 use crate::local_reply::LocalReply;
 use crate::record::Viewer;
 use crate::stats::ListenerShards;
+use crate::worker::Worker;
+
+pub(crate) use health_check::KeptAnswer;
 
 /// What a filter does with a request.
 pub(crate) enum Verdict {
@@ -36,6 +41,8 @@ pub(crate) struct FilterContext<'a> {
     pub(crate) overrides: &'a [PerFilterConfig],
     /// Random for this request.
     pub(crate) random: u64,
+    /// The worker, which knows the clusters and whether the process says that it is not to be used.
+    pub(crate) worker: &'a Worker,
     /// Counters of the listener.
     pub(crate) shards: &'a ListenerShards,
     /// Shows the exchange to templates.
@@ -56,14 +63,46 @@ pub(crate) trait Filter: std::fmt::Debug {
 pub(crate) struct FilterState {
     /// The origin that the CORS policy allows, and the policy's place among the overrides.
     pub(crate) cors_origin: Option<Vec<u8>>,
+    /// The health check filters, by their place in the chain, that take the request for one of theirs.
+    pub(crate) health_checks: Vec<usize>,
 }
 
-/// Makes the filter of a configuration.
-pub(crate) fn build(filter: &HttpFilter, runtime: &causeway_model::Runtime) -> Box<dyn Filter> {
+/// What the filters of a chain have in common on all workers.
+#[derive(Debug)]
+pub(crate) struct SharedByFilters {
+    runtime: Arc<Runtime>,
+    /// `node.cluster`.
+    own_cluster: Box<str>,
+    /// For each filter, the answer that it keeps, where it does.
+    kept: Vec<Option<Arc<KeptAnswer>>>,
+}
+
+impl SharedByFilters {
+    pub(crate) fn new(filters: &[HttpFilter], runtime: &Arc<Runtime>, own_cluster: &str) -> Self {
+        let kept = |filter: &HttpFilter| match &filter.config {
+            FilterConfig::HealthCheck(config) => {
+                config.cache_time.map(|time| Arc::new(KeptAnswer::new(time)))
+            }
+            FilterConfig::Cors(_) | FilterConfig::HeaderMutation { .. } => None,
+        };
+        Self {
+            runtime: Arc::clone(runtime),
+            own_cluster: own_cluster.into(),
+            kept: filters.iter().map(kept).collect(),
+        }
+    }
+}
+
+/// Makes the filter of a configuration. `at` is its place in the chain.
+pub(crate) fn build(filter: &HttpFilter, at: usize, shared: &SharedByFilters) -> Box<dyn Filter> {
     match &filter.config {
-        FilterConfig::Cors(_) => Box::new(cors::CorsFilter::new(runtime.clone())),
+        FilterConfig::Cors(_) => Box::new(cors::CorsFilter::new((*shared.runtime).clone())),
         FilterConfig::HeaderMutation { request, response } => {
             Box::new(header_mutation::HeaderMutationFilter::new(request.clone(), response.clone()))
+        }
+        FilterConfig::HealthCheck(config) => {
+            let kept = shared.kept.get(at).cloned().flatten();
+            Box::new(health_check::HealthChecks::new(config.clone(), at, kept, &shared.own_cluster))
         }
     }
 }
