@@ -25,6 +25,11 @@ fn messages() -> Vec<Case> {
             "POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         )
         .hcm("http_protocol_options: {accept_http_10: true}"),
+        refused(
+            "a_chunk_size_of_two_numbers",
+            "D-17",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1 0\r\na\r\n0\r\n\r\n",
+        ),
         Case::new("a_length_beside_chunks")
             .differs("D-13", &["connection"], "close")
             .hcm("http_protocol_options: {allow_chunked_length: true}")
