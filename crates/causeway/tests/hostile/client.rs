@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::strict::{self, Message, Read};
 
 /// Nothing comes any more when nothing has come for so long.
-const QUIET: Duration = Duration::from_millis(120);
+pub(crate) const QUIET: Duration = Duration::from_millis(120);
 
 /// How long the proxy may take to end a connection whose client has said that it is done.
 const END: Duration = Duration::from_millis(400);
@@ -35,8 +35,14 @@ impl Heard {
 }
 
 /// Sends bytes on a connection of their own, in two parts if `split` says where, and listens until nothing
-/// comes any more.
-pub(crate) async fn talk(to: SocketAddr, bytes: &[u8], split: Option<usize>, to_head: bool) -> Heard {
+/// has come for so long.
+pub(crate) async fn talk(
+    to: SocketAddr,
+    bytes: &[u8],
+    split: Option<usize>,
+    to_head: bool,
+    quiet: Duration,
+) -> Heard {
     let mut heard = Heard::default();
     let mut stream = TcpStream::connect(to).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -52,7 +58,7 @@ pub(crate) async fn talk(to: SocketAddr, bytes: &[u8], split: Option<usize>, to_
         writer
     };
     let listen = async {
-        listen(&mut reader, &mut heard, QUIET).await;
+        listen(&mut reader, &mut heard, quiet).await;
         reader
     };
     let (mut writer, mut reader) = tokio::join!(send, listen);

@@ -8,7 +8,7 @@ use causeway_testkit::{Port, eventually};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::client::{Heard, talk};
+use crate::client::{Heard, QUIET, talk};
 use crate::corpus::{self, Case};
 use crate::origin::{Origin, Play};
 use crate::site::{Options, Ports, Site, config};
@@ -67,7 +67,7 @@ async fn requests() {
                 let bytes = case.bytes(&id);
                 // Cut somewhere on one of them, so that no reader sees everything at once.
                 let split = (letter == 'l').then(|| at * 7 % bytes.len().min(400));
-                (id, case.clone(), talk(to, &bytes, split, case.is_head()).await)
+                (id, case.clone(), talk(to, &bytes, split, case.is_head(), QUIET).await)
             });
         }
     }

@@ -1,11 +1,12 @@
 //! Hostile responses: whoever comes next gets the response to the own request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use crate::answers::{self, Answer};
-use crate::client::{Heard, talk};
+use crate::client::{Heard, QUIET, talk};
 use crate::origin::{Origin, Play};
 use crate::site::{Options, Ports, Site, config};
 use crate::strict::Message;
@@ -13,6 +14,9 @@ use crate::{cluster, listener, nothing_wrong};
 
 /// Clusters, each with a back-end of its own, on which exchanges follow one another.
 const LANES: usize = 24;
+
+/// How long whoever comes next waits.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 const MANAGER: &str = "upgrade_configs: [{upgrade_type: websocket}]\n";
 
@@ -57,8 +61,11 @@ async fn responses() {
                     String::new()
                 };
                 let first = sends(&format!("hostile/{at}"), answer.method) + &second;
-                let heard = talk(to, first.as_bytes(), None, answer.method == "HEAD").await;
-                let next = talk(to, sends(&format!("b/{at}"), "GET").as_bytes(), None, false).await;
+                let heard = talk(to, first.as_bytes(), None, answer.method == "HEAD", QUIET).await;
+                // It waits for its response, which is the last of its connection.
+                let next =
+                    format!("GET /{lane}/b/{at} HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n");
+                let next = talk(to, next.as_bytes(), None, false, PATIENCE).await;
                 let found = [
                     own(&heard, answer, at, &mut counts),
                     others(&next, at),
