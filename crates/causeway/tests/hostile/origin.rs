@@ -28,6 +28,8 @@ pub(crate) struct Received {
     pub(crate) requests: Vec<Message>,
     /// The head of the last one, whose body is not complete.
     pub(crate) unfinished: Option<Message>,
+    /// What was to be sent later has been sent.
+    pub(crate) late: bool,
     /// Why the rest is no request.
     pub(crate) fault: Option<String>,
 }
@@ -104,6 +106,7 @@ async fn serve(mut stream: TcpStream, number: usize, all: All, answer: Answer) {
             if !play.later.is_empty() {
                 tokio::time::sleep(LATER).await;
                 let _ = stream.write_all(&play.later).await;
+                all.lock().unwrap()[number].late = true;
             }
         }
         if faulty {

@@ -18,6 +18,9 @@ const LANES: usize = 24;
 /// How long whoever comes next waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long the proxy may take to see what comes on a connection that nobody uses.
+const NOTICED: Duration = Duration::from_millis(100);
+
 const MANAGER: &str = "upgrade_configs: [{upgrade_type: websocket}]\n";
 
 #[derive(Debug, Default)]
@@ -62,6 +65,23 @@ async fn responses() {
                 };
                 let first = sends(&format!("hostile/{at}"), answer.method) + &second;
                 let heard = talk(to, first.as_bytes(), None, answer.method == "HEAD", QUIET).await;
+                if !answer.play.later.is_empty() {
+                    let target = format!("/{lane}/hostile/{at}");
+                    let sent = || {
+                        origin.with_received(|all| {
+                            all.iter().any(|one| {
+                                one.late && one.requests.iter().any(|request| request.line[1] == target)
+                            })
+                        })
+                    };
+                    for _ in 0..500 {
+                        if sent() {
+                            break;
+                        }
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    tokio::time::sleep(NOTICED).await;
+                }
                 // It waits for its response, which is the last of its connection.
                 let next =
                     format!("GET /{lane}/b/{at} HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n");
