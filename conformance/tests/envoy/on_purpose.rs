@@ -25,6 +25,23 @@ fn messages() -> Vec<Case> {
             "POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         )
         .hcm("http_protocol_options: {accept_http_10: true}"),
+        refused(
+            "a_chunk_size_of_two_numbers",
+            "D-17",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1 0\r\na\r\n0\r\n\r\n",
+        ),
+        Case::new("a_length_beside_chunks")
+            .differs("D-13", &["closes"], true)
+            .hcm("http_protocol_options: {allow_chunked_length: true}")
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut client = run.connect().await;
+                client
+                    .write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+                    .await;
+                let response = client.response("POST").await.ok();
+                run.note("closes", json!(response.map(|response| response.announces_close())));
+            }),
         Case::new("dot_segments_with_parameters")
             .differs("D-05", &["1 GET /a/%2e%2e;x=1/b", "body", "target"], "/b")
             .hcm("normalize_path: true")

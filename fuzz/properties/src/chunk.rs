@@ -47,8 +47,8 @@ fn decode(input: &[u8], arrival: Arrival) -> Outcome {
     if decoder.is_done() { Outcome::Done(data, at) } else { Outcome::More(data) }
 }
 
-/// Reads a chunked body (RFC 9112 §7.1). Behind a size, anything but control characters is let pass up to
-/// the line end if white space or `;` stands before it, as Envoy does; nothing of it is passed on.
+/// Reads a chunked body (RFC 9112 §7.1). Behind a size there may be white space, and behind a `;` anything
+/// but control characters up to the line end; nothing of it is passed on.
 fn reference(input: &[u8]) -> Outcome {
     let mut data = Vec::new();
     let mut rest = input;
@@ -65,7 +65,8 @@ fn reference(input: &[u8]) -> Outcome {
             .iter()
             .position(|byte| matches!(byte, 0..=8 | 10..=31 | 127))
             .map_or(after, |end| &after[..end]);
-        if extension.first().is_some_and(|byte| !matches!(byte, b';' | b' ' | b'\t')) {
+        let behind_padding = extension.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+        if behind_padding.is_some_and(|byte| *byte != b';') {
             return Outcome::Refused;
         }
         // The first character only says that there is one.

@@ -36,7 +36,9 @@ pub struct ChunkedDecoder {
 enum State {
     /// Digits of a size: the size so far, and how many digits.
     Size(u64, u8),
-    /// Behind a size, up to the line end.
+    /// White space behind a size, with which some servers pad it.
+    Padding(u64),
+    /// Behind the `;` of a size, up to the line end.
     Extension(u64),
     /// The LF behind a size.
     SizeLf(u64),
@@ -133,19 +135,23 @@ impl ChunkedDecoder {
                 State::Size(size << 4 | u64::from(digit), digits + 1)
             }
             (State::Size(_, 0), _) => return Err("a chunk size is missing"),
-            (State::Size(size, _), b'\r') => State::SizeLf(size),
+            (State::Size(size, _) | State::Padding(size), b'\r') => State::SizeLf(size),
             (State::Size(size, _), b';') => State::Extension(size),
-            (State::Size(size, _), b' ' | b'\t') => State::Extension(size),
+            (State::Size(size, _), b' ' | b'\t') => State::Padding(size),
+            (State::Padding(size), b';' | b' ' | b'\t') => {
+                self.count_extension()?;
+                if byte == b';' { State::Extension(size) } else { State::Padding(size) }
+            }
+            (State::Padding(_), _) => {
+                return Err("behind a chunk size stands something that is no extension");
+            }
             (State::Size(..), _) => return Err("a chunk size holds something that is no hexadecimal digit"),
             (State::Extension(size), b'\r') => State::SizeLf(size),
             (State::Extension(_), 0..=8 | 10..=31 | 127) => {
                 return Err("a chunk extension holds a control character");
             }
             (State::Extension(size), _) => {
-                self.extension_bytes += 1;
-                if self.extension_bytes > MAX_EXTENSION_BYTES {
-                    return Err("chunk extensions are too long");
-                }
+                self.count_extension()?;
                 State::Extension(size)
             }
             (State::SizeLf(0), b'\n') => State::Trailers,
@@ -156,6 +162,14 @@ impl ChunkedDecoder {
             (State::DataCr | State::DataLf, _) => return Err("the data of a chunk is not followed by CR LF"),
             (state @ (State::Data(_) | State::Trailers | State::Done), _) => state,
         })
+    }
+
+    fn count_extension(&mut self) -> Result<(), &'static str> {
+        self.extension_bytes += 1;
+        if self.extension_bytes > MAX_EXTENSION_BYTES {
+            return Err("chunk extensions are too long");
+        }
+        Ok(())
     }
 
     /// Collects the trailer section; says how many bytes of the input belong to it.
@@ -260,6 +274,12 @@ mod tests {
     }
 
     #[test]
+    fn sizes_may_be_padded() {
+        let (body, ..) = decode(b"3  \r\nabc\r\n1 ;x\r\nd\r\n0\t\r\n\r\n").unwrap();
+        assert_eq!(body, b"abcd");
+    }
+
+    #[test]
     fn trailers_are_kept_but_for_dangerous_ones() {
         let (_, _, trailers) = decode(b"0\r\nX-Sum: 1\r\nContent-Length: 5\r\nHost: evil\r\n\r\n").unwrap();
         let names: Vec<_> = trailers.unwrap().iter().map(|field| field.name.to_vec()).collect();
@@ -288,6 +308,9 @@ mod tests {
             "0\r\na: 1\nb: 2\r\n\r\n",
             "0\n\n",
             "3_\r\nabc\r\n",
+            "3 0\r\nabc\r\n0\r\n\r\n",
+            "3\t3\r\nabc\r\n0\r\n\r\n",
+            "3 x\r\nabc\r\n0\r\n\r\n",
         ] {
             assert!(decode(bad.as_bytes()).is_err(), "{bad:?}");
         }

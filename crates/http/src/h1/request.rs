@@ -20,7 +20,8 @@ pub struct RequestRules {
     pub allow_absolute_url: bool,
     /// HTTP/1.0 is served.
     pub accept_http_10: bool,
-    /// Where a request has both, `Content-Length` is dropped and `Transfer-Encoding` believed.
+    /// Where a request has both, `Content-Length` is dropped and `Transfer-Encoding` believed; it is the last
+    /// of its connection.
     pub allow_chunked_length: bool,
     /// Any token is a method.
     pub allow_custom_methods: bool,
@@ -152,9 +153,12 @@ pub fn parse_request(
         let what = format!("the request target holds the byte {byte:#04x}");
         return Err(refused(Reason::RequestLineMalformed.into(), &what, head));
     }
-    let message = load_fields(block, head, request.headers);
+    let mut message = load_fields(block, head, request.headers);
     let expects_continue = message.expect && takes_continue(block);
     let framing = framing(message.framing, version, rules, block)?;
+    // Where both fields are allowed, what follows may still be what somebody in front took for the body, so
+    // it is never read as a request (RFC 9112 §6.1).
+    message.connection.close |= message.framing.coded && message.framing.length.is_some();
     let target = Target::read(known_method, target, target_place.start, rules, block)?;
     // A target in absolute form stands for `Host`, so a missing or second one does no harm then.
     if message.hosts > 1 && !matches!(target, Target::Absolute(_)) {
@@ -475,6 +479,7 @@ mod tests {
         let (head, block, _) = parse_with(bytes, &rules).unwrap();
         assert_eq!(head.framing, BodyFraming::Chunked);
         assert!(!block.has(Known::ContentLength));
+        assert!(!head.keeps_alive(), "what follows is what another may have read as the body");
     }
 
     #[test]
