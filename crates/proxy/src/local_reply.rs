@@ -38,7 +38,7 @@ enum Cause {
 }
 
 impl LocalReply {
-    /// The answer to a request that failed. `None` where none can be given any more.
+    /// The answer to a request that failed.
     pub(crate) fn failed(failure: Failure) -> Self {
         let answer = failure.answer();
         let Answer { status, body, overloaded, close, .. } = answer;
@@ -73,11 +73,6 @@ impl LocalReply {
             close: false,
             at_end: false,
         }
-    }
-
-    /// The answer to a health check by the filter of that name where something is not well; Envoy's details.
-    pub(crate) fn unwell(details: &'static str) -> Self {
-        Self::configured(503, details)
     }
 
     /// The same, with a body.

@@ -137,6 +137,12 @@ impl Case {
         self
     }
 
+    /// HTTP filters in front of the router.
+    pub(crate) fn filters(mut self, yaml: &str) -> Self {
+        self.listener.filters = yaml.to_owned();
+        self
+    }
+
     /// The domain of the virtual host.
     pub(crate) fn domain(mut self, domain: &'static str) -> Self {
         self.listener.domains = domain;

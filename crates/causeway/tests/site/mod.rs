@@ -43,6 +43,8 @@ pub(crate) struct Listener {
     pub(crate) domains: &'static str,
     /// The list of routes.
     pub(crate) routes: String,
+    /// HTTP filters in front of the router.
+    pub(crate) filters: String,
 }
 
 impl Default for Listener {
@@ -52,6 +54,7 @@ impl Default for Listener {
             manager: String::new(),
             domains: "*",
             routes: "- match: {prefix: /}\n  route: {cluster: app}\n".to_owned(),
+            filters: String::new(),
         }
     }
 }
@@ -59,10 +62,11 @@ impl Default for Listener {
 impl Listener {
     /// The listener on a port of an address.
     pub(crate) fn yaml(&self, at: SocketAddr) -> String {
-        let Self { name, manager, domains, routes } = self;
+        let Self { name, manager, domains, routes, filters } = self;
         let manager = indent(manager, 10);
         let log = indent(ACCESS_LOG, 10);
         let routes = indent(routes, 14);
+        let filters = indent(filters, 10);
         format!(
             r#"  - name: {name}
     address: {{socket_address: {{address: {}, port_value: {}}}}}
@@ -78,7 +82,7 @@ impl Listener {
               domains: ["{domains}"]
               routes:
 {routes}          http_filters:
-          - {{name: router, typed_config: {{"@type": {ROUTER}}}}}
+{filters}          - {{name: router, typed_config: {{"@type": {ROUTER}}}}}
 "#,
             at.ip(),
             at.port()
@@ -153,7 +157,8 @@ pub(crate) struct Site {
     pub(crate) proxy: Proxy,
     /// Where clients go.
     pub(crate) address: SocketAddr,
-    admin: SocketAddr,
+    /// Where operators go.
+    pub(crate) admin: SocketAddr,
 }
 
 /// One line of the access log.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use causeway_http::Known;
 use causeway_model::HealthCheckFilter;
-use causeway_reason::Flag;
+use causeway_reason::{Failure, Reason};
 use causeway_routing::header_matches;
 
 use super::{Filter, FilterContext, Verdict};
@@ -42,13 +42,24 @@ impl HealthChecks {
         headers.is_some_and(|headers| headers.iter().all(|header| header_matches(header, &seen)))
     }
 
-    /// Whether the clusters that count have enough hosts: the details, and what to count if they have not.
-    fn clusters(&self, context: &FilterContext<'_>) -> Result<&'static str, Unwell> {
+    /// Whether the clusters that count have enough hosts: the details, or what to count and to say if they
+    /// have not.
+    fn clusters(
+        &self,
+        context: &FilterContext<'_>,
+    ) -> Result<&'static str, (HealthCheckFilterStat, Failure)> {
         if self.config.min_healthy.is_empty() {
             return Ok("health_check_ok");
         }
         for (name, percent) in &self.config.min_healthy {
-            let Some(cluster) = context.worker.cluster(name) else { return Err(NO_CLUSTER) };
+            let unwell = |stat, reason, evidence: String| {
+                Err((stat, Failure::new(reason).with_evidence(format!("cluster {name}{evidence}"))))
+            };
+            let Some(cluster) = context.worker.cluster(name) else {
+                let (stat, reason) =
+                    (HealthCheckFilterStat::FailedClusterNotFound, Reason::OwnHealthClusterNotFound);
+                return unwell(stat, reason, " does not exist".to_owned());
+            };
             let hosts = cluster.shared().host_set();
             let all: usize = hosts.priorities().iter().map(|priority| priority.hosts().len()).sum();
             let usable: usize = hosts
@@ -57,11 +68,16 @@ impl HealthChecks {
                 .map(|priority| priority.healthy().len() + priority.degraded().len())
                 .sum();
             if all == 0 && *percent > 0.0 {
-                return Err(EMPTY);
+                let (stat, reason) =
+                    (HealthCheckFilterStat::FailedClusterEmpty, Reason::OwnHealthClusterEmpty);
+                return unwell(stat, reason, " has no hosts".to_owned());
             }
             #[expect(clippy::cast_precision_loss, reason = "no cluster has that many hosts")]
             if 100.0 * (usable as f64) < all as f64 * percent {
-                return Err(UNHEALTHY);
+                let (stat, reason) =
+                    (HealthCheckFilterStat::FailedClusterUnhealthy, Reason::OwnHealthClusterUnhealthy);
+                let evidence = format!(": {usable} of {all} hosts are usable, and {percent} % have to be");
+                return unwell(stat, reason, evidence);
             }
         }
         Ok("health_check_ok_cluster_healthy")
@@ -82,28 +98,32 @@ impl Filter for HealthChecks {
         }
         count(context, HealthCheckFilterStat::RequestTotal);
         let mut reply = if failing {
-            LocalReply::unwell("health_check_failed")
+            LocalReply::failed(
+                Failure::new(Reason::DeclaredFailing).with_evidence("/healthcheck/fail was asked for"),
+            )
         } else if let Some(Answer { status, degraded }) = kept {
             count(context, HealthCheckFilterStat::CachedResponse);
             if degraded {
                 count(context, HealthCheckFilterStat::Degraded);
             }
-            LocalReply::configured(status, "health_check_cached")
+            if is_well(status) {
+                LocalReply::configured(status, "health_check_cached")
+            } else {
+                let evidence = format!("the kept answer is {status}");
+                LocalReply::failed(Failure::new(Reason::OwnHealthKept).with_evidence(evidence))
+                    .with_status(status)
+            }
         } else {
             match self.clusters(context) {
                 Ok(details) => LocalReply::configured(200, details),
-                Err(Unwell { details, stat }) => {
+                Err((stat, failure)) => {
                     count(context, stat);
-                    LocalReply::unwell(details)
+                    LocalReply::failed(failure)
                 }
             }
         };
-        if (200..300).contains(&reply.status()) {
-            count(context, HealthCheckFilterStat::Ok);
-        } else {
-            count(context, HealthCheckFilterStat::Failed);
-            context.exchange.facts.flags.set(Flag::FailedLocalHealthCheck);
-        }
+        let well = is_well(reply.status());
+        count(context, if well { HealthCheckFilterStat::Ok } else { HealthCheckFilterStat::Failed });
         if !failing && kept.is_some_and(|answer| answer.degraded) {
             reply = reply.with_header(Known::EnvoyDegraded.as_str(), Vec::new());
         }
@@ -127,23 +147,9 @@ impl Filter for HealthChecks {
     }
 }
 
-/// Why a health check fails though the process is well.
-#[derive(Debug, Clone, Copy)]
-struct Unwell {
-    details: &'static str,
-    stat: HealthCheckFilterStat,
+fn is_well(status: u16) -> bool {
+    (200..300).contains(&status)
 }
-
-const NO_CLUSTER: Unwell = Unwell {
-    details: "health_check_failed_no_cluster_found",
-    stat: HealthCheckFilterStat::FailedClusterNotFound,
-};
-const EMPTY: Unwell =
-    Unwell { details: "health_check_failed_cluster_empty", stat: HealthCheckFilterStat::FailedClusterEmpty };
-const UNHEALTHY: Unwell = Unwell {
-    details: "health_check_failed_cluster_unhealthy",
-    stat: HealthCheckFilterStat::FailedClusterUnhealthy,
-};
 
 fn count(context: &FilterContext<'_>, stat: HealthCheckFilterStat) {
     if let Some(stats) = &context.shards.health_check {

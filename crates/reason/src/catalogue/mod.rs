@@ -213,6 +213,16 @@ reasons! {
         CircuitBreakerRequests = CIRCUIT_BREAKER_REQUESTS,
     }
     local {
+        /// A health check of the proxy, which has been told to fail them (`/healthcheck/fail`).
+        DeclaredFailing = DECLARED_FAILING,
+        /// A health check of the proxy, which depends on a cluster that does not exist.
+        OwnHealthClusterNotFound = OWN_HEALTH_CLUSTER_NOT_FOUND,
+        /// A health check of the proxy, which depends on a cluster that has no hosts.
+        OwnHealthClusterEmpty = OWN_HEALTH_CLUSTER_EMPTY,
+        /// A health check of the proxy, which depends on a cluster that has too few usable hosts.
+        OwnHealthClusterUnhealthy = OWN_HEALTH_CLUSTER_UNHEALTHY,
+        /// A health check of the proxy, answered with what a back-end said a while ago (`cache_time`).
+        OwnHealthKept = OWN_HEALTH_KEPT,
         /// The proxy stopped before the request was done.
         DrainDeadline = DRAIN_DEADLINE,
         /// The request ended without an outcome: a defect of the proxy.
