@@ -17,7 +17,7 @@ use causeway_reason::{Failure, Reason};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Remote};
-use crate::format::{Absent, render, write_number};
+use crate::format::{Absent, Decimal, render};
 use crate::local_reply::LocalReply;
 use crate::record::Viewer;
 
@@ -334,9 +334,7 @@ fn forwarded_port(request: &mut HeaderBlock, context: &RequestContext<'_>) {
         return;
     }
     if let Some(local) = context.connection.local.ip() {
-        let mut port = Vec::new();
-        write_number(&mut port, u64::from(local.port()));
-        request.set(Known::XForwardedPort, &port);
+        request.set(Known::XForwardedPort, Decimal::new(u64::from(local.port())).as_bytes());
     }
 }
 

@@ -11,7 +11,7 @@ use causeway_reason::{Answer, Body, Failure, Reason};
 
 use crate::access_log::Decide;
 use crate::exchange::{Exchange, ResponseDetails};
-use crate::format::{Absent, render, render_json};
+use crate::format::{Absent, Decimal, render, render_json};
 use crate::record::Viewer;
 use crate::snapshot::ManagerRuntime;
 
@@ -161,9 +161,8 @@ pub(crate) fn prepare(
     }
     exchange.facts.status = reply.status;
     if !reply.body.is_empty() {
-        let mut length = Vec::new();
-        crate::format::write_number(&mut length, reply.body.len() as u64);
-        exchange.response.set(Known::ContentLength, &length);
+        let length = Decimal::new(reply.body.len() as u64);
+        exchange.response.set(Known::ContentLength, length.as_bytes());
         // What the route says of the content goes before what the proxy would say.
         match &reply.content_type {
             Some(content_type) => exchange.response.set(Known::ContentType, content_type.as_bytes()),

@@ -102,6 +102,8 @@ pub(crate) struct Worker {
     pub(crate) reaper: Reaper,
     /// When the task that runs was woken; see [`Self::spawn`].
     woken: Cell<Instant>,
+    /// The same in milliseconds.
+    woken_at: Cell<Millis>,
     date: Cell<(i64, [u8; 29])>,
     random: RefCell<RequestIdSource>,
     clusters: RefCell<HashMap<Arc<str>, Rc<LocalCluster>>>,
@@ -135,6 +137,7 @@ impl Worker {
             http1,
             reaper: Reaper::new(),
             woken: Cell::new(epoch),
+            woken_at: Cell::new(0),
             date: Cell::new((0, imf_fixdate(0))),
             random: RefCell::new(RequestIdSource::new(seed)),
             clusters: RefCell::default(),
@@ -319,7 +322,9 @@ impl Worker {
     }
 
     fn look_at_clock(&self) {
-        self.woken.set(Instant::now());
+        let now = Instant::now();
+        self.woken.set(now);
+        self.woken_at.set(self.timers.at(now));
     }
 
     /// When the task that runs was woken.
@@ -328,8 +333,8 @@ impl Worker {
     }
 
     /// The same, in milliseconds since the worker started.
-    pub(crate) fn now(&self) -> Millis {
-        self.timers.at(self.instant())
+    pub(crate) const fn now(&self) -> Millis {
+        self.woken_at.get()
     }
 
     /// Random bits.

@@ -1,5 +1,6 @@
 //! Filling in templates: log lines, header values, bodies of local answers.
 
+mod decimal;
 mod json;
 mod operator;
 mod time;
@@ -9,8 +10,9 @@ use causeway_model::{Template, TemplatePart};
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 
+pub(crate) use decimal::Decimal;
 pub(crate) use json::render_json;
-pub(crate) use operator::{Operand, evaluate, grpc_status_number as grpc_status_of, write_number};
+pub(crate) use operator::{Operand, evaluate, grpc_status_number as grpc_status_of};
 pub(crate) use time::Clock;
 
 /// All that operators can speak of.

@@ -14,6 +14,7 @@ use causeway_model::{
 use causeway_reason::Reason;
 
 use super::View;
+use super::decimal::write_number;
 use super::time::{Clock, WallTime, write_time};
 
 /// The value of an operator.
@@ -166,24 +167,6 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::Absent(_) => Operand::Absent,
     }
-}
-
-/// A number in decimal, without going through the formatting machinery.
-pub(crate) fn write_number(out: &mut Vec<u8>, number: u64) {
-    let mut digits = [0; 20];
-    let mut rest = number;
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        if let Some(slot) = digits.get_mut(at) {
-            *slot = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        }
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
 fn either<'a>(

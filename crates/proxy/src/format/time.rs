@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use causeway_http::date::{Civil, MONTHS, WEEKDAYS, civil};
 use causeway_model::{TimeFormat, TimePart, TimeZone};
 
-use super::operator::write_number;
+use super::decimal::write_number;
 
 /// Tells what the wall clock showed at an instant.
 pub(crate) struct Clock {

@@ -2,11 +2,13 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use causeway_model::Address;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::{ListenerSlot, WorkerListener};
@@ -24,7 +26,8 @@ const AT_ONE_GO: u32 = 64;
 const OUT_OF_RESOURCES: Duration = Duration::from_millis(50);
 
 enum Accepting {
-    Tcp(TcpListener),
+    /// The address that all its connections have on our side, where there is but one.
+    Tcp(TcpListener, Option<SocketAddr>),
     Unix(UnixListener, std::sync::Arc<str>),
 }
 
@@ -61,7 +64,10 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
 
 fn register(slot: &ListenerSlot, socket: WorkerListener) -> io::Result<Accepting> {
     Ok(match socket {
-        WorkerListener::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener)?),
+        WorkerListener::Tcp(listener) => {
+            let own = only_address(&listener);
+            Accepting::Tcp(TcpListener::from_std(listener)?, own)
+        }
         WorkerListener::Unix(listener) => {
             let Address::Pipe { path, .. } = &slot.key().address else {
                 return Err(io::ErrorKind::InvalidInput.into());
@@ -74,8 +80,8 @@ fn register(slot: &ListenerSlot, socket: WorkerListener) -> io::Result<Accepting
 impl Accepting {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Transport, Address, Address)>> {
         match self {
-            Self::Tcp(listener) => {
-                listener.poll_accept(cx).map_ok(|(stream, remote)| over_tcp(stream, remote))
+            Self::Tcp(listener, own) => {
+                listener.poll_accept(cx).map_ok(|(stream, remote)| over_tcp(stream, remote, *own))
             }
             Self::Unix(listener, path) => {
                 listener.poll_accept(cx).map_ok(|(stream, _)| over_unix(stream, path))
@@ -88,12 +94,12 @@ impl Accepting {
     fn take_rest(self, mut take: impl FnMut(Transport, Address, Address)) {
         // Where the runtime does not let a socket go, nothing is left to be taken from it.
         match self {
-            Self::Tcp(listener) => {
+            Self::Tcp(listener, own) => {
                 let Ok(listener) = listener.into_std() else { return };
                 take_all(&mut take, || {
                     let (stream, remote) = listener.accept()?;
                     stream.set_nonblocking(true)?;
-                    Ok(over_tcp(TcpStream::from_std(stream)?, remote))
+                    Ok(over_tcp(TcpStream::from_std(stream)?, remote, own))
                 });
             }
             Self::Unix(listener, path) => {
@@ -121,8 +127,17 @@ fn take_all(take: &mut impl FnMut(Transport, Address, Address), next: impl Fn() 
     }
 }
 
-fn over_tcp(stream: TcpStream, remote: std::net::SocketAddr) -> Taken {
-    let local = stream.local_addr().unwrap_or(remote);
+/// The address that a listening socket is bound to, where its connections can have no other: asking each
+/// of them costs a system call. One that takes connections for all addresses, or for those of others
+/// (`IP_TRANSPARENT`), has to ask.
+fn only_address(listener: &std::net::TcpListener) -> Option<SocketAddr> {
+    let own = listener.local_addr().ok()?;
+    let transparent = SockRef::from(listener).ip_transparent_v4().unwrap_or(true);
+    (own.is_ipv4() && !own.ip().is_unspecified() && !transparent).then_some(own)
+}
+
+fn over_tcp(stream: TcpStream, remote: SocketAddr, own: Option<SocketAddr>) -> Taken {
+    let local = own.or_else(|| stream.local_addr().ok()).unwrap_or(remote);
     (Transport::Tcp(stream), Address::Ip(canonical(remote)), Address::Ip(canonical(local)))
 }
 
@@ -132,8 +147,8 @@ fn over_unix(stream: UnixStream, path: &std::sync::Arc<str>) -> Taken {
 }
 
 /// A socket that takes IPv4 and IPv6 shows IPv4 peers as IPv6; nobody else does.
-fn canonical(address: std::net::SocketAddr) -> std::net::SocketAddr {
-    std::net::SocketAddr::new(address.ip().to_canonical(), address.port())
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 /// Takes connections while there are some; ready with an error that has to be waited out.

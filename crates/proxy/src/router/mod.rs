@@ -19,6 +19,7 @@ use causeway_upstream::{ClusterStat, Host, Resource};
 use crate::cluster::{LocalCluster, Permit};
 use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream, SeenByRouting};
+use crate::format::Decimal;
 use crate::header_rules::mutate_request;
 use crate::local_reply::LocalReply;
 use crate::pool::UpstreamConnection;
@@ -56,9 +57,7 @@ pub(crate) async fn forward(
     if let Some(timeout) = timeout
         && !suppress
     {
-        let mut text = Vec::new();
-        crate::format::write_number(&mut text, timeout);
-        request.request.set(Known::EnvoyExpectedRqTimeoutMs, &text);
+        request.request.set(Known::EnvoyExpectedRqTimeoutMs, Decimal::new(timeout).as_bytes());
     }
     request.facts.attempts = 1;
     let host = match cluster.choose() {

@@ -10,7 +10,7 @@ use causeway_upstream::ClusterStat;
 use super::relay::{Relay, Upload};
 use crate::downstream::{After, BodyToClient};
 use crate::exchange::ResponseDetails;
-use crate::format::write_number;
+use crate::format::Decimal;
 use crate::header_rules::mutate_response;
 use crate::pump::{Ends, Pump, PumpError};
 use crate::snapshot::key_format;
@@ -89,15 +89,13 @@ impl Relay<'_> {
                 facts.request_end.or(facts.connect_end).unwrap_or_else(|| self.downstream.worker.instant());
             let taken =
                 facts.response_begin.map_or(0, |begin| begin.saturating_duration_since(since).as_millis());
-            let mut text = Vec::new();
-            write_number(&mut text, u64::try_from(taken).unwrap_or(u64::MAX));
-            self.request.response.set(Known::EnvoyUpstreamServiceTime, &text);
+            let taken = Decimal::new(u64::try_from(taken).unwrap_or(u64::MAX));
+            self.request.response.set(Known::EnvoyUpstreamServiceTime, taken.as_bytes());
         }
         if let Some(entry) = self.request.facts.route.clone() {
             if entry.virtual_host.include_attempt_count_in_response {
-                let mut text = Vec::new();
-                write_number(&mut text, u64::from(self.request.facts.attempts));
-                self.request.response.set(Known::EnvoyAttemptCount, &text);
+                let attempts = Decimal::new(u64::from(self.request.facts.attempts));
+                self.request.response.set(Known::EnvoyAttemptCount, attempts.as_bytes());
             }
             if let Some(target) = self.request.facts.target.clone()
                 && !target.response_levels.is_empty()
