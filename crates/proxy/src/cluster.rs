@@ -1,7 +1,6 @@
 //! A cluster as one worker has it: its choice of hosts, its connections, its counters.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,7 +37,8 @@ pub(crate) struct LocalCluster {
     balancer: RefCell<LoadBalancer>,
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
-    pools: RefCell<HashMap<(HostId, RoutingPriority), Rc<HostPool>>>,
+    /// By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
+    pools: RefCell<foldhash::HashMap<(HostId, RoutingPriority), Rc<HostPool>>>,
     /// Compares the pools with each new host set; there from the first pool on.
     follower: OnceCell<AbortHandle>,
 }

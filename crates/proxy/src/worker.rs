@@ -108,7 +108,8 @@ pub(crate) struct Worker {
     random: RefCell<RequestIdSource>,
     clusters: RefCell<HashMap<Arc<str>, Rc<LocalCluster>>>,
     slots: RefCell<Vec<Rc<ListenerSlot>>>,
-    connections: RefCell<HashMap<u64, Rc<ConnectionInfo>>>,
+    /// By numbers of our own.
+    connections: RefCell<foldhash::HashMap<u64, Rc<ConnectionInfo>>>,
     grace: Cell<Duration>,
     stopping: Cell<bool>,
     janitor: Deadline,
