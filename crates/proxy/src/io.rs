@@ -2,9 +2,10 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use rustix::net::{SendFlags, send};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::buffer::Buffer;
@@ -51,6 +52,22 @@ impl Transport {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    /// Writes some of the bytes, behind which the stream is closed at once: the kernel holds the last of them
+    /// back, so that they leave in one packet with the end of the stream.
+    pub(crate) fn poll_write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Self::Tcp(stream) = self else { return self.poll_write(cx, bytes) };
+        loop {
+            ready!(stream.poll_write_ready(cx))?;
+            let written = stream.try_io(Interest::WRITABLE, || {
+                Ok(send(&*stream, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?)
+            });
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use causeway_http::h1::{BodyDecoder, HeadWriter, KeyFormat, LAST_CHUNK, chunk_he
 use causeway_reason::Failure;
 
 use crate::buffer::{Buffer, BufferPool, FOR_BODY, FOR_BULK};
-use crate::exchange::Outgoing;
+use crate::exchange::{Next, Outgoing};
 use crate::io::Transport;
 
 /// Pieces up to this size are copied.
@@ -31,6 +31,8 @@ pub(crate) struct Pump {
     /// A large piece that is being written.
     piece: Option<Piece>,
     ended: bool,
+    /// What happens with the sink behind the body.
+    next: Next,
     /// The last read filled all room: there is a lot.
     bulk: bool,
     /// Data bytes that were passed.
@@ -72,7 +74,23 @@ pub(crate) struct Ends<'a> {
 impl Pump {
     /// A pump at the beginning of a body.
     pub(crate) const fn new(decoder: BodyDecoder, chunked: bool, pass_trailers: Option<KeyFormat>) -> Self {
-        Self { decoder, chunked, pass_trailers, piece: None, ended: false, bulk: false, bytes: 0, read: 0 }
+        Self {
+            decoder,
+            chunked,
+            pass_trailers,
+            piece: None,
+            ended: false,
+            next: Next::More,
+            bulk: false,
+            bytes: 0,
+            read: 0,
+        }
+    }
+
+    /// The same, where this happens with the sink as soon as the body is complete.
+    pub(crate) const fn before(mut self, next: Next) -> Self {
+        self.next = next;
+        self
     }
 
     /// Trailers that came behind the body.
@@ -91,7 +109,7 @@ impl Pump {
             }
             if self.decoder.is_done() {
                 self.end(ends.out);
-                return ends.out.poll_flush(cx, ends.sink).map_err(|_| PumpError::Sink);
+                return ends.out.poll_flush_before(self.next, cx, ends.sink).map_err(|_| PumpError::Sink);
             }
             if !ends.buffer.is_empty() {
                 self.decode(ends)?;

@@ -11,7 +11,7 @@ use super::manager::with_context;
 use super::{After, Downstream};
 use crate::buffer::FOR_HEAD;
 use crate::deadlines::Timer;
-use crate::exchange::{Exchange, Facts};
+use crate::exchange::{Exchange, Facts, Next};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::pump::Pump;
@@ -113,7 +113,8 @@ impl Downstream {
             request.facts.bytes_sent = body.len() as u64;
             request.to_client.bytes().extend_from_slice(&body);
         }
-        let sent = self.flush(request).await;
+        let ends = unread || close || self.ends_behind(request);
+        let sent = self.flush_before(if ends { Next::Close } else { Next::More }, request).await;
         request.facts.finished = true;
         request.facts.reply_end = Some(self.worker.instant());
         match sent {
@@ -208,8 +209,12 @@ impl Downstream {
 
     /// Writes what waits for the client. Fails where the client is gone or takes too long.
     pub(crate) async fn flush(&mut self, request: &mut ActiveRequest) -> Result<(), ()> {
+        self.flush_before(Next::More, request).await
+    }
+
+    async fn flush_before(&mut self, next: Next, request: &mut ActiveRequest) -> Result<(), ()> {
         let bytes = request.to_client.pending() as u64;
-        let result = poll_fn(|cx| match request.to_client.poll_flush(cx, &mut self.stream) {
+        let result = poll_fn(|cx| match request.to_client.poll_flush_before(next, cx, &mut self.stream) {
             Poll::Ready(result) => Poll::Ready(result.map_err(|_| ())),
             Poll::Pending => self.poll_write_deadline(cx).map(Err),
         })

@@ -97,6 +97,15 @@ impl ExchangePool {
     }
 }
 
+/// What happens with a stream behind what is written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It stays open.
+    More,
+    /// It is closed at once, or its writing side is.
+    Close,
+}
+
 /// Bytes to be written, and how far they are.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
@@ -127,9 +136,22 @@ impl Outgoing {
         cx: &mut Context<'_>,
         stream: &mut Transport,
     ) -> Poll<io::Result<()>> {
+        self.poll_flush_before(Next::More, cx, stream)
+    }
+
+    /// Writes what waits, of a stream with which this happens next.
+    pub(crate) fn poll_flush_before(
+        &mut self,
+        next: Next,
+        cx: &mut Context<'_>,
+        stream: &mut Transport,
+    ) -> Poll<io::Result<()>> {
         while self.pending() > 0 {
             let rest = self.bytes.get(self.written..).unwrap_or_default();
-            let count = ready!(stream.poll_write(cx, rest))?;
+            let count = ready!(match next {
+                Next::More => stream.poll_write(cx, rest),
+                Next::Close => stream.poll_write_last(cx, rest),
+            })?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

@@ -9,7 +9,7 @@ use causeway_upstream::ClusterStat;
 
 use super::relay::{Relay, Upload};
 use crate::downstream::{After, BodyToClient};
-use crate::exchange::ResponseDetails;
+use crate::exchange::{Next, ResponseDetails};
 use crate::format::Decimal;
 use crate::header_rules::mutate_response;
 use crate::pump::{Ends, Pump, PumpError};
@@ -59,8 +59,9 @@ impl Relay<'_> {
             }
         }
         let body = self.downstream.write_head(&mut self.request, framing.is_none(), false);
+        let next = if self.downstream.ends_behind(&self.request) { Next::Close } else { Next::More };
         Passing {
-            download: self.download(framing, body),
+            download: self.download(framing, body).before(next),
             body,
             reusable: head.keeps_alive() && framing == head.framing,
         }
