@@ -52,15 +52,16 @@ pub fn without_port(authority: &[u8]) -> &[u8] {
     port(authority).and_then(|(colon, _)| authority.get(..colon)).unwrap_or(authority)
 }
 
-/// The authority without a dot at the end of its host; a port stays.
+/// The authority without a dot at the end of its host; what follows its colon stays, also where it is no port. `None`
+/// where there is no such dot.
 #[must_use]
 pub fn without_trailing_dot(authority: &[u8]) -> Option<Vec<u8>> {
-    let host_end = port(authority).map_or(authority.len(), |(colon, _)| colon);
-    let host = authority.get(..host_end)?;
-    let host = host.strip_suffix(b".")?;
-    let mut out = host.to_vec();
-    out.extend_from_slice(authority.get(host_end..).unwrap_or_default());
-    Some(out)
+    let dot = memchr::memrchr(b'.', authority)?;
+    let rest = authority.get(dot + 1..)?;
+    if !matches!(rest, [] | [b':', ..]) {
+        return None;
+    }
+    Some([authority.get(..dot)?, rest].concat())
 }
 
 #[cfg(test)]
@@ -87,7 +88,9 @@ mod tests {
     fn dots() {
         assert_eq!(without_trailing_dot(b"a.b.:80"), Some(b"a.b:80".to_vec()));
         assert_eq!(without_trailing_dot(b"a.b."), Some(b"a.b".to_vec()));
+        assert_eq!(without_trailing_dot(b"a.b.:x"), Some(b"a.b:x".to_vec()));
         assert_eq!(without_trailing_dot(b"a.b"), None);
+        assert_eq!(without_trailing_dot(b"[::1.2.3.4]:80"), None);
     }
 
     #[test]

@@ -26,7 +26,12 @@ pub(super) fn body(input: &[u8], from: usize, length: Length, used: &mut Permiss
 }
 
 /// `chunked-body`: chunks, the last of which is empty, then a trailer section.
-fn chunks(input: &[u8], from: usize, bytes: &mut Vec<u8>, used: &mut Permissions) -> Result<(Fields, usize), No> {
+fn chunks(
+    input: &[u8],
+    from: usize,
+    bytes: &mut Vec<u8>,
+    used: &mut Permissions,
+) -> Result<(Fields, usize), No> {
     let mut at = from;
     loop {
         let (line, behind) = strict_line(input, at)?;

@@ -69,6 +69,10 @@ pub(super) fn fields(lines: &[&[u8]], folds: bool, used: &mut Permissions) -> Re
             fields.push((name.to_vec(), without_white_space(&line[colon + 1..]).to_vec()));
         }
     }
+    for field in &mut fields {
+        // White space around a value is no part of it, also where folds have left it.
+        field.1 = without_white_space(&field.1).to_vec();
+    }
     if fields.iter().any(|field| !is_value(&field.1)) {
         return Err(No::Refused("a value holds a control character"));
     }

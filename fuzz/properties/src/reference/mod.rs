@@ -10,7 +10,7 @@ mod lines;
 mod request;
 mod response;
 
-pub(crate) use request::{Form, Request, request};
+pub(crate) use request::{Form, Request, is_authority, request};
 pub(crate) use response::{Response, response};
 
 /// Names and values of fields, in their order, as they were sent.
