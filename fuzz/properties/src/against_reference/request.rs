@@ -43,7 +43,10 @@ pub fn reference_request(data: &[u8]) {
             (Outcome::Read(message), Ok(reference)) => {
                 same_head(&message, &block, &reference);
                 let Some(end) = same_body(&message, &reference) else { return };
-                forwarded(&message, &mut block, &reference);
+                // What has no path has no route.
+                if !matches!(message.head.path(&block), [b'?' | b'#', ..]) {
+                    forwarded(&message, &mut block, &reference);
+                }
                 input = &input[end..];
                 continue;
             }
@@ -81,6 +84,7 @@ fn same_head(message: &Message<RequestHead>, block: &HeaderBlock, reference: &Re
         // Where absolute URLs are off, it is passed over as it is, and no route matches it.
         Form::Absolute { .. } if head.path(block) == reference.target => {}
         Form::Absolute { authority, rest, .. } => {
+            // With a query and no path it is passed over as well, and has lost its host to the field.
             let path = if rest.is_empty() { b"/" } else { &rest[..] };
             let host = authority.rsplit(|byte| *byte == b'@').next().unwrap_or_default();
             assert_eq!((head.path(block), hosts), (path, vec![host]));
@@ -212,7 +216,7 @@ fn policy(reason: Reason, request: &Request, rules: &RequestRules) -> Option<&'s
             (!rules.allow_absolute_url && reference::values(fields, "host").len() > 1, "one Host")
         }
         Reason::RequestSchemeInvalid => (other_scheme(&request.form), "schemes other than http and https"),
-        Reason::RequestTargetInvalid => (odd_absolute(&request.form), "absolute URLs without host, or path"),
+        Reason::RequestTargetInvalid => (odd_absolute(&request.form), "the host and port of an absolute URL"),
         Reason::RequestFramingConflict => (
             (both && !rules.allow_chunked_length) || (request.minor == 0 && has(fields, "transfer-encoding")),
             "one length (RFC 9112 §6.1)",
@@ -260,7 +264,20 @@ fn other_scheme(form: &Form) -> bool {
 }
 
 fn odd_absolute(form: &Form) -> bool {
-    let Form::Absolute { authority, rest, .. } = form else { return false };
+    let Form::Absolute { authority, .. } = form else { return false };
     let host = authority.rsplit(|byte| *byte == b'@').next().unwrap_or_default();
-    !reference::is_authority(host) || !(rest.is_empty() || rest.starts_with(b"/"))
+    !reference::is_authority(host) || !has_plain_port(&String::from_utf8_lossy(host))
+}
+
+/// A host, in brackets if it has colons, and behind a colon a number that a port can be.
+fn has_plain_port(authority: &str) -> bool {
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let bracketed = inside.is_some_and(|inside| inside.parse::<std::net::Ipv6Addr>().is_ok());
+    let plain = !host.is_empty() && !host.starts_with('[') && !host.contains(':');
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    (bracketed || plain) && port.is_none_or(|port| digits(port) && port.parse::<u16>().is_ok())
 }

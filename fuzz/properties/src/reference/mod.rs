@@ -52,7 +52,7 @@ pub(crate) enum No {
 pub(crate) enum Taken {
     /// LF without CR as the end of a line (RFC 9112 §2.2).
     BareLineFeed,
-    /// Empty lines in front of a message (RFC 9112 §2.2, which speaks of requests).
+    /// Empty lines in front of a request (RFC 9112 §2.2).
     EmptyLines,
     /// A line that goes on behind the line end (RFC 9112 §5.2); in responses only.
     Folded,

@@ -92,6 +92,10 @@ fn form(method: &[u8], target: &[u8], used: &mut Permissions) -> Result<Form, No
         let allowed = method == b"OPTIONS";
         return if allowed { Ok(Form::Asterisk) } else { Err(No::Refused("* is for OPTIONS")) };
     }
+    if target.first() == Some(&b'*') && method == b"OPTIONS" {
+        used.take(Taken::OddTarget);
+        return Ok(Form::Asterisk);
+    }
     if target.iter().any(|byte| b"\"<>[]\\^`{|}#".contains(byte)) {
         used.take(Taken::OddTarget);
     }

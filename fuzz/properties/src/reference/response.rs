@@ -1,6 +1,6 @@
 //! Responses (RFC 9112 §4).
 
-use super::lines::{fields, is_value, section, start};
+use super::lines::{fields, is_value, section};
 use super::{Body, Fields, Length, No, Permissions, Taken, body, content_length, list, values};
 
 /// A response whose head is right.
@@ -11,7 +11,7 @@ pub(crate) struct Response {
     pub(crate) version: Vec<u8>,
     pub(crate) fields: Fields,
     pub(crate) length: Length,
-    /// How many bytes the head has, with empty lines in front of it.
+    /// How many bytes the head has.
     pub(crate) head: usize,
     pub(crate) body: Body,
     /// What it needed beyond the grammar.
@@ -21,9 +21,10 @@ pub(crate) struct Response {
 /// Reads the response that the input begins with, to a request that was HEAD or not.
 pub(crate) fn response(input: &[u8], to_head: bool) -> Result<Response, No> {
     let mut used = Permissions::default();
-    let start = start(input, &mut used);
-    let head = section(input, start, &mut used)?;
-    let Some((line, field_lines)) = head.lines.split_first() else { return Err(No::More) };
+    let head = section(input, 0, &mut used)?;
+    let Some((line, field_lines)) = head.lines.split_first() else {
+        return Err(No::Refused("an empty line stands before the status line"));
+    };
     let Some(rest) = line.strip_prefix(b"HTTP/") else { return Err(No::Refused("it is not HTTP")) };
     let [major, b'.', minor, b' ', a, b, c, behind @ ..] = rest else {
         return Err(No::Refused("no version and status"));
