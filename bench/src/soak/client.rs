@@ -296,3 +296,33 @@ async fn give_up(connection: &mut Connection, plan: &Plan, abort: Abort) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first plan of which something is true.
+    fn plan(wanted: impl Fn(&Plan) -> bool) -> Plan {
+        (0..100_000).map(|id| Plan::of(1, id)).find(|plan| plan.abort.is_none() && wanted(plan)).unwrap()
+    }
+
+    #[test]
+    fn what_the_plan_does_not_allow_is_a_fault() {
+        use crate::soak::plan::Answer;
+        let ledger = Ledger::default();
+        let seen = |status, planned, broken| Seen { status, planned, closes: false, broken };
+        let good = plan(|plan| plan.answer == Answer::Good);
+        assert!(judge(&good, &seen(200, true, None), &ledger).unwrap().contains("not seen"));
+        assert!(ledger.reached(good.id) && !ledger.reached(good.id));
+        assert_eq!(judge(&good, &seen(200, true, None), &ledger), None);
+        for wrong in [seen(503, false, None), seen(200, false, None), seen(404, true, None)] {
+            assert!(judge(&good, &wrong, &ledger).is_some(), "{wrong:?}");
+        }
+        assert!(judge(&good, &seen(200, true, Some(Broken::Cut)), &ledger).is_some());
+
+        let cut = plan(|plan| plan.answer == Answer::CloseInBody);
+        ledger.reached(cut.id);
+        assert_eq!(judge(&cut, &seen(200, true, Some(Broken::Cut)), &ledger), None);
+        assert!(judge(&cut, &seen(200, true, None), &ledger).is_some(), "half a body passed for a whole one");
+    }
+}

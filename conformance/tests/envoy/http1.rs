@@ -32,6 +32,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(targets());
     cases.extend(hosts());
     cases.extend(ends());
+    cases.extend(reuse());
     cases.extend(trailers());
     cases.extend(old_upstreams());
     cases.extend(borders());
@@ -556,6 +557,102 @@ fn ends() -> Vec<Case> {
     ]
 }
 
+/// Which connections to the upstream serve another request.
+fn reuse() -> Vec<Case> {
+    vec![
+        Case::new("what_the_upstream_says_of_its_connection")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let fields = match request.path() {
+                        "/list" => "connection: keep-alive, close\r\n",
+                        "/upper" => "CONNECTION: CLOSE\r\n",
+                        "/twice" => "connection: keep-alive\r\nconnection: close\r\n",
+                        "/proxy" => "proxy-connection: close\r\n",
+                        "/other" => "connection: closed\r\n",
+                        "/keep-alive" => "keep-alive: timeout=1\r\n",
+                        _ => "",
+                    };
+                    Answer::raw(format!("HTTP/1.1 200 OK\r\n{fields}content-length: 2\r\n\r\nok"))
+                }),
+            )
+            .get("/none")
+            .connected("app")
+            .get("/list")
+            .get("/none")
+            .connected("app")
+            .get("/upper")
+            .get("/none")
+            .connected("app")
+            .get("/twice")
+            .get("/none")
+            .connected("app")
+            .get("/proxy")
+            .get("/none")
+            .connected("app")
+            .get("/other")
+            .get("/none")
+            .connected("app")
+            .get("/keep-alive")
+            .get("/none")
+            .connected("app"),
+        Case::new("what_the_client_says_of_its_connection")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nCONNECTION: CLOSE\r\n\r\n")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nProxy-Connection: close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .connected("app"),
+        Case::new("an_upload_that_the_client_breaks_off_spoils_the_connection").without_log().step(
+            async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf").await;
+                tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+                drop(connection);
+                tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+                let response = run.connect().await.exchange(&Request::get("/next")).await;
+                run.note_response("next", &response);
+            },
+        )
+        .connected("app"),
+        Case::new("a_response_that_the_client_breaks_off_spoils_the_connection")
+            .backend(
+                "app",
+                Script::by(|request| match request.path() {
+                    "/slow" => Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst")
+                        .then_pause(std::time::Duration::from_millis(400))
+                        .then_send("later"),
+                    _ => Reply::ok("next").into(),
+                }),
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.send(&Request::get("/slow")).await;
+                connection.read(10).await;
+                drop(connection);
+                tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+                let response = run.connect().await.exchange(&Request::get("/next")).await;
+                run.note_response("next", &response);
+            })
+            .connected("app"),
+        Case::new("a_response_before_the_end_of_the_request_spoils_the_connection")
+            .backend("app", Script::always(Reply::ok("early")).early())
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf").await;
+                let response = connection.response("POST").await;
+                run.note_response("early", &response);
+                drop(connection);
+                tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+                let response = run.connect().await.exchange(&Request::get("/next")).await;
+                run.note_response("next", &response);
+            })
+            .connected("app"),
+    ]
+}
+
 fn trailers() -> Vec<Case> {
     let malformed = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\nno colon\r\n\r\n";
     let names = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nok\r\n0\r\nX-A: 1\r\nx-b: 2\r\nX-A: 3\r\n\r\n";
@@ -695,6 +792,46 @@ fn borders() -> Vec<Case> {
                     let request = (1..count).fold(Request::get("/"), |r, i| r.header(&format!("x-{i}"), "v"));
                     let response = run.connect().await.exchange(&request).await;
                     run.note(format!("{count} with Host"), json!(response.map(|r| r.status).ok()));
+                }
+            }),
+        Case::new("the_size_of_request_headers_at_its_border")
+            .hcm("max_request_headers_kb: 1")
+            .without_log()
+            .step(async |run: &mut Run| {
+                // The size of the head as it is sent, with the empty line.
+                for size in [900, 980, 1000, 1010, 1020, 1023, 1024, 1025, 1026, 1027, 1028, 1030, 1040, 1060, 1100] {
+                    let (before, after) = ("GET / HTTP/1.1\r\nHost: a\r\nx-a: ", "\r\n\r\n");
+                    let value = "v".repeat(size - before.len() - after.len());
+                    let mut connection = run.connect().await;
+                    connection.write(format!("{before}{value}{after}")).await;
+                    let response = connection.response("GET").await;
+                    run.note(format!("{size} bytes"), json!(response.map(|r| r.status).ok()));
+                }
+            }),
+        Case::new("the_size_of_response_headers_at_its_border")
+            .cluster(
+                "app",
+                r#"
+                typed_extension_protocol_options:
+                  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                    common_http_protocol_options: {max_response_headers_kb: 1}
+                    explicit_http_config: {http_protocol_options: {}}"#,
+            )
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let size: usize = request.path().trim_start_matches('/').parse().unwrap_or(0);
+                    let (before, after) = ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nx-a: ", "\r\n\r\n");
+                    let value = "v".repeat(size.saturating_sub(before.len() + after.len()));
+                    Answer::raw(format!("{before}{value}{after}"))
+                }),
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                for size in [900, 980, 1000, 1010, 1020, 1023, 1024, 1025, 1026, 1027, 1028, 1030, 1040, 1060, 1100] {
+                    let response = run.connect().await.exchange(&Request::get(&format!("/{size}"))).await;
+                    run.note(format!("{size} bytes"), json!(response.map(|r| r.status).ok()));
                 }
             }),
         Case::new("the_number_of_response_headers_at_its_border")
