@@ -11,6 +11,7 @@ mod histogram;
 mod machine;
 mod measure;
 mod report;
+mod soak;
 mod usage;
 mod work;
 
@@ -28,7 +29,10 @@ use work::{WORKS, Work};
 
 /// Measures what a request costs in each proxy.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Only these kinds of work, by the beginnings of their names, separated by commas
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
@@ -61,8 +65,25 @@ struct Args {
     list: bool,
 }
 
+/// What else there is to do.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Traffic with faults for a long time: fails when anything grows or breaks
+    Soak(soak::Options),
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(Command::Soak(options)) = &args.command {
+        return match soak::run(options) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(why) => {
+                eprintln!("causeway-bench soak: {why}");
+                ExitCode::from(2)
+            }
+        };
+    }
     if args.list {
         WORKS.iter().for_each(|work| println!("{:<16} {}", work.name, work.title));
         return ExitCode::SUCCESS;

@@ -13,6 +13,7 @@ mod framing;
 mod headers;
 mod health_checks;
 mod hop_by_hop;
+mod http1;
 mod keep_alive;
 mod local_replies;
 mod on_purpose;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         ("headers", headers::cases()),
         ("health_checks", health_checks::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
+        ("http1", http1::cases()),
         ("keep_alive", keep_alive::cases()),
         ("local_replies", local_replies::cases()),
         ("on_purpose", on_purpose::cases()),

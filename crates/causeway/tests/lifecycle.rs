@@ -13,6 +13,10 @@ use causeway_testkit::{
     exchange,
 };
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+
 use site::{Listener, Options, Ports, Site, config};
 
 /// Requests that have to pass while the configuration changes twenty times.
@@ -119,6 +123,74 @@ async fn sigterm_lets_every_request_end() {
         assert!(report.ok() > 0);
     }
     assert!(!site.proxy.log().contains("are cut"), "{}", site.proxy.log());
+}
+
+/// A back-end whose queue of connections is full: one more is asked for again by the kernel, a second later.
+struct Busy {
+    listener: TcpListener,
+    /// Those that fill the queue.
+    _held: Vec<TcpStream>,
+}
+
+impl Busy {
+    async fn start() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let mut held = Vec::new();
+        let address = listener.local_addr().unwrap();
+        // The kernel says how many it takes: those that it does not take are the first to wait.
+        while let Ok(connected) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+            held.push(connected.unwrap());
+        }
+        Self { listener, _held: held }
+    }
+
+    /// Takes everybody, and answers whoever asks.
+    async fn answer(self) {
+        loop {
+            let (mut socket, _) = self.listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                while socket.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {
+                    socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate").await.unwrap();
+                }
+            });
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_connection_outlives_its_cluster() {
+    let (ports, busy) = (Ports::reserve(), Busy::start().await);
+    let address = busy.listener.local_addr().unwrap();
+    let text = |timeout: u32| {
+        let cluster =
+            cluster("app", address).replace("connect_timeout: 2s", &format!("connect_timeout: {timeout}s"));
+        config(ports.admin(), &to("app").yaml(ports.listener()), &cluster)
+    };
+    let mut site =
+        Site::start(&text(15), ports.listener(), ports.admin(), &Options::default()).await.unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = Connection::open(site.address).await.unwrap();
+        client.send(&Request::get("/")).await;
+        clients.push(client);
+    }
+    let pending = "cluster.app.upstream_rq_pending_active";
+    assert!(eventually(PATIENCE, async || site.stat(pending).await == 3).await);
+    site.proxy.replace_config(&text(16));
+    site.proxy.process().signal(Signal::HUP);
+    assert!(says(&site, "is in force", 1).await);
+
+    let _answering = tokio::spawn(busy.answer());
+    for client in &mut clients {
+        let response = client.response("GET").await.unwrap();
+        assert_eq!((response.status, response.text().as_str()), (200, "late"));
+    }
+    // Nothing is kept of a cluster that is gone.
+    let connections = "cluster.app.upstream_cx_active";
+    assert!(eventually(PATIENCE, async || site.stat(connections).await == 0).await, "{}", site.proxy.log());
+    assert_eq!(site.stat("cluster.app.upstream_rq_pending_active").await, 0);
 }
 
 #[tokio::test]

@@ -31,9 +31,39 @@ pub fn is_valid(authority: &[u8]) -> bool {
     })
 }
 
-/// The port at the end of an authority: where its colon is, and what it is, as long as it is a number.
+/// Whether an authority is what an absolute URL may have: a host that is not empty, in brackets if it has colons, and
+/// either no port or one of 0–65535.
 #[must_use]
-pub fn port(authority: &[u8]) -> Option<(usize, u16)> {
+pub fn is_host_and_port(authority: &[u8]) -> bool {
+    let (host, rest) = match authority {
+        [b'[', inside @ ..] => match memchr::memchr(b']', inside) {
+            Some(end) => (inside.get(..end), inside.get(end + 1..)),
+            None => return false,
+        },
+        _ => {
+            let end = memchr::memchr(b':', authority).unwrap_or(authority.len());
+            (authority.get(..end), authority.get(end..))
+        }
+    };
+    let (host, rest) = (host.unwrap_or_default(), rest.unwrap_or_default());
+    let port = match rest {
+        [] => true,
+        [b':', digits @ ..] => {
+            digits.iter().all(u8::is_ascii_digit) && port(rest).is_some_and(|(_, port)| port <= 65_535)
+        }
+        _ => false,
+    };
+    let host = match authority.first() {
+        Some(b'[') => std::str::from_utf8(host).is_ok_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok()),
+        _ => !host.is_empty(),
+    };
+    host && port && is_valid(authority)
+}
+
+/// The number behind the last colon of an authority, and where that colon is. It is no port if it is above 65535, but
+/// Envoy removes it as one.
+#[must_use]
+pub fn port(authority: &[u8]) -> Option<(usize, u32)> {
     let colon = memchr::memrchr(b':', authority)?;
     // The colons of an IPv6 address are inside brackets.
     if authority.first() == Some(&b'[') && memchr::memrchr(b']', authority)? > colon {
@@ -52,15 +82,16 @@ pub fn without_port(authority: &[u8]) -> &[u8] {
     port(authority).and_then(|(colon, _)| authority.get(..colon)).unwrap_or(authority)
 }
 
-/// The authority without a dot at the end of its host; a port stays.
+/// The authority without a dot at the end of its host; what follows its colon stays, also where it is no port. `None`
+/// where there is no such dot.
 #[must_use]
 pub fn without_trailing_dot(authority: &[u8]) -> Option<Vec<u8>> {
-    let host_end = port(authority).map_or(authority.len(), |(colon, _)| colon);
-    let host = authority.get(..host_end)?;
-    let host = host.strip_suffix(b".")?;
-    let mut out = host.to_vec();
-    out.extend_from_slice(authority.get(host_end..).unwrap_or_default());
-    Some(out)
+    let dot = memchr::memrchr(b'.', authority)?;
+    let rest = authority.get(dot + 1..)?;
+    if !matches!(rest, [] | [b':', ..]) {
+        return None;
+    }
+    Some([authority.get(..dot)?, rest].concat())
 }
 
 #[cfg(test)]
@@ -76,7 +107,8 @@ mod tests {
             ("[::1]:8080", "[::1]", Some(8080)),
             ("a:", "a:", None),
             ("a:x", "a:x", None),
-            ("a:99999", "a:99999", None),
+            ("a:99999", "a", Some(99_999)),
+            ("a:9999999999", "a:9999999999", None),
         ] {
             assert_eq!(without_port(authority.as_bytes()), host.as_bytes());
             assert_eq!(port(authority.as_bytes()).map(|(_, port)| port), number, "{authority}");
@@ -84,10 +116,25 @@ mod tests {
     }
 
     #[test]
+    fn authorities_of_urls() {
+        for good in ["a", "a:80", "a:000080", "a.test:0", "[::1]", "[::1]:65535", "127.0.0.1:1"] {
+            assert!(is_host_and_port(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "", ":80", "a:", "a:x", "a:65536", "a:80:80", "::1", "[::1", "[]", "[x]", "[::1]x", "[::1]:",
+            "a/b",
+        ] {
+            assert!(!is_host_and_port(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
     fn dots() {
         assert_eq!(without_trailing_dot(b"a.b.:80"), Some(b"a.b:80".to_vec()));
         assert_eq!(without_trailing_dot(b"a.b."), Some(b"a.b".to_vec()));
+        assert_eq!(without_trailing_dot(b"a.b.:x"), Some(b"a.b:x".to_vec()));
         assert_eq!(without_trailing_dot(b"a.b"), None);
+        assert_eq!(without_trailing_dot(b"[::1.2.3.4]:80"), None);
     }
 
     #[test]

@@ -125,6 +125,7 @@ pub(crate) const JOINED_IN_REQUESTS: &[Known] = &[
     Known::EnvoyDecoratorOperation,
     Known::EnvoyDownstreamServiceCluster,
     Known::EnvoyOriginalPath,
+    Known::Expect,
     Known::GrpcAcceptEncoding,
     Known::GrpcTimeout,
     Known::IfMatch,

@@ -41,6 +41,9 @@ pub(crate) struct LocalCluster {
     pools: RefCell<foldhash::HashMap<(HostId, RoutingPriority), Rc<HostPool>>>,
     /// Compares the pools with each new host set; there from the first pool on.
     follower: OnceCell<AbortHandle>,
+    /// Another cluster has taken its place. A request that was on its way here still gets its connection, but a
+    /// connection that were kept would hold this cluster, and be held by it, for ever.
+    closed: Cell<bool>,
 }
 
 impl LocalCluster {
@@ -59,6 +62,7 @@ impl LocalCluster {
             generation: Cell::new(shared.generation()),
             pools: RefCell::default(),
             follower: OnceCell::new(),
+            closed: Cell::new(false),
         })
     }
 
@@ -121,6 +125,9 @@ impl LocalCluster {
         let mut pools = self.pools.borrow_mut();
         let pool =
             pools.entry((host.id(), priority)).or_insert_with(|| HostPool::new(worker, self, host, priority));
+        if self.closed.get() {
+            pool.close();
+        }
         Rc::clone(pool)
     }
 
@@ -156,6 +163,7 @@ impl LocalCluster {
 
     /// The cluster is gone: its idle connections are closed, and those in use afterwards.
     pub(crate) fn close(&self) {
+        self.closed.set(true);
         for (_, pool) in self.pools.borrow_mut().drain() {
             pool.close();
         }

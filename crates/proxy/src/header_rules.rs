@@ -130,7 +130,7 @@ fn normalize_host(request: &mut HeaderBlock, config: &HttpConnectionManager, own
     let strip = match (config.strip_port, authority::port(current)) {
         (StripPort::No, _) | (_, None) => false,
         (StripPort::Any, Some(_)) => true,
-        (StripPort::Matching, Some((_, port))) => own_port == Some(port),
+        (StripPort::Matching, Some((_, port))) => own_port.map(u32::from) == Some(port),
     };
     if strip {
         changed = Some(authority::without_port(current).to_vec());

@@ -290,8 +290,12 @@ impl HostPool {
     }
 
     /// Gives a connection to the request that waits longest, or keeps it.
+    ///
+    /// Who waits is served also where the pool is closed or drained: the request was there before, and nobody
+    /// else will give it a connection. Only one that was drained while it was in use serves nobody any more.
     fn give(self: &Rc<Self>, mut connection: Box<UpstreamConnection>) {
-        if self.closed.get() || connection.made_at < self.drained_at.get() {
+        let drained = connection.made_at < self.drained_at.get();
+        if drained && connection.served > 0 {
             return;
         }
         while let Some(waiter) = { self.waiting.borrow_mut().pop_front() } {
@@ -300,6 +304,9 @@ impl HostPool {
                 Some(WaiterState::Ready(back)) => connection = back,
                 Some(_) => return,
             }
+        }
+        if drained || self.closed.get() {
+            return;
         }
         // The next request may use another connection, and finds this memory warm.
         self.worker.buffers.reclaim(&mut connection.buffer);
@@ -363,7 +370,7 @@ impl HostPool {
         drop(closed);
     }
 
-    /// The host is gone: nothing is kept any more.
+    /// The host is gone, or its cluster: nothing is kept any more once those who wait are served.
     pub(crate) fn close(&self) {
         self.closed.set(true);
         let closed = std::mem::take(&mut *self.idle.borrow_mut());

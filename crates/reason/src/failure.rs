@@ -27,6 +27,9 @@ pub enum Met {
     /// Nobody could be asked: the reason took the last usable host away earlier, through a health
     /// check or a name lookup. The answer is Envoy's `no healthy upstream`.
     NoHostLeft,
+    /// After an interim response of the back-end: the same answer, but Envoy's details say that a response had
+    /// begun.
+    AfterInterim,
     /// After the head of the response was sent: nothing can be answered any more.
     AfterHead,
 }
@@ -68,16 +71,15 @@ impl Failure {
     #[must_use]
     pub fn answer(&self) -> Answer {
         let answer = self.spec().answer;
+        let begun = match answer.details {
+            Details::ResetBefore(reset) | Details::ResetAfter(reset) => Details::ResetAfter(reset),
+            text @ Details::Text(_) => text,
+        };
         match self.met {
             Met::Directly => answer,
             Met::NoHostLeft => Answer::no_healthy_upstream(),
-            Met::AfterHead => {
-                let details = match answer.details {
-                    Details::ResetBefore(reset) | Details::ResetAfter(reset) => Details::ResetAfter(reset),
-                    text @ Details::Text(_) => text,
-                };
-                Answer { status: 0, body: Body::Empty, details, close: true, ..answer }
-            }
+            Met::AfterInterim => Answer { details: begun, ..answer },
+            Met::AfterHead => Answer { status: 0, body: Body::Empty, details: begun, close: true, ..answer },
         }
     }
 

@@ -6,21 +6,28 @@
 //! The first bytes of an input for an HTTP target choose the options, the rest is what the peer sends:
 //! see the module `choices`.
 
+mod against_reference;
 mod choices;
 mod chunk;
 mod configuration;
+mod forwarding;
 mod message;
 mod path;
+mod reference;
 mod request;
 mod response;
+mod template;
 
 use choices::Choices;
 
+pub use against_reference::{reference_request, reference_response};
 pub use chunk::chunk;
 pub use configuration::{protobuf, yaml};
+pub use forwarding::forwarding;
 pub use path::path;
 pub use request::http1_request;
 pub use response::http1_response;
+pub use template::template;
 
 /// A property, which panics where it does not hold.
 pub type Property = fn(&[u8]);
@@ -28,9 +35,13 @@ pub type Property = fn(&[u8]);
 /// All properties, by the name of their fuzz target.
 pub const PROPERTIES: &[(&str, Property)] = &[
     ("chunk", chunk),
+    ("forwarding", forwarding),
     ("http1_request", http1_request),
     ("http1_response", http1_response),
     ("path", path),
     ("protobuf", protobuf),
+    ("reference_request", reference_request),
+    ("reference_response", reference_response),
+    ("template", template),
     ("yaml", yaml),
 ];

@@ -54,7 +54,7 @@ pub enum Target {
     Absolute(PathSpan),
     /// The authority of a CONNECT request.
     Authority(PathSpan),
-    /// Something that no route can match: `*`, or an absolute URL where those are off.
+    /// Something that no route can match: `*`, an absolute URL where those are off, or one with a query and no path.
     NotPath(PathSpan),
 }
 
@@ -205,10 +205,10 @@ impl Target {
         if target.starts_with('/') {
             return Ok(Self::Origin(at(0, target.len())));
         }
+        if target.starts_with('*') && method == Method::Options {
+            return Ok(Self::NotPath(at(0, target.len())));
+        }
         if target == "*" {
-            if method == Method::Options {
-                return Ok(Self::NotPath(at(0, 1)));
-            }
             return Err(invalid("only OPTIONS may ask for"));
         }
         let Some((scheme, _)) = target.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
@@ -228,13 +228,14 @@ impl Target {
         let authority = rest.get(..end).unwrap_or_default();
         // Who the client says it is, is nobody's business but the server's that never gets it this way.
         let host = authority.rsplit('@').next().unwrap_or_default();
-        if host.is_empty() || !authority::is_valid(host.as_bytes()) {
+        if !authority::is_host_and_port(host.as_bytes()) {
             return Err(invalid("the absolute URL has no valid host"));
         }
         block.set(Known::Host, host.as_bytes());
         let path = rest.get(end..).unwrap_or_default();
         if !path.is_empty() && !path.starts_with('/') {
-            return Err(invalid("the absolute URL has no path before its query"));
+            // It is not completed: what has no path has no route.
+            return Ok(Self::NotPath(at(scheme_length + end, path.len())));
         }
         Ok(Self::Absolute(at(scheme_length + end, path.len())))
     }
@@ -279,7 +280,9 @@ fn framing(
 }
 
 fn takes_continue(block: &HeaderBlock) -> bool {
-    block.get(Known::Expect).is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
+    // Twice is a list of two, which is another expectation to Envoy.
+    let mut values = block.values(Known::Expect);
+    values.next().is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue")) && values.next().is_none()
 }
 
 fn partial(buffer: &[u8], rules: &RequestRules) -> Result<Parsed<RequestHead>, Failure> {

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use causeway_reason::{Failure, Reason};
 
-use super::head::{StackSlots, behind_empty_lines, field_slots, load_fields, refused, up_to_fault};
+use super::head::{StackSlots, field_slots, load_fields, refused, up_to_fault};
 use super::{BodyFraming, ConnectionOptions, HeadLimits, Parsed, head};
 use crate::known::JOINED_IN_RESPONSES;
 use crate::{HeaderBlock, Known, Method, Version};
@@ -66,6 +66,14 @@ pub fn parse_response(
     if scanned >= FOREIGN_PREFACE && buffer.len() <= rules.limits.bytes && !head::ends(buffer, scanned) {
         return Ok(Parsed::Partial);
     }
+    // Empty lines in front of a message are for servers to pass over, not for clients (RFC 9112 §2.2).
+    if matches!(buffer, [b'\r' | b'\n', ..]) {
+        return Err(refused(
+            Reason::UpstreamNotHttp.into(),
+            "an empty line stands before the status line",
+            buffer,
+        ));
+    }
     let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
     let mut heap = Vec::new();
     let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
@@ -101,8 +109,7 @@ fn odd(
         return Ok(Parsed::Partial);
     }
     let mut copy = buffer.to_vec();
-    let start = buffer.len() - behind_empty_lines(buffer).len();
-    if let Some(version) = copy.get_mut(start + 5..start + 8) {
+    if let Some(version) = copy.get_mut(5..8) {
         version.copy_from_slice(b"1.1");
     }
     match parse_response(&copy, 0, rules, block)? {
@@ -116,7 +123,7 @@ fn odd(
 }
 
 fn odd_version(buffer: &[u8]) -> bool {
-    matches!(behind_empty_lines(buffer), [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b' ', ..]
+    matches!(buffer, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b' ', ..]
         if major.is_ascii_digit() && minor.is_ascii_digit() && (*major, *minor) != (b'1', b'1') && (*major, *minor) != (b'1', b'0'))
 }
 
@@ -126,7 +133,7 @@ const FOREIGN_PREFACE: usize = 9;
 
 /// Whether these few bytes may become a version that is none of ours.
 fn begins_odd_version(buffer: &[u8]) -> bool {
-    let line = behind_empty_lines(buffer);
+    let line = buffer;
     let is = |at: usize, fits: fn(u8) -> bool| line.get(at).is_none_or(|byte| fits(*byte));
     line.len() < 9
         && line.starts_with(b"HTTP/")
@@ -262,7 +269,7 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &ResponseRules) -> Fa
     if bad.len() > rules.limits.bytes {
         return too_large(rules);
     }
-    let in_status_line = memchr::memchr(b'\n', behind_empty_lines(bad)).is_none();
+    let in_status_line = memchr::memchr(b'\n', bad).is_none();
     let (reason, what) = match error {
         // A TLS alert or handshake record.
         _ if matches!(buffer, [0x15 | 0x16, 3, ..]) => (Reason::UpstreamSpeaksTls, "a TLS record"),
@@ -323,6 +330,7 @@ mod tests {
             (&b"hello\r\n\r\n"[..], Reason::UpstreamNotHttp),
             (b"HTTP/1.1 abc OK\r\n\r\n", Reason::UpstreamNotHttp),
             (b"SSH-2.0-x\r\n", Reason::UpstreamNotHttp),
+            (b"\r\nHTTP/1.1 200 OK\r\n\r\n", Reason::UpstreamNotHttp),
             (b"HTTP/1.1 204 No\r\ncontent-length: 2\r\n\r\n", Reason::UpstreamFraming),
             (b"HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n", Reason::UpstreamFraming),
             (b"HTTP/1.1 200 OK\r\nfoo\r\n\r\n", Reason::UpstreamHeaderMalformed),

@@ -82,14 +82,16 @@ impl Downstream {
     /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
     /// back-end to say it.
     async fn expect_continue(&mut self, request: &mut ActiveRequest) {
-        let expects = request
-            .head
-            .as_ref()
-            .is_some_and(|head| head.expects_continue && head.version == Version::Http11);
-        if !expects || self.listener.manager.config.proxy_100_continue {
+        let Some(head) = request.head.as_ref().filter(|head| head.expects_continue) else { return };
+        // An old client does not know what it asks for (RFC 9110 §10.1.1).
+        let old = head.version == Version::Http10;
+        if self.listener.manager.config.proxy_100_continue && !old {
             return;
         }
         request.request.remove(Known::Expect);
+        if old {
+            return;
+        }
         Box::pin(self.interim(request, 100)).await;
     }
 

@@ -158,7 +158,10 @@ impl Downstream {
             (Version::Http11, false) => BodyToClient::Chunked,
             (Version::Http10, false) => BodyToClient::UntilClose,
         };
-        if body == BodyToClient::UntilClose || unread || exchange.head.is_none() {
+        // Envoy tells the end of what an old client gets by a length, or else by the close, also where there is no
+        // body.
+        let endless = version == Version::Http10 && !has_length && (bodiless || is_head || !empty);
+        if endless || unread || exchange.head.is_none() {
             self.draining = true;
         }
         if (self.worker.is_failing() || self.slot.is_draining()) && !self.draining {
@@ -197,11 +200,13 @@ impl Downstream {
         body
     }
 
-    /// Sends an interim response.
+    /// Sends an interim response with the fields of the exchange's response.
     pub(crate) async fn interim(&mut self, request: &mut ActiveRequest, status: u16) {
         let format = self.listener.manager.shared().key_format;
         let exchange = &mut **request;
-        HeadWriter::response(exchange.to_client.bytes(), format, Version::Http11, status).end();
+        let mut head = HeadWriter::response(exchange.to_client.bytes(), format, Version::Http11, status);
+        head.fields(&exchange.response, |_| true);
+        head.end();
         self.listener.shards.response_completed(status);
         // A client that is gone is found out by whoever reads or writes next.
         let _ = self.flush(request).await;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use causeway_http::Method;
 use causeway_http::h1::{BodyFraming, HeadLimits, Parsed, ResponseHead, ResponseRules, parse_response};
-use causeway_reason::{Failure, Reason};
+use causeway_http::{Method, Version, forwarding};
+use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::{ClusterStat, Host, HostStat};
 
 use super::response::BodyEvent;
@@ -38,8 +38,10 @@ pub(super) struct Relay<'d> {
     pub(super) upgrade: Option<Vec<u8>>,
     /// How far the response's head has been looked through.
     scanned: usize,
-    /// Something of an answer has come.
+    /// Something of the response that is waited for has come.
     answered: bool,
+    /// Interim responses have come.
+    interim: Interim,
     /// Held for its `Drop`.
     _running: Running,
 }
@@ -48,6 +50,17 @@ pub(super) struct Relay<'d> {
 struct Running {
     cluster: Rc<LocalCluster>,
     host: Option<Arc<Host>>,
+}
+
+/// What has become of the interim responses of the back-end (RFC 9110 §15.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Interim {
+    /// There was none.
+    None,
+    /// There were some, none of which the client got.
+    Kept,
+    /// The client got one; it gets no other, as with Envoy.
+    Passed,
 }
 
 /// What happens to the request's body.
@@ -85,6 +98,7 @@ pub(super) async fn relay(
         upload_failed: false,
         scanned: 0,
         answered: false,
+        interim: Interim::None,
         _running: running,
     };
     relay.begin();
@@ -257,7 +271,7 @@ impl Relay<'_> {
         self.upstream.closed_by_peer();
         let reset = error.is_some();
         self.request.facts.upstream_close = Some(if reset { "RemoteReset" } else { "Normal" });
-        let reused = self.upstream.served > 1;
+        let reused = self.upstream.served > 1 && self.interim == Interim::None;
         let reason = match (self.answered, reused, reset) {
             (true, _, _) => Reason::UpstreamClosedInHead,
             (false, true, _) => Reason::KeepaliveRace,
@@ -275,11 +289,21 @@ impl Relay<'_> {
         Failure::new(reason).with_evidence(evidence)
     }
 
-    /// An interim response: 100 is passed on where the client is to hear it from the back-end.
+    /// An interim response. Where the client is to hear `100` from the back-end it hears the first of those that
+    /// Envoy passes on; an old client would take it for the final one (RFC 9110 §15.2).
     async fn interim(&mut self, head: ResponseHead) {
-        if head.status == 100 && self.downstream.listener.manager.config.proxy_100_continue {
-            self.downstream.interim(&mut self.request, 100).await;
+        // What came in one piece with it belongs to the next.
+        self.answered = !self.upstream.buffer.is_empty();
+        let wanted = self.downstream.listener.manager.config.proxy_100_continue
+            && matches!(head.status, 100 | 102..=104)
+            && self.request.head.as_ref().is_some_and(|head| head.version == Version::Http11);
+        if !wanted || self.interim == Interim::Passed {
+            self.interim = self.interim.max(Interim::Kept);
+            return;
         }
+        self.interim = Interim::Passed;
+        forwarding::remove_hop_by_hop_response(&mut self.request.response, head.connection);
+        self.downstream.interim(&mut self.request, head.status).await;
     }
 
     /// The client left.
@@ -292,7 +316,10 @@ impl Relay<'_> {
     }
 
     /// It failed before the head of a response was there: the client is told.
-    async fn fail(mut self, failure: Failure) -> After {
+    async fn fail(mut self, mut failure: Failure) -> After {
+        if self.interim != Interim::None && failure.met == Met::Directly {
+            failure.met = Met::AfterInterim;
+        }
         let Relay { downstream, request, upload, upload_failed, .. } = &mut self;
         let unread = match upload {
             Some(pump) => {

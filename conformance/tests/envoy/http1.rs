@@ -1,0 +1,874 @@
+//! Corners of HTTP/1: pipelines, expectations, interim responses, old versions, targets and hosts, messages that end
+//! where they should not.
+
+use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
+use serde_json::json;
+
+/// Routes that answer by themselves in front of the one that forwards.
+const LOCAL: &str = "
+    - match: {path: /local}
+      direct_response: {status: 200, body: {inline_string: local}}
+    - match: {path: /redirect}
+      redirect: {path_redirect: /elsewhere}
+    - match: {path: /dead}
+      route: {cluster: dead}
+    - match: {prefix: /app}
+      route: {cluster: app}";
+
+/// Trailers pass to and from the upstream.
+const TRAILERS: &str = r#"
+                typed_extension_protocol_options:
+                  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                    explicit_http_config: {http_protocol_options: {enable_trailers: true}}"#;
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = pipelines();
+    cases.extend(expectations());
+    cases.extend(heads());
+    cases.extend(interim());
+    cases.extend(without_body());
+    cases.extend(old_clients());
+    cases.extend(targets());
+    cases.extend(hosts());
+    cases.extend(ends());
+    cases.extend(reuse());
+    cases.extend(trailers());
+    cases.extend(old_upstreams());
+    cases.extend(borders());
+    cases
+}
+
+fn pipelines() -> Vec<Case> {
+    vec![
+        Case::new("a_pipeline_with_local_answers")
+            .routes(LOCAL)
+            .dead("dead")
+            .raw(
+                "GET /local HTTP/1.1\r\nHost: a\r\n\r\nGET /app/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /redirect HTTP/1.1\r\nHost: a\r\n\r\n\
+                 GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\nGET /dead HTTP/1.1\r\nHost: a\r\n\r\n\
+                 GET /app/2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            )
+            .asked("app"),
+        Case::new("a_pipeline_with_bodies")
+            .routes(LOCAL)
+            .raw(
+                "POST /app/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcPOST /app/2 HTTP/1.1\r\nHost: a\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n3\r\ndef\r\n0\r\n\r\nPOST /local HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n\
+                 ghiPOST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\njkl\r\n0\r\n\r\n\
+                 GET /app/3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            )
+            .asked("app"),
+        Case::new("a_pipeline_behind_an_upgrade_that_is_refused").raw(
+            "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\
+             GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        ),
+        Case::new("a_pipeline_behind_an_upgrade_that_the_upstream_refuses")
+            .differs("D-45", &["log", "0"], "/1 websocket_handshake_unsuccessful received=0")
+            .log("%REQ(:PATH)% %RESPONSE_CODE_DETAILS% received=%BYTES_RECEIVED%")
+            .hcm("upgrade_configs: [{upgrade_type: websocket}]")
+            .backend("app", Script::by(|request| Reply::ok(request.path().to_owned()).into()))
+            .raw(
+                "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\
+                 GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            )
+            .asked("app"),
+        Case::new("a_pipeline_that_goes_wrong").raw(
+            "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nbad line\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
+        ),
+        Case::new("a_pipeline_behind_a_close").raw(
+            "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+        ),
+        Case::new("a_local_answer_to_a_body_that_is_not_complete")
+            .routes(LOCAL)
+            .raw("POST /local HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+            .raw("POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc"),
+    ]
+}
+
+fn expectations() -> Vec<Case> {
+    let refusing = |status: u16| {
+        Script::by(move |request| {
+            if request.path() == "/no" {
+                Reply::status(status).body("no").into()
+            } else {
+                Reply::echo().into()
+            }
+        })
+    };
+    vec![
+        Case::new("expect_with_the_body_in_one_piece")
+            .raw("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+            .raw("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+            .raw("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+            .raw("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue, other\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+            .raw("POST / HTTP/1.1\r\nHost: a\r\nExpect:\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody"),
+        Case::new("expect_before_a_local_answer")
+            .routes(LOCAL)
+            .raw("POST /local HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+            .raw("POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody"),
+        Case::new("expect_of_an_old_client")
+            .differs("D-40", &["1 raw \"POST / HTTP/1.0\" 0", "interim"], serde_json::Value::Null)
+            .hcm("http_protocol_options: {accept_http_10: true}")
+            .raw("POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody"),
+        Case::new("expect_goes_to_the_upstream_if_that_is_asked_for")
+            .hcm("proxy_100_continue: true")
+            .backend(
+                "app",
+                Script::by(|request| match request.path() {
+                    "/continue" => Answer::raw("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"),
+                    "/refuse" => Reply::status(417).body("no").into(),
+                    _ => Reply::echo().into(),
+                }),
+            )
+            .raw("POST /continue HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+            .raw("POST /refuse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+            .raw("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+            .raw("POST /echo HTTP/1.1\r\nHost: a\r\nExpect: other\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+            .raw("GET /continue HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        Case::new("an_expectation_that_the_upstream_refuses").backend("app", refusing(417)).raw(
+            "POST /no HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbodyGET /yes HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        ),
+    ]
+}
+
+fn heads() -> Vec<Case> {
+    vec![
+        Case::new("head_with_local_answers")
+            .routes(LOCAL)
+            .dead("dead")
+            .on_one_connection(
+                ["/local", "/redirect", "/nowhere", "/dead", "/app"].map(|path| Request::new("HEAD", path)),
+            )
+            .send(Request::new("HEAD", "/local").header("connection", "close")),
+        Case::new("head_and_what_upstreams_say_of_the_body")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    Answer::raw(match request.path() {
+                        "/304" => "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",
+                        "/304-chunked" => "HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n",
+                        "/chunked" => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                        "/nothing" => "HTTP/1.1 200 OK\r\n\r\n",
+                        "/204" => "HTTP/1.1 204 No Content\r\n\r\n",
+                        "/404" => "HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\n",
+                        "/large" => "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n",
+                        _ => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+                    })
+                }),
+            )
+            .on_one_connection(
+                ["/304", "/304-chunked", "/chunked", "/nothing", "/204", "/404", "/large", "/zero"]
+                    .map(|path| Request::new("HEAD", path)),
+            )
+            .connected("app"),
+        Case::new("head_with_a_body_all_the_same")
+            .backend("app", Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nextra"))
+            .on_one_connection([Request::new("HEAD", "/1"), Request::get("/2")])
+            .connected("app"),
+        Case::new("head_with_a_request_body")
+            .send(Request::new("HEAD", "/").body("body"))
+            .send(Request::new("HEAD", "/").body("body").chunked()),
+    ]
+}
+
+fn interim() -> Vec<Case> {
+    vec![
+        Case::new("interim_responses_in_front_of_the_final_one")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let last = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx";
+                    let interim = match request.path() {
+                        "/100" => "HTTP/1.1 100 Continue\r\n\r\n",
+                        "/102" => "HTTP/1.1 102 Processing\r\n\r\n",
+                        "/103-twice" => "HTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <b>\r\n\r\n",
+                        "/199" => "HTTP/1.1 199 Odd\r\n\r\n",
+                        "/100-with-length" => "HTTP/1.1 100 Continue\r\ncontent-length: 0\r\n\r\n",
+                        "/102-with-length" => "HTTP/1.1 102 Processing\r\ncontent-length: 5\r\n\r\n",
+                        _ => "",
+                    };
+                    Answer::raw(format!("{interim}{last}"))
+                }),
+            )
+            .get("/100")
+            .get("/102")
+            .get("/103-twice")
+            .get("/199")
+            .get("/100-with-length")
+            .get("/102-with-length")
+            .get("/none")
+            .connected("app"),
+        Case::new("interim_responses_with_the_option_for_100")
+            .differs(
+                "D-07",
+                &["11 raw \"GET /fields HTTP/1.1\" 0", "interim", "0", "headers", "keep-alive"],
+                serde_json::Value::Null,
+            )
+            .hcm("proxy_100_continue: true")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let interim = match request.path() {
+                        "/100" => "HTTP/1.1 100 Continue\r\nx-a: 1\r\n\r\n",
+                        "/100-twice" => "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+                        "/102" => "HTTP/1.1 102 Processing\r\n\r\n",
+                        "/103" => "HTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\n",
+                        "/103-twice" => "HTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <b>\r\n\r\n",
+                        "/100-103" => "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <b>\r\n\r\n",
+                        "/103-100" => "HTTP/1.1 103 Early Hints\r\nlink: <b>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+                        "/199" => "HTTP/1.1 199 Odd\r\nx-a: 1\r\n\r\n",
+                        "/104" => "HTTP/1.1 104 Upload Resumption Supported\r\nx-a: 1\r\n\r\n",
+                        "/fields" => "HTTP/1.1 103 Early Hints\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\nX-A: 1\r\nserver: b\r\n\r\n",
+                        "/199-103" => "HTTP/1.1 199 Odd\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: <b>\r\n\r\n",
+                        _ => "",
+                    };
+                    Answer::raw(format!("{interim}HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx"))
+                }),
+            )
+            .raw("GET /100 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /100-twice HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /102 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /103 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /103-twice HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /100-103 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /103-100 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /199 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /104 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /199-103 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /fields HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        Case::new("an_interim_response_and_then_nothing")
+            .backend(
+                "app",
+                Script::by(|request| match request.path() {
+                    "/100" => Answer::raw("HTTP/1.1 100 Continue\r\n\r\n").then_close(),
+                    "/100-part" => Answer::raw("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 2").then_close(),
+                    "/100-garbage" => {
+                        Answer::raw("HTTP/1.1 100 Continue\r\n\r\nnothing\r\n\r\n").then_close()
+                    }
+                    _ => Answer::raw("HTTP/1.1 103 Early Hints\r\n\r\n").then_close(),
+                }),
+            )
+            .get("/100")
+            .get("/103")
+            .get("/100-part")
+            .get("/100-garbage"),
+    ]
+}
+
+fn without_body() -> Vec<Case> {
+    vec![
+        Case::new("statuses_without_a_body_that_say_they_have_one")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    Answer::raw(match request.path() {
+                        "/204-zero" => "HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n",
+                        "/204-length" => "HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\nhello",
+                        "/204-bytes" => "HTTP/1.1 204 No Content\r\n\r\nhello",
+                        "/304-zero" => "HTTP/1.1 304 Not Modified\r\ncontent-length: 0\r\n\r\n",
+                        "/304-bytes" => "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\nhello",
+                        "/304-chunked" => "HTTP/1.1 304 Not Modified\r\ntransfer-encoding: chunked\r\n\r\n",
+                        "/205-length" => "HTTP/1.1 205 Reset Content\r\ncontent-length: 5\r\n\r\nhello",
+                        _ => "HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\n\r\n",
+                    })
+                }),
+            )
+            .get("/204-zero")
+            .get("/204-length")
+            .get("/204-bytes")
+            .get("/304-zero")
+            .get("/304-bytes")
+            .get("/304-chunked")
+            .get("/205-length")
+            .get("/205-zero")
+            .connected("app"),
+        Case::new("local_answers_without_a_body")
+            .differs("D-41", &["2 GET /204-body", "headers", "content-length"], serde_json::Value::Null)
+            .routes(
+                "
+            - match: {path: /204}
+              direct_response: {status: 204}
+            - match: {path: /204-body}
+              direct_response: {status: 204, body: {inline_string: x}}
+            - match: {path: /304}
+              direct_response: {status: 304, body: {inline_string: x}}
+            - match: {path: /205}
+              direct_response: {status: 205, body: {inline_string: x}}
+            - match: {path: /200}
+              direct_response: {status: 200}",
+            )
+            .on_one_connection(["/204", "/204-body", "/304", "/205", "/200"].map(Request::get)),
+    ]
+}
+
+fn old_clients() -> Vec<Case> {
+    let upstream = || {
+        Script::by(|request| match request.path() {
+            "/chunked" => Reply::ok("in chunks").chunked().into(),
+            "/close" => Reply::ok("until the end").until_close().into(),
+            "/length" => Reply::ok("by length").into(),
+            "/204" => Reply::status(204).into(),
+            "/hints" => {
+                Answer::raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx")
+            }
+            _ => Reply::echo().into(),
+        })
+    };
+    let accepting = "http_protocol_options: {accept_http_10: true}";
+    vec![
+        Case::new("old_clients_get_bodies_that_they_can_read")
+            .hcm(accepting)
+            .backend("app", upstream())
+            .raw("GET /chunked HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("GET /close HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("GET /length HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("GET /204 HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("GET /hints HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("HEAD /length HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("HEAD /chunked HTTP/1.0\r\nHost: a\r\n\r\n"),
+        Case::new("old_clients_that_keep_their_connection")
+            .hcm(accepting)
+            .backend("app", upstream())
+            .raw("GET /length HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET /length HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("GET /chunked HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET /length HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("GET /length HTTP/1.0\r\nHost: a\r\nConnection: Keep-Alive\r\n\r\nGET /length HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("HEAD /chunked HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET /length HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("HEAD /length HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET /length HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("GET /204 HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET /length HTTP/1.0\r\nHost: a\r\n\r\n"),
+        Case::new("old_clients_and_local_answers")
+            .hcm(accepting)
+            .routes(LOCAL)
+            .raw("GET /local HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("GET /local HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET /nowhere HTTP/1.0\r\nHost: a\r\n\r\n")
+            .raw("POST /local HTTP/1.0\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody")
+            .raw("GET / HTTP/1.0\r\n\r\n")
+            .raw("GET http://b.test/local HTTP/1.0\r\n\r\n")
+            .raw("POST /app HTTP/1.0\r\nHost: a\r\n\r\n"),
+        Case::new("a_default_host_for_old_clients_only")
+            .hcm("http_protocol_options: {accept_http_10: true, default_host_for_http_10: default.test}")
+            .raw("GET / HTTP/1.0\r\nHost:\r\n\r\n")
+            .raw("GET http://url.test/ HTTP/1.0\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"),
+    ]
+}
+
+fn targets() -> Vec<Case> {
+    vec![
+        Case::new("absolute_urls_in_all_their_forms")
+            .raw("GET HTTP://b.test/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test:81 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test?q=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test/?q=1#f HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http:///path HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test:/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test:99999/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://[::1]:81/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://[::1/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test:x/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test:080/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test:000080/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test:0/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://::1/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://[::1]x/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://[]/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://[x]/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://u:p@b.test/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET ftp://b.test/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test/ HTTP/1.1\r\nConnection: close\r\n\r\n")
+            .raw("GET http://b.test/a b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        Case::new("absolute_urls_can_be_left_alone")
+            .hcm("http_protocol_options: {allow_absolute_url: false}")
+            .raw("GET http://b.test/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /path HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        Case::new("a_request_for_the_server_itself")
+            .raw("OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("OPTIONS http://b.test HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("OPTIONS / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("OPTIONS *a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        Case::new("paths_with_odd_characters")
+            .raw("GET /\"<>[]^`{|}\\ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET //double//slash HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /?? HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /%zz%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET ?q HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /\u{e9} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        Case::new("several_spaces_in_the_request_line").differs("D-42", &["status"], 400).without_log().step(
+            async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("GET  / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+                let response = connection.response("GET").await;
+                run.note("status", json!(response.map(|r| r.status).ok()));
+            },
+        ),
+        Case::new("very_long_urls")
+            .step(async |run: &mut Run| {
+                for length in [10_000, 50_000, 61_000, 61_500, 70_000] {
+                    let mut connection = run.connect().await;
+                    let response =
+                        connection.exchange(&Request::get(&format!("/{}", "a".repeat(length)))).await;
+                    let seen = response.map(|r| (r.status, r.text().len() > length)).ok();
+                    run.note(format!("{length} bytes"), json!(seen));
+                }
+            })
+            .without_log(),
+    ]
+}
+
+fn hosts() -> Vec<Case> {
+    vec![
+        Case::new("hosts_with_odd_characters")
+            .raw("GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a/b\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a,b\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: u@a\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a:x\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a:99999\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a:\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a..b\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: A.Test\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a?b\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a#b\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: \u{e9}\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: \"a\"\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: \t a \t\r\nConnection: close\r\n\r\n"),
+        Case::new("a_dot_at_the_end_of_a_host")
+            .hcm("strip_trailing_host_dot: true\nstrip_any_host_port: true")
+            .raw("GET / HTTP/1.1\r\nHost: a.test.\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a.test.:80\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a.test.:x\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a.test.:99999\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a.test.:\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a.test:80.\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a.test..\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: .\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: .:80\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: [::1.2.3.4]:80\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: ::1\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a.test:080\r\nConnection: close\r\n\r\n"),
+    ]
+}
+
+fn ends() -> Vec<Case> {
+    vec![
+        Case::new("the_upstream_closes_in_each_phase")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let bytes = match request.path() {
+                        "/in-status" => "HTTP/1.1 20",
+                        "/in-field" => "HTTP/1.1 200 OK\r\ncontent-le",
+                        "/before-empty-line" => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n",
+                        "/before-body" => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+                        "/before-chunks" => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                        "/in-size" => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5",
+                        "/before-last-chunk" => {
+                            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n"
+                        }
+                        "/in-last-chunk" => {
+                            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+                        }
+                        "/nothing" => "HTTP/1.1 200 OK\r\n\r\n",
+                        _ => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+                    };
+                    Answer::raw(bytes).then_close()
+                }),
+            )
+            .get("/in-status")
+            .get("/in-field")
+            .get("/before-empty-line")
+            .get("/before-body")
+            .get("/before-chunks")
+            .get("/in-size")
+            .get("/before-last-chunk")
+            .get("/in-last-chunk")
+            .get("/nothing")
+            .get("/complete")
+            .connected("app"),
+        Case::new("the_upstream_resets_in_each_phase")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let bytes = match request.path() {
+                        "/in-status" => "HTTP/1.1 20",
+                        "/before-empty-line" => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n",
+                        "/in-body" => "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe",
+                        "/in-chunks" => "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
+                        _ => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+                    };
+                    Answer::raw(bytes).then_pause(std::time::Duration::from_millis(100)).then_reset()
+                }),
+            )
+            .get("/in-status")
+            .get("/before-empty-line")
+            .get("/in-body")
+            .get("/in-chunks")
+            .get("/complete"),
+        Case::new("a_reset_in_a_body_without_a_length")
+            .differs("D-43", &["complete"], false)
+            .backend(
+                "app",
+                Answer::raw("HTTP/1.1 200 OK\r\n\r\npart")
+                    .then_pause(std::time::Duration::from_millis(100))
+                    .then_reset(),
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                let response = run.connect().await.exchange(&Request::get("/")).await;
+                run.note("complete", json!(response.map(|r| r.complete).ok()));
+            }),
+        Case::new("a_client_that_ends_in_the_middle_of_its_message").without_log().step(
+            async |run: &mut Run| {
+                for (label, bytes) in [
+                    ("in the request line", "GET / HT"),
+                    ("in a field", "GET / HTTP/1.1\r\nHo"),
+                    ("in its body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"),
+                    ("in a chunk", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"),
+                    ("before the first byte", ""),
+                ] {
+                    let mut connection = run.connect().await;
+                    connection.write(bytes).await;
+                    connection.finish().await;
+                    let (received, end) = connection.rest(std::time::Duration::from_millis(500)).await;
+                    run.note_bytes(format!("{label}: received"), &received);
+                    run.note(format!("{label}: end"), json!(end.as_str()));
+                }
+            },
+        ),
+        Case::new("an_early_response_and_then_the_rest_of_the_body")
+            .backend("app", Script::always(Reply::ok("early")).early())
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST /early HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst").await;
+                let response = connection.response("POST").await;
+                run.note_response("early", &response);
+                connection.write("later").await;
+                connection.write("GET /next HTTP/1.1\r\nHost: a\r\n\r\n").await;
+                let (received, end) = connection.rest(std::time::Duration::from_millis(500)).await;
+                run.note_bytes("then", &received);
+                run.note("end", json!(end.as_str()));
+            }),
+    ]
+}
+
+/// Which connections to the upstream serve another request.
+fn reuse() -> Vec<Case> {
+    vec![
+        Case::new("what_the_upstream_says_of_its_connection")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let fields = match request.path() {
+                        "/list" => "connection: keep-alive, close\r\n",
+                        "/upper" => "CONNECTION: CLOSE\r\n",
+                        "/twice" => "connection: keep-alive\r\nconnection: close\r\n",
+                        "/proxy" => "proxy-connection: close\r\n",
+                        "/other" => "connection: closed\r\n",
+                        "/keep-alive" => "keep-alive: timeout=1\r\n",
+                        _ => "",
+                    };
+                    Answer::raw(format!("HTTP/1.1 200 OK\r\n{fields}content-length: 2\r\n\r\nok"))
+                }),
+            )
+            .get("/none")
+            .connected("app")
+            .get("/list")
+            .get("/none")
+            .connected("app")
+            .get("/upper")
+            .get("/none")
+            .connected("app")
+            .get("/twice")
+            .get("/none")
+            .connected("app")
+            .get("/proxy")
+            .get("/none")
+            .connected("app")
+            .get("/other")
+            .get("/none")
+            .connected("app")
+            .get("/keep-alive")
+            .get("/none")
+            .connected("app"),
+        Case::new("what_the_client_says_of_its_connection")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nCONNECTION: CLOSE\r\n\r\n")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nProxy-Connection: close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\nConnection: closed\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .connected("app"),
+        Case::new("an_upload_that_the_client_breaks_off_spoils_the_connection").without_log().step(
+            async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf").await;
+                tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+                drop(connection);
+                tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+                let response = run.connect().await.exchange(&Request::get("/next")).await;
+                run.note_response("next", &response);
+            },
+        )
+        .connected("app"),
+        Case::new("a_response_that_the_client_breaks_off_spoils_the_connection")
+            .backend(
+                "app",
+                Script::by(|request| match request.path() {
+                    "/slow" => Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst")
+                        .then_pause(std::time::Duration::from_millis(400))
+                        .then_send("later"),
+                    _ => Reply::ok("next").into(),
+                }),
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.send(&Request::get("/slow")).await;
+                connection.read(10).await;
+                drop(connection);
+                tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+                let response = run.connect().await.exchange(&Request::get("/next")).await;
+                run.note_response("next", &response);
+            })
+            .connected("app"),
+        Case::new("a_response_before_the_end_of_the_request_spoils_the_connection")
+            .backend("app", Script::always(Reply::ok("early")).early())
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf").await;
+                let response = connection.response("POST").await;
+                run.note_response("early", &response);
+                drop(connection);
+                tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+                let response = run.connect().await.exchange(&Request::get("/next")).await;
+                run.note_response("next", &response);
+            })
+            .connected("app"),
+    ]
+}
+
+fn trailers() -> Vec<Case> {
+    let malformed = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\nno colon\r\n\r\n";
+    let names = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nok\r\n0\r\nX-A: 1\r\nx-b: 2\r\nX-A: 3\r\n\r\n";
+    vec![
+        Case::new("trailers_of_requests")
+            .hcm("http_protocol_options: {enable_trailers: true}")
+            .cluster("app", TRAILERS)
+            .backend("app", Script::echo())
+            .raw(names)
+            .raw(malformed),
+        Case::new("trailers_that_are_not_asked_for").raw(names).raw(malformed),
+        Case::new("trailers_of_responses")
+            .hcm("http_protocol_options: {enable_trailers: true}")
+            .cluster("app", TRAILERS)
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let trailers = match request.path() {
+                        "/several" => "X-A: 1\r\nx-b: 2\r\nX-A: 3\r\n",
+                        "/malformed" => "no colon\r\n",
+                        _ => "",
+                    };
+                    Answer::raw(format!(
+                        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n{trailers}\r\n"
+                    ))
+                }),
+            )
+            .get("/several")
+            .get("/none")
+            .get("/malformed")
+            .connected("app"),
+    ]
+}
+
+fn old_upstreams() -> Vec<Case> {
+    vec![
+        Case::new("upstreams_of_http_1_0")
+            .backend(
+                "app",
+                Script::by(|request| match request.path() {
+                    "/keep" => Answer::raw(
+                        "HTTP/1.0 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\nok",
+                    ),
+                    "/length" => Answer::raw("HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok"),
+                    "/chunked" => Answer::raw(
+                        "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+                    ),
+                    "/204" => Answer::raw("HTTP/1.0 204 No Content\r\n\r\n"),
+                    _ => Answer::raw("HTTP/1.0 200 OK\r\n\r\nuntil close").then_close(),
+                }),
+            )
+            .on_one_connection(["/keep", "/keep", "/length", "/204", "/chunked", "/close"].map(Request::get))
+            .asked("app")
+            .connected("app"),
+        Case::new("a_status_of_two_digits")
+            .differs("D-44", &["status"], 502)
+            .backend("app", Answer::raw("HTTP/1.1 99 Low\r\ncontent-length: 0\r\n\r\n"))
+            .without_log()
+            .step(async |run: &mut Run| {
+                let response = run.connect().await.exchange(&Request::get("/")).await;
+                run.note("status", json!(response.map(|r| r.status).ok()));
+            }),
+        Case::new("a_switch_that_nobody_has_asked_for")
+            .differs("D-46", &["status"], 502)
+            .backend(
+                "app",
+                Answer::raw("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n")
+                    .then_close(),
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+                let response = connection.response("GET").await;
+                run.note("status", json!(response.map(|r| r.status).ok()));
+            }),
+        Case::new("heads_of_responses_in_odd_forms")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    Answer::raw(match request.path() {
+                        "/no-phrase" => "HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n",
+                        "/empty-phrase" => "HTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n",
+                        "/long-phrase" => {
+                            "HTTP/1.1 200 All is well, and more than that\r\ncontent-length: 0\r\n\r\n"
+                        }
+                        "/phrase-bytes" => "HTTP/1.1 200 \u{e9}\r\ncontent-length: 0\r\n\r\n",
+                        "/600" => "HTTP/1.1 600 High\r\ncontent-length: 0\r\n\r\n",
+                        "/999" => "HTTP/1.1 999 High\r\ncontent-length: 0\r\n\r\n",
+                        "/lower" => "http/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+                        "/empty-lines" => "\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+                        "/space-before-colon" => "HTTP/1.1 200 OK\r\nx-a : 1\r\ncontent-length: 0\r\n\r\n",
+                        "/empty-name" => "HTTP/1.1 200 OK\r\n: 1\r\ncontent-length: 0\r\n\r\n",
+                        "/empty-value" => "HTTP/1.1 200 OK\r\nx-a:\r\ncontent-length: 0\r\n\r\n",
+                        "/fold" => "HTTP/1.1 200 OK\r\nx-a: 1\r\n 2\r\ncontent-length: 0\r\n\r\n",
+                        "/same-lengths" => {
+                            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nok"
+                        }
+                        "/length-list" => "HTTP/1.1 200 OK\r\ncontent-length: 2, 2\r\n\r\nok",
+                        "/gzip-chunked" => {
+                            "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
+                        }
+                        "/identity" => {
+                            "HTTP/1.1 200 OK\r\ntransfer-encoding: identity\r\ncontent-length: 2\r\n\r\nok"
+                        }
+                        _ => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+                    })
+                }),
+            )
+            .get("/no-phrase")
+            .get("/empty-phrase")
+            .get("/long-phrase")
+            .get("/phrase-bytes")
+            .get("/600")
+            .get("/999")
+            .get("/lower")
+            .get("/empty-lines")
+            .get("/space-before-colon")
+            .get("/empty-name")
+            .get("/empty-value")
+            .get("/fold")
+            .get("/same-lengths")
+            .get("/length-list")
+            .get("/gzip-chunked")
+            .get("/identity")
+            .get("/fine"),
+    ]
+}
+
+fn borders() -> Vec<Case> {
+    vec![
+        Case::new("the_number_of_request_headers_at_its_border")
+            .hcm("common_http_protocol_options: {max_headers_count: 10}")
+            .without_log()
+            .step(async |run: &mut Run| {
+                for count in 7..=12 {
+                    let request = (1..count).fold(Request::get("/"), |r, i| r.header(&format!("x-{i}"), "v"));
+                    let response = run.connect().await.exchange(&request).await;
+                    run.note(format!("{count} with Host"), json!(response.map(|r| r.status).ok()));
+                }
+            }),
+        Case::new("the_size_of_request_headers_at_its_border")
+            .hcm("max_request_headers_kb: 1")
+            .without_log()
+            .step(async |run: &mut Run| {
+                // The size of the head as it is sent, with the empty line.
+                for size in [900, 980, 1000, 1010, 1020, 1023, 1024, 1025, 1026, 1027, 1028, 1030, 1040, 1060, 1100] {
+                    let (before, after) = ("GET / HTTP/1.1\r\nHost: a\r\nx-a: ", "\r\n\r\n");
+                    let value = "v".repeat(size - before.len() - after.len());
+                    let mut connection = run.connect().await;
+                    connection.write(format!("{before}{value}{after}")).await;
+                    let response = connection.response("GET").await;
+                    run.note(format!("{size} bytes"), json!(response.map(|r| r.status).ok()));
+                }
+            }),
+        Case::new("the_size_of_response_headers_at_its_border")
+            .cluster(
+                "app",
+                r#"
+                typed_extension_protocol_options:
+                  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                    common_http_protocol_options: {max_response_headers_kb: 1}
+                    explicit_http_config: {http_protocol_options: {}}"#,
+            )
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let size: usize = request.path().trim_start_matches('/').parse().unwrap_or(0);
+                    let (before, after) = ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nx-a: ", "\r\n\r\n");
+                    let value = "v".repeat(size.saturating_sub(before.len() + after.len()));
+                    Answer::raw(format!("{before}{value}{after}"))
+                }),
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                for size in [900, 980, 1000, 1010, 1020, 1023, 1024, 1025, 1026, 1027, 1028, 1030, 1040, 1060, 1100] {
+                    let response = run.connect().await.exchange(&Request::get(&format!("/{size}"))).await;
+                    run.note(format!("{size} bytes"), json!(response.map(|r| r.status).ok()));
+                }
+            }),
+        Case::new("the_number_of_response_headers_at_its_border")
+            .cluster(
+                "app",
+                r#"
+                typed_extension_protocol_options:
+                  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                    common_http_protocol_options: {max_headers_count: 10}
+                    explicit_http_config: {http_protocol_options: {}}"#,
+            )
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let count: usize = request.path().trim_start_matches('/').parse().unwrap_or(0);
+                    (1..count).fold(Reply::ok("x"), |reply, i| reply.header(&format!("x-{i}"), "v")).into()
+                }),
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                for count in 7..=12 {
+                    let response = run.connect().await.exchange(&Request::get(&format!("/{count}"))).await;
+                    run.note(format!("{count} with content-length"), json!(response.map(|r| r.status).ok()));
+                }
+            }),
+        Case::new("an_old_and_a_new_client_on_one_connection")
+            .hcm("http_protocol_options: {accept_http_10: true}")
+            .raw("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.0\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n"),
+        Case::new("names_and_values_with_odd_characters")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nx!#$%&'*+-.^_`|~9: v\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nx-a: \u{e9}\u{ff}\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nx-a: a\tb\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nx(a): 1\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nx-\u{e9}: 1\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nx-a: \x7f\r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nx-a:\r\nx-b: \t \r\nConnection: close\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\n Host: a\r\nConnection: close\r\n\r\n"),
+    ]
+}
