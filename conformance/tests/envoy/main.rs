@@ -10,12 +10,15 @@ mod disconnects;
 mod dns;
 mod forwarding;
 mod framing;
+mod grpc_timeout;
+mod header_mutation;
 mod headers;
 mod health_checks;
 mod hop_by_hop;
 mod http1;
 mod keep_alive;
 mod local_replies;
+mod matching;
 mod on_purpose;
 mod redirects;
 mod retries;
@@ -23,7 +26,9 @@ mod rewriting;
 mod routing;
 mod source_address;
 mod timeouts;
+mod virtual_clusters;
 mod websocket;
+mod weighted_clusters;
 
 use std::process::ExitCode;
 
@@ -39,12 +44,15 @@ fn main() -> ExitCode {
         ("dns", dns::cases()),
         ("forwarding", forwarding::cases()),
         ("framing", framing::cases()),
+        ("grpc_timeout", grpc_timeout::cases()),
+        ("header_mutation", header_mutation::cases()),
         ("headers", headers::cases()),
         ("health_checks", health_checks::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
         ("keep_alive", keep_alive::cases()),
         ("local_replies", local_replies::cases()),
+        ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
         ("redirects", redirects::cases()),
         ("retries", retries::cases()),
@@ -52,6 +60,8 @@ fn main() -> ExitCode {
         ("routing", routing::cases()),
         ("source_address", source_address::cases()),
         ("timeouts", timeouts::cases()),
+        ("virtual_clusters", virtual_clusters::cases()),
         ("websocket", websocket::cases()),
+        ("weighted_clusters", weighted_clusters::cases()),
     ])
 }

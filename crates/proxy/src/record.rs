@@ -173,6 +173,7 @@ impl ActiveRequest {
         let Some(cluster) = &facts.cluster else { return };
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check {
             cluster.count_status(facts.status, facts.internal);
+            facts.traffic().for_each(|traffic| traffic.count_status(facts.status));
         }
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()
@@ -185,6 +186,7 @@ impl ActiveRequest {
         {
             let took = u64::try_from(end.saturating_duration_since(begin).as_millis()).unwrap_or(u64::MAX);
             cluster.count_time(took, facts.internal);
+            facts.traffic().for_each(|traffic| traffic.count_time(took));
         }
     }
 

@@ -15,12 +15,15 @@ mod endpoint;
 mod extension;
 mod filters;
 mod hcm;
+mod header_mutation;
 mod headers;
 mod health_check;
 mod listener;
 mod local_reply;
 mod matcher;
+mod rewrite;
 mod route;
+mod route_cluster;
 mod route_config;
 mod runtime;
 mod shadow;
@@ -31,7 +34,7 @@ mod value;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet};
 
-use causeway_model::{Bootstrap, SourcePosition};
+use causeway_model::{Bootstrap, Runtime, SourcePosition};
 
 use crate::LoadOptions;
 use crate::diagnostic::{At, Draft, Kind, Sink};
@@ -56,6 +59,7 @@ pub(crate) fn lower(root: &Message<'_>, files: &Files<'_>, options: &LoadOptions
         options,
         clusters,
         runtime_keys: RefCell::default(),
+        runtime: RefCell::default(),
         has_cors: Cell::new(true),
         any_cluster: Cell::new(false),
     };
@@ -71,6 +75,8 @@ pub(crate) struct Cx<'a> {
     clusters: HashSet<String>,
     /// The runtime keys that something reads.
     runtime_keys: RefCell<BTreeSet<String>>,
+    /// The runtime as the file has it.
+    runtime: RefCell<Runtime>,
     /// Whether the connection manager at hand has a CORS filter.
     has_cors: Cell<bool>,
     /// Whether routes of the table at hand may name clusters that do not exist.

@@ -5,19 +5,27 @@ use std::sync::Arc;
 
 use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
-use causeway_model::{DirectResponse, Redirect, RouteAction, VirtualHost};
+use causeway_model::{
+    ClusterName, DirectResponse, MaxStreamDuration, Redirect, RouteAction, Template, VirtualHost,
+};
 use causeway_reason::{Failure, Reason};
-use causeway_routing::{Lookup, RouteRequest, own_location, redirect_location, tls_redirect_location};
+use causeway_routing::{
+    Lookup, RouteRequest, own_location, redirect_location, redirect_path, tls_redirect_location,
+};
 
 use super::{After, Downstream};
 use crate::deadlines::Timer;
 use crate::exchange::Exchange;
 use crate::filters::{FilterContext, Verdict};
+use crate::format::{Absent, render};
+use crate::grpc_timeout::{self, Limit};
+use crate::header_mutations;
 use crate::header_rules::{self, RequestContext};
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
 use crate::router;
-use crate::snapshot::{RouteEntry, timeout};
+use crate::routes::{FilterOverrides, RouteEntry};
+use crate::snapshot::timeout;
 use crate::stats::{Http1Stat, HttpStat};
 
 impl Downstream {
@@ -54,19 +62,12 @@ impl Downstream {
                     }
                 },
                 Ok(entry) => match self.filter(&mut request, Some(&entry)).await {
-                    Some(reply) => {
-                        // It would have gone there, which is what a log wants to know.
-                        if let Some(target) = entry.draw(request.random()) {
-                            request.facts.cluster.clone_from(&target.cluster);
-                            request.facts.target = Some(Rc::clone(target));
-                        }
-                        reply
-                    }
+                    Some(reply) => reply,
                     None => {
                         self.listener.shards.http.inc(HttpStat::RqTotal);
                         match &entry.route.action {
                             RouteAction::Forward(_) => return router::forward(self, request, entry).await,
-                            RouteAction::Redirect(redirect) => self.redirect(&request, &entry, redirect),
+                            RouteAction::Redirect(redirect) => self.redirect(&mut request, &entry, redirect),
                             RouteAction::DirectResponse(response) => self.direct_response(&request, response),
                         }
                     }
@@ -164,6 +165,23 @@ impl Downstream {
         let Some(entry) = listener.manager.entry(index).cloned() else {
             return Err(Unrouted::no_route(Reason::NoRoute.into()));
         };
+        if entry.forward().is_some() {
+            // Which cluster it is is a part of the route: filters that change fields change it no more, and
+            // what the cluster says to filters holds.
+            let Some(target) = entry.draw(&request.request, random).cloned() else {
+                let evidence = format!("no cluster of the route at {} has a weight", entry.route.position);
+                return Err(Unrouted::no_route(Failure::new(Reason::NoRoute).with_evidence(evidence)));
+            };
+            request.facts.cluster = match &target.name {
+                ClusterName::Fixed(_) => target.cluster.clone(),
+                ClusterName::Header(name) => request
+                    .request
+                    .get(name.as_str())
+                    .and_then(|name| std::str::from_utf8(name).ok())
+                    .and_then(|name| self.worker.cluster(name)),
+            };
+            request.facts.target = Some(target);
+        }
         request.facts.route = Some(Rc::clone(&entry));
         self.check_upgrade(request, &entry).map_err(|reply| {
             listener.shards.http.inc(HttpStat::RqTotal);
@@ -172,18 +190,55 @@ impl Downstream {
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle);
-            if let Some(duration) = forward.max_stream_duration.and_then(|duration| duration.max) {
-                let from = request
-                    .facts
-                    .begun
-                    .map_or_else(|| self.worker.now(), |begun| self.worker.timers.at(begun));
-                self.deadlines.set(Timer::StreamDuration, timeout(Some(duration)).map(|after| from + after));
+            if let Some(limits) = &forward.max_stream_duration {
+                self.limit_duration(request, limits)?;
             }
         } else {
             self.stream_idle = timeout(listener.manager.config.stream_idle_timeout);
         }
         self.touch();
         Ok(entry)
+    }
+
+    /// Sets the time that the whole request may take, as the route or the client says, and tells a gRPC
+    /// back-end. A request that has no time at all is answered.
+    fn limit_duration(
+        &mut self,
+        request: &mut ActiveRequest,
+        limits: &MaxStreamDuration,
+    ) -> Result<(), Unrouted> {
+        let limit = match grpc_timeout::stream_duration(limits, &request.request) {
+            Limit::Manager => {
+                let limit = timeout(self.listener.manager.config.max_stream_duration);
+                if let Some(limit) = limit.filter(|_| request.facts.grpc) {
+                    grpc_timeout::tell(&mut request.request, limit);
+                }
+                return Ok(());
+            }
+            Limit::None => {
+                if request.facts.grpc && self.listener.manager.config.max_stream_duration.is_some() {
+                    request.request.remove(Known::GrpcTimeout);
+                }
+                None
+            }
+            Limit::Of(0) => {
+                let http = &self.listener.shards.http;
+                http.inc(HttpStat::DownstreamRqMaxDurationReached);
+                http.inc(HttpStat::RqTotal);
+                let complete = !request.is_open_ended();
+                let reason = if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration };
+                let failure = Failure::new(reason).with_evidence("grpc-timeout leaves no time at all");
+                return Err(Unrouted::AtOnce(LocalReply::failed(failure)));
+            }
+            Limit::Of(limit) => Some(limit),
+        };
+        let begun = request.facts.begun;
+        let from = begun.map_or_else(|| self.worker.now(), |begun| self.worker.timers.at(begun));
+        self.deadlines.set(Timer::StreamDuration, limit.map(|after| from + after));
+        if let Some(limit) = limit.filter(|_| request.facts.grpc) {
+            grpc_timeout::tell(&mut request.request, limit);
+        }
+        Ok(())
     }
 
     /// An upgrade has to be allowed by the route, or by the connection manager where the route says
@@ -211,9 +266,6 @@ impl Downstream {
             return Ok(());
         }
         self.listener.shards.http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
-        if let Some(target) = entry.draw(request.random()) {
-            request.facts.cluster.clone_from(&target.cluster);
-        }
         let evidence =
             format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
         let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));
@@ -229,7 +281,8 @@ impl Downstream {
     ) -> Option<LocalReply> {
         let listener = Rc::clone(&self.listener);
         for (at, runtime) in listener.manager.filters.iter().enumerate() {
-            let overrides = entry.and_then(|entry| entry.overrides.get(at));
+            let target = request.facts.target.clone();
+            let overrides = entry.and_then(|entry| entry.overrides(target.as_deref(), at));
             if overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
                 continue;
             }
@@ -245,11 +298,24 @@ impl Downstream {
         None
     }
 
-    fn redirect(&self, request: &ActiveRequest, entry: &RouteEntry, redirect: &Redirect) -> LocalReply {
+    fn redirect(&self, request: &mut ActiveRequest, entry: &RouteEntry, redirect: &Redirect) -> LocalReply {
         self.listener.shards.http.inc(HttpStat::RqDirectResponse);
-        let mut location = Vec::new();
+        let (mut location, viewer) = (Vec::new(), request.viewer());
         let seen = SeenByRouting { exchange: request, random: request.random() };
-        redirect_location(redirect, &entry.route.matcher, &seen, &mut location);
+        let fill = |template: &Template, out: &mut Vec<u8>| {
+            viewer.view(request, |view| render(template, view, Absent::Nothing, out));
+        };
+        let matcher = &entry.route.matcher;
+        redirect_location(redirect, matcher, &seen, &fill, &mut location);
+        header_mutations::without_line_ends(&mut location);
+        // For logs, and for headers made of it, it is the request's path from here on.
+        let mut path = Vec::new();
+        if redirect_path(redirect, matcher, &request.path, &mut path) {
+            let old = std::mem::replace(&mut request.path, path);
+            if !self.listener.manager.config.suppress_envoy_headers {
+                request.request.set(Known::EnvoyOriginalPath, &old);
+            }
+        }
         LocalReply::configured(redirect.status, "direct_response").with_header("location", location)
     }
 
@@ -283,7 +349,7 @@ impl Unrouted {
 /// Runs something that needs a filter's view of the request.
 pub(super) fn with_context<T>(
     request: &mut ActiveRequest,
-    overrides: Option<&crate::snapshot::FilterOverrides>,
+    overrides: Option<&FilterOverrides>,
     run: impl FnOnce(&mut FilterContext<'_>) -> T,
 ) -> T {
     let listener = Rc::clone(request.listener());

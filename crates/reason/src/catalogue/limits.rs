@@ -49,7 +49,7 @@ pub(super) const STREAM_IDLE_TIMEOUT: Spec = Spec {
 pub(super) const MAX_STREAM_DURATION: Spec = Spec {
     key: "max_stream_duration",
     answer: late("downstream duration timeout", None, "max_duration_timeout"),
-    grpc: grpc(504),
+    grpc: 4,
     blame: Blame::Config,
     retry: Retry::Never,
     sentence: Text {
