@@ -85,7 +85,7 @@ fn main() -> ExitCode {
         };
     }
     if args.list {
-        WORKS.iter().for_each(|work| println!("{:<16} {}", work.name, work.title));
+        WORKS.iter().for_each(|work| println!("{:<20} {}", work.name, work.title));
         return ExitCode::SUCCESS;
     }
     match run(&args) {

@@ -183,7 +183,7 @@ impl Report {
             }
         };
         compared("routes-1", "routes-10000", "the last of 10 000 routes, against one route,");
-        compared("keepalive-64", "access-log", "an access log");
+        compared("keepalive-64", "access-log-64", "an access log");
         for row in self.rows.iter().filter(|row| row.work.name == "routes-10000" && row.is_good()) {
             let (start, memory) = (row.median().start, row.median().memory);
             let _ =

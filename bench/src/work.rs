@@ -33,16 +33,25 @@ const PLAIN: Work = Work {
     idle: false,
 };
 
+const MANY: Work = Work { clients: 512, ..PLAIN };
+const NEW: Work = Work { reconnect: true, ..PLAIN };
+const RESPONSES: Work = Work { clients: 16, target: "/large", ..PLAIN };
+const REQUESTS: Work = Work { clients: 16, body: 1 << 20, ..PLAIN };
+
 /// In the order of the table.
 pub(crate) const WORKS: &[Work] = &[
     Work { name: "keepalive-64", title: "keep-alive, 64 connections", ..PLAIN },
-    Work { name: "keepalive-512", title: "keep-alive, 512 connections", clients: 512, ..PLAIN },
-    Work { name: "new-connections", title: "new connection per request", reconnect: true, ..PLAIN },
-    Work { name: "large-responses", title: "1 MiB responses", clients: 16, target: "/large", ..PLAIN },
-    Work { name: "large-requests", title: "1 MiB request bodies", clients: 16, body: 1 << 20, ..PLAIN },
+    Work { name: "keepalive-512", title: "keep-alive, 512 connections", ..MANY },
+    Work { name: "new-connections", title: "new connection per request", ..NEW },
+    Work { name: "large-responses", title: "1 MiB responses", ..RESPONSES },
+    Work { name: "large-requests", title: "1 MiB request bodies", ..REQUESTS },
+    Work { name: "access-log-64", title: "access log, keep-alive, 64", log: true, ..PLAIN },
+    Work { name: "access-log-512", title: "access log, keep-alive, 512", log: true, ..MANY },
+    Work { name: "access-log-new", title: "access log, new connections", log: true, ..NEW },
+    Work { name: "access-log-responses", title: "access log, 1 MiB responses", log: true, ..RESPONSES },
+    Work { name: "access-log-requests", title: "access log, 1 MiB requests", log: true, ..REQUESTS },
     Work { name: "routes-1", title: "one route", target: LAST, routes: 1, ..PLAIN },
     Work { name: "routes-10000", title: "the last of 10 000 routes", target: LAST, routes: 10_000, ..PLAIN },
-    Work { name: "access-log", title: "keep-alive, 64 connections, access log", log: true, ..PLAIN },
     Work { name: "idle", title: "idle connections", clients: 4000, idle: true, ..PLAIN },
 ];
 
