@@ -238,6 +238,24 @@ fn interim() -> Vec<Case> {
             .raw("GET /104 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             .raw("GET /199-103 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             .raw("GET /fields HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+        Case::new("a_flood_of_interim_responses")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let flood = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n".repeat(20_000);
+                    match request.path() {
+                        "/ends" => Answer::raw(flood + "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx"),
+                        _ => Answer::raw(flood).then(causeway_conformance::Act::Hang),
+                    }
+                }),
+            )
+            .routes(
+                "
+            - match: {prefix: /}
+              route: {cluster: app, timeout: 1s}",
+            )
+            .get("/ends")
+            .get("/never"),
         Case::new("an_interim_response_and_then_nothing")
             .backend(
                 "app",
@@ -540,6 +558,18 @@ fn ends() -> Vec<Case> {
                 }
             },
         ),
+        Case::new("a_client_that_does_not_read")
+            .hcm("stream_idle_timeout: 0.5s")
+            .backend("app", Reply::ok(vec![b'x'; 30_000_000]))
+            .log("%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.send(&Request::get("/large")).await;
+                let timed_out = run.wait_for("/stats", "downstream_rq_idle_timeout: 1").await;
+                run.note("is given up", json!(timed_out));
+                drop(connection);
+            })
+            .stats(&["http.ingress.downstream_rq_active", "cluster.app.upstream_rq_active"]),
         Case::new("an_early_response_and_then_the_rest_of_the_body")
             .backend("app", Script::always(Reply::ok("early")).early())
             .without_log()
