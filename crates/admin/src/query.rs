@@ -106,6 +106,44 @@ mod tests {
     }
 
     #[test]
+    fn whatever_comes_has_one_meaning() {
+        let pieces = [
+            "%",
+            "%2",
+            "%2f",
+            "%2F",
+            "%25",
+            "%zz",
+            "%ff",
+            "%00",
+            "/",
+            "?",
+            "&",
+            "=",
+            "+",
+            "a",
+            "한",
+            "%ed%95%9c",
+        ];
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..state >> 33 & 15 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text.push_str(pieces[usize::try_from(state >> 60).unwrap()]);
+            }
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15).rotate_left(7);
+            // Escaped as a whole it comes back as it was, whatever it holds.
+            let escaped: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            assert_eq!(decode(&escaped), text);
+            let query = Query::parse(&format!("{escaped}={escaped}&{text}"));
+            assert_eq!(query.all()[0], (text.clone(), text.clone()));
+            assert!(query.all().len() <= 2 + text.matches('&').count());
+            assert!(!normalize_path(&text).contains("//"), "{text}");
+        }
+    }
+
+    #[test]
     fn paths_are_normal() {
         for (path, normal) in
             [("//ready", "/ready"), ("/re%61dy", "/ready"), ("/a//%2Fb/", "/a/b/"), ("/", "/"), ("", "")]
