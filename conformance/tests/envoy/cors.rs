@@ -47,6 +47,56 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/x")
             .asked("app")
             .stats(&["http.ingress.cors.origin_valid", "http.ingress.cors.origin_invalid"]),
+        Case::new("a_policy_says_what_a_more_specific_one_leaves_out")
+            .filters(FILTER)
+            .route_config(&policy(
+                "allow_origin_string_match: [{exact: 'https://table.test'}]
+            allow_methods: TABLE
+            max_age: '7'
+            allow_headers: x-table
+            forward_not_matching_preflights: false",
+            ))
+            .virtual_host(&policy("expose_headers: x-host\n            max_age: '8'\n            allow_credentials: true"))
+            .routes(
+                r#"
+                - match: {prefix: /x}
+                  route: {cluster: app}
+                  typed_per_filter_config:
+                    envoy.filters.http.cors:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy
+                      allow_methods: ROUTE"#,
+            )
+            .send(preflight("https://table.test"))
+            .send(preflight("https://evil.test"))
+            .send(simple("https://table.test"))
+            .send(simple("https://evil.test"))
+            .asked("app"),
+        Case::new("deprecated_policies_hold_where_there_is_none_of_today_s_form")
+            .filters(&FILTER.replace("name: envoy.filters.http.cors", "name: any-name"))
+            .virtual_host("cors: {allow_origin_string_match: [{exact: 'https://a.test'}], expose_headers: x-host, max_age: '9'}")
+            .routes(
+                r#"
+                - match: {prefix: /x}
+                  route: {cluster: app, cors: {allow_methods: ROUTE}}
+                - match: {prefix: /y}
+                  route: {cluster: app, cors: {allow_methods: ROUTE}}
+                  typed_per_filter_config:
+                    any-name:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy
+                      allow_origin_string_match: [{exact: 'https://a.test'}]"#,
+            )
+            .send(preflight("https://a.test"))
+            .send(simple("https://a.test"))
+            .send(Request::get("/y").header("Origin", "https://a.test"))
+            .send(Request::new("OPTIONS", "/y").header("Origin", "https://a.test").header("Access-Control-Request-Method", "PUT")),
+        Case::new("what_no_back_end_is_asked_about_has_no_policy")
+            .filters(FILTER)
+            .virtual_host(&policy("allow_origin_string_match: [{exact: 'https://a.test'}]"))
+            .routes("- match: {path: /x}\n  direct_response: {status: 200}\n- match: {path: /r}\n  redirect: {path_redirect: /n}")
+            .send(preflight("https://a.test"))
+            .send(simple("https://a.test"))
+            .send(Request::get("/r").header("Origin", "https://a.test"))
+            .stats(&["http.ingress.cors.origin_valid", "http.ingress.cors.origin_invalid"]),
         Case::new("any_origin")
             .filters(FILTER)
             .virtual_host(&policy(

@@ -94,11 +94,15 @@ pub struct PerFilterConfig {
 pub enum FilterSettings {
     /// `extensions.filters.http.cors.v3.CorsPolicy`.
     Cors(Box<CorsPolicy>),
+    /// The deprecated `cors` of a route or virtual host, for CORS filters of any name. It holds only where no
+    /// place has a policy of today's form.
+    DeprecatedCors(Box<CorsPolicy>),
     /// `extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute`.
     HeaderMutation(Arc<MessageMutations>),
 }
 
-/// `extensions.filters.http.cors.v3.CorsPolicy`, also the deprecated `cors` of routes and virtual hosts.
+/// `extensions.filters.http.cors.v3.CorsPolicy`, also the deprecated `cors` of routes and virtual hosts. What a
+/// policy leaves out, the policy of the next less specific place says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CorsPolicy {
     /// Origins that may read the response (`allow_origin_string_match`).
@@ -120,8 +124,8 @@ pub struct CorsPolicy {
     /// `access-control-allow-private-network`.
     pub allow_private_network_access: Option<bool>,
     /// Whether a preflight from an origin that does not match goes on to the back-end
-    /// (`forward_not_matching_preflights`, true unless set).
-    pub forward_not_matching_preflights: bool,
+    /// (`forward_not_matching_preflights`, true unless a place says otherwise).
+    pub forward_not_matching_preflights: Option<bool>,
 }
 
 impl CorsPolicy {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use causeway_http::HeaderBlock;
 use causeway_model::{
-    ClusterName, ClusterSpecifier, HeaderMutations, HeaderName, PerFilterConfig, Route, RouteAction,
-    RouteConfiguration, RouteForward, Runtime, VirtualHost, WeightedCluster,
+    ClusterName, ClusterSpecifier, FilterConfig, FilterSettings, HeaderMutations, HeaderName, HttpFilter,
+    PerFilterConfig, Route, RouteAction, RouteConfiguration, RouteForward, Runtime, VirtualHost,
+    WeightedCluster,
 };
 
 use crate::cluster::LocalCluster;
@@ -17,8 +18,8 @@ use crate::traffic::{Traffic, TrafficScopes, VirtualCluster};
 /// What the routes of a table are made of.
 pub(crate) struct RouteTables<'a> {
     pub(crate) table: &'a RouteConfiguration,
-    /// Names of the filters, in their order.
-    pub(crate) filters: &'a [Arc<str>],
+    /// The filters, in their order.
+    pub(crate) filters: &'a [HttpFilter],
     pub(crate) clusters: &'a HashMap<Arc<str>, Rc<LocalCluster>>,
     pub(crate) runtime: &'a Runtime,
     pub(crate) traffic: &'a TrafficScopes,
@@ -171,7 +172,7 @@ impl RouteTables<'_> {
         weighted: &[PerFilterConfig],
     ) -> Vec<FilterOverrides> {
         let places = [weighted, &route.per_filter, &host.per_filter, &self.table.per_filter];
-        self.filters.iter().map(|name| FilterOverrides::new(name, places)).collect()
+        self.filters.iter().map(|filter| FilterOverrides::new(filter, places)).collect()
     }
 
     fn request_levels(
@@ -252,10 +253,16 @@ fn number(request: &HeaderBlock, name: &HeaderName) -> Option<u64> {
 }
 
 impl FilterOverrides {
-    fn new(filter: &str, places: [&[PerFilterConfig]; 4]) -> Self {
-        let configs: Vec<_> =
-            places.into_iter().flatten().filter(|config| &*config.filter == filter).cloned().collect();
-        let disabled = configs.first().map(|config| config.disabled);
+    fn new(filter: &HttpFilter, places: [&[PerFilterConfig]; 4]) -> Self {
+        let is_cors = matches!(filter.config, FilterConfig::Cors(_));
+        let is_deprecated =
+            |config: &PerFilterConfig| matches!(config.settings, Some(FilterSettings::DeprecatedCors(_)));
+        let speaks_to = |config: &&PerFilterConfig| {
+            if is_deprecated(config) { is_cors } else { config.filter == filter.name }
+        };
+        let configs: Vec<_> = places.into_iter().flatten().filter(speaks_to).cloned().collect();
+        // The deprecated form says nothing about that.
+        let disabled = configs.iter().find(|config| !is_deprecated(config)).map(|config| config.disabled);
         Self { configs, disabled }
     }
 }

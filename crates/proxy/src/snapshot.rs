@@ -238,10 +238,9 @@ impl ManagerRuntime {
     ) -> Self {
         let manager = &snapshot.manager;
         let config = &manager.config;
-        let names: Vec<_> = config.http_filters.iter().map(|filter| Arc::clone(&filter.name)).collect();
         let tables = RouteTables {
             table: &config.route_config,
-            filters: &names,
+            filters: &config.http_filters,
             clusters,
             runtime: manager.filters.runtime(),
             traffic: &snapshot.traffic,

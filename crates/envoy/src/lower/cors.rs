@@ -22,9 +22,7 @@ impl Cx<'_> {
             enabled: self.runtime_fraction(policy, "filter_enabled"),
             shadow_enabled: self.runtime_fraction(policy, "shadow_enabled"),
             allow_private_network_access: policy.bool_value("allow_private_network_access"),
-            forward_not_matching_preflights: policy
-                .bool_value("forward_not_matching_preflights")
-                .unwrap_or(true),
+            forward_not_matching_preflights: policy.bool_value("forward_not_matching_preflights"),
         }
     }
 
@@ -46,18 +44,11 @@ impl Cx<'_> {
         }
     }
 
-    /// The deprecated `cors` of a route or virtual host. Today's form, where it is there too, wins.
+    /// The deprecated `cors` of a route or virtual host.
     pub(super) fn deprecated_cors(&self, message: &Message<'_>, configs: &mut Vec<PerFilterConfig>) {
         let Some(policy) = message.message("cors") else { return };
         self.cors_needs_filter(&message.at_key("cors"));
-        let policy = FilterSettings::Cors(Box::new(self.cors_policy(policy)));
-        match configs.iter_mut().find(|config| &*config.filter == FILTER) {
-            Some(config) if config.settings.is_some() => {}
-            Some(config) => config.settings = Some(policy),
-            None => {
-                let settings = Some(policy);
-                configs.push(PerFilterConfig { filter: FILTER.into(), disabled: false, settings });
-            }
-        }
+        let settings = Some(FilterSettings::DeprecatedCors(Box::new(self.cors_policy(policy))));
+        configs.push(PerFilterConfig { filter: FILTER.into(), disabled: false, settings });
     }
 }

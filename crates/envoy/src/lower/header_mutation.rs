@@ -40,8 +40,14 @@ impl Cx<'_> {
                     return None;
                 }
                 let name = self.header_name(text, at.clone(), "no message has such a header")?;
-                if name.is_pseudo() || name.as_str() == "host" {
-                    let text = format!("`{name}` can't be removed");
+                // `Host` is `:authority` to Envoy.
+                let known = if name.as_str() == "host" { ":authority" } else { name.as_str() };
+                if needed.contains(&known) {
+                    self.unsupported(at, format!("removing `{name}`, which can't be done without"));
+                    return None;
+                }
+                if name.is_pseudo() {
+                    let text = format!("there is no `{name}` that could be removed");
                     self.push(self.suspicious(at, "protected-header", text).label("has no effect"));
                     return None;
                 }
