@@ -185,9 +185,16 @@ pub(super) fn behind_empty_lines(bytes: &[u8]) -> &[u8] {
 
 /// The evidence for bytes that are refused: what they are, and the first of them.
 pub(super) fn refused(failure: Failure, what: &str, bytes: &[u8]) -> Failure {
+    failure.with_evidence(format!("{what}; {}", first_bytes(bytes)))
+}
+
+/// `it begins with "…"`: the first bytes of what a peer sent, escaped and at most 64 of them, so that neither
+/// a log nor a terminal has to take what a stranger likes to write.
+#[must_use]
+pub fn first_bytes(bytes: &[u8]) -> String {
     let shown = bytes.get(..bytes.len().min(64)).unwrap_or_default();
     let more = if bytes.len() > shown.len() { "…" } else { "" };
-    failure.with_evidence(format!("{what}; it begins with \"{}{more}\"", shown.escape_ascii()))
+    format!("it begins with \"{}{more}\"", shown.escape_ascii())
 }
 
 #[cfg(test)]

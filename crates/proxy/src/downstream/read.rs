@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use causeway_http::Version;
-use causeway_http::h1::{Parsed, parse_request};
+use causeway_http::h1::{Parsed, first_bytes, parse_request};
 use causeway_reason::{Failure, Reason};
 
 use super::{After, Downstream};
@@ -49,13 +49,13 @@ impl Downstream {
         let head = self.read_head(&mut request).await;
         let after = match head {
             Head::Cut => {
-                request.fail(
-                    Failure::new(Reason::ClientDisconnected).with_evidence("in the head of its request"),
-                );
+                let evidence = self.unfinished_head();
+                request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
                 After::Gone
             }
             Head::Refused(failure) => {
                 self.with_request = true;
+                let failure = self.behind_others(failure);
                 Box::pin(self.refuse(request, failure)).await
             }
             Head::Complete => {
@@ -103,6 +103,25 @@ impl Downstream {
                 }
             }
         }
+    }
+
+    /// The evidence for a client that left before its head was complete.
+    fn unfinished_head(&self) -> String {
+        let held = self.inbound.filled();
+        format!("{} bytes of the head had arrived, but not its end; {}", held.len(), first_bytes(held))
+    }
+
+    /// What stands where a request should begin is often the rest of the one before: then the evidence says
+    /// that there was one.
+    fn behind_others(&self, failure: Failure) -> Failure {
+        let reason = failure.reason;
+        if self.served == 0 || !matches!(reason, Reason::RequestNotHttp | Reason::RequestLineMalformed) {
+            return failure;
+        }
+        let plural = if self.served == 1 { "" } else { "s" };
+        let evidence = failure.evidence.as_deref().unwrap_or_default();
+        let evidence = format!("{evidence}, behind {} request{plural} of the connection", self.served);
+        failure.with_evidence(evidence)
     }
 
     fn begin(&mut self, request: &mut ActiveRequest) {
