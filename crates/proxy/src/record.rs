@@ -11,8 +11,9 @@ use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 use crate::format::View;
 use crate::local_reply::note_failure;
+use crate::routes::RouteEntry;
 use crate::snapshot::ListenerRuntime;
-use crate::stats::HttpStat;
+use crate::stats::{HttpStat, RouteResolutionStat};
 use crate::worker::Worker;
 
 /// A request that is being served. Dropping it writes its record: counters, access logs, and, where it
@@ -72,7 +73,34 @@ impl ActiveRequest {
             connection: Rc::clone(&self.connection),
             random: self.random,
             log_type: "NotSet",
+            unfinished: None,
         }
+    }
+
+    /// Writes a line for each log about the request while it is served.
+    pub(crate) fn log_unfinished(&self, log_type: &'static str) {
+        let logs = &self.listener.manager.shared().logs;
+        let viewer = Viewer { log_type, unfinished: Some(self.worker.instant()), ..self.viewer() };
+        viewer.view(self, |view| {
+            for log in logs {
+                self.worker.logs.write(log, view, self.random);
+            }
+        });
+    }
+
+    /// Its head has been read and its route was looked for.
+    pub(crate) fn log_start(&mut self, route: Option<&RouteEntry>) {
+        let config = &self.listener.manager.config;
+        if !config.access_log_options.on_new_request {
+            return;
+        }
+        // Where it will go is known, though it has not gone there.
+        let before = self.facts.cluster.clone();
+        if let Some(target) = route.and_then(|entry| entry.draw(&self.request, self.random)) {
+            self.facts.cluster.clone_from(&target.cluster);
+        }
+        self.log_unfinished("DownstreamStart");
+        self.facts.cluster = before;
     }
 
     /// It failed and can't be answered any more, or was answered already.
@@ -89,6 +117,7 @@ pub(crate) struct Viewer {
     connection: Rc<ConnectionInfo>,
     random: u64,
     log_type: &'static str,
+    unfinished: Option<Instant>,
 }
 
 impl Viewer {
@@ -100,6 +129,7 @@ impl Viewer {
             clock: &self.worker.clock.borrow(),
             unique: self.random,
             log_type: self.log_type,
+            unfinished: self.unfinished,
         })
     }
 }
@@ -163,6 +193,11 @@ impl ActiveRequest {
                 shards.response_completed(facts.status);
             }
             shards.http.record(HttpStat::DownstreamRqTime, millis);
+        }
+        if let Some(routes) = &shards.routes {
+            let (count, time) = (facts.route_resolutions, facts.route_resolution_micros);
+            routes.record(RouteResolutionStat::DownstreamRqRouteResolutions, u64::from(count));
+            routes.record(RouteResolutionStat::DownstreamRqRouteResolutionTimeUs, time.unwrap_or(0));
         }
         if let Some(failure) = &facts.failure {
             shards.reasons.count(&shards.http, failure.reason);

@@ -101,9 +101,14 @@ pub(super) struct MessageFields {
     pub(super) connection: ConnectionOptions,
     pub(super) hosts: usize,
     pub(super) expect: bool,
+    /// Bytes of the fields, as Envoy counts them.
+    pub(super) bytes: u64,
     /// A known name came more than once.
     pub(super) repeated: bool,
 }
+
+/// What Envoy counts for a field beside its name and value, whatever stands there.
+const BESIDE_NAME_AND_VALUE: usize = 3;
 
 /// Copies the head into the block and declares its fields.
 pub(super) fn load_fields(
@@ -118,6 +123,7 @@ pub(super) fn load_fields(
         else {
             continue;
         };
+        message.bytes += (name.len() + value.len() + BESIDE_NAME_AND_VALUE) as u64;
         let known = Known::from_bytes(header.name.as_bytes());
         if let Some(known) = known {
             message.repeated |= block.has(known);

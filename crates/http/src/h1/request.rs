@@ -43,6 +43,8 @@ pub struct RequestHead {
     pub connection: ConnectionOptions,
     /// It waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
+    /// Bytes of its fields as Envoy counts them: names, values and three for each.
+    pub field_bytes: u64,
     method_name: Span,
 }
 
@@ -180,6 +182,7 @@ pub fn parse_request(
             framing,
             connection: message.connection,
             expects_continue,
+            field_bytes: message.bytes,
             method_name: Span::new(method_place.start, method_place.len()),
         },
         length,

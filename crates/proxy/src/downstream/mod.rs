@@ -230,6 +230,9 @@ impl Downstream {
 
 impl Drop for Downstream {
     fn drop(&mut self) {
+        if self.origin.manager.shared().measures.round_trip {
+            self.info.round_trip.set(self.stream.round_trip());
+        }
         let length = u64::try_from(self.info.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         let shards = &self.origin.shards;
         shards.connection_closed(length);

@@ -47,6 +47,12 @@ impl Downstream {
         }
         let mut request = ActiveRequest::new(&self.worker, &self.listener, &self.info);
         let head = self.read_head(&mut request).await;
+        if self.listener.manager.shared().measures.round_trip {
+            self.info.round_trip.set(self.stream.round_trip());
+        }
+        if !matches!(head, Head::Complete) {
+            request.facts.wire_received = self.inbound.filled().len() as u64;
+        }
         let after = match head {
             Head::Cut => {
                 let evidence = self.unfinished_head();
@@ -80,7 +86,7 @@ impl Downstream {
                 let exchange = &mut **request;
                 match parse_request(self.inbound.filled(), scanned, &rules, &mut exchange.request) {
                     Ok(Parsed::Complete { head, length }) => {
-                        exchange.facts.request_head_bytes = length as u64;
+                        exchange.facts.request_field_bytes = head.field_bytes;
                         exchange.facts.wire_received = length as u64;
                         exchange.facts.protocol = Some(head.version);
                         exchange.path.extend_from_slice(head.path(&exchange.request));
@@ -131,6 +137,7 @@ impl Downstream {
         let headers = timeout(config.request_headers_timeout);
         let whole = timeout(config.request_timeout);
         let duration = timeout(config.max_stream_duration);
+        self.log_later();
         if headers.is_some() || whole.is_some() || duration.is_some() {
             let now = self.worker.now();
             self.deadlines.set(Timer::RequestHeaders, headers.map(|after| now + after));
@@ -173,6 +180,13 @@ impl Downstream {
         }
     }
 
+    /// The next line about the request, where lines are wanted while it is served.
+    pub(crate) fn log_later(&mut self) {
+        if let Some(interval) = timeout(self.listener.manager.config.access_log_options.interval) {
+            self.deadlines.set(Timer::AccessLog, Some(self.worker.now() + interval.max(1)));
+        }
+    }
+
     fn late(&mut self, timer: Timer, request: &ActiveRequest) -> Option<Head> {
         let since = request.facts.begun;
         let held = self.inbound.filled().len();
@@ -194,6 +208,11 @@ impl Downstream {
             Timer::StreamDuration => {
                 count(HttpStat::DownstreamRqMaxDurationReached);
                 refused(Reason::RequestMaxDuration)
+            }
+            Timer::AccessLog => {
+                request.log_unfinished("DownstreamPeriodic");
+                self.log_later();
+                None
             }
             // The request that has begun is answered first.
             Timer::ConnectionDuration | Timer::Close => {

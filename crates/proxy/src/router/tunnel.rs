@@ -36,11 +36,12 @@ pub(super) async fn tunnel(mut relay: Relay<'_>) -> After {
     for timer in [Timer::Route, Timer::Request, Timer::RequestHeaders] {
         relay.downstream.deadlines.set(timer, None);
     }
+    if relay.downstream.listener.manager.config.access_log_options.on_tunnel {
+        relay.request.log_unfinished("DownstreamTunnelSuccessfullyEstablished");
+    }
     let (mut up, mut down) = (raw(), raw());
     let mut up_ended = false;
     let end = poll_fn(|cx| poll_tunnel(&mut relay, &mut up, &mut up_ended, &mut down, cx)).await;
-    relay.request.facts.bytes_received = up.bytes;
-    relay.request.facts.bytes_sent = down.bytes;
     finish(relay, end).await
 }
 
@@ -95,7 +96,9 @@ fn poll_tunnel(
     if (up.read, down.read) != before {
         downstream.touch();
     }
-    downstream.poll_timeout(cx, true, &request.facts).map(End::Timeout)
+    request.facts.bytes_received = up.bytes;
+    request.facts.bytes_sent = down.bytes;
+    downstream.poll_timeout(cx, true, request).map(End::Timeout)
 }
 
 async fn finish(mut relay: Relay<'_>, end: End) -> After {

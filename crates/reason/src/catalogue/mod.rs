@@ -246,8 +246,9 @@ impl Reason {
     }
 }
 
-/// gRPC status for an HTTP status, as Envoy maps local replies.
-const fn grpc(status: u16) -> u8 {
+/// gRPC status that stands for an HTTP status, as Envoy maps local replies.
+#[must_use]
+pub const fn grpc(status: u16) -> u8 {
     match status {
         400 => 13,
         401 => 16,
