@@ -1,6 +1,7 @@
 //! A whole configuration.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +20,27 @@ pub struct Bootstrap {
     pub clusters: Vec<Arc<Cluster>>,
     /// `layered_runtime`.
     pub runtime: Runtime,
+    /// Where statistics are sent (`stats_sinks`).
+    pub stats_sinks: Vec<StatsSink>,
     /// Time between two flushes of statistics; 5 s unless set.
     pub stats_flush_interval: Option<Duration>,
     /// Replaces the number in `server.version` (`stats_server_version_override`).
     pub stats_server_version_override: Option<u64>,
     /// Form of the application log (`application_log_config.log_format`).
     pub application_log_format: Option<ApplicationLogFormat>,
+}
+
+/// A receiver of statistics over UDP: `config.metrics.v3.StatsdSink`, `config.metrics.v3.DogStatsdSink`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatsSink {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// In front of every name; `envoy` unless set.
+    pub prefix: Box<str>,
+    /// Whether tags stand behind values rather than in names, as DogStatsD has it.
+    pub tags: bool,
+    /// Lines share a datagram up to this many bytes (`max_bytes_per_datagram`); 0 gives each its own.
+    pub max_bytes_per_datagram: u64,
 }
 
 /// `config.core.v3.Node`.

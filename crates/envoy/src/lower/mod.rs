@@ -27,6 +27,7 @@ mod route_cluster;
 mod route_config;
 mod runtime;
 mod shadow;
+mod stats;
 mod template;
 mod uri_template;
 mod value;
