@@ -5,13 +5,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::HostStat;
+use causeway_upstream::{ClusterStat, HostStat};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 use crate::format::View;
 use crate::local_reply::note_failure;
-use crate::routes::RouteEntry;
 use crate::snapshot::ListenerRuntime;
 use crate::stats::{HttpStat, RouteResolutionStat};
 use crate::worker::Worker;
@@ -88,21 +87,6 @@ impl ActiveRequest {
         });
     }
 
-    /// Its head has been read and its route was looked for.
-    pub(crate) fn log_start(&mut self, route: Option<&RouteEntry>) {
-        let config = &self.listener.manager.config;
-        if !config.access_log_options.on_new_request {
-            return;
-        }
-        // Where it will go is known, though it has not gone there.
-        let before = self.facts.cluster.clone();
-        if let Some(target) = route.and_then(|entry| entry.draw(&self.request, self.random)) {
-            self.facts.cluster.clone_from(&target.cluster);
-        }
-        self.log_unfinished("DownstreamStart");
-        self.facts.cluster = before;
-    }
-
     /// It failed and can't be answered any more, or was answered already.
     pub(crate) fn fail(&mut self, failure: Failure) {
         note_failure(self, Box::new(failure));
@@ -168,6 +152,8 @@ impl Drop for ActiveRequest {
                     "a request ended without an outcome: {exchange:?}"
                 );
             }
+            let facts = &mut exchange.facts;
+            facts.upstream_wire_sent = facts.upstream_head_sent + facts.body_passed;
             let millis = now.saturating_duration_since(begun).as_millis();
             self.count(&exchange, u64::try_from(millis).unwrap_or(u64::MAX));
             self.log(&exchange);
@@ -206,6 +192,7 @@ impl ActiveRequest {
             }
         }
         let Some(cluster) = &facts.cluster else { return };
+        cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent);
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check {
             cluster.count_status(facts.status, facts.internal);
             facts.traffic().for_each(|traffic| traffic.count_status(facts.status));

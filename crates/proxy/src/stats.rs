@@ -453,13 +453,17 @@ impl ListenerShards {
             worker.adjust(ListenerWorkerStat::DownstreamCxActive, 1);
         }
         self.http.inc(HttpStat::DownstreamCxTotal);
-        self.http.inc(HttpStat::DownstreamCxHttp1Total);
         self.http.adjust(HttpStat::DownstreamCxActive, 1);
+    }
+
+    /// The first bytes of a request came.
+    pub(crate) fn http1_opened(&self) {
+        self.http.inc(HttpStat::DownstreamCxHttp1Total);
         self.http.adjust(HttpStat::DownstreamCxHttp1Active, 1);
     }
 
-    /// A connection was closed after this many milliseconds.
-    pub(crate) fn connection_closed(&self, length: u64) {
+    /// A connection was closed after this many milliseconds; whether something had come on it.
+    pub(crate) fn connection_closed(&self, length: u64, spoken: bool) {
         self.listener.inc(ListenerStat::DownstreamCxDestroy);
         self.listener.adjust(ListenerStat::DownstreamCxActive, -1);
         self.listener.record(ListenerStat::DownstreamCxLengthMs, length);
@@ -468,7 +472,9 @@ impl ListenerShards {
         }
         self.http.inc(HttpStat::DownstreamCxDestroy);
         self.http.adjust(HttpStat::DownstreamCxActive, -1);
-        self.http.adjust(HttpStat::DownstreamCxHttp1Active, -1);
+        if spoken {
+            self.http.adjust(HttpStat::DownstreamCxHttp1Active, -1);
+        }
         self.http.record(HttpStat::DownstreamCxLengthMs, length);
     }
 

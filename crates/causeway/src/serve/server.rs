@@ -19,7 +19,7 @@ use causeway_model::{Address, Bootstrap, Runtime, Value};
 use causeway_proxy::{
     AdminLog, BindError, DataPlane, DataPlaneOptions, Drain, LogFiles, Reserved, Snapshot, StartOptions,
 };
-use causeway_stats::Registry;
+use causeway_stats::{NameFilter, Registry};
 use causeway_upstream::{Cluster, ClusterManager, ManagerOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -178,6 +178,10 @@ impl Server {
             bootstrap,
             self.data_plane.workers(),
         );
+        let matcher = bootstrap.stats_matcher.clone();
+        self.shared
+            .registry
+            .show_only(matcher.map(|matcher| NameFilter::new(move |name| matcher.takes(name))));
         self.statistics.runtime(&runtime, self.overrides.borrow().len());
         *self.snapshot.borrow_mut() = Some(snapshot);
         self.shared.admin_log.store(admin_log);

@@ -28,6 +28,7 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
         node: cx.node(root),
         admin: root.message("admin").and_then(|admin| cx.admin(admin)),
         stats_sinks,
+        stats_matcher: root.message("stats_config").and_then(|config| cx.stats_matcher(config)),
         stats_flush_interval: cx.duration(root, "stats_flush_interval"),
         stats_server_version_override: root.u64("stats_server_version_override"),
         application_log_format: cx.application_log(root),

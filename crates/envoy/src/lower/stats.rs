@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use causeway_model::StatsSink;
+use causeway_model::{StatsMatcher, StatsSink};
 
 use super::Cx;
 use super::extension::short_kind;
@@ -12,6 +12,17 @@ impl Cx<'_> {
     /// Where statistics are sent.
     pub(super) fn stats_sinks(&self, root: &Message<'_>) -> Vec<StatsSink> {
         root.messages("stats_sinks").filter_map(|sink| self.stats_sink(sink)).collect()
+    }
+
+    /// `StatsConfig.stats_matcher`: which statistics there are.
+    pub(super) fn stats_matcher(&self, config: &Message<'_>) -> Option<StatsMatcher> {
+        let matcher = config.message("stats_matcher")?;
+        let patterns = |field| Some(self.string_matchers(matcher.message(field)?, "patterns"));
+        match matcher.which("stats_matcher")? {
+            "exclusion_list" => Some(StatsMatcher::AllBut(patterns("exclusion_list")?)),
+            "inclusion_list" => Some(StatsMatcher::Only(patterns("inclusion_list")?)),
+            _ => matcher.bool("reject_all").then_some(StatsMatcher::Nothing),
+        }
     }
 
     fn stats_sink(&self, holder: &Message<'_>) -> Option<StatsSink> {

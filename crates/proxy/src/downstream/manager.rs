@@ -100,7 +100,9 @@ impl Downstream {
     /// Looks for the route; a log may want to know of the request now.
     fn route_and_log(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Unrouted> {
         let found = self.route(request);
-        request.log_start(found.as_ref().ok().map(|entry| &**entry));
+        if self.listener.manager.config.access_log_options.on_new_request {
+            request.log_unfinished("DownstreamStart");
+        }
         found
     }
 
@@ -193,10 +195,7 @@ impl Downstream {
             request.facts.target = Some(target);
         }
         request.facts.route = Some(Rc::clone(&entry));
-        self.check_upgrade(request, &entry).map_err(|reply| {
-            listener.shards.http.inc(HttpStat::RqTotal);
-            Unrouted::AtOnce(reply)
-        })?;
+        self.check_upgrade(request, &entry).map_err(Unrouted::AtOnce)?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle);
@@ -275,7 +274,11 @@ impl Downstream {
             http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);
             return Ok(());
         }
-        self.listener.shards.http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
+        let http = &self.listener.shards.http;
+        http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
+        // What would follow is not known to be a request.
+        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+        http.inc(HttpStat::DownstreamRqRxReset);
         let evidence =
             format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
         let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));

@@ -45,6 +45,7 @@ impl Downstream {
                 return None;
             }
         }
+        self.speaks();
         let mut request = ActiveRequest::new(&self.worker, &self.listener, &self.info);
         let head = self.read_head(&mut request).await;
         if self.listener.manager.shared().measures.round_trip {
@@ -55,6 +56,7 @@ impl Downstream {
         }
         let after = match head {
             Head::Cut => {
+                self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
                 let evidence = self.unfinished_head();
                 request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
                 After::Gone
@@ -108,6 +110,13 @@ impl Downstream {
                     }
                 }
             }
+        }
+    }
+
+    /// The client has begun to speak, which is when Envoy takes the connection for one of HTTP/1.
+    fn speaks(&mut self) {
+        if !std::mem::replace(&mut self.spoken, true) {
+            self.origin.shards.http1_opened();
         }
     }
 

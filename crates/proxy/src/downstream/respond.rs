@@ -32,7 +32,13 @@ pub(crate) enum BodyToClient {
 impl Downstream {
     /// Answers a request that the codec refuses: the connection ends behind the answer.
     pub(super) async fn refuse(&mut self, request: ActiveRequest, failure: Failure) -> After {
-        self.listener.shards.http.inc(HttpStat::DownstreamCxProtocolError);
+        let http = &self.listener.shards.http;
+        // One that is late breaks no protocol.
+        if failure.answer().status != 408 {
+            http.inc(HttpStat::DownstreamCxProtocolError);
+        }
+        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+        http.inc(HttpStat::DownstreamRqRxReset);
         let mut reply = LocalReply::failed(failure);
         reply.close = true;
         self.reply(request, reply).await

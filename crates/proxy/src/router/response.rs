@@ -205,10 +205,8 @@ impl Relay<'_> {
         facts.finished = true;
         facts.wire_sent += head_bytes + passing.download.written;
         facts.wire_received += facts.body_read;
-        facts.upstream_wire_sent = facts.upstream_head_sent + facts.body_passed;
-        let (to_client, to_upstream) = (facts.wire_sent, facts.upstream_wire_sent);
+        let to_client = facts.wire_sent;
         self.downstream.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, to_client);
-        self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, to_upstream);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
         if passing.reusable && upload_complete && upstream.buffer.is_empty() {

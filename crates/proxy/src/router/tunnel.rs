@@ -12,6 +12,7 @@ use crate::deadlines::Timer;
 use crate::downstream::After;
 use crate::exchange::ResponseDetails;
 use crate::pump::{Ends, Pump, PumpError};
+use crate::stats::HttpStat;
 
 /// How a tunnel ends.
 enum End {
@@ -42,7 +43,24 @@ pub(super) async fn tunnel(mut relay: Relay<'_>) -> After {
     let (mut up, mut down) = (raw(), raw());
     let mut up_ended = false;
     let end = poll_fn(|cx| poll_tunnel(&mut relay, &mut up, &mut up_ended, &mut down, cx)).await;
+    count(&mut relay, &up, &down);
     finish(relay, end).await
+}
+
+/// Counts what has passed, when it has.
+fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
+    relay.received(usize::try_from(down.read).unwrap_or(usize::MAX));
+    relay.downstream.count_received(up.read);
+    let facts = &mut relay.request.facts;
+    facts.body_passed = up.written;
+    facts.wire_received += up.read;
+    facts.wire_sent += facts.response_head_bytes + down.written;
+    let sent = facts.wire_sent;
+    let http = &relay.downstream.listener.shards.http;
+    http.add(HttpStat::DownstreamCxTxBytesTotal, sent);
+    // A request that became a tunnel was never complete.
+    http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+    http.inc(HttpStat::DownstreamRqRxReset);
 }
 
 /// Bytes as they are.
