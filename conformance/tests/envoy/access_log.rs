@@ -39,7 +39,7 @@ fn json_log(fields: &str) -> String {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    [formats(), operators(), filters()].into_iter().flatten().collect()
+    [formats(), operators(), filters(), options()].into_iter().flatten().collect()
 }
 
 fn formats() -> Vec<Case> {
@@ -211,6 +211,119 @@ fn operators() -> Vec<Case> {
             .log("%ENVIRONMENT(NOT_SET_ANYWHERE)% %CONNECTION_ID% %UPSTREAM_CONNECTION_ID%")
             .mask_log(mask_numbers)
             .get("/"),
+        Case::new("about_bytes_and_retransmissions")
+            .backend("app", Reply::ok("hello").header("x-r", "v"))
+            .log(
+                "%BYTES_RETRANSMITTED% %PACKETS_RETRANSMITTED% %DOWNSTREAM_CX_RTT% \
+                 %DOWNSTREAM_HEADER_BYTES_RECEIVED% %DOWNSTREAM_HEADER_BYTES_SENT% \
+                 %DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED% %DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT% \
+                 %UPSTREAM_HEADER_BYTES_SENT% %UPSTREAM_HEADER_BYTES_RECEIVED% \
+                 %UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT% %UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED% \
+                 %DOWNSTREAM_WIRE_BYTES_RECEIVED% %DOWNSTREAM_WIRE_BYTES_SENT% %UPSTREAM_WIRE_BYTES_SENT%",
+            )
+            .routes(
+                "
+                - match: {path: /local}
+                  direct_response: {status: 200, body: {inline_string: here}}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .get("/local")
+            .send(Request::get("/app").header("x-a", "1").header("x-a", "2").header("x-forwarded-for", "192.0.2.1"))
+            .send(Request::post("/app", "12345"))
+            .send(Request::post("/app", "12345").chunked())
+            .raw("GET /local HTTP/1.1\r\nHost:   a  \r\nx-empty:\r\nConnection: close\r\n\r\n")
+            .raw("nonsense\r\n\r\n"),
+        Case::new("about_the_query")
+            .log(
+                "%QUERY_PARAMS% %QUERY_PARAMS(ORIG)% %QUERY_PARAMS(DECODED)% %QUERY_PARAMS:3% %QUERY_PARAM(a)%",
+            )
+            .get("/?a=%41&b=%20c%2f%22&c&e=%ff")
+            .get("/?")
+            .get("/"),
+        Case::new("about_finding_a_route_and_a_connection")
+            .dead("dead")
+            .backend("app", Reply::ok("hello"))
+            .log(
+                "%ROUTE_RESOLUTION_COUNT% %UPSTREAM_HOSTS_ATTEMPTED% %UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT% \
+                 %UPSTREAM_HOST_NAMES_ATTEMPTED% %UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT% \
+                 %UPSTREAM_CONNECTION_IDS_ATTEMPTED% %UPSTREAM_CONNECTION_POOL_READY_DURATION% \
+                 %ROUTE_RESOLUTION_TIME_US% %COMMON_DURATION(US_RX_BEG:US_RX_BODY_BEG:ms)%",
+            )
+            .mask_log(mask_numbers)
+            .routes(
+                "
+                - match: {path: /local}
+                  direct_response: {status: 200}
+                - match: {prefix: /dead}
+                  route: {cluster: dead}
+                - match: {prefix: /app}
+                  route: {cluster: app}",
+            )
+            .get("/local")
+            .get("/app")
+            .get("/dead")
+            .get("/none")
+            .raw("nonsense\r\n\r\n"),
+        Case::new("how_often_routes_are_found_is_counted")
+            .hcm("record_route_resolution_stats: true")
+            .get("/")
+            .step(async |run: &mut Run| {
+                run.wait_for("/stats?filter=route_resolutions", "P0(").await;
+                let page = run.page("/stats?filter=route_resolution").await;
+                let names: Vec<&str> = page.lines().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+                run.note("names", json!(names));
+            }),
+        Case::new("networks_of_addresses")
+            .log(
+                "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(16)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(0)% \
+                 %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(33)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(x)% \
+                 %DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(24)% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT(24)% \
+                 %UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT(8)% %UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(9)%",
+            )
+            .hcm("use_remote_address: false")
+            .get("/")
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.77"))
+            .send(Request::get("/").header("x-forwarded-for", "2001:db8::77")),
+        Case::new("headers_without_their_query")
+            .log(
+                "log_format:
+                  formatters:
+                  - name: q
+                    typed_config: {\"@type\": type.googleapis.com/envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery}
+                  text_format_source:
+                    inline_string: \"%REQ_WITHOUT_QUERY(:PATH)% %REQ_WITHOUT_QUERY(X-LINK)% %REQ_WITHOUT_QUERY(X-NONE?X-LINK)% %REQ_WITHOUT_QUERY(X-LINK):2%\\n\"",
+            )
+            .get("/p?secret=1")
+            .send(Request::get("/").header("x-link", "/l?secret=1").header("x-link", "second")),
+        Case::new("the_first_that_has_a_value")
+            .log(
+                "log_format:
+                  text_format_source:
+                    inline_string: '%COALESCE({\"operators\": [{\"command\": \"REQ\", \"param\": \"X-A\"}, {\"command\": \"REQ\", \"param\": \"X-B\", \"max_length\": 2}, \"PROTOCOL\"]})% %COALESCE({\"operators\": [{\"command\": \"REQ\", \"param\": \"X-A\"}]}):3% '",
+            )
+            .get("/")
+            .send(Request::get("/").header("x-a", "first"))
+            .send(Request::get("/").header("x-b", "second"))
+            .send(Request::get("/").header("x-a", "")),
+        Case::new("metadata_of_filter_chains_and_listeners")
+            .listener("metadata: {filter_metadata: {team: {name: listener}}}")
+            .log("%METADATA(LISTENER:team:name)% %METADATA(LISTENER_FILTER_CHAIN:team:name)%")
+            .get("/"),
+        Case::new("parts_of_times")
+            .log(
+                "%START_TIME(%C %G %g %V %u %w %U %W %P %j %y %b %a %D %F %R %z %Z)% \
+                 %START_TIME(%Ez %E*z %:z %::z %:::z %ET %E4Y %Om %Ey %EC)% \
+                 %START_TIME(%^a %#a %^B %#p %5Y %-y %_5j %10A %12D %#c %^h)% \
+                 %START_TIME(%+ %v %N %3N %Q %E %O %0 %3 %12 %Ed %OY)%",
+            )
+            .get("/"),
+        Case::new("fractions_of_seconds")
+            .log(
+                "%START_TIME(%S %E0S %E3S %E15S %k %l %-H %_M %02d %E3f %1f %6f %f %s %9s %E0f %10f)%",
+            )
+            .mask_log(mask_numbers)
+            .get("/"),
         Case::new("metadata_that_is_not_there")
             .log("%DYNAMIC_METADATA(a:b)% %CLUSTER_METADATA(a:b)% %FILTER_STATE(a)% %METADATA(ROUTE:a:b)%")
             .get("/"),
@@ -283,6 +396,93 @@ fn filters() -> Vec<Case> {
             Case::new("never_and_always")
                 .log(&filtered("runtime_filter: {runtime_key: k, percent_sampled: {numerator: 0}}")),
         ),
+        some_traffic(
+            Case::new("by_grpc_status").log(&filtered("grpc_status_filter: {statuses: [UNIMPLEMENTED]}")),
+        ),
+        some_traffic(
+            Case::new("by_another_grpc_status")
+                .log(&filtered("grpc_status_filter: {statuses: [UNIMPLEMENTED, OK], exclude: true}")),
+        ),
+        some_traffic(Case::new("by_metadata_that_nobody_sets").log(&filtered(
+            "or_filter:
+              filters:
+              - metadata_filter: {matcher: {filter: f, path: [{key: a}], value: {bool_match: true}}, match_if_key_not_found: false}
+              - and_filter:
+                  filters:
+                  - metadata_filter: {matcher: {filter: f, path: [{key: a}], value: {bool_match: true}}}
+                  - header_filter: {header: {name: x-log, present_match: true}}",
+        ))),
+        some_traffic(Case::new("traced_requests_only").log(&filtered("traceable_filter: {}"))),
+        by_request_id(Case::new("a_share_by_request_id")),
         some_traffic(Case::new("no_health_checks").log(&filtered("not_health_check_filter: {}"))),
+    ]
+}
+
+/// Requests whose ids decide which of them are logged.
+fn by_request_id(case: Case) -> Case {
+    let case = case
+        .hcm("preserve_external_request_id: true\nuse_remote_address: true")
+        .log(&filtered("runtime_filter: {runtime_key: k, percent_sampled: {numerator: 50}}"));
+    (0..12).fold(case, |case, i| {
+        let id = format!("0000{:04x}-0000-4000-8000-000000000000", i * 23);
+        case.send(Request::get(&format!("/{i}")).header("x-request-id", &id))
+    })
+}
+
+/// Lines of every type, with what is known of the request at that time.
+const TYPED: &str = "%ACCESS_LOG_TYPE% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% \
+    %ROUTE_NAME% %UPSTREAM_CLUSTER% %UPSTREAM_HOST% %BYTES_RECEIVED% %BYTES_SENT% %RESPONSE_DURATION%";
+
+fn options() -> Vec<Case> {
+    let routes = "
+        - name: here
+          match: {path: /local}
+          direct_response: {status: 200}
+        - name: moved
+          match: {path: /moved}
+          redirect: {path_redirect: /app}
+        - name: dead
+          match: {prefix: /dead}
+          route: {cluster: dead}
+        - name: app
+          match: {prefix: /app}
+          route: {cluster: app}";
+    let traffic = |case: Case| {
+        case.log(TYPED)
+            .mask_log(mask_numbers)
+            .dead("dead")
+            .backend("app", Reply::ok("hello"))
+            .routes(routes)
+            .get("/local")
+            .get("/moved")
+            .send(Request::post("/app", "12345"))
+            .get("/dead")
+            .get("/none")
+            .raw("nonsense\r\n\r\n")
+            .raw("GET /without-a-host HTTP/1.1\r\n\r\n")
+    };
+    vec![
+        traffic(
+            Case::new("a_line_when_a_request_begins")
+                .hcm("access_log_options: {flush_access_log_on_new_request: true}"),
+        ),
+        traffic(
+            Case::new("a_line_when_a_request_begins_by_its_old_name")
+                .hcm("flush_access_log_on_new_request: true"),
+        ),
+        Case::new("lines_while_a_request_takes_its_time")
+            .hcm("access_log_options: {access_log_flush_interval: 1s}")
+            .backend("app", Answer::from(Reply::ok("x")).after(Duration::from_millis(2500)))
+            .log(TYPED)
+            .mask_log(mask_numbers)
+            .send(Request::post("/", "12345")),
+        Case::new("lines_of_chosen_types")
+            .hcm("access_log_options: {flush_access_log_on_new_request: true}")
+            .log(&filtered("log_type_filter: {types: [DownstreamStart]}"))
+            .get("/a"),
+        Case::new("lines_of_all_but_chosen_types")
+            .hcm("access_log_options: {flush_access_log_on_new_request: true}")
+            .log(&filtered("log_type_filter: {types: [DownstreamStart], exclude: true}"))
+            .get("/a"),
     ]
 }

@@ -1,10 +1,10 @@
 //! The admin interface: its pages, its forms and its numbers.
 
-use causeway_conformance::{Case, Reply, Request, Run};
+use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
 use serde_json::{Map, Value, json};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [pages(), stats(), prometheus()].into_iter().flatten().collect()
+    [pages(), stats(), all_stats(), prometheus()].into_iter().flatten().collect()
 }
 
 fn pages() -> Vec<Case> {
@@ -98,6 +98,10 @@ fn pages() -> Vec<Case> {
                     run.admin(&Request::get("/config_dump?resource=nonsense")).await.expect("an answer");
                 run.note("a wrong resource", json!(wrong.status));
             }),
+        Case::new("the_configuration_with_endpoints").step(async |run: &mut Run| {
+            let page = run.page("/config_dump?resource=static_endpoint_configs&include_eds").await;
+            run.note("endpoints", serde_json::from_str(&page).expect("JSON"));
+        }),
         Case::new("small_pages")
             .differs("D-21", &["3 admin GET /hot_restart_version", "body"], "disabled")
             .admin("/certs")
@@ -158,6 +162,115 @@ fn names_below(name: &'static str, prefix: &'static str) -> Case {
         }
         run.note(format!("names below {prefix}"), names.into());
     })
+}
+
+/// Parts of names that only one of the two has, and why.
+const ONLY_ONE_HAS: &[(&str, &str)] = &[
+    (".reason.", "ours: D-27"),
+    ("dns.cares.", "Envoy has them once a cluster has to be looked up, and we always"),
+    ("overload", "Envoy counts a feature that is off"),
+    ("server.hot_restart_generation", "a matter of how Envoy is started"),
+    (".upstream_rq_time", "Envoy makes them with the first answer of a back-end, and we with any answer"),
+];
+
+/// Parts of names whose values differ, and why.
+const OF_ANOTHER_VALUE: &[(&str, &str)] = &[
+    ("buffered", "Envoy counts what lies in buffers that are kept for the next bytes"),
+    ("downstream_cx_idle_timeout", "Envoy lets a connection that was idle live for its drain_timeout"),
+    ("downstream_cx_delayed_close_timeout", "we end our side behind the answer, so clients close in time"),
+    ("downstream_cx_destroy_local", "as downstream_cx_delayed_close_timeout"),
+    ("downstream_cx_destroy_remote", "as downstream_cx_delayed_close_timeout"),
+    ("downstream_cx_tx_bytes_total", "the digits of x-envoy-upstream-service-time are chance"),
+    ("length_ms", "chance"),
+    ("connections_accepted_per_socket_event", "chance"),
+];
+
+/// Requests of many kinds: answered by a back-end and by the proxy, failing on either side.
+fn mixed_traffic(case: Case) -> Case {
+    case.dead("dead")
+        .backend(
+            "app",
+            Script::by(|request| match request.target.as_str() {
+                "/app/late" => Answer::hang(),
+                "/app/404" => Reply::status(404).into(),
+                "/app/503" => Reply::status(503).into(),
+                _ => Reply::ok("0123456789").into(),
+            }),
+        )
+        .routes(
+            "
+            - match: {path: /here}
+              direct_response: {status: 204}
+            - match: {path: /moved}
+              redirect: {path_redirect: /app}
+            - match: {prefix: /dead}
+              route: {cluster: dead}
+            - match: {path: /app/late}
+              route: {cluster: app, timeout: 0.3s}
+            - match: {prefix: /app}
+              route: {cluster: app}",
+        )
+        .on_one_connection((0..3).map(|i| Request::post(&format!("/app/{i}"), "12345")))
+        .get("/app/404")
+        .get("/app/503")
+        .get("/app/late")
+        .get("/here")
+        .get("/moved")
+        .get("/dead")
+        .get("/none")
+        .send(Request::get("/app").header("connection", "upgrade").header("upgrade", "unknown"))
+        .raw("GET /app HTTP/1.0\r\n\r\n")
+        .raw("GET /app HTTP/1.1\r\n\r\n")
+        .raw("nonsense\r\n\r\n")
+}
+
+/// A case about the names that are left where some are excluded.
+fn names_left(name: &'static str, matcher: &str) -> Case {
+    Case::new(name).bootstrap(&format!("stats_config: {{stats_matcher: {matcher}}}")).get("/").step(
+        async |run: &mut Run| {
+            let page = run.page("/stats").await;
+            let names = page.lines().filter_map(|line| Some(line.split_once(": ")?.0));
+            let names = names.filter(|name| !ONLY_ONE_HAS.iter().any(|(part, _)| name.contains(part)));
+            let names: Map<String, Value> = names.map(|name| (name.to_owned(), json!("there"))).collect();
+            run.note("names", names.into());
+            let page = run.page("/stats/prometheus").await;
+            let is_of_cluster = |line: &&str| line.starts_with("envoy_cluster_upstream_rq_total");
+            run.note("for Prometheus", json!(page.lines().filter(is_of_cluster).count()));
+        },
+    )
+}
+
+fn all_stats() -> Vec<Case> {
+    vec![
+        mixed_traffic(Case::new("the_names_of_all_statistics")).step(async |run: &mut Run| {
+            let page = run.page("/stats").await;
+            let names = page.lines().filter_map(|line| Some(line.split_once(": ")?.0));
+            let names = names.filter(|name| !ONLY_ONE_HAS.iter().any(|(part, _)| name.contains(part)));
+            let names: Map<String, Value> = names.map(|name| (name.to_owned(), json!("there"))).collect();
+            run.note("names", names.into());
+        }),
+        names_left(
+            "statistics_that_are_included",
+            "{inclusion_list: {patterns: [{prefix: cluster.app.upstream_rq_2}, {exact: server.live}, {suffix: rq_total}]}}",
+        ),
+        names_left(
+            "statistics_that_are_excluded",
+            r#"{exclusion_list: {patterns: [{prefix: cluster.}, {contains: downstream}, {safe_regex: {regex: "server\\..*"}}]}}"#,
+        ),
+        names_left("no_statistics_at_all", "{reject_all: true}"),
+        mixed_traffic(Case::new("the_values_of_all_statistics")).step(async |run: &mut Run| {
+            // Connections are gone a little after their clients.
+            let quiet = "listener.127.0.0.1_{{listen}}.downstream_cx_active: 0\n";
+            run.wait_for("/stats", quiet).await;
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let values = run.stats().await.into_iter().filter(|(name, _)| {
+                ["cluster.", "http.ingress.", "listener.127"].iter().any(|start| name.starts_with(start))
+                    && !ONLY_ONE_HAS.iter().chain(OF_ANOTHER_VALUE).any(|(part, _)| name.contains(part))
+            });
+            let values: Map<String, Value> = values.map(|(name, value)| (name, json!(value))).collect();
+            run.note("values", values.into());
+        }),
+    ]
 }
 
 fn stats() -> Vec<Case> {
@@ -232,6 +345,10 @@ fn stats() -> Vec<Case> {
             .admin("/stats?filter=cluster.app.upstream_rq_(200|total)&format=json")
             .admin("/stats?usedonly&filter=^cluster\\.app\\.membership")
             .admin("/stats?type=Gauges&filter=^cluster\\.app\\.membership")
+            .admin("/stats?hidden=only")
+            .admin("/stats?hidden=exclude&filter=^cluster\\.app\\.membership")
+            .admin("/stats?hidden=nonsense")
+            .admin("/stats?histogram_buckets=none&filter=^cluster\\.app\\.membership")
             .step(async |run: &mut Run| {
                 let wrong = run.admin(&Request::get("/stats?filter=(")).await.expect("an answer");
                 run.note("a wrong expression", json!(wrong.status));

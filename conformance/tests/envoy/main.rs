@@ -25,6 +25,7 @@ mod retries;
 mod rewriting;
 mod routing;
 mod source_address;
+mod stats_sinks;
 mod timeouts;
 mod virtual_clusters;
 mod websocket;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         ("rewriting", rewriting::cases()),
         ("routing", routing::cases()),
         ("source_address", source_address::cases()),
+        ("stats_sinks", stats_sinks::cases()),
         ("timeouts", timeouts::cases()),
         ("virtual_clusters", virtual_clusters::cases()),
         ("websocket", websocket::cases()),

@@ -31,7 +31,7 @@ const MAX_BODY: usize = 64 << 10;
 /// Threads for handlers. A handler that is stuck takes one of them, and the others go on.
 const MAX_HELPERS: usize = 16;
 /// Time between two flushes of the statistics, unless the configuration says otherwise.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
+pub const FLUSH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How the admin server is to be.
 #[derive(Debug, Clone)]

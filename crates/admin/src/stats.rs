@@ -20,4 +20,5 @@ pub(crate) use intervals::Intervals;
 pub(crate) use json::json;
 pub(crate) use params::{BadParam, Format, StatsParams};
 pub(crate) use prometheus::prometheus;
+pub(crate) use tags::split as split_tags;
 pub(crate) use text::text;

@@ -653,7 +653,9 @@ fn formats_with_faults() {
     expect(&format("a «%FOO%» b"), "invalid-operator", "there is no operator `%FOO%`", "");
     expect(&format("a «%PROTOCOLL%» b"), "invalid-operator", "", "did you mean `%PROTOCOL%`?");
     expect(&format("up 100«%» b"), "invalid-operator", "", "`%%`");
-    expect(&format("a «%QUERY_PARAMS%»"), "unsupported-operator", "", "");
+    expect(&format("a «%CEL(request.path)%»"), "unsupported-operator", "", "");
+    let formatter = "access_log:\n- name: x\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog\n    log_format: {text_format_source: {inline_string: «\"%REQ_WITHOUT_QUERY(X)%\"»}}";
+    expect(&hcm(formatter), "invalid-operator", "formatter", "ReqWithoutQuery");
     let json = "access_log:\n- name: x\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog\n    log_format: {json_format: {a: {b: \"x «%FOO%»\"}}}";
     expect(&hcm(json), "invalid-operator", "", "");
 }

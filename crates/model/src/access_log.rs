@@ -1,8 +1,9 @@
 //! Access logs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{HeaderMatcher, JsonTemplate, RuntimeFraction, Template};
+use crate::{HeaderMatcher, JsonTemplate, OperatorKind, RuntimeFraction, Template};
 
 /// One access log (`config.accesslog.v3.AccessLog`).
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +14,17 @@ pub struct AccessLog {
     pub sink: AccessLogSink,
     /// What a line looks like.
     pub format: AccessLogFormat,
+}
+
+/// When lines are written beside the one at the end of a request (`HcmAccessLogOptions`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccessLogOptions {
+    /// A line when its head has been read and its route was looked for (`flush_access_log_on_new_request`).
+    pub on_new_request: bool,
+    /// A line each time so much has passed (`access_log_flush_interval`), at least a millisecond.
+    pub interval: Option<Duration>,
+    /// A line when an upgrade was accepted (`flush_log_on_tunnel_successfully_established`).
+    pub on_tunnel: bool,
 }
 
 /// Where an access log goes.
@@ -46,6 +58,16 @@ pub enum AccessLogFormat {
     },
 }
 
+impl AccessLogFormat {
+    /// Whether an operator is one of those.
+    pub fn any_operator(&self, wanted: &dyn Fn(&OperatorKind) -> bool) -> bool {
+        match self {
+            Self::Text { template, .. } => template.any_operator(wanted),
+            Self::Json { object, .. } => object.any_operator(wanted),
+        }
+    }
+}
+
 /// `config.accesslog.v3.AccessLogFilter`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AccessLogFilter {
@@ -58,7 +80,21 @@ pub enum AccessLogFilter {
     /// `traceable_filter`: the request is traced. Nothing is, as long as there is no tracer.
     Traceable,
     /// `runtime_filter`: a share of requests.
-    Runtime(RuntimeFraction),
+    Runtime {
+        /// Which share.
+        fraction: RuntimeFraction,
+        /// Whether it is drawn for this log alone (`use_independent_randomness`), rather than told from the
+        /// id of the request, which makes all logs of all proxies on its way choose the same requests.
+        independent: bool,
+    },
+    /// `log_type_filter`: lines of these types, as `%ACCESS_LOG_TYPE%` prints them, or, with `exclude`, all
+    /// others.
+    LogType {
+        /// The types.
+        types: Vec<Box<str>>,
+        /// Whether the types are those left out.
+        exclude: bool,
+    },
     /// `and_filter`.
     And(Vec<Self>),
     /// `or_filter`.

@@ -1,6 +1,7 @@
 //! A whole configuration.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +20,54 @@ pub struct Bootstrap {
     pub clusters: Vec<Arc<Cluster>>,
     /// `layered_runtime`.
     pub runtime: Runtime,
+    /// Where statistics are sent (`stats_sinks`).
+    pub stats_sinks: Vec<StatsSink>,
+    /// Which statistics there are (`stats_config.stats_matcher`); all where it says nothing.
+    pub stats_matcher: Option<StatsMatcher>,
     /// Time between two flushes of statistics; 5 s unless set.
     pub stats_flush_interval: Option<Duration>,
     /// Replaces the number in `server.version` (`stats_server_version_override`).
     pub stats_server_version_override: Option<u64>,
     /// Form of the application log (`application_log_config.log_format`).
     pub application_log_format: Option<ApplicationLogFormat>,
+}
+
+/// `config.metrics.v3.StatsMatcher`: which statistics there are, by full name.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StatsMatcher {
+    /// None (`reject_all`).
+    Nothing,
+    /// Those that none of these fits (`exclusion_list`).
+    AllBut(Vec<StringMatcher>),
+    /// Those that one of these fits (`inclusion_list`).
+    Only(Vec<StringMatcher>),
+}
+
+impl StatsMatcher {
+    /// Whether there is a statistic of that name.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> bool {
+        let fits =
+            |patterns: &[StringMatcher]| patterns.iter().any(|pattern| pattern.matches(name.as_bytes()));
+        match self {
+            Self::Nothing => false,
+            Self::AllBut(patterns) => !fits(patterns),
+            Self::Only(patterns) => fits(patterns),
+        }
+    }
+}
+
+/// A receiver of statistics over UDP: `config.metrics.v3.StatsdSink`, `config.metrics.v3.DogStatsdSink`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatsSink {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// In front of every name; `envoy` unless set.
+    pub prefix: Box<str>,
+    /// Whether tags stand behind values rather than in names, as DogStatsD has it.
+    pub tags: bool,
+    /// Lines share a datagram up to this many bytes (`max_bytes_per_datagram`); 0 gives each its own.
+    pub max_bytes_per_datagram: u64,
 }
 
 /// `config.core.v3.Node`.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    AccessLog, CidrSet, HeaderName, HttpFilter, LocalReplyConfig, RouteConfiguration, SourcePosition,
+    AccessLog, AccessLogOptions, CidrSet, HeaderName, HttpFilter, LocalReplyConfig, RouteConfiguration,
+    SourcePosition,
 };
 
 /// `extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -13,6 +14,11 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each switch of the Envoy message")]
 pub struct HttpConnectionManager {
+    /// When lines are written beside the one at the end (`access_log_options`).
+    pub access_log_options: AccessLogOptions,
+    /// Whether it is counted how often routes are looked for, and how long that takes
+    /// (`record_route_resolution_stats`).
+    pub record_route_resolution_stats: bool,
     /// Where it is written.
     pub position: SourcePosition,
     /// First part of its statistics: `http.<stat_prefix>.`.

@@ -27,10 +27,12 @@ mod source;
 mod template;
 mod value;
 
-pub use access_log::{AccessLog, AccessLogFilter, AccessLogFormat, AccessLogSink, Comparison, ComparisonOp};
+pub use access_log::{
+    AccessLog, AccessLogFilter, AccessLogFormat, AccessLogOptions, AccessLogSink, Comparison, ComparisonOp,
+};
 pub use address::{Address, CidrRange, CidrSet, EndpointAddress};
 pub use bind::{BindConfig, SourceAddress};
-pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node};
+pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
     Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, TcpKeepalive, Thresholds,
@@ -63,7 +65,8 @@ pub use route::{
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
 pub use template::{
-    AddressPart, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource, Operator,
-    OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat, TimePart, TimeZone,
+    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource,
+    OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat, TimePart,
+    TimeShape, TimeZone,
 };
 pub use value::{Metadata, Value};

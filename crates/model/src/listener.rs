@@ -52,6 +52,8 @@ pub struct FilterChain {
     pub position: SourcePosition,
     /// Its name, which may be empty.
     pub name: Arc<str>,
+    /// Its metadata, for logs.
+    pub metadata: Metadata,
     /// What its connections are for.
     pub filter: NetworkFilter,
 }

@@ -36,6 +36,34 @@ impl Template {
     }
 }
 
+impl Template {
+    /// Whether an operator is one of those, also within `COALESCE`.
+    pub fn any_operator(&self, wanted: impl Fn(&OperatorKind) -> bool) -> bool {
+        fn any(operator: &Operator, wanted: &dyn Fn(&OperatorKind) -> bool) -> bool {
+            match &operator.kind {
+                OperatorKind::Coalesce(operators) => operators.iter().any(|operator| any(operator, wanted)),
+                kind => wanted(kind),
+            }
+        }
+        self.0.iter().any(|part| match part {
+            TemplatePart::Operator(operator) => any(operator, &wanted),
+            TemplatePart::Literal(_) => false,
+        })
+    }
+}
+
+impl JsonTemplate {
+    /// Whether an operator is one of those, at any depth.
+    pub fn any_operator(&self, wanted: &dyn Fn(&OperatorKind) -> bool) -> bool {
+        match self {
+            Self::Object(fields) => fields.iter().any(|(_, field)| field.any_operator(wanted)),
+            Self::List(items) => items.iter().any(|item| item.any_operator(wanted)),
+            Self::Text(text) => text.any_operator(wanted),
+            Self::Value(_) => false,
+        }
+    }
+}
+
 /// A template for a JSON object. Objects keep the order in which they are to be printed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JsonTemplate {
@@ -70,6 +98,13 @@ pub enum OperatorKind {
         /// Printed where the first is absent.
         alternative: Option<HeaderName>,
     },
+    /// `REQ_WITHOUT_QUERY(NAME?ALTERNATIVE)`: a field up to its first question mark.
+    RequestHeaderWithoutQuery {
+        /// The field.
+        name: HeaderName,
+        /// Printed where the first is absent.
+        alternative: Option<HeaderName>,
+    },
     /// `RESPONSE_HEADER(…)`, `RESP(…)`.
     ResponseHeader {
         /// The field.
@@ -92,6 +127,8 @@ pub enum OperatorKind {
     Protocol,
     /// `UPSTREAM_PROTOCOL`.
     UpstreamProtocol,
+    /// `COALESCE({"operators": […]})`: the first of these that has a value.
+    Coalesce(Vec<Operator>),
     /// `RESPONSE_CODE`: 0 where nothing was answered.
     ResponseCode,
     /// `RESPONSE_CODE_DETAILS`.
@@ -141,6 +178,25 @@ pub enum OperatorKind {
         peer: Peer,
         /// Which part of it.
         part: AddressPart,
+    },
+    /// `UPSTREAM_CONNECTION_POOL_READY_DURATION`: milliseconds from asking for a connection to having it, or to
+    /// knowing that there is none.
+    PoolReadyDuration,
+    /// `UPSTREAM_HOSTS_ATTEMPTED`, `UPSTREAM_HOST_NAMES_ATTEMPTED` and the like: of each connection that the
+    /// request was sent on, in order, with commas between them.
+    UpstreamAttempted(Attempted),
+    /// `ROUTE_RESOLUTION_COUNT`: how often a route was looked for.
+    RouteResolutionCount,
+    /// `ROUTE_RESOLUTION_TIME_US`: microseconds that this took.
+    RouteResolutionTime,
+    /// `DOWNSTREAM_CX_RTT`: the kernel's estimate of the round trip to the client, in milliseconds.
+    RoundTripTime,
+    /// `BYTES_RETRANSMITTED`, `PACKETS_RETRANSMITTED`: known of QUIC only; 0 over TCP, as in Envoy.
+    Retransmitted,
+    /// `DOWNSTREAM_LOCAL_CLOSE_REASON`, `UPSTREAM_LOCAL_CLOSE_REASON`: why we closed the connection.
+    LocalCloseReason {
+        /// The upstream's connection rather than the client's.
+        upstream: bool,
     },
     /// `UPSTREAM_HOST_NAME`, `UPSTREAM_HOST_NAME_WITHOUT_PORT`: the endpoint's host name, its address
     /// where it has none.
@@ -198,6 +254,11 @@ pub enum OperatorKind {
     },
     /// `QUERY_PARAM(NAME)`.
     QueryParam(Box<str>),
+    /// `QUERY_PARAMS(FORM)`: the whole query.
+    QueryParams {
+        /// Whether `%41` is printed as `A`.
+        decoded: bool,
+    },
     /// `PATH(FORM:WHICH)`: the path with or without its query.
     Path {
         /// Whether the query is part of it.
@@ -219,6 +280,32 @@ pub enum OperatorKind {
     /// An operator about something this configuration can't have, such as TLS on a plain listener:
     /// its value is always absent. Holds the operator as it was written.
     Absent(Box<str>),
+}
+
+impl OperatorKind {
+    /// Whether its value has to be measured while the request is served, which is done only where an access
+    /// log asks for it.
+    #[must_use]
+    pub const fn is_measured(&self) -> bool {
+        matches!(self, Self::RouteResolutionTime | Self::RoundTripTime)
+    }
+}
+
+/// What is printed of each connection that a request was sent on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempted {
+    /// Its number.
+    ConnectionId,
+    /// The address of the host.
+    Host {
+        /// Whether the port is left out.
+        without_port: bool,
+    },
+    /// The name of the host, its address where it has none.
+    HostName {
+        /// Whether the port is left out.
+        without_port: bool,
+    },
 }
 
 /// A section of fields.
@@ -245,6 +332,8 @@ pub enum MetadataSource {
     UpstreamHost,
     /// Of the listener.
     Listener,
+    /// Of the filter chain of the listener.
+    FilterChain,
 }
 
 /// Which path `PATH` prints.
@@ -284,6 +373,8 @@ pub enum AddressPart {
     Whole,
     /// Without the port.
     WithoutPort,
+    /// The network with a prefix of so many bits; at most as many as the address has (`127.0.0.0/8`).
+    Network(u8),
     /// The port alone.
     Port,
 }
@@ -305,6 +396,8 @@ pub enum DurationPoint {
     UpstreamTxEnd,
     /// `US_RX_BEG`: the first byte of its response.
     UpstreamRxBegin,
+    /// `US_RX_BODY_BEG`: the first byte of the response's body.
+    UpstreamRxBodyBegin,
     /// `US_RX_END`: the last byte of its response.
     UpstreamRxEnd,
     /// `DS_TX_BEG`: the first byte was sent to the client.
@@ -378,16 +471,80 @@ pub enum TimePart {
     Minute,
     /// `%S`: second.
     Second,
+    /// `%C`: the first two digits of the year.
+    Century,
+    /// `%G`: the year to which the ISO 8601 week belongs.
+    IsoYear,
+    /// `%g`: the same in two digits.
+    IsoYearShort,
+    /// `%V`: ISO 8601 week, 01–53.
+    IsoWeek,
+    /// `%U`: week of the year that begins on Sundays, 00–53.
+    WeekFromSunday,
+    /// `%W`: week of the year that begins on Mondays, 00–53.
+    WeekFromMonday,
+    /// `%w`: day of the week, 0–6, Sunday is 0.
+    WeekdayNumber,
+    /// `%u`: day of the week, 1–7, Monday is 1.
+    WeekdayNumberIso,
+    /// `%k`: hour, padded with a space.
+    HourPadded,
+    /// `%l`: hour of twelve, padded with a space.
+    Hour12Padded,
+    /// `%P`: `am` or `pm`.
+    AmPmLower,
     /// `%s`: seconds since 1970.
     UnixSeconds,
-    /// `%1f`–`%9f`: this many digits of the fraction of the second; `%f` is nine.
+    /// `%1f`–`%9f`, `%E4f`: this many digits of the fraction of the second; `%f` is nine.
     Fraction(u8),
-    /// `%1s`–`%9s`: seconds since 1970 followed by this many digits of the fraction.
-    UnixWithFraction(u8),
-    /// `%E1S`–`%E9S`: seconds, a point, and this many digits of the fraction.
+    /// `%E*f`: the fraction of the second without the zeros at its end.
+    FractionTrimmed,
+    /// `%E1S`–`%E15S`: seconds, a point, and this many digits of the fraction; `%E0S` has no point.
     SecondWithFraction(u8),
+    /// `%E*S`: the same without the zeros at its end.
+    SecondTrimmed,
+    /// `%Ez` and `%:z`: `+09:00`; `%E*z` and `%::z`: `+09:00:00`; `%:::z`: `+09`.
+    OffsetWith(OffsetForm),
+    /// `%-d`, `%_H`, `%^a`, `%5Y`: pieces in another shape.
+    Shaped {
+        /// What is shaped.
+        parts: Vec<Self>,
+        /// What is done about padding and letters.
+        shape: TimeShape,
+        /// Signs at least; 0 for as many as there are.
+        width: u8,
+    },
     /// `%z`: `+0900`.
     Offset,
     /// `%Z`: name of the time zone.
     ZoneName,
+}
+
+/// How the distance from UTC is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OffsetForm {
+    /// `+09:00`
+    Colon,
+    /// `+09:00:00`
+    Seconds,
+    /// `+09`, with minutes only where there are some.
+    Short,
+}
+
+/// The flag of a `strftime` specifier.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TimeShape {
+    /// None: only the width is another.
+    #[default]
+    Plain,
+    /// `-`: no padding.
+    Bare,
+    /// `_`: padded with spaces.
+    Spaces,
+    /// `0`: padded with zeros.
+    Zeros,
+    /// `^`: in capitals.
+    Upper,
+    /// `#`: in the opposite letters: `AM` and time zones in small ones, names in capitals.
+    Swapped,
 }

@@ -1,6 +1,6 @@
 //! What is known about a client's connection.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -20,6 +20,10 @@ pub(crate) struct ConnectionInfo {
     pub(crate) opened: Instant,
     /// The listener that took it; `None` for the admin server's.
     pub(crate) listener: Option<Arc<Listener>>,
+    /// The kernel's estimate of the round trip in microseconds, where an access log asks for it.
+    pub(crate) round_trip: Cell<Option<u64>>,
+    /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`).
+    pub(crate) closed_because: Cell<Option<&'static str>>,
     /// Wakes the connection when its listener drains.
     pub(crate) waker: RefCell<Option<Waker>>,
 }
@@ -33,6 +37,11 @@ impl ConnectionInfo {
     /// Name of the filter chain, which may be empty.
     pub(crate) fn filter_chain(&self) -> &str {
         self.listener.as_ref().map_or("", |listener| &listener.filter_chain.name)
+    }
+
+    /// Metadata of the filter chain.
+    pub(crate) fn filter_chain_metadata(&self) -> Option<&Metadata> {
+        self.listener.as_ref().map(|listener| &listener.filter_chain.metadata)
     }
 
     /// Metadata of the listener.

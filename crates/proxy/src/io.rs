@@ -1,6 +1,7 @@
 //! Byte streams.
 
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -90,6 +91,13 @@ impl Transport {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         };
+    }
+
+    /// The kernel's estimate of the round trip to the peer in microseconds; a Unix socket has none.
+    pub(crate) fn round_trip(&self) -> Option<u64> {
+        let Self::Tcp(stream) = self else { return None };
+        let time = causeway_sys::round_trip_time(stream.as_fd()).ok()?;
+        u64::try_from(time.as_micros()).ok()
     }
 
     /// Makes closing the stream a reset, so that the peer can't take what it got for complete.

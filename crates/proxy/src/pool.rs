@@ -499,7 +499,10 @@ impl Drop for Life {
         }
         let length = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
         stats.record(ClusterStat::UpstreamCxLengthMs, length);
-        stats.record(ClusterStat::UpstreamRqPerCx, u64::from(self.served.get()));
+        // One that was never made served nobody, which says nothing about the others.
+        if self.served.get() > 0 {
+            stats.record(ClusterStat::UpstreamRqPerCx, u64::from(self.served.get()));
+        }
         // Somebody may have waited for this one to go.
         if !pool.waiting.borrow().is_empty() {
             pool.connect_for_waiting();

@@ -39,6 +39,10 @@ pub(crate) struct Pump {
     pub(crate) bytes: u64,
     /// Bytes read from the source.
     pub(crate) read: u64,
+    /// Bytes of the body that were used up, with what stands around its data.
+    pub(crate) consumed: u64,
+    /// Bytes written to the other side, with what stands around the data there.
+    pub(crate) written: u64,
 }
 
 /// Where in the source's buffer a piece lies, and what is used up with it.
@@ -84,6 +88,8 @@ impl Pump {
             bulk: false,
             bytes: 0,
             read: 0,
+            consumed: 0,
+            written: 0,
         }
     }
 
@@ -168,13 +174,16 @@ impl Pump {
     fn decode(&mut self, ends: &mut Ends<'_>) -> Result<(), PumpError> {
         let found = self.decoder.decode(ends.buffer.filled()).map_err(PumpError::Malformed)?;
         let length = found.data_end - found.data_start;
+        self.consumed += found.consumed as u64;
         if length == 0 {
             ends.buffer.consume(found.consumed);
             return Ok(());
         }
         self.bytes += length as u64;
+        self.written += length as u64;
         if self.chunked {
             let (header, size) = chunk_header(length);
+            self.written += (size + b"\r\n".len()) as u64;
             ends.out.bytes().extend_from_slice(header.get(..size).unwrap_or_default());
         }
         if length <= COPY {
@@ -195,6 +204,7 @@ impl Pump {
         if std::mem::replace(&mut self.ended, true) || !self.chunked {
             return;
         }
+        let before = out.pending();
         match self.pass_trailers.zip(self.decoder.trailers()) {
             Some((format, trailers)) => {
                 out.bytes().extend_from_slice(b"0\r\n");
@@ -204,6 +214,7 @@ impl Pump {
             }
             None => out.bytes().extend_from_slice(LAST_CHUNK),
         }
+        self.written += (out.pending() - before) as u64;
     }
 
     fn read(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {

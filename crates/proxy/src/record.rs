@@ -5,14 +5,14 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::HostStat;
+use causeway_upstream::{ClusterStat, HostStat};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 use crate::format::View;
 use crate::local_reply::note_failure;
 use crate::snapshot::ListenerRuntime;
-use crate::stats::HttpStat;
+use crate::stats::{HttpStat, RouteResolutionStat};
 use crate::worker::Worker;
 
 /// A request that is being served. Dropping it writes its record: counters, access logs, and, where it
@@ -72,7 +72,19 @@ impl ActiveRequest {
             connection: Rc::clone(&self.connection),
             random: self.random,
             log_type: "NotSet",
+            unfinished: None,
         }
+    }
+
+    /// Writes a line for each log about the request while it is served.
+    pub(crate) fn log_unfinished(&self, log_type: &'static str) {
+        let logs = &self.listener.manager.shared().logs;
+        let viewer = Viewer { log_type, unfinished: Some(self.worker.instant()), ..self.viewer() };
+        viewer.view(self, |view| {
+            for log in logs {
+                self.worker.logs.write(log, view, self.random);
+            }
+        });
     }
 
     /// It failed and can't be answered any more, or was answered already.
@@ -89,6 +101,7 @@ pub(crate) struct Viewer {
     connection: Rc<ConnectionInfo>,
     random: u64,
     log_type: &'static str,
+    unfinished: Option<Instant>,
 }
 
 impl Viewer {
@@ -100,6 +113,7 @@ impl Viewer {
             clock: &self.worker.clock.borrow(),
             unique: self.random,
             log_type: self.log_type,
+            unfinished: self.unfinished,
         })
     }
 }
@@ -138,6 +152,8 @@ impl Drop for ActiveRequest {
                     "a request ended without an outcome: {exchange:?}"
                 );
             }
+            let facts = &mut exchange.facts;
+            facts.upstream_wire_sent = facts.upstream_head_sent + facts.body_passed;
             let millis = now.saturating_duration_since(begun).as_millis();
             self.count(&exchange, u64::try_from(millis).unwrap_or(u64::MAX));
             self.log(&exchange);
@@ -164,6 +180,11 @@ impl ActiveRequest {
             }
             shards.http.record(HttpStat::DownstreamRqTime, millis);
         }
+        if let Some(routes) = &shards.routes {
+            let (count, time) = (facts.route_resolutions, facts.route_resolution_micros);
+            routes.record(RouteResolutionStat::DownstreamRqRouteResolutions, u64::from(count));
+            routes.record(RouteResolutionStat::DownstreamRqRouteResolutionTimeUs, time.unwrap_or(0));
+        }
         if let Some(failure) = &facts.failure {
             shards.reasons.count(&shards.http, failure.reason);
             if let Some(cluster) = &facts.cluster {
@@ -171,6 +192,7 @@ impl ActiveRequest {
             }
         }
         let Some(cluster) = &facts.cluster else { return };
+        cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent);
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check {
             cluster.count_status(facts.status, facts.internal);
             facts.traffic().for_each(|traffic| traffic.count_status(facts.status));

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
 use causeway_model::{
-    Bootstrap, CodecType, HeaderKeyFormat, HttpConnectionManager, Listener, NetworkFilter, Runtime,
+    AccessLog, Bootstrap, CodecType, HeaderKeyFormat, HttpConnectionManager, Listener, NetworkFilter,
+    OperatorKind, Runtime,
 };
 use causeway_routing::RouteTable;
 use causeway_stats::Registry;
@@ -64,6 +65,17 @@ pub(crate) struct ManagerSnapshot {
     pub(crate) filters: SharedByFilters,
     /// Every failed request is in one of the logs with its flag, so the application log need not say it.
     pub(crate) logs_hold_failures: bool,
+    /// What has to be measured for the logs.
+    pub(crate) measures: Measures,
+}
+
+/// What is measured only where somebody asks for it, because it costs a system call or a look at the clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measures {
+    /// The round trip time of connections.
+    pub(crate) round_trip: bool,
+    /// How long it takes to find routes.
+    pub(crate) routing: bool,
 }
 
 impl Snapshot {
@@ -91,6 +103,8 @@ impl Snapshot {
             match (ManagerSnapshot::compile(manager, runtime, files, &bootstrap.node.cluster), logs) {
                 (Ok(manager), Ok(logs)) => {
                     let config = Arc::clone(config);
+                    let mut manager = manager;
+                    manager.measures.round_trip |= asks(&config.access_logs, &OperatorKind::RoundTripTime);
                     listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes, traffic }));
                 }
                 (manager, logs) => {
@@ -115,6 +129,11 @@ impl ManagerSnapshot {
         Ok(Self {
             table: Arc::new(RouteTable::compile(Arc::clone(&config.route_config), runtime)),
             logs_hold_failures: config.access_logs.iter().any(tells_failures),
+            measures: Measures {
+                round_trip: asks(&config.access_logs, &OperatorKind::RoundTripTime),
+                routing: config.record_route_resolution_stats
+                    || asks(&config.access_logs, &OperatorKind::RouteResolutionTime),
+            },
             logs,
             reply_filters: config
                 .local_reply
@@ -147,28 +166,13 @@ impl ManagerSnapshot {
 
 /// Whether a log tells an operator why a request failed: it holds failed requests, and its lines have
 /// the flag and the details, or the reason itself.
-fn tells_failures(log: &causeway_model::AccessLog) -> bool {
-    use causeway_model::{AccessLogFormat, JsonTemplate, OperatorKind, Template, TemplatePart};
-    fn kinds_of_text<'t>(template: &'t Template, found: &mut Vec<&'t OperatorKind>) {
-        found.extend(template.0.iter().filter_map(|part| match part {
-            TemplatePart::Operator(operator) => Some(&operator.kind),
-            TemplatePart::Literal(_) => None,
-        }));
-    }
-    fn kinds_of_json<'t>(template: &'t JsonTemplate, found: &mut Vec<&'t OperatorKind>) {
-        match template {
-            JsonTemplate::Object(fields) => fields.iter().for_each(|(_, field)| kinds_of_json(field, found)),
-            JsonTemplate::List(items) => items.iter().for_each(|item| kinds_of_json(item, found)),
-            JsonTemplate::Text(text) => kinds_of_text(text, found),
-            JsonTemplate::Value(_) => {}
-        }
-    }
-    let mut kinds = Vec::new();
-    match &log.format {
-        AccessLogFormat::Text { template, .. } => kinds_of_text(template, &mut kinds),
-        AccessLogFormat::Json { object, .. } => kinds_of_json(object, &mut kinds),
-    }
-    log.filter.is_none() && kinds.contains(&&OperatorKind::Reason)
+fn tells_failures(log: &AccessLog) -> bool {
+    log.filter.is_none() && asks(std::slice::from_ref(log), &OperatorKind::Reason)
+}
+
+/// Whether one of the logs prints this.
+fn asks(logs: &[AccessLog], wanted: &OperatorKind) -> bool {
+    logs.iter().any(|log| log.format.any_operator(&|kind| kind == wanted))
 }
 
 /// How names are written, in the codec's terms.

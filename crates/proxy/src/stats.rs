@@ -171,6 +171,16 @@ schema! {
 }
 
 schema! {
+    /// `http.<stat_prefix>.`, with `record_route_resolution_stats`.
+    pub enum RouteResolutionStat {
+        /// How often a route was looked for, request by request.
+        DownstreamRqRouteResolutions = histogram "downstream_rq_route_resolutions",
+        /// Microseconds that this took.
+        DownstreamRqRouteResolutionTimeUs = histogram "downstream_rq_route_resolution_time_us",
+    }
+}
+
+schema! {
     /// `listener.<address>.`
     pub enum ListenerStat {
         /// Connections taken at one go.
@@ -370,6 +380,8 @@ pub(crate) struct ListenerScopes {
     pub(crate) cors: Option<Scope<CorsStat>>,
     /// Where it has the health check filter.
     pub(crate) health_check: Option<Scope<HealthCheckFilterStat>>,
+    /// Where it counts how routes are found.
+    pub(crate) routes: Option<Scope<RouteResolutionStat>>,
     workers: Vec<Scope<ListenerWorkerStat>>,
 }
 
@@ -398,6 +410,7 @@ impl ListenerScopes {
             cors: has_cors.then(|| registry.scope(http(ScopeName::root()).then("cors"))),
             health_check: has_health_check
                 .then(|| registry.scope(http(ScopeName::root()).then("health_check"))),
+            routes: manager.record_route_resolution_stats.then(|| registry.scope(http(ScopeName::root()))),
             workers: (0..workers).map(|worker| registry.scope(of_worker(worker))).collect(),
         }
     }
@@ -410,6 +423,7 @@ impl ListenerScopes {
             http: self.http.shard(worker),
             cors: self.cors.as_ref().map(|cors| cors.shard(worker)),
             health_check: self.health_check.as_ref().map(|scope| scope.shard(worker)),
+            routes: self.routes.as_ref().map(|scope| scope.shard(worker)),
             worker: self.workers.get(worker).map(|scope| scope.shard(worker)),
             reasons: ReasonCounters::new(),
         }
@@ -424,6 +438,7 @@ pub(crate) struct ListenerShards {
     pub(crate) http: Shard<HttpStat>,
     pub(crate) cors: Option<Shard<CorsStat>>,
     pub(crate) health_check: Option<Shard<HealthCheckFilterStat>>,
+    pub(crate) routes: Option<Shard<RouteResolutionStat>>,
     worker: Option<Shard<ListenerWorkerStat>>,
     pub(crate) reasons: ReasonCounters,
 }
@@ -438,13 +453,17 @@ impl ListenerShards {
             worker.adjust(ListenerWorkerStat::DownstreamCxActive, 1);
         }
         self.http.inc(HttpStat::DownstreamCxTotal);
-        self.http.inc(HttpStat::DownstreamCxHttp1Total);
         self.http.adjust(HttpStat::DownstreamCxActive, 1);
+    }
+
+    /// The first bytes of a request came.
+    pub(crate) fn http1_opened(&self) {
+        self.http.inc(HttpStat::DownstreamCxHttp1Total);
         self.http.adjust(HttpStat::DownstreamCxHttp1Active, 1);
     }
 
-    /// A connection was closed after this many milliseconds.
-    pub(crate) fn connection_closed(&self, length: u64) {
+    /// A connection was closed after this many milliseconds; whether something had come on it.
+    pub(crate) fn connection_closed(&self, length: u64, spoken: bool) {
         self.listener.inc(ListenerStat::DownstreamCxDestroy);
         self.listener.adjust(ListenerStat::DownstreamCxActive, -1);
         self.listener.record(ListenerStat::DownstreamCxLengthMs, length);
@@ -453,7 +472,9 @@ impl ListenerShards {
         }
         self.http.inc(HttpStat::DownstreamCxDestroy);
         self.http.adjust(HttpStat::DownstreamCxActive, -1);
-        self.http.adjust(HttpStat::DownstreamCxHttp1Active, -1);
+        if spoken {
+            self.http.adjust(HttpStat::DownstreamCxHttp1Active, -1);
+        }
         self.http.record(HttpStat::DownstreamCxLengthMs, length);
     }
 

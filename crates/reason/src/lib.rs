@@ -18,7 +18,7 @@ mod markdown;
 mod spec;
 
 pub use answer::{Answer, Body, Details, ResetReason};
-pub use catalogue::Reason;
+pub use catalogue::{Reason, grpc as grpc_status};
 pub use failure::{Failure, Met};
 pub use flag::{Flag, Flags};
 pub use markdown::reasons_page;

@@ -15,7 +15,7 @@ mod scope;
 
 pub use histogram::{Buckets, HistogramCells, bucket_lower_bound, bucket_of, bucket_width};
 pub use name::ScopeName;
-pub use registry::{Reading, Registry, Sample, ScopeReading};
+pub use registry::{NameFilter, Reading, Registry, Sample, ScopeReading};
 pub use scope::{DynamicCounter, Kind, Metric, Schema, Scope, Shard};
 
 /// Declares an enum of metrics and its [`Schema`].

@@ -45,12 +45,12 @@ impl ScopeName {
         self
     }
 
-    /// Adds an element like `worker_0`: a prefix, which stays in the metric's name without its `_`, and
-    /// the value of a tag.
+    /// Adds an element like `worker_0`: a prefix, which stays in the metric's name, and the value of a tag, with
+    /// which Envoy takes the dot behind it out.
     #[must_use]
     pub fn tagged_with_prefix(mut self, prefix: &str, tag: &'static str, value: &str) -> Self {
         push(&mut self.path, &format!("{prefix}{value}"));
-        push(&mut self.tagless, prefix.trim_end_matches('_'));
+        push(&mut self.tagless, prefix);
         self.tags.push((tag, value.to_owned()));
         self
     }
@@ -106,7 +106,7 @@ mod tests {
             .tagged_with_prefix("worker_", "envoy.worker_id", "0");
         assert_eq!(name.path(), "listener.[__1]_80.worker_0");
         // Envoy 1.40: `envoy_listener_worker_downstream_cx_total{envoy_worker_id="0",…}`.
-        assert_eq!(name.tagless(), "listener.worker");
+        assert_eq!(name.tagless(), "listener.worker_");
         assert_eq!(name.tags().len(), 2);
     }
 }

@@ -15,10 +15,28 @@ pub struct Registry {
     scopes: Mutex<Scopes>,
 }
 
+/// Tells by its full name whether a metric is to be shown.
+pub struct NameFilter(Box<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl NameFilter {
+    /// A filter that shows what this says yes to.
+    pub fn new(shows: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(shows))
+    }
+}
+
+impl std::fmt::Debug for NameFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NameFilter")
+    }
+}
+
 #[derive(Debug, Default)]
 struct Scopes {
     /// By path and schema; one path may hold several schemas.
     alive: BTreeMap<(String, TypeId), Weak<ScopeData>>,
+    /// Which metrics there are to be, by full name; none where all are.
+    filter: Option<NameFilter>,
     /// What counters had counted when they were last reset, by full name.
     baseline: HashMap<String, u64>,
 }
@@ -80,13 +98,26 @@ impl Registry {
         Scope { data, schema: PhantomData }
     }
 
-    /// Reads everything, sorted by the scopes' names.
+    /// Shows only metrics that the filter takes (`stats_matcher`). The others are counted, since that costs
+    /// less than to ask, and nobody sees them.
+    pub fn show_only(&self, filter: Option<NameFilter>) {
+        self.lock().filter = filter;
+    }
+
+    /// Reads everything that is to be shown, sorted by the scopes' names.
     #[must_use]
     pub fn read(&self) -> Vec<ScopeReading> {
         let mut scopes = self.lock();
         scopes.alive.retain(|_, scope| scope.strong_count() > 0);
         let alive: Vec<_> = scopes.alive.values().filter_map(Weak::upgrade).collect();
-        alive.iter().map(|scope| read_scope(scope, &scopes.baseline)).collect()
+        let mut readings: Vec<_> = alive.iter().map(|scope| read_scope(scope, &scopes.baseline)).collect();
+        if let Some(NameFilter(shows)) = &scopes.filter {
+            for reading in &mut readings {
+                let scope = &reading.scope;
+                reading.samples.retain(|sample| shows(&full_name(scope, &sample.name)));
+            }
+        }
+        readings
     }
 
     /// Reads the histograms that hold anything: their full names and values since the start.
@@ -224,6 +255,20 @@ mod tests {
         assert_eq!(buckets.count(), 3);
         assert_eq!((scope.counter(Stat::Total), scope.gauge(Stat::Active)), (6, 3));
         assert_eq!(registry.histograms(), [("x.time".to_owned(), buckets.clone())]);
+    }
+
+    #[test]
+    fn what_is_not_to_be_shown_is_not_read() {
+        let registry = Registry::new(1);
+        let shard = registry.scope::<Stat>(ScopeName::root().then("x")).shard(0);
+        registry.show_only(Some(NameFilter::new(|name| name == "x.active" || name == "x.rq_1")));
+        shard.inc(Stat::Total);
+        shard.dynamic("rq_1").inc();
+        let names: Vec<_> =
+            registry.read().into_iter().flat_map(|scope| scope.samples).map(|sample| sample.name).collect();
+        assert_eq!(names, ["active".into(), "rq_1".into()]);
+        registry.show_only(None);
+        assert_eq!(registry.read()[0].samples.len(), 4);
     }
 
     #[test]

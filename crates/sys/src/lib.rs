@@ -6,7 +6,9 @@
 mod icmp;
 mod limit;
 mod option;
+mod tcp_info;
 
 pub use icmp::{IcmpError, IcmpKind, disable_recverr, enable_recverr, take_icmp_error};
 pub use limit::raise_descriptor_limit;
 pub use option::{TCP_FASTOPEN, bind_address_no_port, set_socket_option};
+pub use tcp_info::round_trip_time;

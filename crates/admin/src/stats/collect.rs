@@ -44,6 +44,7 @@ pub(crate) struct Collected {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Filter<'a> {
     pub(crate) used_only: bool,
+    pub(crate) hidden_only: bool,
     pub(crate) kind: Kind,
     pub(crate) name: Option<&'a Regex>,
     pub(crate) invert: bool,
@@ -53,6 +54,7 @@ impl<'a> From<&'a StatsParams> for Filter<'a> {
     fn from(params: &'a StatsParams) -> Self {
         Self {
             used_only: params.used_only,
+            hidden_only: params.hidden_only,
             kind: params.kind,
             name: params.filter.as_ref(),
             invert: params.invert_filter,
@@ -80,6 +82,9 @@ impl Collected {
     /// Reads the metrics that the filter takes.
     pub(crate) fn new(registry: &Registry, intervals: &Intervals, filter: Filter<'_>) -> Self {
         let mut collected = Self::default();
+        if filter.hidden_only {
+            return collected;
+        }
         for reading in registry.read() {
             let scope = collected.scopes.len();
             let before = collected.metrics.len();

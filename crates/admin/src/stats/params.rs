@@ -10,6 +10,8 @@ use crate::query::Query;
 pub(crate) struct StatsParams {
     pub(crate) format: Format,
     pub(crate) used_only: bool,
+    /// Only metrics that are hidden are meant, of which there are none.
+    pub(crate) hidden_only: bool,
     pub(crate) filter: Option<Regex>,
     pub(crate) invert_filter: bool,
     pub(crate) kind: Kind,
@@ -89,6 +91,7 @@ impl StatsParams {
         let params = Self {
             format,
             used_only: query.has("usedonly"),
+            hidden_only: hidden_only(query)?,
             filter,
             invert_filter: query.has("invert_filter"),
             kind,
@@ -108,6 +111,7 @@ impl StatsParams {
         let params = Self {
             format: Format::Prometheus,
             used_only: query.has("usedonly"),
+            hidden_only: hidden_only(query)?,
             filter: query.value("filter").map(filter).transpose()?,
             invert_filter: query.has("invert_filter"),
             kind: Kind::All,
@@ -131,9 +135,17 @@ impl StatsParams {
     }
 }
 
+fn hidden_only(query: &Query) -> Result<bool, BadParam> {
+    match query.value("hidden") {
+        None | Some("include" | "exclude") => Ok(false),
+        Some("only") => Ok(true),
+        Some(_) => Err(BadParam("usage: /stats?hidden=(include|only|exclude)\n\n".to_owned())),
+    }
+}
+
 fn buckets(query: &Query) -> Result<Buckets, BadParam> {
     match query.value("histogram_buckets") {
-        None => Ok(Buckets::Unset),
+        None | Some("none") => Ok(Buckets::Unset),
         Some("summary") => Ok(Buckets::Summary),
         Some("cumulative") => Ok(Buckets::Cumulative),
         Some("disjoint") => Ok(Buckets::Disjoint),
@@ -172,6 +184,7 @@ mod tests {
     fn faults_are_told_in_envoys_words() {
         assert_eq!(error("type=gauges"), "invalid &type= param");
         assert_eq!(error("format=JSON"), "usage: /stats?format=(html|active-html|json|prometheus|text)\n\n");
+        assert_eq!(error("hidden=x"), "usage: /stats?hidden=(include|only|exclude)\n\n");
         assert!(error("histogram_buckets=x").starts_with("usage: /stats?histogram_buckets=("));
         assert_eq!(error("filter=("), "Invalid re2 regex: unclosed group: (");
         let detailed = Query::parse("histogram_buckets=detailed");

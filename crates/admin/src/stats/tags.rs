@@ -31,7 +31,8 @@ impl OwnName<'_> {
     pub(crate) fn full_name(&self, scope: &ScopeName, out: &mut String) {
         out.clear();
         out.push_str(scope.tagless());
-        if !out.is_empty() {
+        // Behind `worker_0.`, whose number is a tag, nothing is left to separate.
+        if !out.is_empty() && !out.ends_with('_') {
             out.push('.');
         }
         out.push_str(self.stem);

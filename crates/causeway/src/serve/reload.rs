@@ -146,6 +146,7 @@ fn needs_restart(old: &Bootstrap, new: &Bootstrap) -> Vec<Diagnostic> {
     let parts = [
         ("admin", address(old) != address(new)),
         ("node", old.node != new.node),
+        ("stats_sinks", old.stats_sinks != new.stats_sinks),
         ("stats_flush_interval", old.stats_flush_interval != new.stats_flush_interval),
     ];
     let changed = parts.into_iter().filter(|(_, changed)| *changed).map(|(what, _)| {

@@ -10,14 +10,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use causeway_admin::view::{
     DrainRequest, IpVersion, ListenerStatus, NodeInfo, ReloadTrigger, ServerInfo, ServerState,
 };
-use causeway_admin::{AdminServer, ModifyRuntimeError, Options as AdminOptions, who_listens};
+use causeway_admin::{
+    AdminServer, FLUSH_INTERVAL, ModifyRuntimeError, Options as AdminOptions, StatsSinks, who_listens,
+};
 use causeway_envoy::Kind;
 use causeway_log::LogHandle;
 use causeway_model::{Address, Bootstrap, Runtime, Value};
 use causeway_proxy::{
     AdminLog, BindError, DataPlane, DataPlaneOptions, Drain, LogFiles, Reserved, Snapshot, StartOptions,
 };
-use causeway_stats::Registry;
+use causeway_stats::{NameFilter, Registry};
 use causeway_upstream::{Cluster, ClusterManager, ManagerOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -43,6 +45,8 @@ pub(super) struct Server {
     /// What `/runtime_modify` set.
     overrides: RefCell<BTreeMap<Box<str>, Value>>,
     pub(super) admin: RefCell<Option<AdminServer>>,
+    /// Held for its `Drop`.
+    _sinks: Option<StatsSinks>,
 }
 
 /// A configuration that is ready to come into force.
@@ -120,6 +124,7 @@ impl Server {
         let uses = loaded.diagnostics.iter().filter(|found| found.kind == Kind::Deprecated).count();
         statistics.deprecated(uses);
         let admin = start_admin(arguments, &loaded.bootstrap, &shared)?;
+        let sinks = start_sinks(&loaded.bootstrap, &shared)?;
         let start = StartOptions { workers: arguments.workers, seed, log_flush: arguments.log_flush };
         let data_plane = DataPlane::start(&start, &registry)
             .map_err(|error| one(format!("cannot start a worker: {error}")))?;
@@ -130,6 +135,7 @@ impl Server {
             snapshot: RefCell::default(),
             overrides: RefCell::default(),
             admin: RefCell::new(admin),
+            _sinks: sinks,
             shared,
             files,
             manager,
@@ -172,6 +178,10 @@ impl Server {
             bootstrap,
             self.data_plane.workers(),
         );
+        let matcher = bootstrap.stats_matcher.clone();
+        self.shared
+            .registry
+            .show_only(matcher.map(|matcher| NameFilter::new(move |name| matcher.takes(name))));
         self.statistics.runtime(&runtime, self.overrides.borrow().len());
         *self.snapshot.borrow_mut() = Some(snapshot);
         self.shared.admin_log.store(admin_log);
@@ -406,6 +416,18 @@ fn start_admin(
         })?;
     }
     Ok(Some(admin))
+}
+
+/// Begins to send statistics, where somebody is to get them.
+fn start_sinks(bootstrap: &Bootstrap, shared: &Arc<Shared>) -> Result<Option<StatsSinks>, Vec<String>> {
+    if bootstrap.stats_sinks.is_empty() {
+        return Ok(None);
+    }
+    let interval = bootstrap.stats_flush_interval.unwrap_or(FLUSH_INTERVAL).max(Duration::from_millis(1));
+    let process = Arc::clone(shared) as _;
+    StatsSinks::start(process, &bootstrap.stats_sinks, interval, bootstrap.admin.is_none())
+        .map(Some)
+        .map_err(|error| vec![format!("cannot send statistics: {error}")])
 }
 
 fn info(arguments: &ServeArguments, bootstrap: &Bootstrap) -> ServerInfo {

@@ -7,6 +7,8 @@ use causeway_model::{Bootstrap, Runtime};
 use causeway_proxy::{FilesystemShard, LogFiles};
 use causeway_stats::{Registry, Scope, ScopeName, Shard};
 
+use super::names::Names;
+
 /// The main thread's cells.
 #[derive(Debug)]
 pub(super) struct Statistics {
@@ -14,6 +16,7 @@ pub(super) struct Statistics {
     listeners: Shard<ListenerManagerStat>,
     runtime: Shard<RuntimeStat>,
     filesystem: FilesystemShard,
+    names: Names,
     /// Nothing watches threads yet; the names exist for dashboards.
     _watchdogs: Vec<Scope<WatchdogStat>>,
 }
@@ -29,6 +32,7 @@ impl Statistics {
             listeners: registry.scope(scope("listener_manager")).shard(main),
             runtime: registry.scope(scope("runtime")).shard(main),
             filesystem: FilesystemShard::new(registry),
+            names: Names::new(registry, workers),
             _watchdogs: watchdogs.into_iter().map(|name| registry.scope(name)).collect(),
         }
     }
@@ -57,6 +61,8 @@ impl Statistics {
             before.iter().filter(|known| !new.listeners.iter().any(|listener| listener.name == known.name));
         self.listeners.add(ListenerManagerStat::ListenerRemoved, gone.count() as u64);
         self.listeners.set(ListenerManagerStat::TotalListenersActive, gauge(new.listeners.len()));
+        self.listeners.set(ListenerManagerStat::TotalListenersWarming, 0);
+        self.names.clusters(gauge(new.clusters.len()));
     }
 
     /// Listeners stopped listening.

@@ -25,21 +25,31 @@ fn with_field(line: &str) -> Vec<u8> {
 }
 
 fn connection() -> Vec<Case> {
-    vec![Case::of(Reason::ClientDisconnected).plays(Answer::hang()).evidence("had not answered").client(
-        async |site| {
-            let mut connection = open(site).await;
-            connection.write(format!("{HEAD}\r\n")).await;
-            // The back-end has to have it, or there would be no request to leave.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            drop(connection);
-            Seen::Nothing
-        },
-    )]
+    vec![
+        Case::of(Reason::ClientDisconnected)
+            .evidence("6 bytes of the head had arrived, but not its end; it begins with \"GET / \"")
+            .client(async |site| {
+                let mut connection = open(site).await;
+                connection.write("GET / ").await;
+                drop(connection);
+                Seen::Nothing
+            }),
+        Case::of(Reason::ClientDisconnected).plays(Answer::hang()).evidence("had not answered").client(
+            async |site| {
+                let mut connection = open(site).await;
+                connection.write(format!("{HEAD}\r\n")).await;
+                // The back-end has to have it, or there would be no request to leave.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                drop(connection);
+                Seen::Nothing
+            },
+        ),
+    ]
 }
 
 fn first_line() -> Vec<Case> {
     vec![
-        Case::of(Reason::RequestLineMalformed).write("SSH-2.0-OpenSSH_9.2\r\n").evidence("SSH-2.0"),
+        Case::of(Reason::RequestLineMalformed).write("hello there\r\n").evidence("hello there"),
         Case::of(Reason::RequestHttpVersion)
             .write("GET / HTTP/1.0\r\nHost: test\r\n\r\n")
             .evidence("HTTP/1.0"),
@@ -101,6 +111,16 @@ fn target() -> Vec<Case> {
 
 fn other_protocols() -> Vec<Case> {
     vec![
+        Case::of(Reason::RequestNotHttp)
+            .write("SSH-2.0-OpenSSH_9.2\r\n")
+            .evidence("the banner of an SSH client; it begins with \"SSH-2.0"),
+        // The rest of a body that is longer than it was announced to be.
+        Case::of(Reason::RequestNotHttp).evidence("behind 1 request").client(async |site| {
+            let mut connection = open(site).await;
+            connection.write(format!("{HEAD}\r\n\0rest")).await;
+            connection.response("GET").await.expect("the request itself is right");
+            Seen::Answer(connection.response("GET").await)
+        }),
         Case::of(Reason::TlsOnPlainListener)
             .write(&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..])
             .evidence("ClientHello"),

@@ -1,13 +1,15 @@
 //! Access logs and their filters.
 
 use causeway_model::{
-    AccessLog, AccessLogFilter, AccessLogFormat, AccessLogSink, Comparison, ComparisonOp, RuntimeFraction,
+    AccessLog, AccessLogFilter, AccessLogFormat, AccessLogOptions, AccessLogSink, Comparison, ComparisonOp,
+    RuntimeFraction,
 };
 
 use super::Cx;
 use super::extension::short_kind;
 use super::matcher::HeaderCondition;
 use super::value::fraction_of;
+use crate::diagnostic::Draft;
 use crate::extension::Category;
 use crate::schema::Kind;
 use crate::template::default_access_log_format;
@@ -86,15 +88,11 @@ impl Cx<'_> {
                 let filter = filter.message(field)?;
                 let runtime_key = filter.text("runtime_key");
                 self.uses_runtime_key(runtime_key);
-                // Either way, requests are chosen at random here.
-                filter.settle("use_independent_randomness");
                 let (numerator, denominator) =
                     filter.message("percent_sampled").map_or((0, 100), fraction_of);
-                AccessLogFilter::Runtime(RuntimeFraction {
-                    numerator,
-                    denominator,
-                    runtime_key: runtime_key.into(),
-                })
+                let fraction = RuntimeFraction { numerator, denominator, runtime_key: runtime_key.into() };
+                let independent = filter.bool("use_independent_randomness");
+                AccessLogFilter::Runtime { fraction, independent }
             }
             "and_filter" => AccessLogFilter::And(self.log_filters(filter.message(field)?)?),
             "or_filter" => AccessLogFilter::Or(self.log_filters(filter.message(field)?)?),
@@ -111,11 +109,44 @@ impl Cx<'_> {
                 let exclude = filter.bool("exclude");
                 AccessLogFilter::GrpcStatus { codes: grpc_codes(filter), exclude }
             }
+            "log_type_filter" => {
+                let filter = filter.message(field)?;
+                AccessLogFilter::LogType { types: log_types(filter), exclude: filter.bool("exclude") }
+            }
+            "metadata_filter" => {
+                // Filters would set the metadata, and none does: no request has the key.
+                let filter = filter.message(field)?;
+                filter.settle("matcher");
+                match filter.bool_value("match_if_key_not_found").unwrap_or(true) {
+                    true => AccessLogFilter::And(Vec::new()),
+                    false => AccessLogFilter::Or(Vec::new()),
+                }
+            }
             other => {
                 self.not_implemented(filter, other, "");
                 return None;
             }
         })
+    }
+
+    /// `access_log_options`, or the fields of the connection manager that it has taken the place of.
+    pub(super) fn access_log_options(&self, hcm: &Message<'_>) -> AccessLogOptions {
+        let old = ["access_log_flush_interval", "flush_access_log_on_new_request"];
+        let options = hcm.message("access_log_options");
+        if options.is_some() {
+            for field in old.into_iter().filter(|field| hcm.has(field)) {
+                let what = format!("`access_log_options` and `{field}` exclude each other");
+                self.push(Draft::rejected("conflict", what).at(hcm.at_key(field)));
+                hcm.settle(field);
+            }
+        }
+        let from = options.unwrap_or(hcm);
+        AccessLogOptions {
+            on_new_request: from.bool("flush_access_log_on_new_request"),
+            interval: self.duration(from, "access_log_flush_interval"),
+            on_tunnel: options
+                .is_some_and(|options| options.bool("flush_log_on_tunnel_successfully_established")),
+        }
     }
 
     fn log_filters(&self, filter: &Message<'_>) -> Option<Vec<AccessLogFilter>> {
@@ -155,6 +186,18 @@ fn grpc_codes(filter: &Message<'_>) -> Vec<u8> {
             _ => None,
         })
         .collect()
+}
+
+/// The names of an `AccessLogType` list, which are those that `%ACCESS_LOG_TYPE%` prints.
+fn log_types(filter: &Message<'_>) -> Vec<Box<str>> {
+    let Some(Kind::Enum(kind)) = filter.schema.field("types").map(|field| field.kind()) else {
+        return Vec::new();
+    };
+    let names = filter.items("types").iter().filter_map(|item| match item.value {
+        Value::Enum(number) => kind.value_by_number(number).map(|value| value.name().into()),
+        _ => None,
+    });
+    names.collect()
 }
 
 /// What a line looks like where nothing is said of it.

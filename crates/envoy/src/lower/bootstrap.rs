@@ -17,13 +17,18 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
     let (runtime, keys) = cx.runtime(root);
     cx.runtime.borrow_mut().clone_from(&runtime);
     cx.default_regex_engine(root);
-    if root.has("stats_flush_on_admin") {
+    let stats_sinks = cx.stats_sinks(root);
+    if root.bool("stats_flush_on_admin") && !stats_sinks.is_empty() {
+        cx.not_implemented(root, "stats_flush_on_admin", "");
+    } else if root.has("stats_flush_on_admin") {
         cx.ignored(root.at_key("stats_flush_on_admin"), "statistics are current whenever they are read");
         root.settle("stats_flush_on_admin");
     }
     let mut bootstrap = Bootstrap {
         node: cx.node(root),
         admin: root.message("admin").and_then(|admin| cx.admin(admin)),
+        stats_sinks,
+        stats_matcher: root.message("stats_config").and_then(|config| cx.stats_matcher(config)),
         stats_flush_interval: cx.duration(root, "stats_flush_interval"),
         stats_server_version_override: root.u64("stats_server_version_override"),
         application_log_format: cx.application_log(root),

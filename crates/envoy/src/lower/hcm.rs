@@ -42,6 +42,8 @@ impl Cx<'_> {
             suppress_envoy_headers: chain.suppress_envoy_headers,
             dynamic_stats: chain.dynamic_stats,
             access_logs: self.access_logs(hcm, "access_log"),
+            access_log_options: self.access_log_options(hcm),
+            record_route_resolution_stats: hcm.bool("record_route_resolution_stats"),
             server_name: match hcm.text("server_name") {
                 "" => "envoy".into(),
                 name => name.into(),

@@ -1,6 +1,6 @@
 //! Headers to add and to remove.
 
-use causeway_model::{AppendAction, HeaderMutations, HeaderName, HeaderValueOption, Template};
+use causeway_model::{AppendAction, HeaderMutations, HeaderName, HeaderValueOption, OperatorKind, Template};
 
 use super::Cx;
 use crate::diagnostic::{At, Draft};
@@ -54,7 +54,18 @@ impl Cx<'_> {
 
     fn header_value(&self, header: &Message<'_>) -> Template {
         self.has_no_effect(header, "raw_value", "Envoy adds what `value` says, which may stay empty");
-        self.template(header.text("value"), &header.at("value"))
+        self.template_of_header(header.text("value"), &header.at("value"))
+    }
+
+    /// The value of a header. What has to be measured is measured for access logs only.
+    fn template_of_header(&self, text: &str, at: &At) -> Template {
+        let template = self.template(text, at);
+        if template.any_operator(OperatorKind::is_measured) {
+            let what =
+                "`%ROUTE_RESOLUTION_TIME_US%` and `%DOWNSTREAM_CX_RTT%` are not implemented in headers";
+            self.push(Draft::unsupported("unsupported-operator", what).at(at.clone()));
+        }
+        template
     }
 
     fn append_action(&self, option: &Message<'_>) -> AppendAction {

@@ -298,6 +298,7 @@ impl Cx<'_> {
         Some(FilterChain {
             position: self.position(chain),
             name: chain.text("name").into(),
+            metadata: self.metadata(chain, "metadata"),
             filter: NetworkFilter::HttpConnectionManager(found?),
         })
     }

@@ -27,6 +27,7 @@ mod route_cluster;
 mod route_config;
 mod runtime;
 mod shadow;
+mod stats;
 mod template;
 mod uri_template;
 mod value;
@@ -61,6 +62,7 @@ pub(crate) fn lower(root: &Message<'_>, files: &Files<'_>, options: &LoadOptions
         runtime_keys: RefCell::default(),
         runtime: RefCell::default(),
         has_cors: Cell::new(true),
+        has_query_formatter: Cell::new(false),
         any_cluster: Cell::new(false),
     };
     bootstrap::bootstrap(&cx, root)
@@ -79,6 +81,8 @@ pub(crate) struct Cx<'a> {
     runtime: RefCell<Runtime>,
     /// Whether the connection manager at hand has a CORS filter.
     has_cors: Cell<bool>,
+    /// Whether a formatter beside the text that is read brings `REQ_WITHOUT_QUERY`.
+    has_query_formatter: Cell<bool>,
     /// Whether routes of the table at hand may name clusters that do not exist.
     any_cluster: Cell<bool>,
 }

@@ -1,6 +1,6 @@
 //! Texts with operators.
 
-use causeway_model::{AccessLogFormat, BodyFormat, JsonTemplate, Template};
+use causeway_model::{AccessLogFormat, BodyFormat, JsonTemplate, OperatorKind, Template};
 
 use super::Cx;
 use super::value::value_of;
@@ -14,12 +14,28 @@ pub(super) enum Format {
     Json { object: JsonTemplate, omit_empty: bool },
 }
 
+/// Whether only a formatter brings the operator.
+const fn is_of_formatter(kind: &OperatorKind) -> bool {
+    matches!(kind, OperatorKind::RequestHeaderWithoutQuery { .. })
+}
+
 impl Cx<'_> {
     /// Parses a text; what is wrong with it is reported at its place.
     pub(super) fn template(&self, text: &str, at: &At) -> Template {
         let parsed = template::parse(text);
         self.faults(text, at, parsed.faults);
+        self.no_formatter(parsed.template.any_operator(is_of_formatter), at);
         parsed.template
+    }
+
+    /// `REQ_WITHOUT_QUERY` is built in here, but Envoy knows it only where a formatter brings it.
+    fn no_formatter(&self, needs_one: bool, at: &At) {
+        if needs_one && !self.has_query_formatter.get() {
+            let what = "`%REQ_WITHOUT_QUERY%` needs the formatter that brings it";
+            let help =
+                "name it in `formatters`: envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery";
+            self.push(Draft::rejected("invalid-operator", what).at(at.clone()).help(help));
+        }
     }
 
     fn faults(&self, text: &str, at: &At, faults: Vec<Fault>) {
@@ -41,7 +57,9 @@ impl Cx<'_> {
     /// A structure whose strings are templates.
     pub(super) fn json_template(&self, json: &Json<'_>, at: &At) -> JsonTemplate {
         self.json_faults(json, at);
-        template::parse_json(&value_of(json)).template
+        let template = template::parse_json(&value_of(json)).template;
+        self.no_formatter(template.any_operator(&is_of_formatter), at);
+        template
     }
 
     /// Reports what is wrong with the strings of a structure, each at its own place.
@@ -62,35 +80,42 @@ impl Cx<'_> {
         let content_type = format.text_value("content_type").filter(|text| !text.is_empty()).map(Into::into);
         let omit_empty = format.bool("omit_empty_values");
         format.settle("json_format_options");
-        self.formatters(format);
+        let formatters = self.formatters(format);
+        let text = |text: &str, at: &At| {
+            let parsed = template::parse(text);
+            self.faults(text, at, parsed.faults);
+            self.no_formatter(!formatters && parsed.template.any_operator(is_of_formatter), at);
+            Format::Text { template: parsed.template, omit_empty }
+        };
         let parsed = match format.which("format")? {
             "json_format" => {
-                let json = format.json("json_format")?;
-                let object = self.json_template(json, &format.at("json_format"));
+                let (json, at) = (format.json("json_format")?, format.at("json_format"));
+                self.json_faults(json, &at);
+                let object = template::parse_json(&value_of(json)).template;
+                self.no_formatter(!formatters && object.any_operator(&is_of_formatter), &at);
                 Format::Json { object, omit_empty }
             }
-            "text_format" => {
-                let template = self.template(format.text("text_format"), &format.at("text_format"));
-                Format::Text { template, omit_empty }
-            }
+            "text_format" => text(format.text("text_format"), &format.at("text_format")),
             _ => {
-                let text = self.text_source(format, "text_format_source")?;
+                let source_text = self.text_source(format, "text_format_source")?;
                 let source = format.message("text_format_source")?;
                 let field = source.which("specifier").unwrap_or("inline_string");
-                Format::Text { template: self.template(&text, &source.at(field)), omit_empty }
+                text(&source_text, &source.at(field))
             }
         };
         Some((parsed, content_type))
     }
 
-    /// Extensions that add operators. What they add is either built in, or not there at all.
-    pub(super) fn formatters(&self, format: &Message<'_>) {
+    /// Extensions that add operators. What they add is either built in, or not there at all. Whether
+    /// `REQ_WITHOUT_QUERY` is among it.
+    pub(super) fn formatters(&self, format: &Message<'_>) -> bool {
+        let mut without_query = false;
         for formatter in format.messages("formatters") {
             match self.typed(formatter).map(|config| config.schema.name()) {
-                Some(
-                    "envoy.extensions.formatter.metadata.v3.Metadata"
-                    | "envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery",
-                ) => {}
+                Some("envoy.extensions.formatter.metadata.v3.Metadata") => {}
+                Some("envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery") => {
+                    without_query = true;
+                }
                 Some(name) => {
                     let name = name.to_owned();
                     self.extension_not_implemented(
@@ -101,6 +126,7 @@ impl Cx<'_> {
                 None => formatter.settle_all(),
             }
         }
+        without_query
     }
 
     /// A format for lines of an access log.

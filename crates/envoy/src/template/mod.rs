@@ -3,6 +3,7 @@
 //! Texts of access logs, added headers and bodies become [`Template`]s here, and structures of JSON logs
 //! become [`JsonTemplate`]s. What Envoy 1.40 refuses is refused, in better words.
 
+mod coalesce;
 mod operators;
 mod time;
 

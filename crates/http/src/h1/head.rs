@@ -101,9 +101,14 @@ pub(super) struct MessageFields {
     pub(super) connection: ConnectionOptions,
     pub(super) hosts: usize,
     pub(super) expect: bool,
+    /// Bytes of the fields, as Envoy counts them.
+    pub(super) bytes: u64,
     /// A known name came more than once.
     pub(super) repeated: bool,
 }
+
+/// What Envoy counts for a field beside its name and value, whatever stands there.
+const BESIDE_NAME_AND_VALUE: usize = 3;
 
 /// Copies the head into the block and declares its fields.
 pub(super) fn load_fields(
@@ -118,6 +123,7 @@ pub(super) fn load_fields(
         else {
             continue;
         };
+        message.bytes += (name.len() + value.len() + BESIDE_NAME_AND_VALUE) as u64;
         let known = Known::from_bytes(header.name.as_bytes());
         if let Some(known) = known {
             message.repeated |= block.has(known);
@@ -185,9 +191,16 @@ pub(super) fn behind_empty_lines(bytes: &[u8]) -> &[u8] {
 
 /// The evidence for bytes that are refused: what they are, and the first of them.
 pub(super) fn refused(failure: Failure, what: &str, bytes: &[u8]) -> Failure {
+    failure.with_evidence(format!("{what}; {}", first_bytes(bytes)))
+}
+
+/// `it begins with "…"`: the first bytes of what a peer sent, escaped and at most 64 of them, so that neither
+/// a log nor a terminal has to take what a stranger likes to write.
+#[must_use]
+pub fn first_bytes(bytes: &[u8]) -> String {
     let shown = bytes.get(..bytes.len().min(64)).unwrap_or_default();
     let more = if bytes.len() > shown.len() { "…" } else { "" };
-    failure.with_evidence(format!("{what}; it begins with \"{}{more}\"", shown.escape_ascii()))
+    format!("it begins with \"{}{more}\"", shown.escape_ascii())
 }
 
 #[cfg(test)]

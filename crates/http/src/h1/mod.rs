@@ -2,6 +2,7 @@
 
 mod body;
 mod chunked;
+mod foreign;
 mod framing;
 mod head;
 mod request;
@@ -11,7 +12,7 @@ mod write;
 pub use body::{BodyDecoder, Decoded};
 pub use chunked::{ChunkedDecoder, TrailerLimits};
 pub use framing::BodyFraming;
-pub use head::{ConnectionOptions, HeadLimits, Parsed};
+pub use head::{ConnectionOptions, HeadLimits, Parsed, first_bytes};
 pub use request::{RequestHead, RequestRules, Target, parse_request};
 pub use response::{ResponseHead, ResponseRules, parse_response};
 pub use write::{HeadWriter, KeyFormat, LAST_CHUNK, chunk_header};

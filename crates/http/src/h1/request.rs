@@ -4,6 +4,7 @@ use std::mem::MaybeUninit;
 
 use causeway_reason::{Failure, Reason};
 
+use super::foreign::{TLS_HANDSHAKE, recognise};
 use super::head::{StackSlots, behind_empty_lines, field_slots, load_fields, place, refused, up_to_fault};
 use super::{BodyFraming, ConnectionOptions, HeadLimits, Parsed, head};
 use crate::header_block::Span;
@@ -42,6 +43,8 @@ pub struct RequestHead {
     pub connection: ConnectionOptions,
     /// It waits for `100 Continue` before it sends its body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
+    /// Bytes of its fields as Envoy counts them: names, values and three for each.
+    pub field_bytes: u64,
     method_name: Span,
 }
 
@@ -124,6 +127,8 @@ pub fn parse_request(
         Ok(httparse::Status::Partial) => return partial(buffer, rules),
         // One byte of TLS is not enough to tell.
         Err(_) if buffer == [TLS_HANDSHAKE] => return Ok(Parsed::Partial),
+        // The answer to another version is another one than that to no version.
+        Err(httparse::Error::Version) if may_name_version(buffer) => return partial(buffer, rules),
         Err(error) => return Err(malformed(error, buffer, rules)),
     };
     if length > rules.limits.bytes {
@@ -177,6 +182,7 @@ pub fn parse_request(
             framing,
             connection: message.connection,
             expects_continue,
+            field_bytes: message.bytes,
             method_name: Span::new(method_place.start, method_place.len()),
         },
         length,
@@ -306,9 +312,6 @@ fn too_many(rules: &RequestRules) -> Failure {
 /// bytes are read again when more arrive.
 const FOREIGN_PREFACE: usize = 12;
 
-/// The type of a TLS record that holds a ClientHello (RFC 8446 §5.1).
-const TLS_HANDSHAKE: u8 = 0x16;
-
 /// Says what is wrong with a head that is none.
 fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Failure {
     use httparse::Error as E;
@@ -323,13 +326,12 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Fai
         return too_large(rules);
     }
     let line = behind_empty_lines(bad);
+    if is_first_line(line)
+        && let Some((reason, what)) = recognise(buffer)
+    {
+        return refused(reason.into(), what, buffer);
+    }
     let (reason, what) = match error {
-        _ if buffer.starts_with(&[TLS_HANDSHAKE, 3]) => (Reason::TlsOnPlainListener, "a TLS ClientHello"),
-        _ if line.starts_with(b"PRI * HTTP/2") => (Reason::Http2NotEnabled, "the HTTP/2 preface"),
-        _ if line.starts_with(b"PROXY ") => {
-            (Reason::ProxyHeaderUnexpected, "a PROXY protocol header, version 1")
-        }
-        _ if bad == b"\r\n\r\n\0" => (Reason::ProxyHeaderUnexpected, "a PROXY protocol header, version 2"),
         E::TooManyHeaders => return too_many(rules),
         E::HeaderName => (Reason::RequestHeaderMalformed, "a header name is malformed"),
         E::HeaderValue => match bad.last() {
@@ -344,7 +346,7 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Fai
         _ if memchr::memchr(b'\n', line).is_some() => {
             (Reason::RequestHeaderMalformed, "a header line is malformed")
         }
-        E::Version if names_version(line) => {
+        E::Version if names_version(behind_empty_lines(buffer)) => {
             (Reason::RequestHttpVersion, "the first line ends in no version that is spoken here")
         }
         E::Version | E::NewLine | E::Token | E::Status if is_simple(line) => {
@@ -357,10 +359,31 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Fai
     refused(reason.into(), what, buffer)
 }
 
-/// Whether the third word is the beginning of a version, if not of ours: `HTTP/3`.
+/// Whether the fault is in the first line, where another protocol shows itself. A PROXY header is a line of
+/// its own, and what follows may be blamed for it.
+fn is_first_line(up_to_fault: &[u8]) -> bool {
+    up_to_fault.starts_with(b"PROXY ")
+        || memchr::memchr(b'\n', up_to_fault).is_none_or(|end| end + 1 == up_to_fault.len())
+}
+
+/// Whether the third word is a version, if not one of ours: `HTTP/3.0`.
 fn names_version(line: &[u8]) -> bool {
     let version = line.split(|byte| *byte == b' ').nth(2).unwrap_or_default();
-    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, ..] if major.is_ascii_digit())
+    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r' | b'\n', ..]
+        if major.is_ascii_digit() && minor.is_ascii_digit())
+}
+
+/// Whether the line may yet turn out to name a version.
+fn may_name_version(buffer: &[u8]) -> bool {
+    let version = behind_empty_lines(buffer).split(|byte| *byte == b' ').nth(2).unwrap_or_default();
+    match version {
+        [b'H', b'T', b'T', b'P', b'/', major] => major.is_ascii_digit(),
+        [b'H', b'T', b'T', b'P', b'/', major, b'.'] => major.is_ascii_digit(),
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] => {
+            major.is_ascii_digit() && minor.is_ascii_digit()
+        }
+        _ => false,
+    }
 }
 
 /// Whether it is a request of HTTP/0.9, which has no version at all: `GET /path` and a line end.
@@ -494,6 +517,12 @@ mod tests {
                 "{line}"
             );
         }
+        for line in ["GET / HTTP/3", "GET / HTTP/11", "GET / HTTP/1", "GET / HTTP/x.1"] {
+            let head = format!("{line}\r\nHost: a\r\n\r\n");
+            assert_eq!(reason(head.as_bytes()), Reason::RequestLineMalformed, "{line}");
+        }
+        let partial = parse_request(b"GET / HTTP/2.", 0, &RULES, &mut HeaderBlock::new());
+        assert!(matches!(partial, Ok(Parsed::Partial)));
         assert_eq!(reason(b"GET / HTTX/1.1\r\nHost: a\r\n\r\n"), Reason::RequestLineMalformed);
         let rules = RequestRules { accept_http_10: true, ..RULES };
         let (head, _, _) = parse_with(b"GET / HTTP/1.0\r\n\r\n", &rules).unwrap();
@@ -509,8 +538,8 @@ mod tests {
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Reason::Http2NotEnabled),
             (b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET / HTTP/1.1\r\n\r\n", Reason::ProxyHeaderUnexpected),
             (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", Reason::ProxyHeaderUnexpected),
-            (b"\0\x01\x02\r\n\r\n", Reason::RequestLineMalformed),
-            (b"SSH-2.0-OpenSSH_9.2\r\n", Reason::RequestLineMalformed),
+            (b"\0\x01\x02\r\n\r\n", Reason::RequestNotHttp),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", Reason::RequestNotHttp),
             (b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", Reason::RequestLineMalformed),
             (b"get / HTTP/1.1\r\nHost: a\r\n\r\n", Reason::RequestLineMalformed),
         ] {

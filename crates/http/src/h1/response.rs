@@ -31,6 +31,8 @@ pub struct ResponseHead {
     pub framing: BodyFraming,
     /// What `Connection` says.
     pub connection: ConnectionOptions,
+    /// Bytes of its fields as Envoy counts them: names, values and three for each.
+    pub field_bytes: u64,
 }
 
 impl ResponseHead {
@@ -217,7 +219,13 @@ fn finish(
         (false, false, None) => BodyFraming::UntilClose,
     };
     Ok(Parsed::Complete {
-        head: ResponseHead { status, version, framing, connection: message.connection },
+        head: ResponseHead {
+            status,
+            version,
+            framing,
+            connection: message.connection,
+            field_bytes: message.bytes,
+        },
         length,
     })
 }

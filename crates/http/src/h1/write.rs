@@ -79,6 +79,13 @@ impl<'b> HeadWriter<'b> {
         }
     }
 
+    /// Bytes behind which the next field is written. What lies between two of these numbers are the fields
+    /// that were written meanwhile.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.out.len()
+    }
+
     /// Ends the head.
     pub fn end(self) {
         self.out.extend_from_slice(b"\r\n");

@@ -1,6 +1,6 @@
 //! The access log of the admin server, which is none of the workers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,8 @@ impl AdminLog {
             local: address(request.local),
             opened: now,
             listener: None,
+            round_trip: Cell::default(),
+            closed_because: Cell::default(),
             waker: RefCell::new(None),
         };
         let clock = Clock::now();
@@ -100,6 +102,7 @@ impl AdminLog {
             clock: &clock,
             unique: random,
             log_type: "DownstreamEnd",
+            unfinished: None,
         };
         for log in self.logs.iter().filter(|log| log.takes(&view, random)) {
             let mut line = Vec::new();

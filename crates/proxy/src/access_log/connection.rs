@@ -19,8 +19,14 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     exchange.facts.reply_end = Some(Instant::now());
     let random = worker.random();
     let clock = worker.clock.borrow();
-    let view =
-        View { exchange: &exchange, connection: info, clock: &clock, unique: random, log_type: "NotSet" };
+    let view = View {
+        exchange: &exchange,
+        connection: info,
+        clock: &clock,
+        unique: random,
+        log_type: "NotSet",
+        unfinished: None,
+    };
     for log in logs {
         worker.logs.write(log, &view, random);
     }

@@ -1,5 +1,6 @@
 //! Which requests a log holds, and which local replies a mapper changes.
 
+use causeway_http::Known;
 use causeway_model::{AccessLogFilter, Comparison, ComparisonOp, HeaderMatcher, Runtime};
 
 use crate::format::{Operand, View, evaluate};
@@ -14,7 +15,8 @@ enum Kind {
     Duration(ComparisonOp, u64),
     NotHealthCheck,
     Never,
-    Fraction(u64, u64),
+    Fraction { numerator: u64, denominator: u64, independent: bool },
+    LogType { types: Vec<Box<str>>, exclude: bool },
     And(Vec<CompiledFilter>),
     Or(Vec<CompiledFilter>),
     Header(HeaderMatcher),
@@ -40,9 +42,12 @@ impl CompiledFilter {
             AccessLogFilter::Duration(comparison) => Kind::Duration(comparison.op, value(comparison)),
             AccessLogFilter::NotHealthCheck => Kind::NotHealthCheck,
             AccessLogFilter::Traceable => Kind::Never,
-            AccessLogFilter::Runtime(fraction) => {
+            AccessLogFilter::Runtime { fraction, independent } => {
                 let (numerator, denominator) = fraction.resolve(runtime);
-                Kind::Fraction(numerator, denominator)
+                Kind::Fraction { numerator, denominator, independent: *independent }
+            }
+            AccessLogFilter::LogType { types, exclude } => {
+                Kind::LogType { types: types.clone(), exclude: *exclude }
             }
             AccessLogFilter::And(filters) => Kind::And(all(filters)),
             AccessLogFilter::Or(filters) => Kind::Or(all(filters)),
@@ -67,7 +72,15 @@ impl Decide for CompiledFilter {
             }
             Kind::NotHealthCheck => !facts.health_check,
             Kind::Never => false,
-            Kind::Fraction(numerator, denominator) => random % denominator < *numerator,
+            Kind::Fraction { numerator, denominator, independent } => {
+                let by_id = if *independent { None } else { number_of_id(view) };
+                // Shares that are drawn for one log alone must not be those of routes or of another log.
+                let drawn = || random.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+                by_id.unwrap_or_else(drawn) % denominator < *numerator
+            }
+            Kind::LogType { types, exclude } => {
+                types.iter().any(|wanted| **wanted == *view.log_type) != *exclude
+            }
             Kind::And(filters) => filters.iter().all(|filter| filter.takes(view, random)),
             Kind::Or(filters) => filters.iter().any(|filter| filter.takes(view, random)),
             Kind::Header(matcher) => {
@@ -89,9 +102,16 @@ impl Decide for CompiledFilter {
                 facts.flags.iter().any(|flag| wanted.iter().any(|wanted| &**wanted == flag.short()))
             }
             Kind::GrpcStatus { codes, exclude } => {
-                let status = crate::format::grpc_status_of(view);
-                codes.iter().any(|code| Some(u64::from(*code)) == status) != *exclude
+                let status = crate::format::grpc_status_of_any(view);
+                codes.iter().any(|code| u64::from(*code) == status) != *exclude
             }
         }
     }
+}
+
+/// The number in the id of a request, by which all proxies on its way choose the same requests: its first eight
+/// hexadecimal digits, where it is a UUID.
+fn number_of_id(view: &View<'_>) -> Option<u64> {
+    let id = view.exchange.request.get(Known::XRequestId).filter(|id| id.len() >= 36)?;
+    u64::from_str_radix(std::str::from_utf8(id.get(..8)?).ok()?, 16).ok()
 }

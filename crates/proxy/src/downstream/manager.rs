@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
@@ -51,7 +52,7 @@ impl Downstream {
                 reply.close &= !config.http1.stream_error_on_invalid_message;
                 reply
             }
-            Ok(()) => match self.route(&mut request) {
+            Ok(()) => match self.route_and_log(&mut request) {
                 Err(Unrouted::AtOnce(reply)) => reply,
                 Err(Unrouted::BehindFilters(reply, stat)) => match self.filter(&mut request, None).await {
                     Some(reply) => reply,
@@ -94,6 +95,15 @@ impl Downstream {
             return;
         }
         Box::pin(self.interim(request, 100)).await;
+    }
+
+    /// Looks for the route; a log may want to know of the request now.
+    fn route_and_log(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Unrouted> {
+        let found = self.route(request);
+        if self.listener.manager.config.access_log_options.on_new_request {
+            request.log_unfinished("DownstreamStart");
+        }
+        found
     }
 
     /// Checks and completes the head: what is wrong with it is answered.
@@ -143,9 +153,11 @@ impl Downstream {
         let listener = Rc::clone(&self.listener);
         let random = request.random();
         let table = &listener.manager.shared().table;
-        let exchange = &**request;
-        let seen = SeenByRouting { exchange, random };
-        let index = match table.lookup(&seen) {
+        let since = listener.manager.shared().measures.routing.then(Instant::now);
+        let found = table.lookup(&SeenByRouting { exchange: request, random });
+        request.facts.route_was_looked_for(since);
+        let seen = SeenByRouting { exchange: request, random };
+        let index = match found {
             Lookup::Route(found) => found.route_index,
             Lookup::TlsRequired { .. } => {
                 let mut location = Vec::new();
@@ -183,10 +195,7 @@ impl Downstream {
             request.facts.target = Some(target);
         }
         request.facts.route = Some(Rc::clone(&entry));
-        self.check_upgrade(request, &entry).map_err(|reply| {
-            listener.shards.http.inc(HttpStat::RqTotal);
-            Unrouted::AtOnce(reply)
-        })?;
+        self.check_upgrade(request, &entry).map_err(Unrouted::AtOnce)?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle);
@@ -265,7 +274,11 @@ impl Downstream {
             http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);
             return Ok(());
         }
-        self.listener.shards.http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
+        let http = &self.listener.shards.http;
+        http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
+        // What would follow is not known to be a request.
+        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+        http.inc(HttpStat::DownstreamRqRxReset);
         let evidence =
             format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
         let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));

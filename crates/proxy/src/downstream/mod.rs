@@ -48,6 +48,8 @@ pub(crate) struct Downstream {
     idle_since: Millis,
     closed_by_peer: bool,
     with_request: bool,
+    /// Something has come of a request.
+    spoken: bool,
 }
 
 /// What happens behind a request.
@@ -94,6 +96,7 @@ impl Downstream {
             draining: false,
             closed_by_peer: false,
             with_request: false,
+            spoken: false,
         }
     }
 
@@ -197,7 +200,10 @@ impl Downstream {
                 self.inbound.consume(unread);
                 self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
                 match self.stream.poll_read(cx, &mut self.inbound) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(true),
+                    Poll::Ready(Ok(0) | Err(_)) => {
+                        self.closed_by_peer = true;
+                        return Poll::Ready(true);
+                    }
                     Poll::Ready(Ok(_)) => {}
                     Poll::Pending => break,
                 }
@@ -230,9 +236,12 @@ impl Downstream {
 
 impl Drop for Downstream {
     fn drop(&mut self) {
+        if self.origin.manager.shared().measures.round_trip {
+            self.info.round_trip.set(self.stream.round_trip());
+        }
         let length = u64::try_from(self.info.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         let shards = &self.origin.shards;
-        shards.connection_closed(length);
+        shards.connection_closed(length, self.spoken);
         let (by, with_request) = if self.closed_by_peer {
             (HttpStat::DownstreamCxDestroyRemote, HttpStat::DownstreamCxDestroyRemoteActiveRq)
         } else {

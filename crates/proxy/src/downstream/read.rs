@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use causeway_http::Version;
-use causeway_http::h1::{Parsed, parse_request};
+use causeway_http::h1::{Parsed, first_bytes, parse_request};
 use causeway_reason::{Failure, Reason};
 
 use super::{After, Downstream};
@@ -45,17 +45,25 @@ impl Downstream {
                 return None;
             }
         }
+        self.speaks();
         let mut request = ActiveRequest::new(&self.worker, &self.listener, &self.info);
         let head = self.read_head(&mut request).await;
+        if self.listener.manager.shared().measures.round_trip {
+            self.info.round_trip.set(self.stream.round_trip());
+        }
+        if !matches!(head, Head::Complete) {
+            request.facts.wire_received = self.inbound.filled().len() as u64;
+        }
         let after = match head {
             Head::Cut => {
-                request.fail(
-                    Failure::new(Reason::ClientDisconnected).with_evidence("in the head of its request"),
-                );
+                self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
+                let evidence = self.unfinished_head();
+                request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
                 After::Gone
             }
             Head::Refused(failure) => {
                 self.with_request = true;
+                let failure = self.behind_others(failure);
                 Box::pin(self.refuse(request, failure)).await
             }
             Head::Complete => {
@@ -80,7 +88,7 @@ impl Downstream {
                 let exchange = &mut **request;
                 match parse_request(self.inbound.filled(), scanned, &rules, &mut exchange.request) {
                     Ok(Parsed::Complete { head, length }) => {
-                        exchange.facts.request_head_bytes = length as u64;
+                        exchange.facts.request_field_bytes = head.field_bytes;
                         exchange.facts.wire_received = length as u64;
                         exchange.facts.protocol = Some(head.version);
                         exchange.path.extend_from_slice(head.path(&exchange.request));
@@ -105,6 +113,32 @@ impl Downstream {
         }
     }
 
+    /// The client has begun to speak, which is when Envoy takes the connection for one of HTTP/1.
+    fn speaks(&mut self) {
+        if !std::mem::replace(&mut self.spoken, true) {
+            self.origin.shards.http1_opened();
+        }
+    }
+
+    /// The evidence for a client that left before its head was complete.
+    fn unfinished_head(&self) -> String {
+        let held = self.inbound.filled();
+        format!("{} bytes of the head had arrived, but not its end; {}", held.len(), first_bytes(held))
+    }
+
+    /// What stands where a request should begin is often the rest of the one before: then the evidence says
+    /// that there was one.
+    fn behind_others(&self, failure: Failure) -> Failure {
+        let reason = failure.reason;
+        if self.served == 0 || !matches!(reason, Reason::RequestNotHttp | Reason::RequestLineMalformed) {
+            return failure;
+        }
+        let plural = if self.served == 1 { "" } else { "s" };
+        let evidence = failure.evidence.as_deref().unwrap_or_default();
+        let evidence = format!("{evidence}, behind {} request{plural} of the connection", self.served);
+        failure.with_evidence(evidence)
+    }
+
     fn begin(&mut self, request: &mut ActiveRequest) {
         request.begin(self.worker.instant());
         request.facts.protocol = Some(Version::Http11);
@@ -112,6 +146,7 @@ impl Downstream {
         let headers = timeout(config.request_headers_timeout);
         let whole = timeout(config.request_timeout);
         let duration = timeout(config.max_stream_duration);
+        self.log_later();
         if headers.is_some() || whole.is_some() || duration.is_some() {
             let now = self.worker.now();
             self.deadlines.set(Timer::RequestHeaders, headers.map(|after| now + after));
@@ -154,6 +189,13 @@ impl Downstream {
         }
     }
 
+    /// The next line about the request, where lines are wanted while it is served.
+    pub(crate) fn log_later(&mut self) {
+        if let Some(interval) = timeout(self.listener.manager.config.access_log_options.interval) {
+            self.deadlines.set(Timer::AccessLog, Some(self.worker.now() + interval.max(1)));
+        }
+    }
+
     fn late(&mut self, timer: Timer, request: &ActiveRequest) -> Option<Head> {
         let since = request.facts.begun;
         let held = self.inbound.filled().len();
@@ -175,6 +217,11 @@ impl Downstream {
             Timer::StreamDuration => {
                 count(HttpStat::DownstreamRqMaxDurationReached);
                 refused(Reason::RequestMaxDuration)
+            }
+            Timer::AccessLog => {
+                request.log_unfinished("DownstreamPeriodic");
+                self.log_later();
+                None
             }
             // The request that has begun is answered first.
             Timer::ConnectionDuration | Timer::Close => {

@@ -11,7 +11,7 @@ use super::manager::with_context;
 use super::{After, Downstream};
 use crate::buffer::FOR_HEAD;
 use crate::deadlines::Timer;
-use crate::exchange::{Exchange, Facts, Next};
+use crate::exchange::{Exchange, Next};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::pump::Pump;
@@ -32,7 +32,13 @@ pub(crate) enum BodyToClient {
 impl Downstream {
     /// Answers a request that the codec refuses: the connection ends behind the answer.
     pub(super) async fn refuse(&mut self, request: ActiveRequest, failure: Failure) -> After {
-        self.listener.shards.http.inc(HttpStat::DownstreamCxProtocolError);
+        let http = &self.listener.shards.http;
+        // One that is late breaks no protocol.
+        if failure.answer().status != 408 {
+            http.inc(HttpStat::DownstreamCxProtocolError);
+        }
+        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+        http.inc(HttpStat::DownstreamRqRxReset);
         let mut reply = LocalReply::failed(failure);
         reply.close = true;
         self.reply(request, reply).await
@@ -76,7 +82,7 @@ impl Downstream {
                 if decoder.is_done() {
                     return Poll::Ready(Ok(()));
                 }
-                if let Poll::Ready(failure) = self.poll_timeout(cx, false, &request.facts) {
+                if let Poll::Ready(failure) = self.poll_timeout(cx, false, request) {
                     return Poll::Ready(Err(failure));
                 }
                 self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
@@ -179,6 +185,7 @@ impl Downstream {
         let before = exchange.to_client.pending();
         let format = self.listener.manager.shared().key_format;
         let mut head = HeadWriter::response(exchange.to_client.bytes(), format, version, status);
+        let line_end = head.position();
         head.fields(&exchange.response, |field| field.known != Some(Known::ContentLength) || status != 204);
         if status == 101 {
             head.field("connection", b"Upgrade");
@@ -194,7 +201,9 @@ impl Downstream {
                 head.field("content-length", b"0");
             }
         }
+        let fields = head.position() - line_end;
         head.end();
+        exchange.facts.response_field_bytes = fields as u64;
         exchange.facts.response_head_bytes = (exchange.to_client.pending() - before) as u64;
         exchange.facts.reply_begin = Some(self.worker.instant());
         body
@@ -236,6 +245,7 @@ impl Downstream {
                     return Poll::Ready(());
                 }
                 Poll::Ready(Timer::ConnectionDuration) => self.draining = true,
+                Poll::Ready(Timer::AccessLog) => self.log_later(),
                 Poll::Ready(_) => {}
                 Poll::Pending => return Poll::Pending,
             }
@@ -289,10 +299,10 @@ impl Downstream {
         &mut self,
         cx: &mut Context<'_>,
         complete: bool,
-        facts: &Facts,
+        request: &ActiveRequest,
     ) -> Poll<Failure> {
-        let http = &self.listener.shards.http;
         loop {
+            let http = &self.listener.shards.http;
             let reason = match self.deadlines.poll(cx, || self.worker.timers.now()) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Timer::Route) => Reason::RouteTimeout,
@@ -312,9 +322,14 @@ impl Downstream {
                     self.draining = true;
                     continue;
                 }
+                Poll::Ready(Timer::AccessLog) => {
+                    request.log_unfinished("DownstreamPeriodic");
+                    self.log_later();
+                    continue;
+                }
                 Poll::Ready(Timer::Idle | Timer::RequestHeaders | Timer::Close) => continue,
             };
-            return Poll::Ready(Failure::new(reason).with_evidence(facts.so_far()));
+            return Poll::Ready(Failure::new(reason).with_evidence(request.facts.so_far()));
         }
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Facts {
     pub(crate) upstream_request_end: Moment,
     /// The response's first byte came.
     pub(crate) response_begin: Moment,
+    /// The first byte of its body came.
+    pub(crate) response_body_begin: Moment,
     /// Its last byte came.
     pub(crate) response_end: Moment,
     /// The first byte was sent to the client.
@@ -67,6 +69,10 @@ pub(crate) struct Facts {
     pub(crate) upstream_remote: Option<Arc<Address>>,
     /// Number of the connection to it.
     pub(crate) upstream_connection: Option<u64>,
+    /// How often a route was looked for.
+    pub(crate) route_resolutions: u32,
+    /// Microseconds that this took, where somebody wants to know.
+    pub(crate) route_resolution_micros: Option<u64>,
     /// How often it was sent, or was meant to be.
     pub(crate) attempts: u32,
 
@@ -82,12 +88,18 @@ pub(crate) struct Facts {
     pub(crate) bytes_received: u64,
     /// Body bytes to the client.
     pub(crate) bytes_sent: u64,
+    /// Bytes of the request's body with its chunks around it, from the client.
+    pub(crate) body_read: u64,
+    /// The same, to the back-end.
+    pub(crate) body_passed: u64,
     /// All bytes from the client that belong to it.
     pub(crate) wire_received: u64,
     /// All bytes to the client.
     pub(crate) wire_sent: u64,
-    /// Bytes of its head.
-    pub(crate) request_head_bytes: u64,
+    /// Bytes of its fields, as Envoy counts them: names, values and three for each.
+    pub(crate) request_field_bytes: u64,
+    /// Bytes of the response's fields, to the client.
+    pub(crate) response_field_bytes: u64,
     /// Bytes of the response's head, to the client.
     pub(crate) response_head_bytes: u64,
     /// All bytes to the back-end.
@@ -96,8 +108,10 @@ pub(crate) struct Facts {
     pub(crate) upstream_wire_received: u64,
     /// Bytes of the head that was sent to the back-end.
     pub(crate) upstream_head_sent: u64,
-    /// Bytes of the head that came from the back-end.
-    pub(crate) upstream_head_received: u64,
+    /// Bytes of the fields in it.
+    pub(crate) upstream_fields_sent: u64,
+    /// Bytes of the fields that came from the back-end, counted as those of the request.
+    pub(crate) upstream_fields_received: u64,
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
 
@@ -119,6 +133,15 @@ impl Facts {
         let cluster = self.virtual_cluster.as_ref().map(|cluster| &cluster.traffic);
         let route = self.route.as_ref().and_then(|entry| entry.traffic.as_ref());
         cluster.into_iter().chain(route)
+    }
+
+    /// A route was looked for, since then if somebody wants to know how long that takes.
+    pub(crate) fn route_was_looked_for(&mut self, since: Moment) {
+        self.route_resolutions += 1;
+        if let Some(since) = since {
+            let taken = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
+            *self.route_resolution_micros.get_or_insert(0) += taken;
+        }
     }
 
     /// How long it took so far and how far it came, in words: evidence for requests that are cut off by

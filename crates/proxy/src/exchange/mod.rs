@@ -5,14 +5,16 @@ mod facts;
 use std::cell::RefCell;
 use std::io;
 use std::io::IoSlice;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use causeway_http::h1::RequestHead;
 use causeway_http::{HeaderBlock, Method};
+use causeway_upstream::Host;
 
 use crate::io::Transport;
 
-pub(crate) use facts::{Facts, Remote, ResponseDetails};
+pub(crate) use facts::{Facts, Moment, Remote, ResponseDetails};
 
 /// A request, its response, and what is known about them. Used again for the next request.
 #[derive(Debug, Default)]
@@ -31,6 +33,8 @@ pub(crate) struct Exchange {
     pub(crate) local_body: Vec<u8>,
     /// What is known.
     pub(crate) facts: Facts,
+    /// The connections to back-ends that it was sent on: their hosts and numbers.
+    pub(crate) attempted: Vec<(Arc<Host>, u64)>,
     /// Bytes on their way to the client.
     pub(crate) to_client: Outgoing,
     /// Bytes on their way to the back-end.
@@ -67,6 +71,7 @@ impl Exchange {
         self.response_trailers = None;
         self.local_body.clear();
         self.local_body.shrink_to(KEEP);
+        self.attempted.clear();
         self.to_client.clear();
         self.to_upstream.clear();
         self.scratch.clear();

@@ -1,9 +1,13 @@
 //! Filling in templates: log lines, header values, bodies of local answers.
 
+mod address;
 mod decimal;
 mod json;
 mod operator;
+mod query;
 mod time;
+
+use std::time::Instant;
 
 use causeway_model::{Template, TemplatePart};
 
@@ -12,7 +16,7 @@ use crate::exchange::Exchange;
 
 pub(crate) use decimal::Decimal;
 pub(crate) use json::render_json;
-pub(crate) use operator::{Operand, evaluate, grpc_status_number as grpc_status_of};
+pub(crate) use operator::{Operand, evaluate, grpc_status_of_any};
 pub(crate) use time::Clock;
 
 /// All that operators can speak of.
@@ -28,6 +32,8 @@ pub(crate) struct View<'a> {
     pub(crate) unique: u64,
     /// `%ACCESS_LOG_TYPE%`.
     pub(crate) log_type: &'static str,
+    /// Now, for a line about a request that has not ended: how long it has taken so far.
+    pub(crate) unfinished: Option<Instant>,
 }
 
 /// What stands for a value that is absent.

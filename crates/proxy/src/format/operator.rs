@@ -8,14 +8,17 @@ use std::time::Instant;
 
 use causeway_http::{HeaderBlock, Known, forwarding};
 use causeway_model::{
-    Address, AddressPart, DurationPoint, DurationUnit, FieldSection, HeaderName, MetadataSource,
-    OperatorKind, PathForm, Peer, TimeFormat, Value,
+    AddressPart, DurationPoint, DurationUnit, FieldSection, HeaderName, MetadataSource, Operator,
+    OperatorKind, PathForm, TimeFormat, Value,
 };
 use causeway_reason::Reason;
 
 use super::View;
+use super::address::{address, attempted, host_name, write_ip};
 use super::decimal::write_number;
+use super::query::{query_param, query_params, without_query};
 use super::time::{Clock, WallTime, write_time};
+use crate::exchange::Moment;
 
 /// The value of an operator.
 #[derive(Debug, PartialEq)]
@@ -81,6 +84,13 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::RequestHeader { name, alternative } => {
             either(name, alternative.as_ref(), |name| request_header(view, name))
         }
+        OperatorKind::RequestHeaderWithoutQuery { name, alternative } => {
+            match either(name, alternative.as_ref(), |name| request_header(view, name)) {
+                Operand::Bytes(Cow::Borrowed(value)) => without_query(value).into(),
+                other => other,
+            }
+        }
+        OperatorKind::Coalesce(operators) => coalesce(operators, view),
         OperatorKind::ResponseHeader { name, alternative } => {
             either(name, alternative.as_ref(), |name| match name.as_str() {
                 ":status" => status(facts.status),
@@ -108,12 +118,12 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::BytesSent => Operand::Number(facts.bytes_sent),
         OperatorKind::DownstreamWireBytesReceived => Operand::Number(facts.wire_received),
         OperatorKind::DownstreamWireBytesSent => Operand::Number(facts.wire_sent),
-        OperatorKind::DownstreamHeaderBytesReceived => Operand::Number(facts.request_head_bytes),
-        OperatorKind::DownstreamHeaderBytesSent => Operand::Number(facts.response_head_bytes),
+        OperatorKind::DownstreamHeaderBytesReceived => Operand::Number(facts.request_field_bytes),
+        OperatorKind::DownstreamHeaderBytesSent => Operand::Number(facts.response_field_bytes),
         OperatorKind::UpstreamWireBytesReceived => Operand::Number(facts.upstream_wire_received),
         OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_wire_sent),
-        OperatorKind::UpstreamHeaderBytesReceived => Operand::Number(facts.upstream_head_received),
-        OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.upstream_head_sent),
+        OperatorKind::UpstreamHeaderBytesReceived => Operand::Number(facts.upstream_fields_received),
+        OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.upstream_fields_sent),
         OperatorKind::FieldBytes(section) => Operand::Number(field_bytes(view, *section)),
         OperatorKind::Duration { from, to, unit } => duration(view, *from, *to, *unit),
         OperatorKind::Address { peer, part } => address(view, *peer, *part),
@@ -131,6 +141,22 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::UpstreamConnectionId => {
             facts.upstream_connection.map(Operand::Number).unwrap_or(Operand::Absent)
         }
+        OperatorKind::PoolReadyDuration => {
+            let end = facts.connect_end.or(facts.reply_begin).or(facts.reply_end);
+            between(facts.connect_begin, end, DurationUnit::Milliseconds)
+        }
+        OperatorKind::UpstreamAttempted(what) => attempted(view, *what),
+        OperatorKind::RouteResolutionCount => Operand::Number(u64::from(facts.route_resolutions)),
+        OperatorKind::RouteResolutionTime => {
+            facts.route_resolution_micros.map_or(Operand::Absent, Operand::Number)
+        }
+        OperatorKind::RoundTripTime => {
+            view.connection.round_trip.get().map_or(Operand::Absent, |micros| Operand::Number(micros / 1000))
+        }
+        OperatorKind::Retransmitted => Operand::Number(0),
+        // A request is logged before anything of ours closes a connection under it.
+        OperatorKind::LocalCloseReason { upstream: true } => Operand::Absent,
+        OperatorKind::LocalCloseReason { upstream: false } => view.connection.closed_because.get().into(),
         OperatorKind::ConnectionId => Operand::Number(view.connection.id),
         OperatorKind::StreamId => match exchange.request.get(Known::XRequestId) {
             Some(id) => id.into(),
@@ -154,7 +180,12 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Environment(value) => value.as_deref().unwrap_or("-").into(),
         OperatorKind::LocalReplyBody => exchange.local_body.as_slice().into(),
         OperatorKind::GrpcStatus { number, snake_case } => grpc_status(view, *number, *snake_case),
-        OperatorKind::QueryParam(name) => query_param(&exchange.path, name.as_bytes()).into(),
+        OperatorKind::QueryParam(name) => {
+            query_param(&exchange.path, name.as_bytes()).map_or(Operand::Absent, Operand::Bytes)
+        }
+        OperatorKind::QueryParams { decoded } => {
+            query_params(&exchange.path, *decoded).map_or(Operand::Absent, Operand::Bytes)
+        }
         OperatorKind::Path { with_query, form } => path(view, *with_query, *form),
         OperatorKind::UniqueId => {
             let mut source = causeway_http::RequestIdSource::new(view.unique);
@@ -170,6 +201,23 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::Absent(_) => Operand::Absent,
     }
+}
+
+/// The first operator that has a value, cut to its own length.
+fn coalesce<'a>(operators: &'a [Operator], view: &View<'a>) -> Operand<'a> {
+    for operator in operators {
+        match (evaluate(&operator.kind, view), operator.max_length) {
+            (Operand::Absent, _) => {}
+            (value, None) => return value,
+            (value, Some(most)) => {
+                let mut text = Vec::new();
+                value.write(&mut text);
+                text.truncate(most);
+                return Operand::Bytes(text.into());
+            }
+        }
+    }
+    Operand::Absent
 }
 
 fn either<'a>(
@@ -257,11 +305,16 @@ fn duration<'a>(view: &View<'a>, from: DurationPoint, to: DurationPoint, unit: D
         DurationPoint::UpstreamConnectEnd | DurationPoint::UpstreamTxBegin => facts.connect_end,
         DurationPoint::UpstreamTxEnd => facts.upstream_request_end,
         DurationPoint::UpstreamRxBegin => facts.response_begin,
+        DurationPoint::UpstreamRxBodyBegin => facts.response_body_begin,
         DurationPoint::UpstreamRxEnd => facts.response_end,
         DurationPoint::DownstreamTxBegin => facts.reply_begin,
-        DurationPoint::DownstreamTxEnd => facts.reply_end,
+        DurationPoint::DownstreamTxEnd => facts.reply_end.or(view.unfinished),
     };
-    let (Some(from), Some(to)) = (at(from), at(to)) else { return Operand::Absent };
+    between(at(from), at(to), unit)
+}
+
+fn between<'a>(from: Moment, to: Moment, unit: DurationUnit) -> Operand<'a> {
+    let (Some(from), Some(to)) = (from, to) else { return Operand::Absent };
     let taken = to.saturating_duration_since(from);
     let number = match unit {
         DurationUnit::Milliseconds => taken.as_millis(),
@@ -269,76 +322,6 @@ fn duration<'a>(view: &View<'a>, from: DurationPoint, to: DurationPoint, unit: D
         DurationUnit::Nanoseconds => taken.as_nanos(),
     };
     Operand::Number(u64::try_from(number).unwrap_or(u64::MAX))
-}
-
-fn address<'a>(view: &View<'a>, peer: Peer, part: AddressPart) -> Operand<'a> {
-    let facts = &view.exchange.facts;
-    let connection = view.connection;
-    match peer {
-        Peer::DownstreamRemote => match facts.remote {
-            Some(remote) => Operand::Ip(remote.ip, remote.port, part),
-            None => address_part(&connection.remote, part),
-        },
-        Peer::DownstreamDirectRemote => address_part(&connection.remote, part),
-        Peer::DownstreamLocal | Peer::DownstreamDirectLocal => address_part(&connection.local, part),
-        Peer::UpstreamHost => match (&facts.host, part) {
-            (Some(host), part) => address_part(&host.address(), part),
-            (None, _) => Operand::Absent,
-        },
-        Peer::UpstreamRemote => {
-            facts.upstream_remote.as_ref().map_or(Operand::Absent, |address| address_part(address, part))
-        }
-        Peer::UpstreamLocal => {
-            facts.upstream_local.map_or(Operand::Absent, |at| Operand::Ip(at.ip(), at.port(), part))
-        }
-    }
-}
-
-fn address_part<'a>(address: &Address, part: AddressPart) -> Operand<'a> {
-    match address {
-        Address::Ip(at) => Operand::Ip(at.ip(), at.port(), part),
-        Address::Pipe { path, .. } => match part {
-            AddressPart::Port => Operand::Absent,
-            _ => path.to_string().into(),
-        },
-    }
-}
-
-fn write_ip(out: &mut Vec<u8>, ip: IpAddr, port: u16, part: AddressPart) {
-    if part != AddressPart::Port {
-        match ip {
-            IpAddr::V4(ip) => {
-                for (at, octet) in ip.octets().into_iter().enumerate() {
-                    if at > 0 {
-                        out.push(b'.');
-                    }
-                    write_number(out, u64::from(octet));
-                }
-            }
-            IpAddr::V6(ip) if part == AddressPart::Whole => {
-                out.extend_from_slice(format!("[{ip}]").as_bytes());
-            }
-            IpAddr::V6(ip) => out.extend_from_slice(ip.to_string().as_bytes()),
-        }
-    }
-    if part == AddressPart::Whole {
-        out.push(b':');
-    }
-    if part != AddressPart::WithoutPort {
-        write_number(out, u64::from(port));
-    }
-}
-
-fn host_name<'a>(view: &View<'a>, without_port: bool) -> Operand<'a> {
-    let Some(host) = &view.exchange.facts.host else { return Operand::Absent };
-    if host.hostname().is_empty() {
-        let part = if without_port { AddressPart::WithoutPort } else { AddressPart::Whole };
-        return address_part(&host.address(), part);
-    }
-    match host.address().ip() {
-        Some(at) if !without_port => format!("{}:{}", host.hostname(), at.port()).into(),
-        _ => host.hostname().to_owned().into(),
-    }
 }
 
 fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: &[Box<str>]) -> Operand<'a> {
@@ -355,6 +338,9 @@ fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: 
         }
         MetadataSource::UpstreamHost => {
             facts.host.as_ref().and_then(|host| host.metadata().get(namespace, path))
+        }
+        MetadataSource::FilterChain => {
+            view.connection.filter_chain_metadata().and_then(|metadata| metadata.get(namespace, path))
         }
         MetadataSource::Listener => {
             view.connection.metadata().and_then(|metadata| metadata.get(namespace, path))
@@ -375,19 +361,6 @@ fn path<'a>(view: &View<'a>, with_query: bool, form: PathForm) -> Operand<'a> {
         PathForm::OriginalOrCurrent => Some(original.unwrap_or(&exchange.path)),
     };
     whole.map(|path| if with_query { path } else { without_query(path) }).into()
-}
-
-fn without_query(path: &[u8]) -> &[u8] {
-    memchr::memchr(b'?', path).and_then(|at| path.get(..at)).unwrap_or(path)
-}
-
-/// The first value of a query parameter, as it was sent.
-fn query_param<'a>(path: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let query = path.get(memchr::memchr(b'?', path)? + 1..)?;
-    query.split(|byte| *byte == b'&').find_map(|pair| {
-        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-        (pair.get(..end)? == name).then(|| pair.get(end + 1..).unwrap_or_default())
-    })
 }
 
 /// Names of gRPC statuses, by number.
@@ -412,7 +385,7 @@ const GRPC_NAMES: [(&str, &str); 17] = [
 ];
 
 /// The gRPC status of a response: from its trailers, or its head where it is nothing but trailers.
-pub(crate) fn grpc_status_number(view: &View<'_>) -> Option<u64> {
+fn grpc_status_number(view: &View<'_>) -> Option<u64> {
     let exchange = view.exchange;
     if !exchange.facts.grpc {
         return None;
@@ -420,6 +393,15 @@ pub(crate) fn grpc_status_number(view: &View<'_>) -> Option<u64> {
     let trailers = exchange.response_trailers.as_ref().and_then(|trailers| trailers.get(Known::GrpcStatus));
     let text = trailers.or_else(|| exchange.response.get(Known::GrpcStatus))?;
     std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// The gRPC status of any response; of one that has none, the status that stands for that of HTTP.
+pub(crate) fn grpc_status_of_any(view: &View<'_>) -> u64 {
+    let exchange = view.exchange;
+    let trailers = exchange.response_trailers.as_ref().and_then(|trailers| trailers.get(Known::GrpcStatus));
+    let written = trailers.or_else(|| exchange.response.get(Known::GrpcStatus));
+    let number = written.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    number.unwrap_or_else(|| u64::from(causeway_reason::grpc_status(exchange.facts.status)))
 }
 
 fn grpc_status<'a>(view: &View<'a>, number: bool, snake_case: bool) -> Operand<'a> {
@@ -464,16 +446,5 @@ mod tests {
             write_number(&mut out, number);
             assert_eq!(out, number.to_string().as_bytes());
         }
-    }
-
-    #[test]
-    fn query_parameters_are_taken_as_they_were_sent() {
-        let path = b"/p?a=1&b&c=&a=2&q=%41";
-        assert_eq!(query_param(path, b"a"), Some(&b"1"[..]));
-        assert_eq!(query_param(path, b"b"), Some(&b""[..]));
-        assert_eq!(query_param(path, b"c"), Some(&b""[..]));
-        assert_eq!(query_param(path, b"q"), Some(&b"%41"[..]));
-        assert_eq!(query_param(path, b"x"), None);
-        assert_eq!(query_param(b"/p", b"a"), None);
     }
 }

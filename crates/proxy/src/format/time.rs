@@ -1,9 +1,10 @@
 //! Points in time, printed.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use causeway_http::date::{Civil, MONTHS, WEEKDAYS, civil};
-use causeway_model::{TimeFormat, TimePart, TimeZone};
+use causeway_model::{OffsetForm, TimeFormat, TimePart, TimeShape, TimeZone};
 
 use super::decimal::write_number;
 
@@ -58,16 +59,29 @@ impl WallTime {
 /// Prints a point in time.
 pub(crate) fn write_time(out: &mut Vec<u8>, format: &TimeFormat, at: WallTime) {
     let (offset, zone) = match format.zone {
-        TimeZone::Utc => (0, "UTC".to_owned()),
-        TimeZone::Local => local_offset(at.seconds()),
+        TimeZone::Utc => (0, Cow::Borrowed("UTC")),
+        TimeZone::Local => {
+            let (offset, zone) = local_offset(at.seconds());
+            (offset, Cow::Owned(zone))
+        }
     };
-    let here = civil(at.seconds() + i64::from(offset));
+    let here = Here { civil: civil(at.seconds() + i64::from(offset)), at, offset, zone: &zone };
     if format.parts.is_empty() {
-        return write_default(out, &here, at.nanos());
+        return write_default(out, &here.civil, at.nanos());
     }
     for part in &format.parts {
-        write_part(out, part, &here, at, offset, &zone);
+        here.write(out, part);
     }
+}
+
+/// A point in time in its zone.
+struct Here<'a> {
+    civil: Civil,
+    at: WallTime,
+    /// Seconds from UTC.
+    offset: i32,
+    /// Name of the zone.
+    zone: &'a str,
 }
 
 /// How far this machine's time zone is from UTC at that time, in seconds, and the zone's name.
@@ -97,59 +111,223 @@ fn write_default(out: &mut Vec<u8>, at: &Civil, nanos: u32) {
     out.push(b'Z');
 }
 
-fn write_part(out: &mut Vec<u8>, part: &TimePart, here: &Civil, at: WallTime, offset: i32, zone: &str) {
-    let name = |names: &[&'static str], at: usize| names.get(at).copied().unwrap_or_default();
-    let month = usize::from(here.month) - 1;
-    let weekday = usize::from(here.weekday);
-    let twelve = match here.hour % 12 {
-        0 => 12,
-        hour => hour,
-    };
-    match part {
-        TimePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
-        TimePart::Year => padded(out, u32::try_from(here.year).unwrap_or(0), 4),
-        TimePart::YearShort => padded(out, u32::try_from(here.year.rem_euclid(100)).unwrap_or(0), 2),
-        TimePart::Month => padded(out, u32::from(here.month), 2),
-        TimePart::MonthAbbreviated => out.extend(name(&MONTHS, month).bytes().take(3)),
-        TimePart::MonthName => out.extend_from_slice(name(&MONTHS, month).as_bytes()),
-        TimePart::Day => padded(out, u32::from(here.day), 2),
-        TimePart::DayPadded => {
-            if here.day < 10 {
-                out.push(b' ');
+impl Here<'_> {
+    fn write(&self, out: &mut Vec<u8>, part: &TimePart) {
+        let here = &self.civil;
+        let name = |names: &[&'static str], at: usize| names.get(at).copied().unwrap_or_default();
+        let month = usize::from(here.month) - 1;
+        let weekday = usize::from(here.weekday);
+        let twelve = match here.hour % 12 {
+            0 => 12,
+            hour => hour,
+        };
+        let year = |year: i64| u32::try_from(year).unwrap_or(0);
+        match part {
+            TimePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
+            TimePart::Year => padded(out, year(here.year), 4),
+            TimePart::YearShort => padded(out, year(here.year) % 100, 2),
+            TimePart::Century => padded(out, year(here.year) / 100, 2),
+            TimePart::IsoYear => padded(out, year(iso_week(here).0), 4),
+            TimePart::IsoYearShort => padded(out, year(iso_week(here).0) % 100, 2),
+            TimePart::IsoWeek => padded(out, iso_week(here).1, 2),
+            TimePart::WeekFromSunday => padded(out, week(here, u16::from(here.weekday)), 2),
+            TimePart::WeekFromMonday => padded(out, week(here, u16::from(here.weekday + 6) % 7), 2),
+            TimePart::WeekdayNumber => padded(out, u32::from(here.weekday), 1),
+            TimePart::WeekdayNumberIso => padded(out, u32::from(here.weekday + 6) % 7 + 1, 1),
+            TimePart::Month => padded(out, u32::from(here.month), 2),
+            TimePart::MonthAbbreviated => out.extend(name(&MONTHS, month).bytes().take(3)),
+            TimePart::MonthName => out.extend_from_slice(name(&MONTHS, month).as_bytes()),
+            TimePart::Day => padded(out, u32::from(here.day), 2),
+            TimePart::DayPadded => spaced(out, here.day),
+            TimePart::DayOfYear => padded(out, u32::from(here.day_of_year), 3),
+            TimePart::WeekdayAbbreviated => out.extend(name(&WEEKDAYS, weekday).bytes().take(3)),
+            TimePart::WeekdayName => out.extend_from_slice(name(&WEEKDAYS, weekday).as_bytes()),
+            TimePart::Hour => padded(out, u32::from(here.hour), 2),
+            TimePart::Hour12 => padded(out, u32::from(twelve), 2),
+            TimePart::HourPadded => spaced(out, here.hour),
+            TimePart::Hour12Padded => spaced(out, twelve),
+            TimePart::AmPm => out.extend_from_slice(if here.hour < 12 { b"AM" } else { b"PM" }),
+            TimePart::AmPmLower => out.extend_from_slice(if here.hour < 12 { b"am" } else { b"pm" }),
+            TimePart::Minute => padded(out, u32::from(here.minute), 2),
+            TimePart::Second => padded(out, u32::from(here.second), 2),
+            TimePart::UnixSeconds => write_number(out, u64::try_from(self.at.seconds()).unwrap_or(0)),
+            TimePart::Fraction(digits) => self.fraction(out, *digits),
+            TimePart::FractionTrimmed => {
+                let start = out.len();
+                self.fraction(out, 9);
+                trim_zeros(out, start + 1);
             }
-            write_number(out, u64::from(here.day));
+            TimePart::SecondWithFraction(digits) => {
+                padded(out, u32::from(here.second), 2);
+                out.push(b'.');
+                self.fraction(out, *digits);
+            }
+            TimePart::SecondTrimmed => {
+                padded(out, u32::from(here.second), 2);
+                let start = out.len();
+                out.push(b'.');
+                self.fraction(out, 9);
+                trim_zeros(out, start);
+                if out.last() == Some(&b'.') {
+                    out.pop();
+                }
+            }
+            TimePart::Offset => {
+                self.sign(out);
+                padded(out, self.offset.unsigned_abs() / 3600, 2);
+                padded(out, self.offset.unsigned_abs() / 60 % 60, 2);
+            }
+            TimePart::OffsetWith(form) => self.offset(out, *form),
+            TimePart::ZoneName => out.extend_from_slice(self.zone.as_bytes()),
+            TimePart::Shaped { parts, shape, width } => {
+                let start = out.len();
+                parts.iter().for_each(|part| self.write(out, part));
+                reshape(out, start, parts, *shape, usize::from(*width));
+            }
         }
-        TimePart::DayOfYear => padded(out, u32::from(here.day_of_year), 3),
-        TimePart::WeekdayAbbreviated => out.extend(name(&WEEKDAYS, weekday).bytes().take(3)),
-        TimePart::WeekdayName => out.extend_from_slice(name(&WEEKDAYS, weekday).as_bytes()),
-        TimePart::Hour => padded(out, u32::from(here.hour), 2),
-        TimePart::Hour12 => padded(out, u32::from(twelve), 2),
-        TimePart::AmPm => out.extend_from_slice(if here.hour < 12 { b"AM" } else { b"PM" }),
-        TimePart::Minute => padded(out, u32::from(here.minute), 2),
-        TimePart::Second => padded(out, u32::from(here.second), 2),
-        TimePart::UnixSeconds => write_number(out, u64::try_from(at.seconds()).unwrap_or(0)),
-        TimePart::Fraction(digits) => fraction(out, at, *digits),
-        TimePart::UnixWithFraction(digits) => {
-            write_number(out, u64::try_from(at.seconds()).unwrap_or(0));
-            fraction(out, at, *digits);
+    }
+
+    fn sign(&self, out: &mut Vec<u8>) {
+        out.push(if self.offset < 0 { b'-' } else { b'+' });
+    }
+
+    fn offset(&self, out: &mut Vec<u8>, form: OffsetForm) {
+        let away = self.offset.unsigned_abs();
+        self.sign(out);
+        padded(out, away / 3600, 2);
+        if form != OffsetForm::Short || !away.is_multiple_of(3600) {
+            out.push(b':');
+            padded(out, away / 60 % 60, 2);
         }
-        TimePart::SecondWithFraction(digits) => {
-            padded(out, u32::from(here.second), 2);
-            out.push(b'.');
-            fraction(out, at, *digits);
+        if form == OffsetForm::Seconds || (form == OffsetForm::Short && !away.is_multiple_of(60)) {
+            out.push(b':');
+            padded(out, away % 60, 2);
         }
-        TimePart::Offset => {
-            out.push(if offset < 0 { b'-' } else { b'+' });
-            padded(out, offset.unsigned_abs() / 3600, 2);
-            padded(out, offset.unsigned_abs() / 60 % 60, 2);
+    }
+
+    /// The first digits of the fraction of the second; behind the ninth, nothing is known.
+    fn fraction(&self, out: &mut Vec<u8>, digits: u8) {
+        let known = u32::from(digits.min(9));
+        if known > 0 {
+            padded(out, self.at.nanos() / 10_u32.pow(9 - known), known as usize);
         }
-        TimePart::ZoneName => out.extend_from_slice(zone.as_bytes()),
+        out.extend(std::iter::repeat_n(b'0', usize::from(digits.saturating_sub(9))));
     }
 }
 
-fn fraction(out: &mut Vec<u8>, at: WallTime, digits: u8) {
-    let digits = u32::from(digits.clamp(1, 9));
-    padded(out, at.nanos() / 10_u32.pow(9 - digits), digits as usize);
+/// The week of the year, where the first day of a week is `since_first` days ago.
+fn week(here: &Civil, since_first: u16) -> u32 {
+    u32::from((here.day_of_year + 6).saturating_sub(since_first) / 7)
+}
+
+/// The week by ISO 8601, and the year to which it belongs: that of its Thursday.
+fn iso_week(here: &Civil) -> (i64, u32) {
+    let since_monday = i64::from((here.weekday + 6) % 7);
+    let thursday = i64::from(here.day_of_year) - since_monday + 3;
+    let days = |year: i64| {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        if leap { 366 } else { 365 }
+    };
+    let (year, day) = if thursday < 1 {
+        (here.year - 1, thursday + days(here.year - 1))
+    } else if thursday > days(here.year) {
+        (here.year + 1, thursday - days(here.year))
+    } else {
+        (here.year, thursday)
+    };
+    (year, u32::try_from((day - 1) / 7 + 1).unwrap_or(1))
+}
+
+/// Pads and changes what stands behind `start`, as the C library does.
+fn reshape(out: &mut Vec<u8>, start: usize, parts: &[TimePart], shape: TimeShape, width: usize) {
+    let (number, mut pad) = match parts {
+        [TimePart::DayPadded | TimePart::HourPadded | TimePart::Hour12Padded] => (true, b' '),
+        [TimePart::AmPm | TimePart::ZoneName] if shape == TimeShape::Swapped => {
+            out.iter_mut().skip(start).for_each(u8::make_ascii_lowercase);
+            (false, b' ')
+        }
+        [part] if is_number(part) => (true, b'0'),
+        _ => (false, b' '),
+    };
+    match shape {
+        // What consists of several pieces has no opposite letters.
+        TimeShape::Swapped if parts.len() > 1 => {}
+        TimeShape::Upper | TimeShape::Swapped
+            if parts != [TimePart::AmPm] && parts != [TimePart::ZoneName] =>
+        {
+            out.iter_mut().skip(start).for_each(u8::make_ascii_uppercase);
+        }
+        TimeShape::Spaces => pad = b' ',
+        TimeShape::Zeros => pad = b'0',
+        TimeShape::Plain | TimeShape::Bare | TimeShape::Upper | TimeShape::Swapped => {}
+    }
+    let natural = out.len() - start;
+    if number {
+        let digits = out.iter().skip(start).take(natural.saturating_sub(1));
+        let padding = digits.take_while(|byte| matches!(byte, b'0' | b' ')).count();
+        out.drain(start..start + padding);
+    }
+    if shape == TimeShape::Bare {
+        return;
+    }
+    let wanted = if number { width.max(natural) } else { width };
+    let missing = wanted.saturating_sub(out.len() - start);
+    out.splice(start..start, std::iter::repeat_n(pad, missing));
+}
+
+fn is_number(part: &TimePart) -> bool {
+    match part {
+        TimePart::Literal(_)
+        | TimePart::MonthAbbreviated
+        | TimePart::MonthName
+        | TimePart::WeekdayAbbreviated
+        | TimePart::WeekdayName
+        | TimePart::AmPm
+        | TimePart::AmPmLower
+        | TimePart::ZoneName
+        | TimePart::Offset
+        | TimePart::OffsetWith(_)
+        | TimePart::Fraction(_)
+        | TimePart::FractionTrimmed
+        | TimePart::SecondWithFraction(_)
+        | TimePart::SecondTrimmed
+        | TimePart::Shaped { .. } => false,
+        TimePart::Year
+        | TimePart::YearShort
+        | TimePart::Century
+        | TimePart::IsoYear
+        | TimePart::IsoYearShort
+        | TimePart::IsoWeek
+        | TimePart::WeekFromSunday
+        | TimePart::WeekFromMonday
+        | TimePart::WeekdayNumber
+        | TimePart::WeekdayNumberIso
+        | TimePart::Month
+        | TimePart::Day
+        | TimePart::DayPadded
+        | TimePart::DayOfYear
+        | TimePart::Hour
+        | TimePart::Hour12
+        | TimePart::HourPadded
+        | TimePart::Hour12Padded
+        | TimePart::Minute
+        | TimePart::Second
+        | TimePart::UnixSeconds => true,
+    }
+}
+
+/// Takes zeros off the end, but keeps everything before `keep`.
+fn trim_zeros(out: &mut Vec<u8>, keep: usize) {
+    while out.len() > keep && out.last() == Some(&b'0') {
+        out.pop();
+    }
+}
+
+fn spaced(out: &mut Vec<u8>, number: u8) {
+    if number < 10 {
+        out.push(b' ');
+    }
+    write_number(out, u64::from(number));
 }
 
 fn padded(out: &mut Vec<u8>, number: u32, width: usize) {
@@ -189,12 +367,43 @@ mod tests {
             "Fri 20 November 26"
         );
         assert_eq!(shown(vec![P::Hour12, P::AmPm, literal(" "), P::DayOfYear]), "04PM 324");
-        assert_eq!(shown(vec![P::UnixWithFraction(3)]), "1795191496660");
+        assert_eq!(shown(vec![P::UnixSeconds, P::SecondTrimmed]), "179519149616.660123456");
+        let weeks = [P::WeekFromSunday, P::WeekFromMonday, P::IsoWeek, P::WeekdayNumber, P::WeekdayNumberIso];
+        assert_eq!(shown(weeks.to_vec()), "46464755");
         assert_eq!(
             shown(vec![P::SecondWithFraction(6), literal(" "), P::Offset, literal(" "), P::ZoneName]),
             "16.660123 +0000 UTC"
         );
         assert_eq!(shown(vec![P::Fraction(9)]), "660123456");
+    }
+
+    #[test]
+    fn iso_weeks_belong_to_the_year_of_their_thursday() {
+        let day = 86_400;
+        for (seconds, expected) in [
+            // 2027-01-01 is a Friday, 2024-12-30 a Monday, 2026-12-31 a Thursday.
+            (1_798_761_600, (2026, 53)),
+            (1_735_516_800, (2025, 1)),
+            (1_798_761_600 - day, (2026, 53)),
+            (1_798_761_600 + 3 * day, (2027, 1)),
+        ] {
+            assert_eq!(iso_week(&civil(seconds)), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn shapes() {
+        let shaped = |part, shape, width| shown(vec![TimePart::Shaped { parts: vec![part], shape, width }]);
+        use TimePart as P;
+        assert_eq!(shaped(P::Year, TimeShape::Plain, 6), "002026");
+        assert_eq!(shaped(P::Hour12, TimeShape::Bare, 0), "4");
+        assert_eq!(shaped(P::Hour12, TimeShape::Spaces, 3), "  4");
+        assert_eq!(shaped(P::WeekdayAbbreviated, TimeShape::Upper, 5), "  FRI");
+        assert_eq!(shaped(P::AmPm, TimeShape::Swapped, 0), "pm");
+        let several = vec![P::WeekdayAbbreviated, P::Hour];
+        let shape = TimeShape::Swapped;
+        assert_eq!(shown(vec![P::Shaped { parts: several, shape, width: 0 }]), "Fri16");
+        assert_eq!(shaped(P::HourPadded, TimeShape::Zeros, 0), "16");
     }
 
     #[test]

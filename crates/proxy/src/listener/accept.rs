@@ -212,6 +212,8 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         local,
         opened: Instant::now(),
         listener: Some(std::sync::Arc::clone(&runtime.config)),
+        round_trip: std::cell::Cell::default(),
+        closed_because: std::cell::Cell::default(),
         waker: std::cell::RefCell::new(None),
     };
     let connection = Downstream::new(worker, slot, runtime, info, stream);

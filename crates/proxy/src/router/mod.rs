@@ -189,7 +189,7 @@ async fn connection(
         if downstream.poll_client_gone(cx) {
             return Poll::Ready(Err(Unconnected::ClientGone));
         }
-        match downstream.poll_timeout(cx, complete, &request.facts) {
+        match downstream.poll_timeout(cx, complete, request) {
             Poll::Ready(failure) => Poll::Ready(Err(Unconnected::Failed(failure))),
             Poll::Pending => Poll::Pending,
         }

@@ -129,6 +129,9 @@ impl Relay<'_> {
         facts.upstream_connection = Some(self.upstream.id);
         facts.upstream_local = self.upstream.local;
         facts.upstream_remote = Some(Arc::clone(&self.upstream.remote));
+        if let Some(host) = facts.host.clone() {
+            self.request.attempted.push((host, self.upstream.id));
+        }
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         let chunked = upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
         if framing.is_none() {
@@ -163,7 +166,7 @@ impl Relay<'_> {
             return Poll::Ready(HeadEvent::ClientGone);
         }
         let complete = self.upload.is_none() && self.upgrade.is_none();
-        self.downstream.poll_timeout(cx, complete, &self.request.facts).map(HeadEvent::Failed)
+        self.downstream.poll_timeout(cx, complete, &self.request).map(HeadEvent::Failed)
     }
 
     /// Sends what can be sent of the request.
@@ -190,6 +193,8 @@ impl Relay<'_> {
         let result = pump.poll(cx, &mut ends);
         let moved = (pump.read, pump.bytes) != before;
         request.facts.bytes_received = pump.bytes;
+        request.facts.body_read = pump.consumed;
+        request.facts.body_passed = pump.written;
         downstream.count_received(pump.read - before.0);
         if moved {
             downstream.touch();
@@ -230,7 +235,7 @@ impl Relay<'_> {
                     Ok(Parsed::Complete { head, length }) => {
                         self.upstream.buffer.consume(length);
                         self.scanned = 0;
-                        self.request.facts.upstream_head_received += length as u64;
+                        self.request.facts.upstream_fields_received += head.field_bytes;
                         return Poll::Ready(HeadEvent::Head(head));
                     }
                     Ok(Parsed::Partial) => self.scanned = held,
@@ -325,6 +330,8 @@ impl Relay<'_> {
             Some(pump) => {
                 let complete = pump.discard(&mut downstream.inbound);
                 request.facts.bytes_received = pump.bytes;
+                request.facts.body_read = pump.consumed;
+                request.facts.body_passed = pump.written;
                 !complete
             }
             None => request.facts.upgrade || (*upload_failed && request.facts.request_end.is_none()),

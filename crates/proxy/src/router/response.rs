@@ -143,6 +143,10 @@ impl Relay<'_> {
         let result = download.poll(cx, &mut ends);
         self.request.facts.bytes_sent = download.bytes;
         if (download.read, download.bytes, self.request.to_client.pending()) != before {
+            if download.bytes > 0 {
+                let now = self.downstream.worker.instant();
+                self.request.facts.response_body_begin.get_or_insert(now);
+            }
             self.received(usize::try_from(download.read - before.0).unwrap_or(0));
             self.downstream.touch();
         }
@@ -180,7 +184,7 @@ impl Relay<'_> {
         if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
             return Poll::Ready(BodyEvent::ClientGone);
         }
-        self.downstream.poll_timeout(cx, self.upload.is_none(), &self.request.facts).map(BodyEvent::Failed)
+        self.downstream.poll_timeout(cx, self.upload.is_none(), &self.request).map(BodyEvent::Failed)
     }
 
     fn short(&self, download: &Pump, reason: Reason, how: &str) -> Failure {
@@ -199,12 +203,10 @@ impl Relay<'_> {
         facts.response_end = Some(now);
         facts.reply_end = Some(now);
         facts.finished = true;
-        facts.wire_sent += head_bytes + facts.bytes_sent;
-        facts.wire_received += facts.bytes_received;
-        facts.upstream_wire_sent = facts.upstream_head_sent + facts.bytes_received;
-        let (to_client, to_upstream) = (facts.wire_sent, facts.upstream_wire_sent);
+        facts.wire_sent += head_bytes + passing.download.written;
+        facts.wire_received += facts.body_read;
+        let to_client = facts.wire_sent;
         self.downstream.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, to_client);
-        self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, to_upstream);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
         if passing.reusable && upload_complete && upstream.buffer.is_empty() {

@@ -12,6 +12,7 @@ use crate::deadlines::Timer;
 use crate::downstream::After;
 use crate::exchange::ResponseDetails;
 use crate::pump::{Ends, Pump, PumpError};
+use crate::stats::HttpStat;
 
 /// How a tunnel ends.
 enum End {
@@ -36,12 +37,30 @@ pub(super) async fn tunnel(mut relay: Relay<'_>) -> After {
     for timer in [Timer::Route, Timer::Request, Timer::RequestHeaders] {
         relay.downstream.deadlines.set(timer, None);
     }
+    if relay.downstream.listener.manager.config.access_log_options.on_tunnel {
+        relay.request.log_unfinished("DownstreamTunnelSuccessfullyEstablished");
+    }
     let (mut up, mut down) = (raw(), raw());
     let mut up_ended = false;
     let end = poll_fn(|cx| poll_tunnel(&mut relay, &mut up, &mut up_ended, &mut down, cx)).await;
-    relay.request.facts.bytes_received = up.bytes;
-    relay.request.facts.bytes_sent = down.bytes;
+    count(&mut relay, &up, &down);
     finish(relay, end).await
+}
+
+/// Counts what has passed, when it has.
+fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
+    relay.received(usize::try_from(down.read).unwrap_or(usize::MAX));
+    relay.downstream.count_received(up.read);
+    let facts = &mut relay.request.facts;
+    facts.body_passed = up.written;
+    facts.wire_received += up.read;
+    facts.wire_sent += facts.response_head_bytes + down.written;
+    let sent = facts.wire_sent;
+    let http = &relay.downstream.listener.shards.http;
+    http.add(HttpStat::DownstreamCxTxBytesTotal, sent);
+    // A request that became a tunnel was never complete.
+    http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+    http.inc(HttpStat::DownstreamRqRxReset);
 }
 
 /// Bytes as they are.
@@ -95,7 +114,9 @@ fn poll_tunnel(
     if (up.read, down.read) != before {
         downstream.touch();
     }
-    downstream.poll_timeout(cx, true, &request.facts).map(End::Timeout)
+    request.facts.bytes_received = up.bytes;
+    request.facts.bytes_sent = down.bytes;
+    downstream.poll_timeout(cx, true, request).map(End::Timeout)
 }
 
 async fn finish(mut relay: Relay<'_>, end: End) -> After {

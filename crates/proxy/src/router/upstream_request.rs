@@ -32,6 +32,7 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     let method = head.method_name(&exchange.request);
     let out = exchange.to_upstream.bytes();
     let mut writer = HeadWriter::request(out, key_format(format), method, &exchange.path, Version::Http11);
+    let line_end = writer.position();
     // The authority comes first, wherever the client had it.
     if exchange.request.has(Known::Host) {
         exchange
@@ -54,7 +55,9 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     {
         writer.field("content-length", b"0");
     }
+    let fields = writer.position() - line_end;
     writer.end();
+    exchange.facts.upstream_fields_sent = fields as u64;
     exchange.facts.upstream_head_sent = (exchange.to_upstream.pending() - before) as u64;
     chunked
 }

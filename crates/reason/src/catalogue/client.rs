@@ -43,6 +43,19 @@ pub(super) const CLIENT_DISCONNECTED: Spec = Spec {
     },
 };
 
+pub(super) const REQUEST_NOT_HTTP: Spec = refused(
+    "request_not_http",
+    Answer::refused(400, BAD, CODEC_ERROR),
+    Text {
+        en: "The first bytes are no HTTP: the client speaks another protocol.",
+        ko: "첫 바이트가 HTTP가 아닙니다. 클라이언트가 다른 프로토콜을 사용하고 있습니다.",
+    },
+    Text {
+        en: "The evidence names the protocol and the first bytes: a client with the wrong port, or a scanner. Behind other requests of the connection it is the rest of a body that was longer than announced.",
+        ko: "증거에 프로토콜과 첫 바이트가 있습니다. 포트를 잘못 지정한 클라이언트이거나 스캐너입니다. 같은 연결의 다른 요청 뒤에 왔다면 알린 길이보다 긴 본문의 나머지입니다.",
+    },
+);
+
 pub(super) const REQUEST_LINE_MALFORMED: Spec = refused(
     "request_line_malformed",
     Answer::refused(400, BAD, CODEC_ERROR),
@@ -51,8 +64,8 @@ pub(super) const REQUEST_LINE_MALFORMED: Spec = refused(
         ko: "첫 줄이 HTTP 요청 줄이 아니거나 알 수 없는 메서드입니다.",
     },
     Text {
-        en: "See the first bytes in the log: something that does not speak HTTP is sending to this port.",
-        ko: "로그의 첫 바이트를 확인하십시오. HTTP가 아닌 프로그램이 이 포트로 보내고 있습니다.",
+        en: "The evidence has the line: mend the client, or set allow_custom_methods where the method is one of your own.",
+        ko: "증거에 그 줄이 있습니다. 클라이언트를 고치거나, 직접 정한 메서드라면 allow_custom_methods를 설정하십시오.",
     },
 );
 

@@ -39,6 +39,8 @@ reasons! {
     client {
         /// The client closed the connection before its answer was complete.
         ClientDisconnected = CLIENT_DISCONNECTED,
+        /// The first bytes are no HTTP: the client speaks another protocol.
+        RequestNotHttp = REQUEST_NOT_HTTP,
         /// The first line is not a request line (RFC 9112 §3), or the method is unknown.
         RequestLineMalformed = REQUEST_LINE_MALFORMED,
         /// A field line is malformed (RFC 9112 §5).
@@ -244,8 +246,9 @@ impl Reason {
     }
 }
 
-/// gRPC status for an HTTP status, as Envoy maps local replies.
-const fn grpc(status: u16) -> u8 {
+/// gRPC status that stands for an HTTP status, as Envoy maps local replies.
+#[must_use]
+pub const fn grpc(status: u16) -> u8 {
     match status {
         400 => 13,
         401 => 16,

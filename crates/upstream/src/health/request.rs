@@ -77,8 +77,10 @@ fn render(template: &Template, address: &Address) -> String {
                     OperatorKind::Environment(value) => value.as_deref().unwrap_or_default().to_owned(),
                     OperatorKind::Protocol => "HTTP/1.1".to_owned(),
                     OperatorKind::Address { peer: Peer::UpstreamHost, part } => match (part, address.ip()) {
-                        (AddressPart::Whole, _) | (AddressPart::WithoutPort, None) => address.to_string(),
-                        (AddressPart::WithoutPort, Some(ip)) => ip.ip().to_string(),
+                        (AddressPart::Whole, _) => address.to_string(),
+                        // No operator asks for the network of a host.
+                        (AddressPart::WithoutPort | AddressPart::Network(_), Some(ip)) => ip.ip().to_string(),
+                        (AddressPart::WithoutPort | AddressPart::Network(_), None) => address.to_string(),
                         (AddressPart::Port, ip) => ip.map(|ip| ip.port().to_string()).unwrap_or_default(),
                     },
                     _ => String::new(),
