@@ -39,7 +39,7 @@ pub use filter::{Cors, CorsPolicy, FilterConfig, HealthCheckFilter, HttpFilter, 
 pub use headers::{AppendAction, HeaderMutations, HeaderName, HeaderValueOption, InvalidHeaderName};
 pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
 pub use http_connection_manager::{
-    CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
+    ArrivalTimeout, CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
     OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
     UnderscoreAction, UpgradeConfig,
 };

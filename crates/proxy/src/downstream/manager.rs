@@ -37,6 +37,8 @@ impl Downstream {
         }
         self.expect_continue(&mut request).await;
         let prepared = self.prepare(&mut request);
+        let body = request.head.as_ref().is_some_and(|head| !head.framing.is_none());
+        self.arm_body(&request.facts, request.method(), body);
         let reply = match prepared {
             Err(mut reply) => {
                 // The end of the request is known; whether that is enough is for the file to say.
@@ -205,6 +207,7 @@ impl Downstream {
         if by_route.unwrap_or(by_manager) {
             self.upgrade = Some(wanted);
             request.facts.upgrade = true;
+            self.arm_body(&request.facts, request.method(), true);
             let http = &self.listener.shards.http;
             http.inc(HttpStat::DownstreamCxUpgradesTotal);
             http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);

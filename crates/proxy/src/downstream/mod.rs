@@ -1,5 +1,6 @@
 //! A client's connection: waiting for requests, serving them one after the other, closing.
 
+mod arrival;
 mod manager;
 mod read;
 mod respond;

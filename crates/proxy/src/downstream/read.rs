@@ -11,7 +11,6 @@ use super::{After, Downstream};
 use crate::buffer::FOR_HEAD;
 use crate::deadlines::Timer;
 use crate::record::ActiveRequest;
-use crate::snapshot::timeout;
 use crate::stats::HttpStat;
 
 /// What came of waiting for a head.
@@ -74,6 +73,7 @@ impl Downstream {
         let manager = self.listener.clone();
         let rules = manager.manager.shared().request_rules;
         let mut scanned = 0;
+        let mut waited = false;
         self.begin(request);
         loop {
             if self.inbound.filled().len() > scanned {
@@ -93,6 +93,9 @@ impl Downstream {
                     Err(failure) => return Head::Refused(failure),
                 }
             }
+            if !std::mem::replace(&mut waited, true) {
+                self.arm_head(&request.facts);
+            }
             match self.more(scanned, rules.limits.bytes).await {
                 Woken::Bytes => {}
                 Woken::Closed => return Head::Cut,
@@ -108,16 +111,7 @@ impl Downstream {
     fn begin(&mut self, request: &mut ActiveRequest) {
         request.begin(self.worker.instant());
         request.facts.protocol = Some(Version::Http11);
-        let config = &self.listener.manager.config;
-        let headers = timeout(config.request_headers_timeout);
-        let whole = timeout(config.request_timeout);
-        let duration = timeout(config.max_stream_duration);
-        if headers.is_some() || whole.is_some() || duration.is_some() {
-            let now = self.worker.now();
-            self.deadlines.set(Timer::RequestHeaders, headers.map(|after| now + after));
-            self.deadlines.set(Timer::Request, whole.map(|after| now + after));
-            self.deadlines.set(Timer::StreamDuration, duration.map(|after| now + after));
-        }
+        self.arm_arrival();
     }
 
     /// Empty lines between requests are passed over (RFC 9112 §2.2).
@@ -157,9 +151,11 @@ impl Downstream {
     fn late(&mut self, timer: Timer, request: &ActiveRequest) -> Option<Head> {
         let since = request.facts.begun;
         let held = self.inbound.filled().len();
+        let by_default = self.by_default(timer);
         let refused = |reason| {
             let took = since.map_or(0, |since| since.elapsed().as_millis());
-            let evidence = format!("after {took} ms: {held} bytes of the head had arrived, but not its end");
+            let evidence =
+                format!("after {took} ms: {held} bytes of the head had arrived, but not its end{by_default}");
             Some(Head::Refused(Failure::new(reason).with_evidence(evidence)))
         };
         let count = |stat| self.listener.shards.http.inc(stat);

@@ -145,6 +145,10 @@ impl Downstream {
         empty: bool,
         unread: bool,
     ) -> BodyToClient {
+        // What has not arrived of the request is no longer waited for, even if it still comes.
+        if self.deadlines.is_set(Timer::Request) {
+            self.deadlines.set(Timer::Request, None);
+        }
         let date = self.worker.date();
         header_rules::apply_to_response(request, &self.listener.manager.config, &date);
         let exchange = &mut **request;
@@ -305,8 +309,14 @@ impl Downstream {
                     if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration }
                 }
                 Poll::Ready(Timer::Request) => {
+                    let more = self.more_time(facts, self.worker.timers.now());
+                    if more.is_some() {
+                        self.deadlines.set(Timer::Request, more);
+                        continue;
+                    }
                     http.inc(HttpStat::DownstreamRqTimeout);
-                    Reason::RequestTimeout
+                    let evidence = facts.so_far() + self.by_default(Timer::Request);
+                    return Poll::Ready(Failure::new(Reason::RequestTimeout).with_evidence(evidence));
                 }
                 Poll::Ready(Timer::ConnectionDuration) => {
                     self.draining = true;
