@@ -9,6 +9,7 @@ pub(crate) use manager::SeenByRouting;
 pub(crate) use respond::BodyToClient;
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -99,7 +100,10 @@ impl Downstream {
     }
 
     /// Serves the connection to its end.
-    pub(crate) async fn serve(mut self) {
+    ///
+    /// It is boxed because a future holds what it was called with beside what becomes of it: unboxed, an idle
+    /// connection would be there twice.
+    pub(crate) async fn serve(mut self: Box<Self>) {
         self.opened();
         let opened = self.worker.timers.at(self.info.opened);
         if let Some(most) = timeout(self.listener.manager.config.max_connection_duration) {
@@ -112,7 +116,7 @@ impl Downstream {
             }
             // Whatever a request needs is allocated for as long as requests come, and no longer: an idle
             // connection is this future without that one.
-            match Box::pin(self.requests()).await {
+            match self.boxed_requests().await {
                 After::KeepAlive => {}
                 after => break after,
             }
@@ -162,6 +166,11 @@ impl Downstream {
             let grace = millis(self.worker.drain_grace());
             self.deadlines.set(Timer::Close, Some(self.worker.now() + grace));
         }
+    }
+
+    /// [`Self::requests`], boxed outside the future that waits for it, which would keep room for it otherwise.
+    fn boxed_requests(&mut self) -> Pin<Box<impl Future<Output = After>>> {
+        Box::pin(self.requests())
     }
 
     /// Serves requests until nothing of one is there.

@@ -25,6 +25,9 @@ const AT_ONE_GO: u32 = 64;
 /// at once would only burn the processor.
 const OUT_OF_RESOURCES: Duration = Duration::from_millis(50);
 
+/// As long as it lasts, that is said once in this time.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
+
 enum Accepting {
     /// The address that all its connections have on our side, where there is but one.
     Tcp(TcpListener, Option<SocketAddr>),
@@ -40,6 +43,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
             return;
         }
     };
+    let mut last_error: Option<Instant> = None;
     loop {
         let mut changed = Box::pin(slot.changed.notified());
         let mut taken = 0;
@@ -52,7 +56,10 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
         .await;
         match error {
             Some(error) => {
-                tracing::warn!(target: "conn_handler", "cannot take connections on {} for the moment: {error}", slot.key().address);
+                if last_error.is_none_or(|last| last.elapsed() >= SAY_AGAIN) {
+                    tracing::warn!(target: "conn_handler", "cannot take connections on {} for the moment: {error}", slot.key().address);
+                    last_error = Some(Instant::now());
+                }
                 tokio::time::sleep(OUT_OF_RESOURCES).await;
             }
             None if slot.closed.get() => break,
@@ -214,6 +221,6 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         listener: Some(std::sync::Arc::clone(&runtime.config)),
         waker: std::cell::RefCell::new(None),
     };
-    let connection = Downstream::new(worker, slot, runtime, info, stream);
+    let connection = Box::new(Downstream::new(worker, slot, runtime, info, stream));
     worker.spawn(connection.serve());
 }
