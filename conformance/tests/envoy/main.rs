@@ -17,6 +17,7 @@ mod http1;
 mod keep_alive;
 mod local_replies;
 mod on_purpose;
+mod overload;
 mod redirects;
 mod retries;
 mod rewriting;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         ("keep_alive", keep_alive::cases()),
         ("local_replies", local_replies::cases()),
         ("on_purpose", on_purpose::cases()),
+        ("overload", overload::cases()),
         ("redirects", redirects::cases()),
         ("retries", retries::cases()),
         ("rewriting", rewriting::cases()),

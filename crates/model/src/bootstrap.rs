@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AccessLog, Address, Cluster, Listener, Locality, Runtime, SourcePosition, StringMatcher};
+use crate::{
+    AccessLog, Address, Cluster, Listener, Locality, OverloadManager, Runtime, SourcePosition, StringMatcher,
+};
 
 /// `config.bootstrap.v3.Bootstrap`: everything that a file says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +21,8 @@ pub struct Bootstrap {
     pub clusters: Vec<Arc<Cluster>>,
     /// `layered_runtime`.
     pub runtime: Runtime,
+    /// `overload_manager`.
+    pub overload: OverloadManager,
     /// Time between two flushes of statistics; 5 s unless set.
     pub stats_flush_interval: Option<Duration>,
     /// Replaces the number in `server.version` (`stats_server_version_override`).

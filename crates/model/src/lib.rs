@@ -21,6 +21,7 @@ mod http_connection_manager;
 mod listener;
 mod local_reply;
 mod matcher;
+mod overload;
 mod route;
 mod runtime;
 mod source;
@@ -47,6 +48,10 @@ pub use listener::{FilterChain, Listener, NetworkFilter, SocketOption, SocketSta
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
     HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher, ValueMatch,
+};
+pub use overload::{
+    LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
+    ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,
 };
 pub use route::{
     ClusterSpecifier, DirectResponse, HostRewrite, MaxStreamDuration, PathMatch, PathRedirect, PathRewrite,

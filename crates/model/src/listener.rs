@@ -35,6 +35,10 @@ pub struct Listener {
     /// Connections that may be open at once (the runtime key
     /// `envoy.resource_limits.listener.<name>.connection_limit`).
     pub connection_limit: Option<u64>,
+    /// Its connections count as none of those that the process may have (`ignore_global_conn_limit`).
+    pub ignore_global_conn_limit: bool,
+    /// The overload manager has nothing to say about it (`bypass_overload_manager`).
+    pub bypass_overload_manager: bool,
     /// Further socket options.
     pub socket_options: Vec<SocketOption>,
     /// What the traffic is; only `/drain_listeners?inboundonly` asks.

@@ -2,6 +2,7 @@
 
 mod drain;
 mod load;
+mod overload;
 mod reload;
 mod server;
 mod statistics;

@@ -115,6 +115,8 @@ impl Cx<'_> {
             tcp_fast_open_queue_length: message.u32("tcp_fast_open_queue_length"),
             // Filled in once the runtime is known.
             connection_limit: None,
+            ignore_global_conn_limit: message.bool("ignore_global_conn_limit"),
+            bypass_overload_manager: message.bool("bypass_overload_manager"),
             socket_options,
             traffic_direction: match message.choice("traffic_direction") {
                 "INBOUND" => TrafficDirection::Inbound,

@@ -20,6 +20,7 @@ mod health_check;
 mod listener;
 mod local_reply;
 mod matcher;
+mod overload;
 mod route;
 mod route_config;
 mod runtime;

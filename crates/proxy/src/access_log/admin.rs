@@ -90,6 +90,7 @@ impl AdminLog {
             local: address(request.local),
             opened: now,
             listener: None,
+            _place: None,
             waker: RefCell::new(None),
         };
         let clock = Clock::now();

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
-use causeway_model::{DirectResponse, Redirect, RouteAction, VirtualHost};
+use causeway_model::{
+    DirectResponse, LoadShedPointKind, OverloadActionKind, Redirect, RouteAction, TimerType, VirtualHost,
+};
 use causeway_reason::{Failure, Reason};
 use causeway_routing::{Lookup, RouteRequest, own_location, redirect_location, tls_redirect_location};
 
@@ -34,6 +36,12 @@ impl Downstream {
                 request.head = None;
                 return Box::pin(self.refuse(request, failure)).await;
             }
+        }
+        if self.is_overloaded() {
+            self.listener.shards.http.inc(HttpStat::DownstreamRqOverloadClose);
+            let reply = LocalReply::failed(self.overloaded(Reason::Overloaded));
+            header_rules::note_grpc(&mut request);
+            return Box::pin(self.reply(request, reply)).await;
         }
         self.expect_continue(&mut request).await;
         let prepared = self.prepare(&mut request);
@@ -79,6 +87,13 @@ impl Downstream {
             return Box::pin(self.reply_at_end(request, reply)).await;
         }
         Box::pin(self.reply(request, reply)).await
+    }
+
+    /// Whether the overload manager lets no request pass.
+    fn is_overloaded(&self) -> bool {
+        let Some(overload) = self.overload() else { return false };
+        overload.shared.acts(OverloadActionKind::StopAcceptingRequests, self.worker.random())
+            || overload.sheds(LoadShedPointKind::HttpConnectionManagerDecodeHeaders, self.worker.random())
     }
 
     /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
@@ -173,7 +188,7 @@ impl Downstream {
         })?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
-            self.stream_idle = timeout(idle);
+            self.stream_idle = timeout(idle).map(|idle| self.scaled(TimerType::StreamIdle, idle));
             if let Some(duration) = forward.max_stream_duration.and_then(|duration| duration.max) {
                 let from = request
                     .facts
@@ -182,7 +197,8 @@ impl Downstream {
                 self.deadlines.set(Timer::StreamDuration, timeout(Some(duration)).map(|after| from + after));
             }
         } else {
-            self.stream_idle = timeout(listener.manager.config.stream_idle_timeout);
+            let idle = timeout(listener.manager.config.stream_idle_timeout);
+            self.stream_idle = idle.map(|idle| self.scaled(TimerType::StreamIdle, idle));
         }
         self.touch();
         Ok(entry)

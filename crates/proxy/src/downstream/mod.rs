@@ -14,12 +14,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use causeway_model::TimerType;
+
 use crate::access_log::log_connection;
 use crate::buffer::{Buffer, FOR_HEAD};
 use crate::connection::ConnectionInfo;
 use crate::deadlines::{Deadlines, Timer};
 use crate::io::Transport;
 use crate::listener::ListenerSlot;
+use crate::overload::WorkerOverload;
 use crate::snapshot::{ListenerRuntime, timeout};
 use crate::stats::HttpStat;
 use crate::timer::{Millis, millis};
@@ -107,6 +110,7 @@ impl Downstream {
         self.opened();
         let opened = self.worker.timers.at(self.info.opened);
         if let Some(most) = timeout(self.listener.manager.config.max_connection_duration) {
+            let most = self.scaled(TimerType::ConnectionMax, most);
             self.deadlines.set(Timer::ConnectionDuration, Some(opened + most));
         }
         let after = loop {
@@ -133,13 +137,18 @@ impl Downstream {
     /// Waits until the client sends something, without holding memory for it.
     async fn wait_for_request(&mut self) -> Wait {
         self.worker.buffers.reclaim(&mut self.inbound);
-        let idle = timeout(self.listener.manager.config.idle_timeout);
-        self.deadlines.set(Timer::Idle, idle.map(|idle| self.idle_since + idle));
+        let mut ends = None;
         let wait = poll_fn(|cx| {
             if self.stream.poll_read_ready(cx).is_ready() {
                 return Poll::Ready(Wait::Readable);
             }
             self.poll_drain(cx);
+            // It may have become shorter since.
+            let idle = timeout(self.listener.manager.config.idle_timeout);
+            let idle = idle.map(|idle| self.idle_since + self.scaled(TimerType::ConnectionIdle, idle));
+            if std::mem::replace(&mut ends, idle) != idle {
+                self.deadlines.set(Timer::Idle, idle);
+            }
             loop {
                 let stat = match self.deadlines.poll(cx, || self.worker.timers.now()) {
                     Poll::Ready(Timer::Idle) => HttpStat::DownstreamCxIdleTimeout,
@@ -155,6 +164,16 @@ impl Downstream {
         .await;
         self.deadlines.set(Timer::Idle, None);
         wait
+    }
+
+    /// The overload manager, where it has something to say about this connection.
+    pub(crate) fn overload(&self) -> Option<Rc<WorkerOverload>> {
+        if self.listener.config.bypass_overload_manager { None } else { self.worker.overload() }
+    }
+
+    /// How long a timer runs that is set to that long.
+    pub(crate) fn scaled(&self, timer: TimerType, set: Millis) -> Millis {
+        self.overload().map_or(set, |overload| overload.shared.timer(timer, set))
     }
 
     /// An idle connection has to go where the listener drains. It is given a moment for a request that

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use causeway_http::Version;
 use causeway_http::h1::{Parsed, parse_request};
+use causeway_model::LoadShedPointKind;
 use causeway_reason::{Failure, Reason};
 
 use super::{After, Downstream};
@@ -44,6 +45,10 @@ impl Downstream {
                 return None;
             }
         }
+        if self.served == 0 && self.sheds(LoadShedPointKind::HcmOndataCreatingCodec) {
+            self.listener.shards.http.inc(HttpStat::DownstreamRqOverloadClose);
+            return Some(After::Close);
+        }
         let mut request = ActiveRequest::new(&self.worker, &self.listener, &self.info);
         let head = self.read_head(&mut request).await;
         let after = match head {
@@ -75,6 +80,9 @@ impl Downstream {
         let mut scanned = 0;
         let mut waited = false;
         self.begin(request);
+        if self.sheds(LoadShedPointKind::Http1ServerAbortDispatch) {
+            return Head::Refused(self.overloaded(Reason::OverloadedDispatch));
+        }
         loop {
             if self.inbound.filled().len() > scanned {
                 let exchange = &mut **request;
@@ -112,6 +120,17 @@ impl Downstream {
         request.begin(self.worker.instant());
         request.facts.protocol = Some(Version::Http11);
         self.arm_arrival();
+    }
+
+    /// Whether the overload manager lets nothing pass at this place.
+    pub(crate) fn sheds(&self, point: LoadShedPointKind) -> bool {
+        self.overload().is_some_and(|overload| overload.sheds(point, self.worker.random()))
+    }
+
+    /// Why the overload manager refuses a request.
+    pub(crate) fn overloaded(&self, reason: Reason) -> Failure {
+        let evidence = self.overload().map_or_else(String::new, |overload| overload.shared.evidence());
+        Failure::new(reason).with_evidence(evidence)
     }
 
     /// Empty lines between requests are passed over (RFC 9112 §2.2).

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
 use causeway_http::{Known, Method, Version};
+use causeway_model::OverloadActionKind;
 use causeway_reason::{Failure, Reason};
 
 use super::manager::with_context;
@@ -32,7 +33,10 @@ pub(crate) enum BodyToClient {
 impl Downstream {
     /// Answers a request that the codec refuses: the connection ends behind the answer.
     pub(super) async fn refuse(&mut self, request: ActiveRequest, failure: Failure) -> After {
-        self.listener.shards.http.inc(HttpStat::DownstreamCxProtocolError);
+        self.listener.shards.http.inc(match failure.reason {
+            Reason::OverloadedDispatch => HttpStat::DownstreamRqOverloadClose,
+            _ => HttpStat::DownstreamCxProtocolError,
+        });
         let mut reply = LocalReply::failed(failure);
         reply.close = true;
         self.reply(request, reply).await
@@ -172,6 +176,11 @@ impl Downstream {
             self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
             self.draining = true;
         }
+        if !self.draining && self.may_not_keep_alive() {
+            self.listener.shards.http.inc(HttpStat::DownstreamCxOverloadDisableKeepalive);
+            self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
+            self.draining = true;
+        }
         let keeps_alive =
             !self.draining && exchange.head.as_ref().is_some_and(causeway_http::h1::RequestHead::keeps_alive);
         let most = self.listener.manager.config.max_requests_per_connection;
@@ -202,6 +211,13 @@ impl Downstream {
         exchange.facts.response_head_bytes = (exchange.to_client.pending() - before) as u64;
         exchange.facts.reply_begin = Some(self.worker.instant());
         body
+    }
+
+    /// Whether the overload manager wants the connection to end behind this response.
+    fn may_not_keep_alive(&self) -> bool {
+        self.overload().is_some_and(|overload| {
+            overload.shared.acts(OverloadActionKind::DisableHttpKeepalive, self.worker.random())
+        })
     }
 
     /// Sends an interim response with the fields of the exchange's response.
