@@ -15,6 +15,7 @@ mod health_checks;
 mod hop_by_hop;
 mod http1;
 mod keep_alive;
+mod listeners;
 mod local_replies;
 mod on_purpose;
 mod overload;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
         ("keep_alive", keep_alive::cases()),
+        ("listeners", listeners::cases()),
         ("local_replies", local_replies::cases()),
         ("on_purpose", on_purpose::cases()),
         ("overload", overload::cases()),

@@ -44,7 +44,9 @@ pub use http_connection_manager::{
     OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
     UnderscoreAction, UpgradeConfig,
 };
-pub use listener::{FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection};
+pub use listener::{
+    DrainType, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,
+};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
     HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher, ValueMatch,

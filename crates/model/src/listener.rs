@@ -17,7 +17,9 @@ pub struct Listener {
     pub stat_name: Arc<str>,
     /// The filter chain for every connection.
     pub filter_chain: FilterChain,
-    /// Bytes buffered per connection in each direction before reading pauses; 1 MiB unless set.
+    /// Bytes of a body that are read from a client at once, and so held until the back-end takes them
+    /// (`per_connection_buffer_limit_bytes`); rounded up to one of the sizes that buffers have. 1 MiB unless
+    /// set, which is more than they ever have, and so is 0.
     pub per_connection_buffer_limit_bytes: u32,
     /// Length of the kernel's queue of connections (`tcp_backlog_size`); the system's maximum unless set.
     pub tcp_backlog_size: Option<u32>,
@@ -43,6 +45,8 @@ pub struct Listener {
     pub socket_options: Vec<SocketOption>,
     /// What the traffic is; only `/drain_listeners?inboundonly` asks.
     pub traffic_direction: TrafficDirection,
+    /// Its connections go on when the process says that it is not to be used (`drain_type`).
+    pub drain_type: DrainType,
     /// Logs of connections (`access_log`).
     pub access_logs: Vec<AccessLog>,
     /// `metadata`.
@@ -89,6 +93,16 @@ pub enum SocketState {
     Bound,
     /// After listening began.
     Listening,
+}
+
+/// `Listener.DrainType`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DrainType {
+    /// Connections end when the listener changes or goes, and on `/healthcheck/fail`.
+    #[default]
+    Default,
+    /// `/healthcheck/fail` changes nothing.
+    ModifyOnly,
 }
 
 /// `config.core.v3.TrafficDirection`.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
 use causeway_http::{Known, Method, Version};
-use causeway_model::OverloadActionKind;
+use causeway_model::{DrainType, OverloadActionKind};
 use causeway_reason::{Failure, Reason};
 
 use super::manager::with_context;
@@ -172,7 +172,8 @@ impl Downstream {
         if endless || unread || exchange.head.is_none() {
             self.draining = true;
         }
-        if (self.worker.is_failing() || self.slot.is_draining()) && !self.draining {
+        let failing = self.worker.is_failing() && self.listener.config.drain_type == DrainType::Default;
+        if (failing || self.slot.is_draining()) && !self.draining {
             self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
             self.draining = true;
         }
