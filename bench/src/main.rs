@@ -7,6 +7,7 @@
 
 mod contender;
 mod engine;
+mod hardship;
 mod histogram;
 mod machine;
 mod measure;
@@ -70,19 +71,16 @@ struct Args {
 enum Command {
     /// Traffic with faults for a long time: fails when anything grows or breaks
     Soak(soak::Options),
+    /// Slow, idle, stalled and too many clients, against limits
+    Hardship(hardship::Options),
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Some(Command::Soak(options)) = &args.command {
-        return match soak::run(options) {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(why) => {
-                eprintln!("causeway-bench soak: {why}");
-                ExitCode::from(2)
-            }
-        };
+    match &args.command {
+        Some(Command::Soak(options)) => return ended("soak", soak::run(options)),
+        Some(Command::Hardship(options)) => return ended("hardship", hardship::run(options)),
+        None => {}
     }
     if args.list {
         WORKS.iter().for_each(|work| println!("{:<20} {}", work.name, work.title));
@@ -96,6 +94,18 @@ fn main() -> ExitCode {
         Err(why) => {
             eprintln!("causeway-bench: {why}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// 1 where a limit was passed, 2 where nothing could be measured.
+fn ended(command: &str, result: Result<bool, String>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("causeway-bench {command}: {why}");
+            ExitCode::from(2)
         }
     }
 }

@@ -17,9 +17,11 @@ mod health_checks;
 mod hop_by_hop;
 mod http1;
 mod keep_alive;
+mod listeners;
 mod local_replies;
 mod matching;
 mod on_purpose;
+mod overload;
 mod redirects;
 mod retries;
 mod rewriting;
@@ -52,9 +54,11 @@ fn main() -> ExitCode {
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
         ("keep_alive", keep_alive::cases()),
+        ("listeners", listeners::cases()),
         ("local_replies", local_replies::cases()),
         ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
+        ("overload", overload::cases()),
         ("redirects", redirects::cases()),
         ("retries", retries::cases()),
         ("rewriting", rewriting::cases()),

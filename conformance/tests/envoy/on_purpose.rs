@@ -140,6 +140,15 @@ fn over_time() -> Vec<Case> {
                 let well = well.await;
                 run.note("is used again within one interval", json!(well));
             }),
+        Case::new("a_head_that_never_ends_is_answered")
+            .differs("D-18", &["status"], 408)
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut client = run.connect().await.patience(Duration::from_secs(12));
+                client.write("GET / HTTP/1.1\r\nHost: x\r\n").await;
+                let response = client.response("GET").await;
+                run.note("status", json!(response.map(|response| response.status).ok()));
+            }),
         Case::new("sighup_reads_the_file_again")
             .differs("D-12", &["the new route holds"], true)
             .without_log()

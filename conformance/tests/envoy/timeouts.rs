@@ -117,6 +117,35 @@ pub(crate) fn cases() -> Vec<Case> {
             .hcm("request_timeout: 0.3s")
             .backend("app", slow(600))
             .get("/complete"),
+        Case::new("a_head_may_take_for_ever_where_the_file_says_so").hcm("request_headers_timeout: 0s").step(
+            async |run: &mut Run| {
+                let mut connection = run.connect().await.patience(Duration::from_secs(11));
+                connection.write("GET / HTTP/1.1\r\nHost: a\r\n").await;
+                let (early, end) = connection.rest(Duration::from_millis(10_500)).await;
+                run.note("nothing is said", json!((early.len(), end.as_str())));
+                connection.write("\r\n").await;
+                let response = connection.response("GET").await;
+                run.note_response("late", &response);
+            },
+        ),
+        Case::new("a_response_that_has_begun_ends_the_time_of_its_request")
+            .hcm("request_timeout: 0.4s")
+            .backend(
+                "app",
+                Script::always(
+                    Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\na")
+                        .then_pause(Duration::from_millis(900))
+                        .then_send("b"),
+                )
+                .early(),
+            )
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab").await;
+                let response = connection.response("POST").await;
+                run.note_response("early", &response);
+            })
+            .stats(&["http.ingress.downstream_rq_timeout"]),
         Case::new("a_timeout_while_the_pool_is_full")
             .backend(
                 "app",

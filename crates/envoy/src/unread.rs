@@ -100,7 +100,7 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
     (
         "config.bootstrap.v3.Admin",
         &["ignore_global_conn_limit"],
-        "there is no limit for all connections together",
+        "connections of the admin server never count among those of clients",
     ),
     (
         "config.cluster.v3.Cluster",
@@ -112,12 +112,6 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
         &["enable_deferred_cluster_creation"],
         "it saves memory that unused clusters do not take here",
     ),
-    (
-        "config.listener.v3.Listener",
-        &["ignore_global_conn_limit"],
-        "there is no limit for all connections together",
-    ),
-    ("config.listener.v3.Listener", &["bypass_overload_manager"], "there is no overload manager"),
     (
         "config.listener.v3.Listener",
         &["listener_filters_timeout", "continue_on_listener_filters_timeout"],

@@ -671,12 +671,7 @@ fn runtimes_with_faults() {
         "",
     );
     expect(&layers("- {name: a, static_layer: {my: {key: «5»}}}"), "unread-runtime-key", "`my.key`", "");
-    expect(
-        &layers("- {name: a, static_layer: {overload.global_downstream_max_connections: «5»}}"),
-        "unsupported",
-        "",
-        "",
-    );
+    expect(&layers("- {name: a, static_layer: {health_check.min_interval: «5»}}"), "unsupported", "", "");
     expect(&layers("- {name: a, static_layer: {envoy.reloadable_features.x: «true»}}"), "ignored", "", "");
     expect(
         "application_log_config: {log_format: {json_format: {m: «\"%v\"»}}}\n",

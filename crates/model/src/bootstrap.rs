@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AccessLog, Address, Cluster, Listener, Locality, Runtime, SourcePosition, StringMatcher};
+use crate::{
+    AccessLog, Address, Cluster, Listener, Locality, OverloadManager, Runtime, SourcePosition, StringMatcher,
+};
 
 /// `config.bootstrap.v3.Bootstrap`: everything that a file says.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,6 +26,8 @@ pub struct Bootstrap {
     pub stats_sinks: Vec<StatsSink>,
     /// Which statistics there are (`stats_config.stats_matcher`); all where it says nothing.
     pub stats_matcher: Option<StatsMatcher>,
+    /// `overload_manager`.
+    pub overload: OverloadManager,
     /// Time between two flushes of statistics; 5 s unless set.
     pub stats_flush_interval: Option<Duration>,
     /// Replaces the number in `server.version` (`stats_server_version_override`).

@@ -19,7 +19,9 @@ pub struct Cluster {
     pub kind: ClusterType,
     /// Time to make a connection; 5 s unless set, never 0.
     pub connect_timeout: Duration,
-    /// Bytes buffered per connection in each direction before reading pauses; 1 MiB unless set.
+    /// Bytes of a body that are read from a back-end at once, and so held until the client takes them;
+    /// rounded up to one of the sizes that buffers have. 1 MiB unless set, which is more than they ever
+    /// have, and so is 0.
     pub per_connection_buffer_limit_bytes: u32,
     /// How a host is chosen.
     pub lb_policy: LbPolicy,

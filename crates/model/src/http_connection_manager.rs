@@ -99,9 +99,9 @@ pub struct HttpConnectionManager {
     /// A request on which nothing moves ends after this time; 5 min unless set.
     pub stream_idle_timeout: Option<Duration>,
     /// The whole request has to arrive within this time.
-    pub request_timeout: Option<Duration>,
+    pub request_timeout: ArrivalTimeout,
     /// The request's head has to arrive within this time.
-    pub request_headers_timeout: Option<Duration>,
+    pub request_headers_timeout: ArrivalTimeout,
     /// A draining connection is closed after this time; 5 s unless set.
     pub drain_timeout: Duration,
     /// A connection closed by us waits this long for the client to close; 1 s unless set, 0 never.
@@ -115,6 +115,29 @@ pub struct HttpConnectionManager {
     pub upgrades: Vec<UpgradeConfig>,
     /// What local replies look like.
     pub local_reply: LocalReplyConfig,
+}
+
+/// How long a client may take to send something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ArrivalTimeout {
+    /// The file does not say: Causeway's own limit holds (`docs/differences.md`).
+    #[default]
+    Unset,
+    /// For ever (`0s`).
+    Off,
+    /// So long.
+    Within(Duration),
+}
+
+impl ArrivalTimeout {
+    /// The time that the file sets.
+    #[must_use]
+    pub const fn set(self) -> Option<Duration> {
+        match self {
+            Self::Within(time) => Some(time),
+            Self::Unset | Self::Off => None,
+        }
+    }
 }
 
 /// What clients may speak (`codec_type`).

@@ -21,6 +21,7 @@ mod http_connection_manager;
 mod listener;
 mod local_reply;
 mod matcher;
+mod overload;
 mod route;
 mod runtime;
 mod source;
@@ -46,15 +47,21 @@ pub use headers::{
 };
 pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
 pub use http_connection_manager::{
-    CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
+    ArrivalTimeout, CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
     OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
     UnderscoreAction, UpgradeConfig,
 };
-pub use listener::{FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection};
+pub use listener::{
+    DrainType, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,
+};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,
     ValueMatch,
+};
+pub use overload::{
+    LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
+    ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,
 };
 pub use route::{
     CertificateMatch, ClusterName, ClusterSpecifier, DirectResponse, GrpcTimeout, HostRewrite,

@@ -17,7 +17,9 @@ pub struct Listener {
     pub stat_name: Arc<str>,
     /// The filter chain for every connection.
     pub filter_chain: FilterChain,
-    /// Bytes buffered per connection in each direction before reading pauses; 1 MiB unless set.
+    /// Bytes of a body that are read from a client at once, and so held until the back-end takes them
+    /// (`per_connection_buffer_limit_bytes`); rounded up to one of the sizes that buffers have. 1 MiB unless
+    /// set, which is more than they ever have, and so is 0.
     pub per_connection_buffer_limit_bytes: u32,
     /// Length of the kernel's queue of connections (`tcp_backlog_size`); the system's maximum unless set.
     pub tcp_backlog_size: Option<u32>,
@@ -35,10 +37,16 @@ pub struct Listener {
     /// Connections that may be open at once (the runtime key
     /// `envoy.resource_limits.listener.<name>.connection_limit`).
     pub connection_limit: Option<u64>,
+    /// Its connections count as none of those that the process may have (`ignore_global_conn_limit`).
+    pub ignore_global_conn_limit: bool,
+    /// The overload manager has nothing to say about it (`bypass_overload_manager`).
+    pub bypass_overload_manager: bool,
     /// Further socket options.
     pub socket_options: Vec<SocketOption>,
     /// What the traffic is; only `/drain_listeners?inboundonly` asks.
     pub traffic_direction: TrafficDirection,
+    /// Its connections go on when the process says that it is not to be used (`drain_type`).
+    pub drain_type: DrainType,
     /// Logs of connections (`access_log`).
     pub access_logs: Vec<AccessLog>,
     /// `metadata`.
@@ -87,6 +95,16 @@ pub enum SocketState {
     Bound,
     /// After listening began.
     Listening,
+}
+
+/// `Listener.DrainType`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DrainType {
+    /// Connections end when the listener changes or goes, and on `/healthcheck/fail`.
+    #[default]
+    Default,
+    /// `/healthcheck/fail` changes nothing.
+    ModifyOnly,
 }
 
 /// `config.core.v3.TrafficDirection`.

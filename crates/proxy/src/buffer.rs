@@ -102,6 +102,11 @@ impl BufferPool {
         }
     }
 
+    /// Lets go of memory that nobody uses.
+    pub(crate) fn shrink(&self) {
+        self.free.take();
+    }
+
     fn take(&self, size: usize) -> Box<[u8]> {
         let class = SIZES.iter().position(|known| *known == size);
         let reused = class.and_then(|class| self.free.borrow_mut().get_mut(class)?.pop());

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use causeway_model::{Address, Listener, Metadata};
 
+use crate::worker::Place;
+
 /// What is known about a client's connection from its beginning.
 #[derive(Debug)]
 pub(crate) struct ConnectionInfo {
@@ -24,7 +26,9 @@ pub(crate) struct ConnectionInfo {
     pub(crate) round_trip: Cell<Option<u64>>,
     /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`).
     pub(crate) closed_because: Cell<Option<&'static str>>,
-    /// Wakes the connection when its listener drains.
+    /// Counts it among those that the process may have, where it counts; held for its `Drop`.
+    pub(crate) _place: Option<Place>,
+    /// Wakes the connection when its listener drains, or the overload manager wants something.
     pub(crate) waker: RefCell<Option<Waker>>,
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
 use crate::listener::{BindError, Reservation, SocketKey, WorkerSocket};
+use crate::overload::Changes;
 use crate::snapshot::Snapshot;
 use crate::stats::Http1Stat;
 use crate::worker::{Clusters, Command, Drain, Held, SharedByWorkers, Worker};
@@ -77,6 +78,7 @@ impl DataPlane {
         let shared = Arc::new(SharedByWorkers {
             connection_ids: AtomicU64::new(0),
             open_connections: AtomicU64::new(0),
+            counted_connections: Arc::default(),
             failing: AtomicBool::new(false),
             log_flush: options.log_flush,
         });
@@ -187,6 +189,19 @@ impl DataPlane {
     #[must_use]
     pub fn connections(&self) -> OpenConnections {
         OpenConnections(Arc::clone(&self.shared))
+    }
+
+    /// Connections of clients that count among those that the process may have.
+    #[must_use]
+    pub fn counted_connections(&self) -> u64 {
+        self.shared.counted_connections.load(Relaxed)
+    }
+
+    /// Has the workers do what the overload manager found.
+    pub fn overload_changed(&self, changes: Changes) {
+        for worker in &self.workers {
+            worker.tell(Command::Overload(changes));
+        }
     }
 
     /// The connections that are open, oldest first.

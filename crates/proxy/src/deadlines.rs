@@ -65,6 +65,11 @@ impl Deadlines {
         self.earliest.set(earliest);
     }
 
+    /// Whether a deadline is set.
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.at.get(timer as usize).is_some_and(|at| *at != NEVER)
+    }
+
     /// Takes away the deadlines of a request.
     pub(crate) fn clear_request(&mut self) {
         for timer in [

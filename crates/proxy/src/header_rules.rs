@@ -194,8 +194,13 @@ pub(crate) fn apply_to_request(
             exchange.request.set(Known::XRequestId, &id);
         }
     }
-    exchange.facts.grpc = is_grpc(&exchange.request);
+    note_grpc(exchange);
     Ok(())
+}
+
+/// Notes whether the request is gRPC's: an answer has another form then.
+pub(crate) fn note_grpc(exchange: &mut Exchange) {
+    exchange.facts.grpc = is_grpc(&exchange.request);
 }
 
 /// Whether the content type is gRPC's (`application/grpc`, also with a suffix).

@@ -73,6 +73,8 @@ pub(crate) struct Ends<'a> {
     pub(crate) sink: &'a mut Transport,
     pub(crate) out: &'a mut Outgoing,
     pub(crate) pool: &'a BufferPool,
+    /// Most that is read from the source at once, rounded up to a size that memory is lent in; 0 is no limit.
+    pub(crate) most: u32,
 }
 
 impl Pump {
@@ -219,6 +221,10 @@ impl Pump {
 
     fn read(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
         let wanted = if self.bulk { FOR_BULK } else { FOR_BODY };
+        let wanted = match usize::try_from(ends.most) {
+            Ok(most) if most > 0 => wanted.min(most),
+            _ => wanted,
+        };
         ends.pool.make_room(ends.buffer, wanted);
         let room = ends.buffer.capacity();
         match ends.source.poll_read(cx, ends.buffer) {

@@ -19,6 +19,7 @@ use causeway_stats::Registry;
 use crate::access_log::{CompiledFilter, LogFiles, OpenLog};
 use crate::cluster::LocalCluster;
 use crate::filters::{self, Filter, SharedByFilters};
+use crate::overload::Overload;
 use crate::routes::{RouteEntry, RouteTables};
 use crate::stats::{ListenerScopes, ListenerShards};
 use crate::timer::{Millis, millis};
@@ -29,6 +30,7 @@ use crate::traffic::TrafficScopes;
 pub struct Snapshot {
     pub(crate) listeners: Vec<Arc<ListenerSnapshot>>,
     pub(crate) options: DataPlaneOptions,
+    pub(crate) overload: Arc<Overload>,
 }
 
 /// What the command line says about the data plane.
@@ -112,7 +114,17 @@ impl Snapshot {
                 }
             }
         }
-        if faults.is_empty() { Ok(Arc::new(Self { listeners, options })) } else { Err(faults) }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let overload = Overload::new(&bootstrap.overload, registry);
+        Ok(Arc::new(Self { listeners, options, overload }))
+    }
+
+    /// Its overload manager.
+    #[must_use]
+    pub const fn overload(&self) -> &Arc<Overload> {
+        &self.overload
     }
 }
 

@@ -24,6 +24,7 @@ use crate::exchange::ExchangePool;
 use crate::failure_log::FailureLog;
 use crate::format::Clock;
 use crate::listener::{ListenerSlot, SocketKey, WorkerSocket};
+use crate::overload::{Changes, WorkerOverload};
 use crate::pool::Reaper;
 use crate::snapshot::{ListenerRuntime, Snapshot};
 use crate::stats::Http1Stat;
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     },
     /// No more connections are taken; those that are open end behind their next response.
     Drain(Drain),
+    /// The overload manager found something.
+    Overload(Changes),
     /// Access logs are handed over now.
     FlushLogs(tokio::sync::oneshot::Sender<()>),
     /// Who is still connected?
@@ -82,10 +85,31 @@ pub struct Held {
 pub(crate) struct SharedByWorkers {
     pub(crate) connection_ids: AtomicU64,
     pub(crate) open_connections: AtomicU64,
+    /// Those of clients that count among those that the process may have.
+    pub(crate) counted_connections: Arc<AtomicU64>,
     /// The process says that it is not to be used: connections end behind their next response.
     pub(crate) failing: AtomicBool,
     /// Access logs are handed over after this time at most.
     pub(crate) log_flush: Duration,
+}
+
+/// One connection among those that the process may have, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place(Arc<AtomicU64>);
+
+impl Place {
+    /// Takes a place; `None` where all of them are taken.
+    fn take(taken: &Arc<AtomicU64>, most: Option<u64>) -> Option<Self> {
+        let place = Self(Arc::clone(taken));
+        let before = taken.fetch_add(1, Relaxed);
+        most.is_none_or(|most| before < most).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// One worker.
@@ -108,6 +132,7 @@ pub(crate) struct Worker {
     random: RefCell<RequestIdSource>,
     clusters: RefCell<HashMap<Arc<str>, Rc<LocalCluster>>>,
     slots: RefCell<Vec<Rc<ListenerSlot>>>,
+    overload: RefCell<Option<Rc<WorkerOverload>>>,
     /// By numbers of our own.
     connections: RefCell<foldhash::HashMap<u64, Rc<ConnectionInfo>>>,
     grace: Cell<Duration>,
@@ -143,6 +168,7 @@ impl Worker {
             random: RefCell::new(RequestIdSource::new(seed)),
             clusters: RefCell::default(),
             slots: RefCell::default(),
+            overload: RefCell::default(),
             connections: RefCell::default(),
             grace: Cell::new(Duration::from_secs(1)),
             stopping: Cell::new(false),
@@ -162,6 +188,7 @@ impl Worker {
             match command {
                 Command::Update { snapshot, clusters, sockets } => self.update(&snapshot, &clusters, sockets),
                 Command::Drain(drain) => self.drain(drain),
+                Command::Overload(changes) => self.overload_changed(changes),
                 Command::FlushLogs(done) => {
                     self.logs.flush();
                     let _ = done.send(());
@@ -205,6 +232,7 @@ impl Worker {
                 local.close();
             }
         }
+        *self.overload.borrow_mut() = Some(Rc::new(WorkerOverload::new(&snapshot.overload, self.id)));
         let mut wanted: HashMap<SocketKey, Rc<ListenerRuntime>> = HashMap::new();
         for listener in &snapshot.listeners {
             let runtime = ListenerRuntime::new(listener, &clusters, &snapshot.options, self.id);
@@ -246,6 +274,30 @@ impl Worker {
                 self.wake_draining(slot);
             }
         }
+    }
+
+    /// Does what the overload manager found to be done.
+    fn overload_changed(&self, changes: Changes) {
+        if changes.levels {
+            self.slots.borrow().iter().for_each(|slot| slot.look_again());
+            // Idle connections may have less time than they had.
+            self.connections.borrow().values().for_each(|connection| connection.wake());
+        }
+        if changes.shrink {
+            self.buffers.shrink();
+            self.exchanges.shrink();
+        }
+    }
+
+    /// The overload manager.
+    pub(crate) fn overload(&self) -> Option<Rc<WorkerOverload>> {
+        self.overload.borrow().clone()
+    }
+
+    /// A place among the connections that the process may have; `None` where there is none.
+    pub(crate) fn take_place(&self) -> Option<Place> {
+        let most = self.overload.borrow().as_ref().and_then(|overload| overload.shared.max_connections());
+        Place::take(&self.shared.counted_connections, most)
     }
 
     /// Idle connections of a listener that drains have to hear of it.

@@ -147,6 +147,8 @@ pub enum Act {
     Reply(Reply),
     /// Sends these bytes.
     Send(Vec<u8>),
+    /// Sends that many bytes, of which none is worth looking at.
+    Fill(usize),
     /// Does nothing for a while.
     Pause(Duration),
     /// Sends the end of the stream and keeps reading.
@@ -171,6 +173,12 @@ impl Answer {
     #[must_use]
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         Self(vec![Act::Send(bytes.into())])
+    }
+
+    /// 200 with a body of that many bytes, which nobody holds in memory.
+    #[must_use]
+    pub fn fill(length: usize) -> Self {
+        Self::raw(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n")).then(Act::Fill(length))
     }
 
     /// Nothing, ever.

@@ -198,6 +198,7 @@ async fn perform(stream: &mut Stream, answer: &Answer, request: Option<&Received
         let sent = match act {
             Act::Reply(reply) => stream.socket.write_all(&reply.to_bytes(request)).await,
             Act::Send(bytes) => stream.socket.write_all(bytes).await,
+            Act::Fill(length) => fill(stream, *length).await,
             Act::Pause(time) => {
                 tokio::time::sleep(*time).await;
                 Ok(())
@@ -226,6 +227,17 @@ async fn perform(stream: &mut Stream, answer: &Answer, request: Option<&Received
         }
     }
     true
+}
+
+/// Sends so many bytes from a few.
+async fn fill(stream: &mut Stream, mut length: usize) -> std::io::Result<()> {
+    static BYTES: [u8; 16 << 10] = [b'f'; 16 << 10];
+    while length > 0 {
+        let count = length.min(BYTES.len());
+        stream.socket.write_all(&BYTES[..count]).await?;
+        length -= count;
+    }
+    Ok(())
 }
 
 /// A test that has failed while it held the lock must not hide behind a second panic.

@@ -11,6 +11,7 @@
 //! | names whose addresses change | [`DnsServer`] |
 //! | Envoy, HAProxy, nginx or Causeway with a configuration | [`Proxy`] |
 //! | real addresses, lost packets, firewalls | [`Netns`] |
+//! | thousands of slow or idle clients | [`Crowd`] |
 //! | traffic while something is reloaded | [`Load`] |
 //!
 //! Faults of the surroundings (no port left, no permission) panic with a sentence, because a test
@@ -21,6 +22,7 @@
 mod answer;
 mod backend;
 mod client;
+mod crowd;
 mod dns;
 mod load;
 mod message;
@@ -38,6 +40,7 @@ mod wait;
 pub use answer::{Act, Answer, Reply};
 pub use backend::Backend;
 pub use client::{Connection, NoResponse, Request, Response, exchange};
+pub use crowd::{Crowd, Fate, Gathered};
 pub use dns::{DnsAnswer, DnsServer};
 pub use load::{Load, LoadReport, Running};
 pub use message::{Headers, Received, latin1, to_bytes};

@@ -10,7 +10,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
+use rustix::process::{
+    Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process, kill_process_group, pidfd_open, prlimit,
+};
 use rustix::time::Timespec;
 
 use crate::netns::Netns;
@@ -205,6 +207,27 @@ impl Process {
         line.and_then(|l| l.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0)
     }
 
+    /// How much processor time it has used since it began, without its children.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        // The name of the program, in parentheses, may hold anything.
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let ticks: u64 =
+            fields.split_ascii_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
+        Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
+    }
+
+    /// Lets it have so many files and sockets open and no more, from now on.
+    ///
+    /// # Errors
+    /// When the kernel does not allow it.
+    pub fn limit_descriptors(&self, most: u64) -> io::Result<()> {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        prlimit(Some(pid_of(&self.child)), Resource::Nofile, limit)?;
+        Ok(())
+    }
+
     /// How many files, sockets among them, it has open.
     #[must_use]
     pub fn open_files(&self) -> usize {
@@ -275,6 +298,8 @@ mod tests {
         let mut process = ProcessBuilder::new("sh").args(["-c", script]).start(scratch.path()).unwrap();
         assert!(eventually(Duration::from_secs(10), async || process.stdout().contains("ready")).await);
         assert!(process.memory() > 0 && process.open_files() >= 3);
+        process.limit_descriptors(64).unwrap();
+        assert!(process.processor_time() < Duration::from_secs(10));
         assert_eq!(process.terminate(Duration::from_secs(10)).await.unwrap().code(), Some(7));
         assert!(!process.is_running());
     }

@@ -3,6 +3,7 @@
 mod drain;
 mod load;
 mod names;
+mod overload;
 mod reload;
 mod server;
 mod statistics;

@@ -41,7 +41,7 @@ pub(super) struct Server {
     pub(super) data_plane: DataPlane,
     pub(super) statistics: Statistics,
     /// The configuration that holds, compiled.
-    snapshot: RefCell<Option<Arc<Snapshot>>>,
+    pub(super) snapshot: RefCell<Option<Arc<Snapshot>>>,
     /// What `/runtime_modify` set.
     overrides: RefCell<BTreeMap<Box<str>, Value>>,
     pub(super) admin: RefCell<Option<AdminServer>>,
@@ -143,6 +143,7 @@ impl Server {
             statistics,
         });
         let prepared = server.prepare(&loaded.bootstrap)?;
+        tokio::task::spawn_local(super::overload::watch(Rc::clone(&server)));
         let mut running = Running { reloads: reload::start(&server), server, signals, requests: received };
         running.warm_up(&loaded, prepared, begun).await?;
         Ok(running)

@@ -26,6 +26,8 @@ pub(crate) struct Case {
     cluster: String,
     behind: Behind,
     args: Vec<&'static str>,
+    /// Fields at the top of the file.
+    top: String,
     flow: Flow,
     /// What has to be in the evidence.
     evidence: &'static str,
@@ -69,6 +71,7 @@ impl Case {
             cluster: String::new(),
             behind: Behind::Script(Script::echo()),
             args: Vec::new(),
+            top: String::new(),
             flow: flow(async |site: &mut Site| {
                 Seen::Answer(exchange(site.address, &Request::get("/")).await)
             }),
@@ -149,6 +152,12 @@ impl Case {
         self
     }
 
+    /// Fields at the top of the file.
+    pub(crate) fn top(mut self, yaml: impl Into<String>) -> Self {
+        self.top = yaml.into();
+        self
+    }
+
     /// More of the command line.
     pub(crate) fn args(mut self, args: &[&'static str]) -> Self {
         self.args.extend(args);
@@ -213,7 +222,8 @@ impl Case {
 
     /// Makes it fail, and says what is not as it should be.
     pub(crate) async fn run(self) -> Vec<String> {
-        let Self { reason, met, listener, mut cluster, behind, mut args, flow, evidence, own, inside } = self;
+        let Self { reason, met, listener, mut cluster, behind, mut args, top, flow, evidence, own, inside } =
+            self;
         let ports = Ports::reserve();
         let netns = inside.map(|prepare| {
             let netns = Netns::new();
@@ -264,7 +274,7 @@ impl Case {
             }
             None => (ports.listener(), ports.admin(), None),
         };
-        let text = config(admin, &listener.yaml(listen), &cluster_yaml(&cluster, endpoint.as_deref()));
+        let text = config(admin, &listener.yaml(listen), &cluster_yaml(&cluster, endpoint.as_deref())) + &top;
         let outside = |at: SocketAddr| reach.map_or(at, |ip| SocketAddr::new(ip, at.port()));
         args.push("--reason-header");
         let options = Options { args: &args, netns: netns.as_ref(), ..Options::default() };

@@ -140,6 +140,10 @@ fn slow() -> Vec<Case> {
             .manager("request_headers_timeout: 0.2s")
             .write(HEAD)
             .evidence("28 bytes of the head had arrived"),
+        // The file says nothing about it, and that is said.
+        Case::of(Reason::RequestHeadersTimeout).write(HEAD).evidence(
+            "28 bytes of the head had arrived, but not its end; request_headers_timeout is not set",
+        ),
         Case::of(Reason::RequestTimeout)
             .manager("request_timeout: 0.2s")
             .write(WITHOUT_ITS_BODY)

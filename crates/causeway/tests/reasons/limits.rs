@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causeway_reason::Reason;
-use causeway_testkit::{Answer, Reply, Request, Script, exchange};
+use causeway_testkit::{Answer, Reply, Request, Script, eventually, exchange};
 
 use crate::case::{Case, Seen, open};
 use crate::site::Site;
@@ -33,7 +33,38 @@ pub(crate) fn cases() -> Vec<Case> {
         breaker(Reason::CircuitBreakerPending, "{max_connections: 1, max_pending_requests: 1}", 2)
             .evidence("max_pending_requests"),
         breaker(Reason::CircuitBreakerRequests, "{max_requests: 1}", 1).evidence("max_requests"),
+        overload(
+            Reason::Overloaded,
+            "actions: [{name: envoy.overload_actions.stop_accepting_requests, triggers: [TRIGGER]}]",
+        ),
+        overload(
+            Reason::OverloadedDispatch,
+            "loadshed_points: [{name: envoy.load_shed_points.http1_server_abort_dispatch, triggers: [TRIGGER]}]",
+        ),
+        overload(
+            Reason::OverloadedPool,
+            "loadshed_points: [{name: envoy.load_shed_points.connection_pool_new_connection, triggers: [TRIGGER]}]",
+        ),
     ]
+}
+
+/// The heap is full, whatever happens.
+fn overload(reason: Reason, what: &str) -> Case {
+    let heap = "envoy.resource_monitors.fixed_heap";
+    let what = what.replace("TRIGGER", &format!("{{name: {heap}, threshold: {{value: 0.9}}}}"));
+    let config = "type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig";
+    Case::of(reason)
+        .top(format!(
+            "overload_manager:\n  refresh_interval: 0.05s\n  resource_monitors: [{{name: {heap}, typed_config: \
+             {{'@type': {config}, max_heap_size_bytes: 1000}}}}]\n  {what}\n"
+        ))
+        .evidence("of envoy.resource_monitors.fixed_heap are used")
+        .client(async move |site: &mut Site| {
+            let looked = async || site.stat(&format!("overload.{heap}.pressure")).await > 0;
+            assert!(eventually(Duration::from_secs(5), looked).await);
+            // The workers hear of it at the same moment.
+            Seen::Answer(exchange(site.address, &Request::get("/")).await)
+        })
 }
 
 /// As many requests run or wait as may.

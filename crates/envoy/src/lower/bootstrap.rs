@@ -42,6 +42,7 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
     for listener in &mut bootstrap.listeners {
         limit_connections(listener, &runtime);
     }
+    bootstrap.overload = cx.overload_manager(root, &runtime);
     bootstrap.runtime = runtime;
     cx.unread_runtime_keys(keys);
     bootstrap

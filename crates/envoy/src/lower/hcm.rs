@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, Http1Options,
+    ArrivalTimeout, CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, Http1Options,
     HttpConnectionManager, OriginalIpDetection, PathNormalization, RouteConfiguration, SchemeTransformation,
     ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
@@ -86,8 +86,8 @@ impl Cx<'_> {
                 .filter(|most| *most > 0),
             max_stream_duration: common_timeout("max_stream_duration", None),
             stream_idle_timeout: self.timeout(hcm, "stream_idle_timeout", Some(Duration::from_secs(300))),
-            request_timeout: self.timeout(hcm, "request_timeout", None),
-            request_headers_timeout: self.timeout(hcm, "request_headers_timeout", None),
+            request_timeout: self.arrival_timeout(hcm, "request_timeout"),
+            request_headers_timeout: self.arrival_timeout(hcm, "request_headers_timeout"),
             drain_timeout: self.duration(hcm, "drain_timeout").unwrap_or(Duration::from_secs(5)),
             delayed_close_timeout: self
                 .duration(hcm, "delayed_close_timeout")
@@ -98,6 +98,15 @@ impl Cx<'_> {
             local_reply: self.local_reply(hcm),
         };
         Some(manager)
+    }
+
+    /// A timeout that has another meaning where it is not set than where it is zero.
+    fn arrival_timeout(&self, hcm: &Message<'_>, field: &str) -> ArrivalTimeout {
+        match self.duration(hcm, field) {
+            None => ArrivalTimeout::Unset,
+            Some(Duration::ZERO) => ArrivalTimeout::Off,
+            Some(time) => ArrivalTimeout::Within(time),
+        }
     }
 
     fn codec_type(&self, hcm: &Message<'_>) -> CodecType {

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use causeway_model::{
-    Address, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,
+    Address, DrainType, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,
 };
 
 use super::Cx;
@@ -91,6 +92,7 @@ impl Cx<'_> {
             prefix => prefix.to_owned(),
         };
         let mut socket_options = self.transparency(message, first);
+        socket_options.extend(self.listener_keepalive(message));
         socket_options.extend(self.socket_options(message));
         self.listener_filters(message);
         let filter_chain = self.filter_chain(message);
@@ -115,11 +117,17 @@ impl Cx<'_> {
             tcp_fast_open_queue_length: message.u32("tcp_fast_open_queue_length"),
             // Filled in once the runtime is known.
             connection_limit: None,
+            ignore_global_conn_limit: message.bool("ignore_global_conn_limit"),
+            bypass_overload_manager: message.bool("bypass_overload_manager"),
             socket_options,
             traffic_direction: match message.choice("traffic_direction") {
                 "INBOUND" => TrafficDirection::Inbound,
                 "OUTBOUND" => TrafficDirection::Outbound,
                 _ => TrafficDirection::Unspecified,
+            },
+            drain_type: match message.choice("drain_type") {
+                "MODIFY_ONLY" => DrainType::ModifyOnly,
+                _ => DrainType::Default,
             },
             access_logs: self.access_logs(message, "access_log"),
             metadata: self.metadata(message, "metadata"),
@@ -178,6 +186,29 @@ impl Cx<'_> {
                 options.push(SocketOption { level, name, value, state: SocketState::Prebind });
             }
         }
+        options
+    }
+
+    /// `tcp_keepalive` as socket options: connections inherit them from the socket that takes them (tcp(7)).
+    fn listener_keepalive(&self, message: &Message<'_>) -> Vec<SocketOption> {
+        const SOL_SOCKET: i32 = 1;
+        const SO_KEEPALIVE: i32 = 9;
+        const IPPROTO_TCP: i32 = 6;
+        const TCP_KEEPIDLE: i32 = 4;
+        const TCP_KEEPINTVL: i32 = 5;
+        const TCP_KEEPCNT: i32 = 6;
+        let Some(keepalive) = self.keepalive(message, "tcp_keepalive") else { return Vec::new() };
+        let option = |level, name, value: u32| SocketOption {
+            level,
+            name,
+            value: value.to_ne_bytes().to_vec(),
+            state: SocketState::Prebind,
+        };
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        let mut options = vec![option(SOL_SOCKET, SO_KEEPALIVE, 1)];
+        options.extend(keepalive.probes.map(|probes| option(IPPROTO_TCP, TCP_KEEPCNT, probes)));
+        options.extend(keepalive.time.map(|time| option(IPPROTO_TCP, TCP_KEEPIDLE, seconds(time))));
+        options.extend(keepalive.interval.map(|time| option(IPPROTO_TCP, TCP_KEEPINTVL, seconds(time))));
         options
     }
 

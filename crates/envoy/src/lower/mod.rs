@@ -21,6 +21,7 @@ mod health_check;
 mod listener;
 mod local_reply;
 mod matcher;
+mod overload;
 mod rewrite;
 mod route;
 mod route_cluster;

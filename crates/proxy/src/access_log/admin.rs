@@ -92,6 +92,7 @@ impl AdminLog {
             listener: None,
             round_trip: Cell::default(),
             closed_because: Cell::default(),
+            _place: None,
             waker: RefCell::new(None),
         };
         let clock = Clock::now();

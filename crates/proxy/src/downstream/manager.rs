@@ -7,7 +7,8 @@ use std::time::Instant;
 use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
 use causeway_model::{
-    ClusterName, DirectResponse, MaxStreamDuration, Redirect, RouteAction, Template, VirtualHost,
+    ClusterName, DirectResponse, LoadShedPointKind, MaxStreamDuration, OverloadActionKind, Redirect,
+    RouteAction, Template, TimerType, VirtualHost,
 };
 use causeway_reason::{Failure, Reason};
 use causeway_routing::{
@@ -44,8 +45,16 @@ impl Downstream {
                 return Box::pin(self.refuse(request, failure)).await;
             }
         }
+        if self.is_overloaded() {
+            self.listener.shards.http.inc(HttpStat::DownstreamRqOverloadClose);
+            let reply = LocalReply::failed(self.overloaded(Reason::Overloaded));
+            header_rules::note_grpc(&mut request);
+            return Box::pin(self.reply(request, reply)).await;
+        }
         self.expect_continue(&mut request).await;
         let prepared = self.prepare(&mut request);
+        let body = request.head.as_ref().is_some_and(|head| !head.framing.is_none());
+        self.arm_body(&request.facts, request.method(), body);
         let reply = match prepared {
             Err(mut reply) => {
                 // The end of the request is known; whether that is enough is for the file to say.
@@ -79,6 +88,13 @@ impl Downstream {
             return Box::pin(self.reply_at_end(request, reply)).await;
         }
         Box::pin(self.reply(request, reply)).await
+    }
+
+    /// Whether the overload manager lets no request pass.
+    fn is_overloaded(&self) -> bool {
+        let Some(overload) = self.overload() else { return false };
+        overload.shared.acts(OverloadActionKind::StopAcceptingRequests, self.worker.random())
+            || overload.sheds(LoadShedPointKind::HttpConnectionManagerDecodeHeaders, self.worker.random())
     }
 
     /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
@@ -198,12 +214,13 @@ impl Downstream {
         self.check_upgrade(request, &entry).map_err(Unrouted::AtOnce)?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
-            self.stream_idle = timeout(idle);
+            self.stream_idle = timeout(idle).map(|idle| self.scaled(TimerType::StreamIdle, idle));
             if let Some(limits) = &forward.max_stream_duration {
                 self.limit_duration(request, limits)?;
             }
         } else {
-            self.stream_idle = timeout(listener.manager.config.stream_idle_timeout);
+            let idle = timeout(listener.manager.config.stream_idle_timeout);
+            self.stream_idle = idle.map(|idle| self.scaled(TimerType::StreamIdle, idle));
         }
         self.touch();
         Ok(entry)
@@ -269,6 +286,7 @@ impl Downstream {
         if by_route.unwrap_or(by_manager) {
             self.upgrade = Some(wanted);
             request.facts.upgrade = true;
+            self.arm_body(&request.facts, request.method(), true);
             let http = &self.listener.shards.http;
             http.inc(HttpStat::DownstreamCxUpgradesTotal);
             http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);

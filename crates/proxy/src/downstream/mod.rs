@@ -1,5 +1,6 @@
 //! A client's connection: waiting for requests, serving them one after the other, closing.
 
+mod arrival;
 mod manager;
 mod read;
 mod respond;
@@ -8,9 +9,12 @@ pub(crate) use manager::SeenByRouting;
 pub(crate) use respond::BodyToClient;
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use causeway_model::TimerType;
 
 use crate::access_log::log_connection;
 use crate::buffer::{Buffer, FOR_HEAD};
@@ -18,6 +22,7 @@ use crate::connection::ConnectionInfo;
 use crate::deadlines::{Deadlines, Timer};
 use crate::io::Transport;
 use crate::listener::ListenerSlot;
+use crate::overload::WorkerOverload;
 use crate::snapshot::{ListenerRuntime, timeout};
 use crate::stats::HttpStat;
 use crate::timer::{Millis, millis};
@@ -101,10 +106,14 @@ impl Downstream {
     }
 
     /// Serves the connection to its end.
-    pub(crate) async fn serve(mut self) {
+    ///
+    /// It is boxed because a future holds what it was called with beside what becomes of it: unboxed, an idle
+    /// connection would be there twice.
+    pub(crate) async fn serve(mut self: Box<Self>) {
         self.opened();
         let opened = self.worker.timers.at(self.info.opened);
         if let Some(most) = timeout(self.listener.manager.config.max_connection_duration) {
+            let most = self.scaled(TimerType::ConnectionMax, most);
             self.deadlines.set(Timer::ConnectionDuration, Some(opened + most));
         }
         let after = loop {
@@ -114,7 +123,7 @@ impl Downstream {
             }
             // Whatever a request needs is allocated for as long as requests come, and no longer: an idle
             // connection is this future without that one.
-            match Box::pin(self.requests()).await {
+            match self.boxed_requests().await {
                 After::KeepAlive => {}
                 after => break after,
             }
@@ -131,13 +140,18 @@ impl Downstream {
     /// Waits until the client sends something, without holding memory for it.
     async fn wait_for_request(&mut self) -> Wait {
         self.worker.buffers.reclaim(&mut self.inbound);
-        let idle = timeout(self.listener.manager.config.idle_timeout);
-        self.deadlines.set(Timer::Idle, idle.map(|idle| self.idle_since + idle));
+        let mut ends = None;
         let wait = poll_fn(|cx| {
             if self.stream.poll_read_ready(cx).is_ready() {
                 return Poll::Ready(Wait::Readable);
             }
             self.poll_drain(cx);
+            // It may have become shorter since.
+            let idle = timeout(self.listener.manager.config.idle_timeout);
+            let idle = idle.map(|idle| self.idle_since + self.scaled(TimerType::ConnectionIdle, idle));
+            if std::mem::replace(&mut ends, idle) != idle {
+                self.deadlines.set(Timer::Idle, idle);
+            }
             loop {
                 let stat = match self.deadlines.poll(cx, || self.worker.timers.now()) {
                     Poll::Ready(Timer::Idle) => HttpStat::DownstreamCxIdleTimeout,
@@ -155,6 +169,16 @@ impl Downstream {
         wait
     }
 
+    /// The overload manager, where it has something to say about this connection.
+    pub(crate) fn overload(&self) -> Option<Rc<WorkerOverload>> {
+        if self.listener.config.bypass_overload_manager { None } else { self.worker.overload() }
+    }
+
+    /// How long a timer runs that is set to that long.
+    pub(crate) fn scaled(&self, timer: TimerType, set: Millis) -> Millis {
+        self.overload().map_or(set, |overload| overload.shared.timer(timer, set))
+    }
+
     /// An idle connection has to go where the listener drains. It is given a moment for a request that
     /// may be on its way: closing under it would fail it.
     fn poll_drain(&mut self, cx: &mut Context<'_>) {
@@ -164,6 +188,11 @@ impl Downstream {
             let grace = millis(self.worker.drain_grace());
             self.deadlines.set(Timer::Close, Some(self.worker.now() + grace));
         }
+    }
+
+    /// [`Self::requests`], boxed outside the future that waits for it, which would keep room for it otherwise.
+    fn boxed_requests(&mut self) -> Pin<Box<impl Future<Output = After>>> {
+        Box::pin(self.requests())
     }
 
     /// Serves requests until nothing of one is there.

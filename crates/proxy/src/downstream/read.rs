@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use causeway_http::Version;
 use causeway_http::h1::{Parsed, first_bytes, parse_request};
+use causeway_model::LoadShedPointKind;
 use causeway_reason::{Failure, Reason};
 
 use super::{After, Downstream};
@@ -46,6 +47,10 @@ impl Downstream {
             }
         }
         self.speaks();
+        if self.served == 0 && self.sheds(LoadShedPointKind::HcmOndataCreatingCodec) {
+            self.listener.shards.http.inc(HttpStat::DownstreamRqOverloadClose);
+            return Some(After::Close);
+        }
         let mut request = ActiveRequest::new(&self.worker, &self.listener, &self.info);
         let head = self.read_head(&mut request).await;
         if self.listener.manager.shared().measures.round_trip {
@@ -82,7 +87,11 @@ impl Downstream {
         let manager = self.listener.clone();
         let rules = manager.manager.shared().request_rules;
         let mut scanned = 0;
+        let mut waited = false;
         self.begin(request);
+        if self.sheds(LoadShedPointKind::Http1ServerAbortDispatch) {
+            return Head::Refused(self.overloaded(Reason::OverloadedDispatch));
+        }
         loop {
             if self.inbound.filled().len() > scanned {
                 let exchange = &mut **request;
@@ -100,6 +109,9 @@ impl Downstream {
                     Ok(Parsed::Partial) => scanned = self.inbound.filled().len(),
                     Err(failure) => return Head::Refused(failure),
                 }
+            }
+            if !std::mem::replace(&mut waited, true) {
+                self.arm_head(&request.facts);
             }
             match self.more(scanned, rules.limits.bytes).await {
                 Woken::Bytes => {}
@@ -142,17 +154,19 @@ impl Downstream {
     fn begin(&mut self, request: &mut ActiveRequest) {
         request.begin(self.worker.instant());
         request.facts.protocol = Some(Version::Http11);
-        let config = &self.listener.manager.config;
-        let headers = timeout(config.request_headers_timeout);
-        let whole = timeout(config.request_timeout);
-        let duration = timeout(config.max_stream_duration);
         self.log_later();
-        if headers.is_some() || whole.is_some() || duration.is_some() {
-            let now = self.worker.now();
-            self.deadlines.set(Timer::RequestHeaders, headers.map(|after| now + after));
-            self.deadlines.set(Timer::Request, whole.map(|after| now + after));
-            self.deadlines.set(Timer::StreamDuration, duration.map(|after| now + after));
-        }
+        self.arm_arrival();
+    }
+
+    /// Whether the overload manager lets nothing pass at this place.
+    pub(crate) fn sheds(&self, point: LoadShedPointKind) -> bool {
+        self.overload().is_some_and(|overload| overload.sheds(point, self.worker.random()))
+    }
+
+    /// Why the overload manager refuses a request.
+    pub(crate) fn overloaded(&self, reason: Reason) -> Failure {
+        let evidence = self.overload().map_or_else(String::new, |overload| overload.shared.evidence());
+        Failure::new(reason).with_evidence(evidence)
     }
 
     /// Empty lines between requests are passed over (RFC 9112 §2.2).
@@ -199,9 +213,11 @@ impl Downstream {
     fn late(&mut self, timer: Timer, request: &ActiveRequest) -> Option<Head> {
         let since = request.facts.begun;
         let held = self.inbound.filled().len();
+        let by_default = self.by_default(timer);
         let refused = |reason| {
             let took = since.map_or(0, |since| since.elapsed().as_millis());
-            let evidence = format!("after {took} ms: {held} bytes of the head had arrived, but not its end");
+            let evidence =
+                format!("after {took} ms: {held} bytes of the head had arrived, but not its end{by_default}");
             Some(Head::Refused(Failure::new(reason).with_evidence(evidence)))
         };
         let count = |stat| self.listener.shards.http.inc(stat);

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
 use causeway_http::{Known, Method, Version};
+use causeway_model::{DrainType, OverloadActionKind};
 use causeway_reason::{Failure, Reason};
 
 use super::manager::with_context;
@@ -33,12 +34,16 @@ impl Downstream {
     /// Answers a request that the codec refuses: the connection ends behind the answer.
     pub(super) async fn refuse(&mut self, request: ActiveRequest, failure: Failure) -> After {
         let http = &self.listener.shards.http;
-        // One that is late breaks no protocol.
-        if failure.answer().status != 408 {
-            http.inc(HttpStat::DownstreamCxProtocolError);
+        if failure.reason == Reason::OverloadedDispatch {
+            http.inc(HttpStat::DownstreamRqOverloadClose);
+        } else {
+            // One that is late breaks no protocol.
+            if failure.answer().status != 408 {
+                http.inc(HttpStat::DownstreamCxProtocolError);
+            }
+            http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+            http.inc(HttpStat::DownstreamRqRxReset);
         }
-        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
-        http.inc(HttpStat::DownstreamRqRxReset);
         let mut reply = LocalReply::failed(failure);
         reply.close = true;
         self.reply(request, reply).await
@@ -151,6 +156,10 @@ impl Downstream {
         empty: bool,
         unread: bool,
     ) -> BodyToClient {
+        // What has not arrived of the request is no longer waited for, even if it still comes.
+        if self.deadlines.is_set(Timer::Request) {
+            self.deadlines.set(Timer::Request, None);
+        }
         let date = self.worker.date();
         header_rules::apply_to_response(request, &self.listener.manager.config, &date);
         let exchange = &mut **request;
@@ -170,7 +179,13 @@ impl Downstream {
         if endless || unread || exchange.head.is_none() {
             self.draining = true;
         }
-        if (self.worker.is_failing() || self.slot.is_draining()) && !self.draining {
+        let failing = self.worker.is_failing() && self.listener.config.drain_type == DrainType::Default;
+        if (failing || self.slot.is_draining()) && !self.draining {
+            self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
+            self.draining = true;
+        }
+        if !self.draining && self.may_not_keep_alive() {
+            self.listener.shards.http.inc(HttpStat::DownstreamCxOverloadDisableKeepalive);
             self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
             self.draining = true;
         }
@@ -207,6 +222,13 @@ impl Downstream {
         exchange.facts.response_head_bytes = (exchange.to_client.pending() - before) as u64;
         exchange.facts.reply_begin = Some(self.worker.instant());
         body
+    }
+
+    /// Whether the overload manager wants the connection to end behind this response.
+    fn may_not_keep_alive(&self) -> bool {
+        self.overload().is_some_and(|overload| {
+            overload.shared.acts(OverloadActionKind::DisableHttpKeepalive, self.worker.random())
+        })
     }
 
     /// Sends an interim response with the fields of the exchange's response.
@@ -315,8 +337,14 @@ impl Downstream {
                     if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration }
                 }
                 Poll::Ready(Timer::Request) => {
+                    let more = self.more_time(&request.facts, self.worker.timers.now());
+                    if more.is_some() {
+                        self.deadlines.set(Timer::Request, more);
+                        continue;
+                    }
                     http.inc(HttpStat::DownstreamRqTimeout);
-                    Reason::RequestTimeout
+                    let evidence = request.facts.so_far() + self.by_default(Timer::Request);
+                    return Poll::Ready(Failure::new(Reason::RequestTimeout).with_evidence(evidence));
                 }
                 Poll::Ready(Timer::ConnectionDuration) => {
                     self.draining = true;

@@ -93,6 +93,11 @@ impl ExchangePool {
         self.0.borrow_mut().pop().unwrap_or_default()
     }
 
+    /// Lets go of those that nobody uses.
+    pub(crate) fn shrink(&self) {
+        self.0.take();
+    }
+
     pub(crate) fn give(&self, mut exchange: Box<Exchange>) {
         let mut pool = self.0.borrow_mut();
         if pool.len() < 64 {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use causeway_model::Address;
+use causeway_model::{Address, LoadShedPointKind, OverloadActionKind};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
@@ -15,6 +15,7 @@ use super::{ListenerSlot, WorkerListener};
 use crate::connection::ConnectionInfo;
 use crate::downstream::Downstream;
 use crate::io::Transport;
+use crate::snapshot::ListenerRuntime;
 use crate::stats::ListenerStat;
 use crate::worker::Worker;
 
@@ -24,6 +25,9 @@ const AT_ONE_GO: u32 = 64;
 /// When no connection can be taken for want of descriptors or memory, this long is waited: trying again
 /// at once would only burn the processor.
 const OUT_OF_RESOURCES: Duration = Duration::from_millis(50);
+
+/// As long as it lasts, that is said once in this time.
+const SAY_AGAIN: Duration = Duration::from_secs(10);
 
 enum Accepting {
     /// The address that all its connections have on our side, where there is but one.
@@ -40,6 +44,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
             return;
         }
     };
+    let mut last_error: Option<Instant> = None;
     loop {
         let mut changed = Box::pin(slot.changed.notified());
         let mut taken = 0;
@@ -47,17 +52,27 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
             if changed.as_mut().poll(cx).is_ready() || slot.closed.get() {
                 return Poll::Ready(None);
             }
+            if slot.is_paused(&worker) {
+                return Poll::Pending;
+            }
             take_some(&worker, &slot, &listening, &mut taken, cx).map(Some)
         })
         .await;
         match error {
             Some(error) => {
-                tracing::warn!(target: "conn_handler", "cannot take connections on {} for the moment: {error}", slot.key().address);
+                if last_error.is_none_or(|last| last.elapsed() >= SAY_AGAIN) {
+                    tracing::warn!(target: "conn_handler", "cannot take connections on {} for the moment: {error}", slot.key().address);
+                    last_error = Some(Instant::now());
+                }
                 tokio::time::sleep(OUT_OF_RESOURCES).await;
             }
             None if slot.closed.get() => break,
             None => {}
         }
+    }
+    if slot.is_paused(&worker) {
+        // They were not to be taken before, so they are not now.
+        return;
     }
     listening.take_rest(|stream, remote, local| take(&worker, &slot, stream, remote, local));
 }
@@ -197,8 +212,31 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
+/// Whether the overload manager wants a connection closed that has been taken.
+fn is_refused(worker: &Worker, runtime: &ListenerRuntime) -> bool {
+    if runtime.config.bypass_overload_manager {
+        return false;
+    }
+    let Some(overload) = worker.overload() else { return false };
+    overload.sheds(LoadShedPointKind::TcpListenerAccept, worker.random())
+        || overload.shared.acts(OverloadActionKind::RejectIncomingConnections, worker.random())
+}
+
 fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote: Address, local: Address) {
     let Some(runtime) = slot.current() else { return };
+    let place = if runtime.config.ignore_global_conn_limit {
+        None
+    } else {
+        let Some(place) = worker.take_place() else {
+            runtime.shards.listener.inc(ListenerStat::DownstreamGlobalCxOverflow);
+            return;
+        };
+        Some(place)
+    };
+    if is_refused(worker, &runtime) {
+        runtime.shards.listener.inc(ListenerStat::DownstreamCxOverloadReject);
+        return;
+    }
     if let Some(most) = runtime.config.connection_limit
         && u64::try_from(runtime.shards.listener.scope().gauge(ListenerStat::DownstreamCxActive)).unwrap_or(0)
             >= most
@@ -214,8 +252,9 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         listener: Some(std::sync::Arc::clone(&runtime.config)),
         round_trip: std::cell::Cell::default(),
         closed_because: std::cell::Cell::default(),
+        _place: place,
         waker: std::cell::RefCell::new(None),
     };
-    let connection = Downstream::new(worker, slot, runtime, info, stream);
+    let connection = Box::new(Downstream::new(worker, slot, runtime, info, stream));
     worker.spawn(connection.serve());
 }

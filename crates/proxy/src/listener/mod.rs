@@ -6,7 +6,7 @@ mod bind;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use causeway_model::{Address, Listener, SocketOption, TrafficDirection};
+use causeway_model::{Address, Listener, OverloadActionKind, SocketOption, TrafficDirection};
 
 use crate::connection::ConnectionInfo;
 use crate::snapshot::ListenerRuntime;
@@ -126,6 +126,20 @@ impl ListenerSlot {
     pub(crate) fn stop_listening(&self) {
         self.closed.set(true);
         self.changed.notify_one();
+    }
+
+    /// Something has changed that decides whether connections are taken.
+    pub(crate) fn look_again(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Whether the overload manager lets no connections be taken.
+    pub(crate) fn is_paused(&self, worker: &Worker) -> bool {
+        let concerned = self.current().is_some_and(|runtime| !runtime.config.bypass_overload_manager);
+        concerned
+            && worker.overload().is_some_and(|overload| {
+                overload.shared.is_saturated(OverloadActionKind::StopAcceptingConnections)
+            })
     }
 
     /// Whether its connections have to end.

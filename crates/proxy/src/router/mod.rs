@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use causeway_http::Known;
-use causeway_model::{ClusterName, RouteForward, RoutingPriority};
+use causeway_model::{ClusterName, LoadShedPointKind, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::{ClusterStat, Host, Resource};
 
@@ -92,7 +92,7 @@ pub(crate) async fn forward(
             relay::relay(downstream, request, forwarding, connection).await
         }
         Err(Unconnected::Failed(failure)) => {
-            if failure.reason == Reason::CircuitBreakerPending {
+            if matches!(failure.reason, Reason::CircuitBreakerPending | Reason::OverloadedPool) {
                 // It did not come as far as the host.
                 request.facts.host = None;
             }
@@ -176,6 +176,12 @@ async fn connection(
     let pool = forwarding.cluster.pool(&downstream.worker, host, forwarding.priority);
     if let Some(connection) = pool.take_idle() {
         return Ok(connection);
+    }
+    let shed = downstream.worker.overload();
+    let random = downstream.worker.random();
+    if shed.is_some_and(|overload| overload.sheds(LoadShedPointKind::ConnectionPoolNewConnection, random)) {
+        forwarding.cluster.stats().inc(ClusterStat::UpstreamRqPendingTotal);
+        return Err(Unconnected::Failed(downstream.overloaded(Reason::OverloadedPool)));
     }
     let complete = !request.is_open_ended();
     if request.head.as_ref().is_some_and(|head| head.framing.is_none()) {

@@ -189,6 +189,7 @@ impl Relay<'_> {
             sink: &mut upstream.stream,
             out: &mut request.to_upstream,
             pool: &downstream.worker.buffers,
+            most: downstream.listener.config.per_connection_buffer_limit_bytes,
         };
         let result = pump.poll(cx, &mut ends);
         let moved = (pump.read, pump.bytes) != before;

@@ -139,6 +139,7 @@ impl Relay<'_> {
             sink: &mut self.downstream.stream,
             out: &mut self.request.to_client,
             pool: &self.downstream.worker.buffers,
+            most: self.forwarding.cluster.config().per_connection_buffer_limit_bytes,
         };
         let result = download.poll(cx, &mut ends);
         self.request.facts.bytes_sent = download.bytes;

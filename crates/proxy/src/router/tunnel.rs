@@ -77,7 +77,7 @@ fn poll_tunnel(
     cx: &mut Context<'_>,
 ) -> Poll<End> {
     let before = (up.read, down.read);
-    let Relay { downstream, request, upstream, .. } = relay;
+    let Relay { downstream, request, upstream, forwarding, .. } = relay;
     if !*up_ended {
         let mut ends = Ends {
             source: &mut downstream.stream,
@@ -85,6 +85,7 @@ fn poll_tunnel(
             sink: &mut upstream.stream,
             out: &mut request.to_upstream,
             pool: &downstream.worker.buffers,
+            most: downstream.listener.config.per_connection_buffer_limit_bytes,
         };
         match up.poll(cx, &mut ends) {
             Poll::Pending => {}
@@ -103,6 +104,7 @@ fn poll_tunnel(
         sink: &mut downstream.stream,
         out: &mut request.to_client,
         pool: &downstream.worker.buffers,
+        most: forwarding.cluster.config().per_connection_buffer_limit_bytes,
     };
     match down.poll(cx, &mut ends) {
         Poll::Pending => {}

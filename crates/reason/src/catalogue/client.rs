@@ -347,8 +347,8 @@ pub(super) const REQUEST_HEADERS_TIMEOUT: Spec = refused(
         ko: "request_headers_timeout 안에 요청 헤더가 도착하지 않았습니다.",
     },
     Text {
-        en: "A slow or stalled client; many of them at once are an attack (slowloris).",
-        ko: "느리거나 멈춘 클라이언트입니다. 동시에 많으면 공격(slowloris)입니다.",
+        en: "A slow or stalled client; many of them at once are an attack (slowloris). request_headers_timeout is 10 s unless set, 0s switches it off.",
+        ko: "느리거나 멈춘 클라이언트입니다. 동시에 많으면 공격(slowloris)입니다. request_headers_timeout은 설정하지 않으면 10초이고 0s로 끕니다.",
     },
 );
 
@@ -360,8 +360,8 @@ pub(super) const REQUEST_TIMEOUT: Spec = refused(
         ko: "request_timeout 안에 요청 전체가 도착하지 않았습니다.",
     },
     Text {
-        en: "A slow upload or a stalled client; raise request_timeout if uploads may take longer.",
-        ko: "느린 업로드나 멈춘 클라이언트입니다. 업로드가 더 걸릴 수 있으면 request_timeout을 늘리십시오.",
+        en: "A slow upload or a stalled client; raise request_timeout if uploads may take longer. Unless set, it is 300 s and one more for each KiB of body; 0s switches it off.",
+        ko: "느린 업로드나 멈춘 클라이언트입니다. 업로드가 더 걸릴 수 있으면 request_timeout을 늘리십시오. 설정하지 않으면 300초에 받은 본문 1KiB마다 1초를 더한 시간이며 0s로 끕니다.",
     },
 );
 

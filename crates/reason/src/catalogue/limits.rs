@@ -98,3 +98,51 @@ pub(super) const CIRCUIT_BREAKER_REQUESTS: Spec = overflow(
         ko: "부하에 비해 백엔드가 느리거나 max_requests(기본 1024)가 너무 작습니다.",
     },
 );
+
+/// What has to change where the overload manager does its work.
+const LESS_LOAD: Text = Text {
+    en: "See overload.* in the statistics for what is used up; give the process more of it, or take load away.",
+    ko: "통계의 overload.*에서 무엇이 부족한지 확인하고 자원을 늘리거나 부하를 줄이십시오.",
+};
+
+pub(super) const OVERLOADED: Spec = Spec {
+    key: "overloaded",
+    answer: Answer {
+        status: 503,
+        body: Body::Text("envoy overloaded"),
+        flag: None,
+        details: Details::Text("overload"),
+        close: false,
+        overloaded: false,
+    },
+    grpc: grpc(503),
+    blame: Blame::Config,
+    retry: Retry::Safe,
+    sentence: Text {
+        en: "The proxy is overloaded, and the overload manager lets no request through.",
+        ko: "프록시가 과부하 상태이며 과부하 관리자가 요청을 받지 않습니다.",
+    },
+    advice: LESS_LOAD,
+};
+
+pub(super) const OVERLOADED_DISPATCH: Spec = Spec {
+    key: "overloaded_dispatch",
+    answer: Answer::refused(500, "Internal Server Error", "overload"),
+    grpc: grpc(500),
+    blame: Blame::Config,
+    retry: Retry::Safe,
+    sentence: Text {
+        en: "The proxy is overloaded, and the overload manager lets no request be read.",
+        ko: "프록시가 과부하 상태이며 과부하 관리자가 요청을 읽지 않습니다.",
+    },
+    advice: LESS_LOAD,
+};
+
+pub(super) const OVERLOADED_POOL: Spec = overflow(
+    "overloaded_pool",
+    Text {
+        en: "The proxy is overloaded, and the overload manager lets no connection to a back-end be made.",
+        ko: "프록시가 과부하 상태이며 과부하 관리자가 백엔드 연결을 만들지 않습니다.",
+    },
+    LESS_LOAD,
+);

@@ -213,6 +213,12 @@ reasons! {
         CircuitBreakerPending = CIRCUIT_BREAKER_PENDING,
         /// The circuit breaker `max_requests` is open.
         CircuitBreakerRequests = CIRCUIT_BREAKER_REQUESTS,
+        /// The overload manager lets no request through (`stop_accepting_requests`, a load shed point).
+        Overloaded = OVERLOADED,
+        /// The overload manager lets no request be read (`http1_server_abort_dispatch`).
+        OverloadedDispatch = OVERLOADED_DISPATCH,
+        /// The overload manager lets no connection to a back-end be made (`connection_pool_new_connection`).
+        OverloadedPool = OVERLOADED_POOL,
     }
     local {
         /// A health check of the proxy, which has been told to fail them (`/healthcheck/fail`).
