@@ -38,7 +38,10 @@ impl Downstream {
             http.inc(HttpStat::DownstreamRqOverloadClose);
         } else {
             // One that is late breaks no protocol.
-            if failure.answer().status != 408 {
+            if !matches!(
+                failure.reason,
+                Reason::RequestHeadersTimeout | Reason::RequestTimeout | Reason::RequestMaxDuration
+            ) {
                 http.inc(HttpStat::DownstreamCxProtocolError);
             }
             http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);

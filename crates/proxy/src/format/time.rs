@@ -225,7 +225,8 @@ fn iso_week(here: &Civil) -> (i64, u32) {
     let since_monday = i64::from((here.weekday + 6) % 7);
     let thursday = i64::from(here.day_of_year) - since_monday + 3;
     let days = |year: i64| {
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        // Of the centuries, which 4 divides as well as 25, only every fourth.
+        let leap = year % 4 == 0 && (year % 25 != 0 || year % 16 == 0);
         if leap { 366 } else { 365 }
     };
     let (year, day) = if thursday < 1 {
