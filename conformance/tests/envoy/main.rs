@@ -14,6 +14,7 @@ mod headers;
 mod health_checks;
 mod hop_by_hop;
 mod http1;
+mod internal_redirects;
 mod keep_alive;
 mod local_replies;
 mod on_purpose;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         ("health_checks", health_checks::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
+        ("internal_redirects", internal_redirects::cases()),
         ("keep_alive", keep_alive::cases()),
         ("local_replies", local_replies::cases()),
         ("on_purpose", on_purpose::cases()),

@@ -18,6 +18,7 @@ mod filter;
 mod headers;
 mod health_check;
 mod http_connection_manager;
+mod internal_redirect;
 mod listener;
 mod local_reply;
 mod matcher;
@@ -43,6 +44,7 @@ pub use http_connection_manager::{
     OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
     UnderscoreAction, UpgradeConfig,
 };
+pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{

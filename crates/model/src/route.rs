@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BodyFormat, HeaderMatcher, HeaderMutations, HeaderName, Metadata, PerFilterConfig, QueryParameterMatcher,
-    Regex, RuntimeFraction, SourcePosition,
+    BodyFormat, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
+    PerFilterConfig, QueryParameterMatcher, Regex, RuntimeFraction, SourcePosition,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -170,6 +170,8 @@ pub struct RouteForward {
     pub priority: RoutingPriority,
     /// Upgrades this route allows or forbids.
     pub upgrades: Vec<RouteUpgrade>,
+    /// Redirects of the back-end that are followed here rather than by the client; `None` for none of them.
+    pub internal_redirects: Option<InternalRedirectPolicy>,
 }
 
 /// `RouteAction.MaxStreamDuration`.

@@ -78,14 +78,13 @@ pub(crate) struct RequestContext<'a> {
 
 /// Normalises authority and path (`strip_*`, `normalize_path`, …). A refused or redirected request is
 /// answered by the reply.
-pub(crate) fn normalize(exchange: &mut Exchange, context: &RequestContext<'_>) -> Result<(), LocalReply> {
-    let config = context.config;
+pub(crate) fn normalize(
+    exchange: &mut Exchange,
+    config: &HttpConnectionManager,
+    connection: &ConnectionInfo,
+) -> Result<(), LocalReply> {
     if config.strip_port != StripPort::No || config.strip_trailing_host_dot {
-        normalize_host(
-            &mut exchange.request,
-            config,
-            context.connection.local.ip().map(|local| local.port()),
-        );
+        normalize_host(&mut exchange.request, config, connection.local.ip().map(|local| local.port()));
     }
     match path::apply(&exchange.path, path_rules(config.path)) {
         PathOutcome::Unchanged => Ok(()),

@@ -8,7 +8,7 @@ use causeway_reason::{Failure, Reason};
 use causeway_upstream::HostStat;
 
 use crate::connection::ConnectionInfo;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Facts};
 use crate::format::View;
 use crate::local_reply::note_failure;
 use crate::snapshot::ListenerRuntime;
@@ -41,6 +41,31 @@ impl ActiveRequest {
             listener: Rc::clone(listener),
             connection: Rc::clone(connection),
         }
+    }
+
+    /// The request that is served in place of this one, because the back-end redirected it: from the same
+    /// client, with the same fields, and with what is known from the client. It is not counted before
+    /// [`Self::begin`].
+    pub(crate) fn successor(&self) -> Self {
+        let mut next = Self::new(&self.worker, &self.listener, &self.connection);
+        next.head.clone_from(&self.head);
+        next.path.extend_from_slice(&self.path);
+        next.request.clone_from(&self.request);
+        let facts = &self.facts;
+        next.facts = Facts {
+            protocol: facts.protocol,
+            remote: facts.remote,
+            internal: facts.internal,
+            https: facts.https,
+            grpc: facts.grpc,
+            request_end: facts.request_end,
+            bytes_received: facts.bytes_received,
+            wire_received: facts.wire_received,
+            request_head_bytes: facts.request_head_bytes,
+            health_check: facts.health_check,
+            ..Facts::default()
+        };
+        next
     }
 
     /// The request's first byte was seen.
@@ -157,7 +182,7 @@ impl ActiveRequest {
         if facts.health_check {
             shards.http.inc(HttpStat::TracingHealthCheck);
         }
-        if facts.status > 0 {
+        if facts.status > 0 && !facts.redirected {
             // Health checks are no traffic: they would hide what clients see.
             if !facts.health_check {
                 shards.response_completed(facts.status);
@@ -171,6 +196,9 @@ impl ActiveRequest {
             }
         }
         let Some(cluster) = &facts.cluster else { return };
+        if facts.redirected {
+            return;
+        }
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check {
             cluster.count_status(facts.status, facts.internal);
         }

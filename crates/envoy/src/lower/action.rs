@@ -71,6 +71,7 @@ impl Cx<'_> {
                 _ => RoutingPriority::Default,
             },
             upgrades,
+            internal_redirects: self.internal_redirects(action),
             cluster: cluster?,
         };
         Some(forward)

@@ -17,6 +17,7 @@ mod filters;
 mod hcm;
 mod headers;
 mod health_check;
+mod internal_redirect;
 mod listener;
 mod local_reply;
 mod matcher;

@@ -16,7 +16,7 @@ use crate::filters::{FilterContext, Verdict};
 use crate::header_rules::{self, RequestContext};
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
-use crate::router;
+use crate::router::{self, Served};
 use crate::snapshot::{RouteEntry, timeout};
 use crate::stats::{Http1Stat, HttpStat};
 
@@ -36,47 +36,69 @@ impl Downstream {
             }
         }
         self.expect_continue(&mut request).await;
-        let prepared = self.prepare(&mut request);
-        let reply = match prepared {
-            Err(mut reply) => {
-                // The end of the request is known; whether that is enough is for the file to say.
-                reply.close &= !config.http1.stream_error_on_invalid_message;
-                reply
+        if let Err(mut reply) = self.prepare(&mut request) {
+            // The end of the request is known; whether that is enough is for the file to say.
+            reply.close &= !config.http1.stream_error_on_invalid_message;
+            return self.answer(request, reply).await;
+        }
+        loop {
+            let entry = match self.dispatch(&mut request).await {
+                Ok(entry) => entry,
+                Err(reply) => return self.answer(request, reply).await,
+            };
+            match router::forward(self, request, entry).await {
+                Served::Ended(after) => return after,
+                Served::Redirected(next) => request = next,
             }
-            Ok(()) => match self.route(&mut request) {
-                Err(Unrouted::AtOnce(reply)) => reply,
-                Err(Unrouted::BehindFilters(reply, stat)) => match self.filter(&mut request, None).await {
-                    Some(reply) => reply,
-                    None => {
-                        self.listener.shards.http.inc(HttpStat::RqTotal);
-                        self.listener.shards.http.inc(stat);
-                        reply
-                    }
-                },
-                Ok(entry) => match self.filter(&mut request, Some(&entry)).await {
-                    Some(reply) => {
-                        // It would have gone there, which is what a log wants to know.
-                        if let Some(target) = entry.draw(request.random()) {
-                            request.facts.cluster.clone_from(&target.cluster);
-                            request.facts.target = Some(Rc::clone(target));
-                        }
-                        reply
-                    }
-                    None => {
-                        self.listener.shards.http.inc(HttpStat::RqTotal);
-                        match &entry.route.action {
-                            RouteAction::Forward(_) => return router::forward(self, request, entry).await,
-                            RouteAction::Redirect(redirect) => self.redirect(&request, &entry, redirect),
-                            RouteAction::DirectResponse(response) => self.direct_response(&request, response),
-                        }
-                    }
-                },
-            },
+            self.begin_again();
+            if let Err(reply) = self.normalize(&mut request) {
+                return self.answer(request, reply).await;
+            }
+        }
+    }
+
+    /// Finds out who is to answer: a back-end, on the route that is returned, or the proxy itself.
+    async fn dispatch(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, LocalReply> {
+        let entry = match self.route(request) {
+            Ok(entry) => entry,
+            Err(Unrouted::AtOnce(reply)) => return Err(reply),
+            Err(Unrouted::BehindFilters(reply, stat)) => {
+                if let Some(reply) = self.filter(request, None).await {
+                    return Err(reply);
+                }
+                self.listener.shards.http.inc(HttpStat::RqTotal);
+                self.listener.shards.http.inc(stat);
+                return Err(reply);
+            }
         };
-        if reply.at_end && !request.facts.upgrade {
+        if let Some(reply) = self.filter(request, Some(&entry)).await {
+            // It would have gone there, which is what a log wants to know.
+            if let Some(target) = entry.draw(request.random()) {
+                request.facts.cluster.clone_from(&target.cluster);
+                request.facts.target = Some(Rc::clone(target));
+            }
+            return Err(reply);
+        }
+        self.listener.shards.http.inc(HttpStat::RqTotal);
+        match &entry.route.action {
+            RouteAction::Forward(_) => Ok(entry),
+            RouteAction::Redirect(redirect) => Err(self.redirect(request, &entry, redirect)),
+            RouteAction::DirectResponse(response) => Err(self.direct_response(request, response)),
+        }
+    }
+
+    async fn answer(&mut self, request: ActiveRequest, reply: LocalReply) -> After {
+        if reply.at_end && !request.facts.upgrade && request.again.is_none() {
             return Box::pin(self.reply_at_end(request, reply)).await;
         }
         Box::pin(self.reply(request, reply)).await
+    }
+
+    /// The next request of a redirect begins: it has deadlines of its own.
+    fn begin_again(&mut self) {
+        self.deadlines.clear_request();
+        let duration = timeout(self.listener.manager.config.max_stream_duration);
+        self.deadlines.set(Timer::StreamDuration, duration.map(|after| self.worker.now() + after));
     }
 
     /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
@@ -118,6 +140,10 @@ impl Downstream {
         }
         let worker = Rc::clone(&self.worker);
         let info = Rc::clone(&self.info);
+        if head.method != Method::Connect {
+            self.normalize(request)?;
+        }
+        let http = &self.listener.shards.http;
         let mut context = RequestContext {
             config: &config,
             connection: &info,
@@ -125,16 +151,19 @@ impl Downstream {
             request_id: &mut || worker.uuid(),
             internal_only: &config.route_config.internal_only_headers,
         };
-        if head.method != Method::Connect {
-            header_rules::normalize(request, &context).inspect_err(|reply| {
-                http.inc(match reply.status() {
-                    307 => HttpStat::DownstreamRqRedirectedWithNormalizedPath,
-                    _ => HttpStat::DownstreamRqFailedPathNormalization,
-                });
-            })?;
-        }
         header_rules::apply_to_request(request, &mut context)
             .inspect_err(|_| http.inc(HttpStat::DownstreamRqRejectedViaIpDetection))
+    }
+
+    /// Normalises authority and path.
+    fn normalize(&self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
+        let config = &self.listener.manager.config;
+        header_rules::normalize(request, config, &self.info).inspect_err(|reply| {
+            self.listener.shards.http.inc(match reply.status() {
+                307 => HttpStat::DownstreamRqRedirectedWithNormalizedPath,
+                _ => HttpStat::DownstreamRqFailedPathNormalization,
+            });
+        })
     }
 
     /// Finds the route, and whether it lets the request through.

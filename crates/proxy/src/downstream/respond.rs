@@ -321,6 +321,9 @@ impl Downstream {
     /// Throws away what has arrived of a request's body, and says whether some of it has not.
     pub(crate) fn discard_request_body(&mut self, request: &mut ActiveRequest) -> bool {
         let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
+        if request.again.is_some() {
+            return false;
+        }
         if framing.is_none() {
             return request.facts.upgrade;
         }

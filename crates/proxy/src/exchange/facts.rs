@@ -98,6 +98,11 @@ pub(crate) struct Facts {
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
 
+    /// Where a redirect of the back-end would lead, or led: what a log shows as route and cluster.
+    pub(crate) rerouted: Option<Box<Rerouted>>,
+    /// The proxy followed the back-end's redirect: the client sees nothing of this response.
+    pub(crate) redirected: bool,
+
     /// It asks for an upgrade that it may have: it has no end before the connection has.
     pub(crate) upgrade: bool,
 
@@ -110,6 +115,22 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// The route, as a log shows it.
+    pub(crate) fn shown_route(&self) -> Option<&Rc<RouteEntry>> {
+        match &self.rerouted {
+            Some(rerouted) => rerouted.route.as_ref(),
+            None => self.route.as_ref(),
+        }
+    }
+
+    /// The cluster, as a log shows it.
+    pub(crate) fn shown_cluster(&self) -> Option<&Rc<LocalCluster>> {
+        match &self.rerouted {
+            Some(rerouted) => rerouted.cluster.as_ref(),
+            None => self.cluster.as_ref(),
+        }
+    }
+
     /// How long it took so far and how far it came, in words: evidence for requests that are cut off by
     /// time, by the client or by the end of the process.
     pub(crate) fn so_far(&self) -> String {
@@ -127,6 +148,13 @@ impl Facts {
         };
         format!("after {took} ms: {how_far}")
     }
+}
+
+/// The route that a redirect leads to, where there is one, and its cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Rerouted {
+    pub(crate) route: Option<Rc<RouteEntry>>,
+    pub(crate) cluster: Option<Rc<LocalCluster>>,
 }
 
 /// Where a request comes from.

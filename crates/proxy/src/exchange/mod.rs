@@ -1,5 +1,6 @@
 //! One request and its response: what they are, and what is known about them.
 
+mod again;
 mod facts;
 
 use std::cell::RefCell;
@@ -12,7 +13,8 @@ use causeway_http::{HeaderBlock, Method};
 
 use crate::io::Transport;
 
-pub(crate) use facts::{Facts, Remote, ResponseDetails};
+pub(crate) use again::{Again, Held};
+pub(crate) use facts::{Facts, Remote, Rerouted, ResponseDetails};
 
 /// A request, its response, and what is known about them. Used again for the next request.
 #[derive(Debug, Default)]
@@ -31,6 +33,8 @@ pub(crate) struct Exchange {
     pub(crate) local_body: Vec<u8>,
     /// What is known.
     pub(crate) facts: Facts,
+    /// What it brings along where it is the next request of a redirect that the proxy followed.
+    pub(crate) again: Option<Box<Again>>,
     /// Bytes on their way to the client.
     pub(crate) to_client: Outgoing,
     /// Bytes on their way to the back-end.
@@ -51,6 +55,10 @@ impl Exchange {
     /// Whether all of the request has to have arrived for its end to be known: it has a body, or is the
     /// beginning of something that goes on.
     pub(crate) fn is_open_ended(&self) -> bool {
+        // All of it was there before its first back-end answered.
+        if self.again.is_some() {
+            return false;
+        }
         self.facts.upgrade
             || self
                 .head
@@ -67,6 +75,7 @@ impl Exchange {
         self.response_trailers = None;
         self.local_body.clear();
         self.local_body.shrink_to(KEEP);
+        self.again = None;
         self.to_client.clear();
         self.to_upstream.clear();
         self.scratch.clear();

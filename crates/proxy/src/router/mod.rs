@@ -1,5 +1,6 @@
 //! The router: sends a request to a back-end and brings the response back.
 
+mod internal_redirect;
 mod relay;
 mod response;
 mod tunnel;
@@ -37,18 +38,27 @@ struct Forwarding {
     _permit: Permit,
 }
 
+/// What became of a request.
+pub(crate) enum Served {
+    /// It was served to its end.
+    Ended(After),
+    /// The back-end redirected it, and the proxy follows: this is the next request.
+    Redirected(ActiveRequest),
+}
+
 /// Sends a request on, and serves it to its end.
 pub(crate) async fn forward(
     downstream: &mut Downstream,
     mut request: ActiveRequest,
     entry: Rc<RouteEntry>,
-) -> After {
+) -> Served {
     let Some(route) = entry.forward() else {
-        return Box::pin(downstream.reply(request, LocalReply::failed(Reason::Dropped.into()))).await;
+        let reply = LocalReply::failed(Reason::Dropped.into());
+        return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     };
     let (target, cluster) = match choose_cluster(downstream, &mut request, &entry, route) {
         Ok(chosen) => chosen,
-        Err(reply) => return Box::pin(downstream.reply(request, reply)).await,
+        Err(reply) => return Served::Ended(Box::pin(downstream.reply(request, reply)).await),
     };
     request.facts.target = Some(Rc::clone(&target));
     request.facts.cluster = Some(Rc::clone(&cluster));
@@ -62,7 +72,7 @@ pub(crate) async fn forward(
     request.facts.attempts = 1;
     let host = match cluster.choose() {
         Ok(host) => host,
-        Err(failure) => return Box::pin(give_up(downstream, request, failure, None)).await,
+        Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };
     rewrite(&mut request, &entry, route, &target, &host, suppress);
     request.facts.host = Some(Arc::clone(&host));
@@ -72,7 +82,7 @@ pub(crate) async fn forward(
         let most = cluster.limit(route.priority, Resource::Requests);
         let failure = Failure::new(Reason::CircuitBreakerRequests)
             .with_evidence(format!("{most} requests are running, which is max_requests"));
-        return Box::pin(give_up(downstream, request, failure, None)).await;
+        return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await);
     };
     let forwarding = Forwarding { cluster, priority: route.priority, timeout, _permit: permit };
     match connection(downstream, &mut request, &forwarding, &host).await {
@@ -82,12 +92,12 @@ pub(crate) async fn forward(
                 // It did not come as far as the host.
                 request.facts.host = None;
             }
-            Box::pin(give_up(downstream, request, failure, None)).await
+            Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await)
         }
         Err(Unconnected::ClientGone) => {
             let evidence = request.facts.so_far();
             request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
-            After::Gone
+            Served::Ended(After::Gone)
         }
     }
 }
@@ -225,16 +235,23 @@ async fn connection(
 ) -> Result<Box<UpstreamConnection>, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
     let pool = forwarding.cluster.pool(&downstream.worker, host, forwarding.priority);
+    let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
     if let Some(connection) = pool.take_idle() {
         return Ok(connection);
     }
     let complete = !request.is_open_ended();
-    if request.head.as_ref().is_some_and(|head| head.framing.is_none()) {
+    if complete || request.head.as_ref().is_some_and(|head| head.framing.is_none()) {
         start_timeout(downstream, forwarding);
     }
     let mut waiting = Box::pin(pool.wait());
+    let mut held = Some(held);
     poll_fn(|cx| {
-        if let Poll::Ready(result) = waiting.as_mut().poll(cx) {
+        let mut result = waiting.as_mut().poll(cx);
+        // Whoever waits may have the one that the redirect came on: this request, mostly.
+        if held.take().flatten().is_some() && result.is_pending() {
+            result = waiting.as_mut().poll(cx);
+        }
+        if let Poll::Ready(result) = result {
             return Poll::Ready(result.map_err(Unconnected::Failed));
         }
         if downstream.poll_client_gone(cx) {

@@ -7,19 +7,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use causeway_http::h1::{BodyFraming, HeadLimits, Parsed, ResponseHead, ResponseRules, parse_response};
+use causeway_http::h1::{
+    BodyFraming, HeadLimits, LAST_CHUNK, Parsed, ResponseHead, ResponseRules, chunk_header, parse_response,
+};
 use causeway_http::{Method, Version, forwarding};
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::{ClusterStat, Host, HostStat};
 
 use super::response::BodyEvent;
-use super::{Forwarding, give_up, start_timeout, tunnel, upstream_request};
+use super::{Forwarding, Served, give_up, start_timeout, tunnel, upstream_request};
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
 use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
+use crate::exchange::Exchange;
 use crate::pool::UpstreamConnection;
-use crate::pump::{Ends, Pump, PumpError};
+use crate::pump::{Ends, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
 use crate::snapshot::key_format;
 use crate::stats::HttpStat;
@@ -34,6 +37,8 @@ pub(super) struct Relay<'d> {
     pub(super) upload: Option<Pump>,
     /// The back-end takes no more of the request.
     pub(super) upload_failed: bool,
+    /// The request's body as it was, where it may be sent again.
+    pub(super) kept: Option<Kept>,
     /// The upgrade that was asked for.
     pub(super) upgrade: Option<Vec<u8>>,
     /// How far the response's head has been looked through.
@@ -86,7 +91,7 @@ pub(super) async fn relay(
     request: ActiveRequest,
     forwarding: Forwarding,
     upstream: Box<UpstreamConnection>,
-) -> After {
+) -> Served {
     let running = Running::new(&forwarding.cluster, request.facts.host.clone());
     let mut relay = Relay {
         upgrade: downstream.upgrade.take(),
@@ -96,6 +101,7 @@ pub(super) async fn relay(
         upstream,
         upload: None,
         upload_failed: false,
+        kept: None,
         scanned: 0,
         answered: false,
         interim: Interim::None,
@@ -105,19 +111,24 @@ pub(super) async fn relay(
     // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
     let head = loop {
         match poll_fn(|cx| relay.poll_head(cx)).await {
-            HeadEvent::ClientGone => return relay.client_gone(),
-            HeadEvent::Failed(failure) => return Box::pin(relay.fail(failure)).await,
+            HeadEvent::ClientGone => return Served::Ended(relay.client_gone()),
+            HeadEvent::Failed(failure) => return Served::Ended(Box::pin(relay.fail(failure)).await),
             HeadEvent::Head(head) if head.is_interim() => Box::pin(relay.interim(head)).await,
-            HeadEvent::Head(head) if head.status == 101 => return Box::pin(tunnel::tunnel(relay)).await,
+            HeadEvent::Head(head) if head.status == 101 => {
+                return Served::Ended(Box::pin(tunnel::tunnel(relay)).await);
+            }
             HeadEvent::Head(head) => break head,
         }
     };
+    if let Some(next) = relay.follow(&head) {
+        return Served::Redirected(relay.leave_for(next, &head));
+    }
     let mut passing = relay.respond(&head);
-    match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
+    Served::Ended(match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
         BodyEvent::Complete => relay.complete(&passing),
         BodyEvent::ClientGone => relay.client_gone(),
         BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing.body)).await,
-    }
+    })
 }
 
 impl Relay<'_> {
@@ -131,14 +142,53 @@ impl Relay<'_> {
         facts.upstream_remote = Some(Arc::clone(&self.upstream.remote));
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         let chunked = upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
-        if framing.is_none() {
+        if self.request.again.is_some() {
+            self.send_again(framing, chunked);
+            self.request_complete(now);
+        } else if framing.is_none() {
             self.request_complete(now);
         } else {
             let http = &self.forwarding.cluster.config().http;
             let trailers =
                 http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
             let trailers = trailers.then(|| key_format(http.header_key_format));
-            self.upload = Some(Pump::new(self.downstream.request_body(framing), chunked, trailers));
+            let pump = Pump::new(self.downstream.request_body(framing), chunked, trailers);
+            self.upload = Some(pump.keeping(self.most_kept()));
+        }
+    }
+
+    /// How much of the body is kept, where the request may have to be sent again.
+    fn most_kept(&self) -> Option<usize> {
+        self.request.facts.route.as_ref()?.forward()?.internal_redirects.as_ref()?;
+        let most = self.downstream.listener.config.per_connection_buffer_limit_bytes;
+        Some(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// Puts the body that was kept behind the head.
+    fn send_again(&mut self, framing: BodyFraming, chunked: bool) {
+        let Exchange { again, to_upstream, .. } = &mut *self.request;
+        let Some(again) = again else { return };
+        let out = to_upstream.bytes();
+        if chunked && !again.body.is_empty() {
+            let (header, size) = chunk_header(again.body.len());
+            out.extend_from_slice(header.get(..size).unwrap_or_default());
+        }
+        if !framing.is_none() {
+            out.extend_from_slice(&again.body);
+        }
+        if chunked {
+            if !again.body.is_empty() {
+                out.extend_from_slice(b"\r\n");
+            }
+            out.extend_from_slice(LAST_CHUNK);
+        }
+    }
+
+    /// Bytes of the request's body that were sent this time.
+    pub(super) fn body_bytes(&self) -> u64 {
+        match &self.request.again {
+            Some(again) => again.body.len() as u64,
+            None => self.request.facts.bytes_received,
         }
     }
 
@@ -197,7 +247,10 @@ impl Relay<'_> {
         match result {
             Poll::Pending => Upload::Fine,
             Poll::Ready(Ok(())) => {
-                self.upload = None;
+                self.kept = self.upload.take().and_then(|mut pump| pump.take_kept());
+                if self.kept.as_ref().is_some_and(Kept::overflowed) {
+                    self.forwarding.cluster.stats().inc(ClusterStat::RetryOrShadowAbandoned);
+                }
                 let now = self.downstream.worker.instant();
                 self.request.facts.upstream_request_end = Some(now);
                 self.request_complete(now);

@@ -194,13 +194,17 @@ impl Relay<'_> {
     pub(super) fn complete(mut self, passing: &Passing) -> After {
         let now = self.downstream.worker.instant();
         let head_bytes = self.request.facts.response_head_bytes;
+        let (body_bytes, repeated) = (self.body_bytes(), self.request.again.is_some());
         let facts = &mut self.request.facts;
         facts.response_end = Some(now);
         facts.reply_end = Some(now);
         facts.finished = true;
         facts.wire_sent += head_bytes + facts.bytes_sent;
-        facts.wire_received += facts.bytes_received;
-        facts.upstream_wire_sent = facts.upstream_head_sent + facts.bytes_received;
+        // What is sent a second time has been received once.
+        if !repeated {
+            facts.wire_received += body_bytes;
+        }
+        facts.upstream_wire_sent = facts.upstream_head_sent + body_bytes;
         let (to_client, to_upstream) = (facts.wire_sent, facts.upstream_wire_sent);
         self.downstream.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, to_client);
         self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, to_upstream);
