@@ -18,6 +18,7 @@ mod internal_redirects;
 mod keep_alive;
 mod local_replies;
 mod on_purpose;
+mod proxy_status;
 mod redirects;
 mod retries;
 mod rewriting;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         ("keep_alive", keep_alive::cases()),
         ("local_replies", local_replies::cases()),
         ("on_purpose", on_purpose::cases()),
+        ("proxy_status", proxy_status::cases()),
         ("redirects", redirects::cases()),
         ("retries", retries::cases()),
         ("rewriting", rewriting::cases()),

@@ -109,6 +109,32 @@ pub struct HttpConnectionManager {
     pub upgrades: Vec<UpgradeConfig>,
     /// What local replies look like.
     pub local_reply: LocalReplyConfig,
+    /// Whether and how `proxy-status` says what went wrong (RFC 9209).
+    pub proxy_status: Option<ProxyStatus>,
+}
+
+/// `proxy_status_config`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyStatus {
+    /// Who says it.
+    pub name: ProxyName,
+    /// Leaves out what happened (`remove_details`).
+    pub remove_details: bool,
+    /// Leaves out the flags of the access log (`remove_response_flags`).
+    pub remove_response_flags: bool,
+    /// Answers with the status that RFC 9209 recommends (`set_recommended_response_code`).
+    pub set_recommended_response_code: bool,
+}
+
+/// What a proxy calls itself in `proxy-status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyName {
+    /// As in `server`.
+    Server,
+    /// `node.id` (`use_node_id`).
+    NodeId,
+    /// This (`literal_proxy_name`).
+    Literal(Box<str>),
 }
 
 /// What clients may speak (`codec_type`).

@@ -41,8 +41,8 @@ pub use headers::{AppendAction, HeaderMutations, HeaderName, HeaderValueOption, 
 pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
 pub use http_connection_manager::{
     CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
-    OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
-    UnderscoreAction, UpgradeConfig,
+    OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, SchemeTransformation,
+    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection};

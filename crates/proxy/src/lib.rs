@@ -29,6 +29,7 @@ mod io;
 mod listener;
 mod local_reply;
 mod pool;
+mod proxy_status;
 mod pump;
 mod record;
 mod router;

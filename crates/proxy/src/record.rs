@@ -200,7 +200,7 @@ impl ActiveRequest {
             return;
         }
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check {
-            cluster.count_status(facts.status, facts.internal);
+            cluster.count_status(facts.own_status.unwrap_or(facts.status), facts.internal);
         }
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()

@@ -11,8 +11,8 @@ use std::time::Duration;
 use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
 use causeway_model::{
     Bootstrap, ClusterSpecifier, CodecType, HeaderKeyFormat, HeaderMutations, HttpConnectionManager,
-    Listener, NetworkFilter, PerFilterConfig, Route, RouteAction, RouteConfiguration, RouteForward, Runtime,
-    VirtualHost,
+    Listener, NetworkFilter, Node, PerFilterConfig, ProxyName, Route, RouteAction, RouteConfiguration,
+    RouteForward, Runtime, VirtualHost,
 };
 use causeway_routing::RouteTable;
 use causeway_stats::Registry;
@@ -59,6 +59,8 @@ pub(crate) struct ManagerSnapshot {
     pub(crate) reply_filters: Vec<CompiledFilter>,
     pub(crate) request_rules: RequestRules,
     pub(crate) key_format: KeyFormat,
+    /// What it calls itself in `proxy-status`.
+    pub(crate) proxy_name: Box<str>,
     pub(crate) filters: SharedByFilters,
     /// Every failed request is in one of the logs with its flag, so the application log need not say it.
     pub(crate) logs_hold_failures: bool,
@@ -85,7 +87,7 @@ impl Snapshot {
             let NetworkFilter::HttpConnectionManager(manager) = &config.filter_chain.filter;
             let scopes = ListenerScopes::new(registry, &config.stat_name, manager, workers);
             let logs = OpenLog::open_all(&config.access_logs, runtime, files);
-            match (ManagerSnapshot::compile(manager, runtime, files, &bootstrap.node.cluster), logs) {
+            match (ManagerSnapshot::compile(manager, runtime, files, &bootstrap.node), logs) {
                 (Ok(manager), Ok(logs)) => {
                     let config = Arc::clone(config);
                     listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes }));
@@ -104,7 +106,7 @@ impl ManagerSnapshot {
         config: &Arc<HttpConnectionManager>,
         runtime: &Arc<Runtime>,
         files: &LogFiles,
-        own_cluster: &str,
+        node: &Node,
     ) -> Result<Self, Vec<String>> {
         let logs = OpenLog::open_all(&config.access_logs, runtime, files)?;
         let http1 = &config.http1;
@@ -130,7 +132,12 @@ impl ManagerSnapshot {
                 allow_custom_methods: http1.allow_custom_methods,
             },
             key_format: key_format(http1.header_key_format),
-            filters: SharedByFilters::new(&config.http_filters, runtime, own_cluster),
+            filters: SharedByFilters::new(&config.http_filters, runtime, &node.cluster),
+            proxy_name: match config.proxy_status.as_ref().map(|config| &config.name) {
+                Some(ProxyName::NodeId) => node.id.clone(),
+                Some(ProxyName::Literal(name)) => name.clone(),
+                Some(ProxyName::Server) | None => config.server_name.clone(),
+            },
             config: Arc::clone(config),
         })
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use causeway_model::{
     CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, Http1Options,
-    HttpConnectionManager, OriginalIpDetection, PathNormalization, RouteConfiguration, SchemeTransformation,
-    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
+    HttpConnectionManager, OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus,
+    RouteConfiguration, SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
+    UpgradeConfig,
 };
 
 use super::Cx;
@@ -94,6 +95,7 @@ impl Cx<'_> {
             proxy_100_continue: hcm.bool("proxy_100_continue"),
             upgrades: self.upgrades(hcm),
             local_reply: self.local_reply(hcm),
+            proxy_status: hcm.message("proxy_status_config").map(proxy_status),
         };
         Some(manager)
     }
@@ -325,6 +327,24 @@ impl Cx<'_> {
             upgrades.push(UpgradeConfig { upgrade_type, enabled });
         }
         upgrades
+    }
+}
+
+fn proxy_status(config: &Message<'_>) -> ProxyStatus {
+    // Envoy knows no such details of a client's connection that is still there to be answered.
+    config.settle("remove_connection_termination_details");
+    ProxyStatus {
+        name: match config.which("proxy_name") {
+            Some("use_node_id") => {
+                config.settle("use_node_id");
+                ProxyName::NodeId
+            }
+            Some(_) => ProxyName::Literal(config.text("literal_proxy_name").into()),
+            None => ProxyName::Server,
+        },
+        remove_details: config.bool("remove_details"),
+        remove_response_flags: config.bool("remove_response_flags"),
+        set_recommended_response_code: config.bool("set_recommended_response_code"),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::deadlines::Timer;
 use crate::exchange::{Exchange, Facts, Next};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
+use crate::proxy_status;
 use crate::pump::Pump;
 use crate::record::ActiveRequest;
 use crate::stats::HttpStat;
@@ -147,6 +148,9 @@ impl Downstream {
     ) -> BodyToClient {
         let date = self.worker.date();
         header_rules::apply_to_response(request, &self.listener.manager.config, &date);
+        if let Some(proxy_status) = &self.listener.manager.config.proxy_status {
+            proxy_status::apply(request, proxy_status, &self.listener.manager.shared().proxy_name);
+        }
         let exchange = &mut **request;
         let version = exchange.facts.protocol.unwrap_or(Version::Http11);
         let status = exchange.facts.status;
