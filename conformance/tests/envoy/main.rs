@@ -5,6 +5,7 @@ mod access_log;
 mod admin;
 mod bodies;
 mod circuit_breakers;
+mod connect;
 mod cors;
 mod disconnects;
 mod dns;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         ("admin", admin::cases()),
         ("bodies", bodies::cases()),
         ("circuit_breakers", circuit_breakers::cases()),
+        ("connect", connect::cases()),
         ("cors", cors::cases()),
         ("disconnects", disconnects::cases()),
         ("dns", dns::cases()),

@@ -51,9 +51,9 @@ pub use matcher::{
     HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher, ValueMatch,
 };
 pub use route::{
-    ClusterSpecifier, DirectResponse, HostRewrite, MaxStreamDuration, PathMatch, PathRedirect, PathRewrite,
-    Redirect, RequireTls, Route, RouteAction, RouteConfiguration, RouteForward, RouteMatch, RouteUpgrade,
-    RoutingPriority, UriTemplateSegment, VirtualHost, WeightedCluster,
+    ClusterSpecifier, ConnectConfig, DirectResponse, HostRewrite, MaxStreamDuration, PathMatch, PathRedirect,
+    PathRewrite, Redirect, RequireTls, Route, RouteAction, RouteConfiguration, RouteForward, RouteMatch,
+    RouteUpgrade, RoutingPriority, UriTemplateSegment, VirtualHost, WeightedCluster,
 };
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;

@@ -194,10 +194,7 @@ impl Downstream {
             return Err(Unrouted::no_route(Reason::NoRoute.into()));
         };
         request.facts.route = Some(Rc::clone(&entry));
-        self.check_upgrade(request, &entry).map_err(|reply| {
-            listener.shards.http.inc(HttpStat::RqTotal);
-            Unrouted::AtOnce(reply)
-        })?;
+        self.check_upgrade(request, &entry).map_err(Unrouted::AtOnce)?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle);
@@ -219,7 +216,9 @@ impl Downstream {
     /// nothing.
     fn check_upgrade(&mut self, request: &mut ActiveRequest, entry: &RouteEntry) -> Result<(), LocalReply> {
         self.upgrade = None;
-        let Some(wanted) = wanted_upgrade(request) else { return Ok(()) };
+        let connect = request.method() == Method::Connect;
+        let wanted = if connect { Some(b"CONNECT".to_vec()) } else { wanted_upgrade(request) };
+        let Some(wanted) = wanted else { return Ok(()) };
         let is = |name: &str| name.as_bytes().eq_ignore_ascii_case(&wanted);
         let by_route = entry.forward().and_then(|forward| {
             forward.upgrades.iter().find(|upgrade| is(&upgrade.upgrade_type)).map(|upgrade| upgrade.enabled)
@@ -232,7 +231,7 @@ impl Downstream {
             .iter()
             .any(|upgrade| is(&upgrade.upgrade_type) && upgrade.enabled);
         if by_route.unwrap_or(by_manager) {
-            self.upgrade = Some(wanted);
+            self.upgrade = (!connect).then_some(wanted);
             request.facts.upgrade = true;
             let http = &self.listener.shards.http;
             http.inc(HttpStat::DownstreamCxUpgradesTotal);

@@ -155,7 +155,7 @@ impl Downstream {
         let version = exchange.facts.protocol.unwrap_or(Version::Http11);
         let status = exchange.facts.status;
         let is_head = exchange.head.as_ref().is_some_and(|head| head.method == Method::Head);
-        let bodiless = matches!(status, 100..=199 | 204 | 304);
+        let bodiless = exchange.facts.tunnel || matches!(status, 100..=199 | 204 | 304);
         let has_length = exchange.response.has(Known::ContentLength);
         let body = match (version, has_length || bodiless || empty || is_head) {
             (_, true) => BodyToClient::Plain,
@@ -186,7 +186,9 @@ impl Downstream {
         head.fields(&exchange.response, |field| field.known != Some(Known::ContentLength) || status != 204);
         if status == 101 {
             head.field("connection", b"Upgrade");
-        } else if !keeps_alive || enough {
+        } else if exchange.facts.tunnel && status == 200 {
+            // What `connection` says would be about a connection that is no longer one of HTTP.
+        } else if !keeps_alive || enough || exchange.facts.tunnel {
             head.field("connection", b"close");
         } else if version == Version::Http10 {
             head.field("connection", b"keep-alive");

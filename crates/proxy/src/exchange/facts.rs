@@ -108,6 +108,9 @@ pub(crate) struct Facts {
     /// It asks for an upgrade that it may have: it has no end before the connection has.
     pub(crate) upgrade: bool,
 
+    /// The upgrade is made, or the tunnel open.
+    pub(crate) tunnel: bool,
+
     /// What filters remember.
     pub(crate) filters: FilterState,
     /// The outcome is known: the request was answered, or is known to have failed.

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use causeway_http::Known;
+use causeway_http::{Known, Method};
 use causeway_model::{ClusterSpecifier, HostRewrite, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
 use causeway_routing::{rewrite_host, rewrite_path};
@@ -32,6 +32,8 @@ use crate::timer::Millis;
 struct Forwarding {
     cluster: Rc<LocalCluster>,
     priority: RoutingPriority,
+    /// What is inside a tunnel goes to the back-end as it is (`connect_config`).
+    raw: bool,
     /// The route's timeout; it runs from the end of the request.
     timeout: Option<Millis>,
     /// Held for its `Drop`.
@@ -84,7 +86,13 @@ pub(crate) async fn forward(
             .with_evidence(format!("{most} requests are running, which is max_requests"));
         return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await);
     };
-    let forwarding = Forwarding { cluster, priority: route.priority, timeout, _permit: permit };
+    let forwarding = Forwarding {
+        cluster,
+        priority: route.priority,
+        raw: is_raw(&request, route),
+        timeout,
+        _permit: permit,
+    };
     match connection(downstream, &mut request, &forwarding, &host).await {
         Ok(connection) => relay::relay(downstream, request, forwarding, connection).await,
         Err(Unconnected::Failed(failure)) => {
@@ -100,6 +108,15 @@ pub(crate) async fn forward(
             Served::Ended(After::Gone)
         }
     }
+}
+
+/// Whether the request is a tunnel that ends here.
+fn is_raw(request: &ActiveRequest, route: &RouteForward) -> bool {
+    route.connect.is_some_and(|connect| match request.method() {
+        Method::Connect => true,
+        Method::Post => connect.allow_post,
+        _ => false,
+    })
 }
 
 /// The cluster that the route leads to.
@@ -199,9 +216,9 @@ fn rewrite(
     let has_host =
         host_rewrite.is_some_and(|rewrite| rewrite_host(rewrite, &seen, host.hostname(), &mut new_host));
     let mut new_path = Vec::new();
-    let has_path = route
-        .path_rewrite
-        .as_ref()
+    // CONNECT has no path (RFC 9110 §9.3.6).
+    let rewrite = route.path_rewrite.as_ref().filter(|_| request.method() != Method::Connect);
+    let has_path = rewrite
         .is_some_and(|rewrite| rewrite_path(&entry.route.matcher, rewrite, &request.path, &mut new_path));
     if has_path {
         let old = std::mem::replace(&mut request.path, new_path);
@@ -234,13 +251,19 @@ async fn connection(
     host: &Arc<Host>,
 ) -> Result<Box<UpstreamConnection>, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
-    let pool = forwarding.cluster.pool(&downstream.worker, host, forwarding.priority);
+    let pool = if forwarding.raw {
+        forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority)
+    } else {
+        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority)
+    };
     let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
     if let Some(connection) = pool.take_idle() {
         return Ok(connection);
     }
     let complete = !request.is_open_ended();
-    if complete || request.head.as_ref().is_some_and(|head| head.framing.is_none()) {
+    // A tunnel has no end before its connection has.
+    let tunnel = request.method() == Method::Connect;
+    if !tunnel && (complete || request.head.as_ref().is_some_and(|head| head.framing.is_none())) {
         start_timeout(downstream, forwarding);
     }
     let mut waiting = Box::pin(pool.wait());

@@ -108,14 +108,17 @@ pub(super) async fn relay(
         _running: running,
     };
     relay.begin();
+    if relay.forwarding.raw {
+        return Served::Ended(Box::pin(tunnel::raw(relay)).await);
+    }
     // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
     let head = loop {
         match poll_fn(|cx| relay.poll_head(cx)).await {
             HeadEvent::ClientGone => return Served::Ended(relay.client_gone()),
             HeadEvent::Failed(failure) => return Served::Ended(Box::pin(relay.fail(failure)).await),
             HeadEvent::Head(head) if head.is_interim() => Box::pin(relay.interim(head)).await,
-            HeadEvent::Head(head) if head.status == 101 => {
-                return Served::Ended(Box::pin(tunnel::tunnel(relay)).await);
+            HeadEvent::Head(head) if relay.opens_tunnel(&head) => {
+                return Served::Ended(Box::pin(tunnel::tunnel(relay, head)).await);
             }
             HeadEvent::Head(head) => break head,
         }
@@ -132,6 +135,13 @@ pub(super) async fn relay(
 }
 
 impl Relay<'_> {
+    /// Whether what follows the head of the response is no HTTP any more: the upgrade is made, or the tunnel
+    /// is open (RFC 9110 §9.3.6).
+    fn opens_tunnel(&self, head: &ResponseHead) -> bool {
+        let connect = self.request.method() == Method::Connect;
+        head.status == 101 || (connect && (200..300).contains(&head.status))
+    }
+
     fn begin(&mut self) {
         let now = self.downstream.worker.instant();
         self.upstream.begin_request();
@@ -141,12 +151,16 @@ impl Relay<'_> {
         facts.upstream_local = self.upstream.local;
         facts.upstream_remote = Some(Arc::clone(&self.upstream.remote));
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
-        let chunked = upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
+        let chunked =
+            !self.forwarding.raw && upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
         if self.request.again.is_some() {
             self.send_again(framing, chunked);
             self.request_complete(now);
         } else if framing.is_none() {
-            self.request_complete(now);
+            // A tunnel has no end before its connection has.
+            if self.request.method() != Method::Connect {
+                self.request_complete(now);
+            }
         } else {
             let http = &self.forwarding.cluster.config().http;
             let trailers =
@@ -192,6 +206,13 @@ impl Relay<'_> {
         }
     }
 
+    /// Bytes behind the request's body are none of it: the back-end is told that there are no more.
+    fn end_upload(&mut self, cx: &mut Context<'_>) {
+        if self.forwarding.raw {
+            self.upstream.stream.shutdown_write(cx);
+        }
+    }
+
     /// The client has sent everything: from now on the back-end's time runs.
     fn request_complete(&mut self, now: Instant) {
         self.request.facts.request_end = Some(now);
@@ -212,7 +233,7 @@ impl Relay<'_> {
         if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
             return Poll::Ready(HeadEvent::ClientGone);
         }
-        let complete = self.upload.is_none() && self.upgrade.is_none();
+        let complete = self.upload.is_none() && !self.request.facts.upgrade;
         self.downstream.poll_timeout(cx, complete, &self.request.facts).map(HeadEvent::Failed)
     }
 
@@ -251,6 +272,7 @@ impl Relay<'_> {
                 if self.kept.as_ref().is_some_and(Kept::overflowed) {
                     self.forwarding.cluster.stats().inc(ClusterStat::RetryOrShadowAbandoned);
                 }
+                self.end_upload(cx);
                 let now = self.downstream.worker.instant();
                 self.request.facts.upstream_request_end = Some(now);
                 self.request_complete(now);

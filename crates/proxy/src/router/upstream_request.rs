@@ -31,7 +31,11 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     let before = exchange.to_upstream.pending();
     let method = head.method_name(&exchange.request);
     let out = exchange.to_upstream.bytes();
-    let mut writer = HeadWriter::request(out, key_format(format), method, &exchange.path, Version::Http11);
+    let target = match head.method {
+        Method::Connect => exchange.request.get(Known::Host).unwrap_or_default(),
+        _ => &exchange.path,
+    };
+    let mut writer = HeadWriter::request(out, key_format(format), method, target, Version::Http11);
     // The authority comes first, wherever the client had it.
     if exchange.request.has(Known::Host) {
         exchange
