@@ -18,6 +18,7 @@ mod http1;
 mod internal_redirects;
 mod keep_alive;
 mod local_replies;
+mod manager;
 mod on_purpose;
 mod proxy_status;
 mod redirects;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ("internal_redirects", internal_redirects::cases()),
         ("keep_alive", keep_alive::cases()),
         ("local_replies", local_replies::cases()),
+        ("manager", manager::cases()),
         ("on_purpose", on_purpose::cases()),
         ("proxy_status", proxy_status::cases()),
         ("redirects", redirects::cases()),

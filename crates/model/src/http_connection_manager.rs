@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    AccessLog, CidrSet, HeaderName, HttpFilter, LocalReplyConfig, RouteConfiguration, SourcePosition,
+    AccessLog, CidrSet, HeaderMutations, HeaderName, HttpFilter, LocalReplyConfig, RouteConfiguration,
+    SourcePosition, StringMatcher,
 };
 
 /// `extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -29,6 +30,14 @@ pub struct HttpConnectionManager {
     /// The router does not start an upstream request's headers with `x-envoy-*` and leaves them out of
     /// responses (`Router.suppress_envoy_headers`).
     pub suppress_envoy_headers: bool,
+    /// `x-envoy-*` fields whose values have to be valid, or the request is refused
+    /// (`Router.strict_check_headers`).
+    pub strict_check_headers: Vec<HeaderName>,
+    /// `x-envoy-expected-rq-timeout-ms` of a request is its timeout (`Router.respect_expected_rq_timeout`).
+    pub respect_expected_rq_timeout: bool,
+    /// The status codes of gRPC requests are not counted
+    /// (`Router.suppress_grpc_request_failure_code_stats`).
+    pub suppress_grpc_code_stats: bool,
     /// Whether the router counts per status code (`Router.dynamic_stats`, true unless set).
     pub dynamic_stats: bool,
     /// Access logs.
@@ -59,6 +68,11 @@ pub struct HttpConnectionManager {
     pub internal_unix_sockets: bool,
     /// Sets `x-forwarded-port` (`append_x_forwarded_port`).
     pub append_x_forwarded_port: bool,
+    /// What a client says about its certificate is passed on, whoever it is (`forward_client_cert_details:
+    /// ALWAYS_FORWARD_ONLY`). All other settings take it away where no certificate was shown.
+    pub always_forward_client_cert: bool,
+    /// Changes to requests before anything else is done with them (`early_header_mutation_extensions`).
+    pub early_header_mutations: Vec<HeaderMutations>,
     /// Prints IPv4 clients as IPv4-mapped IPv6 (`represent_ipv4_remote_address_as_ipv4_mapped_ipv6`).
     pub represent_ipv4_as_mapped_ipv6: bool,
 
@@ -86,6 +100,11 @@ pub struct HttpConnectionManager {
     pub idle_timeout: Option<Duration>,
     /// Connections are drained after this time.
     pub max_connection_duration: Option<Duration>,
+    /// Most that is added to that at random (`max_connection_duration_jitter`, a percentage of it).
+    pub max_connection_duration_jitter: Duration,
+    /// An old connection is not closed while it is idle: its next response says that it ends
+    /// (`http1_safe_max_connection_duration`).
+    pub safe_max_connection_duration: bool,
     /// Requests on one connection.
     pub max_requests_per_connection: Option<u32>,
     /// A request may take this long (`common_http_protocol_options.max_stream_duration`).
@@ -98,6 +117,8 @@ pub struct HttpConnectionManager {
     pub request_headers_timeout: Option<Duration>,
     /// A draining connection is closed after this time; 5 s unless set.
     pub drain_timeout: Duration,
+    /// Most that is added to that at random (`drain_timeout_jitter`, a percentage of it).
+    pub drain_timeout_jitter: Duration,
     /// A connection closed by us waits this long for the client to close; 1 s unless set, 0 never.
     pub delayed_close_timeout: Duration,
 
@@ -241,7 +262,7 @@ pub enum UnderscoreAction {
 }
 
 /// HTTP/1 towards clients (`http_protocol_options`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Http1Options {
     /// `GET http://host/path` is understood (`allow_absolute_url`, true unless set).
     pub allow_absolute_url: bool,
@@ -260,6 +281,8 @@ pub struct Http1Options {
     pub stream_error_on_invalid_message: bool,
     /// Any token is a method (`allow_custom_methods`).
     pub allow_custom_methods: bool,
+    /// Upgrades that are passed over as if nobody had asked for them (`ignore_http_11_upgrade`).
+    pub ignored_upgrades: Vec<StringMatcher>,
 }
 
 impl Default for Http1Options {
@@ -273,6 +296,7 @@ impl Default for Http1Options {
             allow_chunked_length: false,
             stream_error_on_invalid_message: false,
             allow_custom_methods: false,
+            ignored_upgrades: Vec::new(),
         }
     }
 }

@@ -193,12 +193,20 @@ impl LocalCluster {
     /// Counts a response, or a local answer in place of one.
     pub(crate) fn count_status(&self, status: u16, internal: bool) {
         self.codes.count(self.stats(), status);
-        self.stats().inc(ClusterStat::UpstreamRqCompleted);
         if internal {
             self.internal_codes.count(self.stats(), status);
-            self.internal().inc(ClusterInternalStat::Completed);
         } else {
             self.external_codes.count(self.stats(), status);
+        }
+        self.count_completed(internal);
+    }
+
+    /// Counts a response whatever its status is.
+    pub(crate) fn count_completed(&self, internal: bool) {
+        self.stats().inc(ClusterStat::UpstreamRqCompleted);
+        if internal {
+            self.internal().inc(ClusterInternalStat::Completed);
+        } else {
             self.responses().inc(ClusterResponseStat::ExternalUpstreamRqCompleted);
         }
     }

@@ -176,7 +176,9 @@ pub(crate) fn apply_to_request(
         exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
     }
     // Nobody has shown a certificate here: what a client says about its own is not believed.
-    exchange.request.remove(Known::XForwardedClientCert);
+    if !config.always_forward_client_cert {
+        exchange.request.remove(Known::XForwardedClientCert);
+    }
     exchange.facts.internal =
         trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);
     let edge = config.use_remote_address && !exchange.facts.internal;

@@ -65,7 +65,7 @@ pub(crate) fn apply(exchange: &mut Exchange, config: &ProxyStatus, name: &str) {
     }
     exchange.response.extend_value(NAME, b", ", value.as_bytes());
     if config.set_recommended_response_code {
-        exchange.facts.own_status = Some(exchange.facts.status);
+        exchange.facts.own_status.get_or_insert(exchange.facts.status);
         exchange.facts.status = recommended;
     }
 }

@@ -200,7 +200,11 @@ impl ActiveRequest {
             return;
         }
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check {
-            cluster.count_status(facts.own_status.unwrap_or(facts.status), facts.internal);
+            if facts.grpc && self.listener.manager.config.suppress_grpc_code_stats {
+                cluster.count_completed(facts.internal);
+            } else {
+                cluster.count_status(facts.own_status.unwrap_or(facts.status), facts.internal);
+            }
         }
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()

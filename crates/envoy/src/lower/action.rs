@@ -55,6 +55,11 @@ impl Cx<'_> {
             "early_data_policy",
             "no request arrives before its TLS handshake is done",
         );
+        self.has_no_effect(
+            action,
+            "flush_timeout",
+            "in HTTP/1 nothing waits for its turn on the connection; `idle_timeout` holds",
+        );
         let forward = RouteForward {
             cluster_not_found_status: match action.choice("cluster_not_found_response_code") {
                 "NOT_FOUND" => 404,

@@ -18,8 +18,17 @@ use crate::tree::{Any, Body, Message, Value};
 pub(super) struct Chain {
     pub(super) filters: Vec<HttpFilter>,
     pub(super) has_router: bool,
-    pub(super) suppress_envoy_headers: bool,
+    pub(super) router: Router,
+}
+
+/// What the router is told.
+#[derive(Default)]
+pub(super) struct Router {
     pub(super) dynamic_stats: bool,
+    pub(super) suppress_envoy_headers: bool,
+    pub(super) strict_check_headers: Vec<HeaderName>,
+    pub(super) respect_expected_rq_timeout: bool,
+    pub(super) suppress_grpc_code_stats: bool,
 }
 
 impl Cx<'_> {
@@ -28,8 +37,7 @@ impl Cx<'_> {
         let mut chain = Chain {
             filters: Vec::new(),
             has_router: false,
-            suppress_envoy_headers: false,
-            dynamic_stats: true,
+            router: Router { dynamic_stats: true, ..Router::default() },
         };
         let filters: Vec<_> = hcm.messages("http_filters").collect();
         // Whether what stands last passes requests on to nobody.
@@ -46,8 +54,7 @@ impl Cx<'_> {
                         );
                     }
                     chain.has_router = true;
-                    chain.dynamic_stats = config.dynamic_stats;
-                    chain.suppress_envoy_headers = config.suppress_envoy_headers;
+                    chain.router = config;
                 }
                 Lowered::Filter(lowered) => {
                     chain.filters.push(lowered);
@@ -167,6 +174,12 @@ impl Cx<'_> {
         Router {
             dynamic_stats: config.bool_value("dynamic_stats").unwrap_or(true),
             suppress_envoy_headers: config.bool("suppress_envoy_headers"),
+            strict_check_headers: config
+                .texts("strict_check_headers")
+                .filter_map(|name| HeaderName::new(name).ok())
+                .collect(),
+            respect_expected_rq_timeout: config.bool("respect_expected_rq_timeout"),
+            suppress_grpc_code_stats: config.bool("suppress_grpc_request_failure_code_stats"),
         }
     }
 
@@ -212,7 +225,7 @@ impl Cx<'_> {
 
     /// Changes in their order, as removals first and additions behind. That comes to the same, unless a
     /// value is made of a header that is removed after it.
-    fn sequence(&self, mutations: &Message<'_>, field: &str) -> HeaderMutations {
+    pub(super) fn sequence(&self, mutations: &Message<'_>, field: &str) -> HeaderMutations {
         let mut out = HeaderMutations::default();
         for mutation in mutations.messages(field) {
             match mutation.which("action") {
@@ -325,11 +338,6 @@ enum Lowered {
     Router(Router),
     Filter(HttpFilter),
     Nothing,
-}
-
-struct Router {
-    dynamic_stats: bool,
-    suppress_envoy_headers: bool,
 }
 
 const ROUTER: &str = "- name: envoy.filters.http.router

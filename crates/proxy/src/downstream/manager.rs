@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
-use causeway_model::{DirectResponse, Redirect, RouteAction, VirtualHost};
+use causeway_model::{DirectResponse, Redirect, RouteAction, StringMatcher, VirtualHost};
 use causeway_reason::{Failure, Reason};
 use causeway_routing::{Lookup, RouteRequest, own_location, redirect_location, tls_redirect_location};
 
@@ -121,6 +121,9 @@ impl Downstream {
     fn prepare(&mut self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
         let config = Arc::clone(&self.listener.manager.config);
         let Some(head) = request.head.clone() else { return Err(failed(Reason::Dropped)) };
+        if head.connection.upgrade && !config.http1.ignored_upgrades.is_empty() {
+            pass_over_upgrades(request, &config.http1.ignored_upgrades);
+        }
         let http = &self.listener.shards.http;
         if head.version == Version::Http10 && !request.request.has(Known::Host) {
             let host = &config.http1.default_host_for_http_10;
@@ -137,6 +140,12 @@ impl Downstream {
         }
         if head.method == Method::Query && !request.request.has(Known::ContentType) {
             return Err(refused(Reason::RequestQueryWithoutType, "there is no Content-Type", request));
+        }
+        if !config.early_header_mutations.is_empty() {
+            let viewer = request.viewer();
+            for mutations in &config.early_header_mutations {
+                header_rules::mutate_request(request, mutations, &viewer);
+            }
         }
         let worker = Rc::clone(&self.worker);
         let info = Rc::clone(&self.info);
@@ -338,6 +347,25 @@ fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
     }
     let wanted = request.request.get(Known::Upgrade)?;
     (!wanted.is_empty() && !wanted.eq_ignore_ascii_case(b"h2c")).then(|| wanted.to_vec())
+}
+
+/// Takes the upgrades out of a request that nobody is to hear of (`ignore_http_11_upgrade`).
+fn pass_over_upgrades(request: &mut ActiveRequest, ignored: &[StringMatcher]) {
+    let Some(wanted) = request.request.get(Known::Upgrade) else { return };
+    let left: Vec<&[u8]> = wanted
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|protocol| !ignored.iter().any(|matcher| matcher.matches(protocol)))
+        .collect();
+    if left.is_empty() {
+        request.request.remove(Known::Upgrade);
+        if let Some(head) = &mut request.head {
+            head.connection.upgrade = false;
+        }
+    } else {
+        let left = left.join(&b","[..]);
+        request.request.set(Known::Upgrade, &left);
+    }
 }
 
 fn failed(reason: Reason) -> LocalReply {

@@ -46,6 +46,12 @@ pub(crate) struct Downstream {
     /// The listener that took the connection, whose counters it is in.
     origin: Rc<ListenerRuntime>,
     idle_since: Millis,
+    /// While the connection is idle, it is closed at this time.
+    close_at: Option<Millis>,
+    /// `max_connection_duration` has passed.
+    grown_old: bool,
+    /// It has passed, and the connection is closed behind a response only.
+    soft_drain: bool,
     closed_by_peer: bool,
     with_request: bool,
 }
@@ -62,6 +68,15 @@ pub(crate) enum After {
     Linger,
     /// The client closed, or broke.
     Gone,
+}
+
+/// How the client is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Linger {
+    /// It is told that nothing more comes.
+    Shut,
+    /// It is told nothing.
+    Open,
 }
 
 /// Why waiting for a request ended.
@@ -86,6 +101,9 @@ impl Downstream {
             stream_idle: None,
             upgrade: None,
             idle_since: worker.now(),
+            close_at: None,
+            grown_old: false,
+            soft_drain: false,
             origin: Rc::clone(&listener),
             listener,
             stream,
@@ -101,12 +119,19 @@ impl Downstream {
     pub(crate) async fn serve(mut self) {
         self.opened();
         let opened = self.worker.timers.at(self.info.opened);
-        if let Some(most) = timeout(self.listener.manager.config.max_connection_duration) {
+        let config = &self.listener.manager.config;
+        if let Some(most) = timeout(config.max_connection_duration) {
+            let most = most + self.worker.jitter(config.max_connection_duration_jitter);
             self.deadlines.set(Timer::ConnectionDuration, Some(opened + most));
         }
         let after = loop {
             match self.wait_for_request().await {
                 Wait::Readable => {}
+                // Envoy gives the client of an old connection the time to close it itself.
+                Wait::Close if self.grown_old => {
+                    self.linger(Linger::Open).await;
+                    break After::Close;
+                }
                 Wait::Close => break After::Close,
             }
             // Whatever a request needs is allocated for as long as requests come, and no longer: an idle
@@ -120,7 +145,7 @@ impl Downstream {
             self.closed_by_peer = true;
         }
         if after == After::Linger {
-            self.linger().await;
+            self.linger(Linger::Shut).await;
         }
         self.closed();
     }
@@ -130,6 +155,7 @@ impl Downstream {
         self.worker.buffers.reclaim(&mut self.inbound);
         let idle = timeout(self.listener.manager.config.idle_timeout);
         self.deadlines.set(Timer::Idle, idle.map(|idle| self.idle_since + idle));
+        self.deadlines.set(Timer::Close, self.close_at);
         let wait = poll_fn(|cx| {
             if self.stream.poll_read_ready(cx).is_ready() {
                 return Poll::Ready(Wait::Readable);
@@ -138,7 +164,11 @@ impl Downstream {
             loop {
                 let stat = match self.deadlines.poll(cx, || self.worker.timers.now()) {
                     Poll::Ready(Timer::Idle) => HttpStat::DownstreamCxIdleTimeout,
-                    Poll::Ready(Timer::ConnectionDuration) => HttpStat::DownstreamCxMaxDurationReached,
+                    Poll::Ready(Timer::ConnectionDuration) => {
+                        self.grow_old();
+                        continue;
+                    }
+                    Poll::Ready(Timer::Close) if self.grown_old => return Poll::Ready(Wait::Close),
                     Poll::Ready(Timer::Close) => HttpStat::DownstreamCxDrainClose,
                     Poll::Ready(_) => continue,
                     Poll::Pending => return Poll::Pending,
@@ -149,7 +179,26 @@ impl Downstream {
         })
         .await;
         self.deadlines.set(Timer::Idle, None);
+        self.deadlines.set(Timer::Close, None);
         wait
+    }
+
+    /// The connection is as old as it may become: it ends behind the next response. Where it is idle, it has
+    /// `drain_timeout` for that, or all the time there is if it is to be closed safely only.
+    pub(crate) fn grow_old(&mut self) {
+        let config = &self.listener.manager.config;
+        let http = &self.listener.shards.http;
+        http.inc(HttpStat::DownstreamCxMaxDurationReached);
+        self.draining = true;
+        if config.safe_max_connection_duration {
+            self.origin.shards.http.adjust(HttpStat::DownstreamCxHttp1SoftDrain, 1);
+            self.soft_drain = true;
+            return;
+        }
+        self.grown_old = true;
+        let drain = millis(config.drain_timeout) + self.worker.jitter(config.drain_timeout_jitter);
+        self.close_at = Some(self.worker.now() + drain);
+        self.deadlines.set(Timer::Close, self.close_at);
     }
 
     /// An idle connection has to go where the listener drains. It is given a moment for a request that
@@ -159,7 +208,8 @@ impl Downstream {
         if self.slot.is_draining() && !self.draining {
             self.draining = true;
             let grace = millis(self.worker.drain_grace());
-            self.deadlines.set(Timer::Close, Some(self.worker.now() + grace));
+            self.close_at = Some(self.worker.now() + grace);
+            self.deadlines.set(Timer::Close, self.close_at);
         }
     }
 
@@ -181,13 +231,13 @@ impl Downstream {
 
     /// Waits for the client to close, so that it reads its answer to the end. What it still sends is
     /// thrown away.
-    async fn linger(&mut self) {
+    async fn linger(&mut self, how: Linger) {
         let most = self.listener.manager.config.delayed_close_timeout;
         if most == Duration::ZERO {
             return;
         }
         self.deadlines.set(Timer::Close, Some(self.worker.now() + millis(most)));
-        let mut shut = false;
+        let mut shut = how == Linger::Open;
         let closed_in_time = poll_fn(|cx| {
             if !std::mem::replace(&mut shut, true) {
                 self.stream.shutdown_write(cx);
@@ -239,6 +289,9 @@ impl Drop for Downstream {
             (HttpStat::DownstreamCxDestroyLocal, HttpStat::DownstreamCxDestroyLocalActiveRq)
         };
         shards.http.inc(by);
+        if self.soft_drain {
+            shards.http.adjust(HttpStat::DownstreamCxHttp1SoftDrain, -1);
+        }
         if self.with_request {
             shards.http.inc(HttpStat::DownstreamCxDestroyActiveRq);
             shards.http.inc(with_request);

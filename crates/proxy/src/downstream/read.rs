@@ -177,7 +177,11 @@ impl Downstream {
                 refused(Reason::RequestMaxDuration)
             }
             // The request that has begun is answered first.
-            Timer::ConnectionDuration | Timer::Close => {
+            Timer::ConnectionDuration => {
+                self.grow_old_in_request();
+                None
+            }
+            Timer::Close => {
                 self.draining = true;
                 None
             }

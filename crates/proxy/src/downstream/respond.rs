@@ -241,11 +241,17 @@ impl Downstream {
                 Poll::Ready(Timer::StreamIdle | Timer::StreamDuration | Timer::Close) => {
                     return Poll::Ready(());
                 }
-                Poll::Ready(Timer::ConnectionDuration) => self.draining = true,
+                Poll::Ready(Timer::ConnectionDuration) => self.grow_old_in_request(),
                 Poll::Ready(_) => {}
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// The same as [`Self::grow_old`], with a request that is served to its end.
+    pub(super) fn grow_old_in_request(&mut self) {
+        self.grow_old();
+        self.deadlines.set(Timer::Close, None);
     }
 
     /// Whether the connection ends behind this request.
@@ -297,8 +303,8 @@ impl Downstream {
         complete: bool,
         facts: &Facts,
     ) -> Poll<Failure> {
-        let http = &self.listener.shards.http;
         loop {
+            let http = &self.listener.shards.http;
             let reason = match self.deadlines.poll(cx, || self.worker.timers.now()) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Timer::Route) => Reason::RouteTimeout,
@@ -315,7 +321,7 @@ impl Downstream {
                     Reason::RequestTimeout
                 }
                 Poll::Ready(Timer::ConnectionDuration) => {
-                    self.draining = true;
+                    self.grow_old_in_request();
                     continue;
                 }
                 Poll::Ready(Timer::Idle | Timer::RequestHeaders | Timer::Close) => continue,

@@ -69,7 +69,8 @@ pub(crate) struct Facts {
 
     /// Status that was answered; 0 while, or because, none was.
     pub(crate) status: u16,
-    /// Status that it would have been, where another is recommended (`set_recommended_response_code`).
+    /// Status that it would have been, where the client is told another: gRPC's 200, or the one that is
+    /// recommended (`set_recommended_response_code`). Clusters count this one.
     pub(crate) own_status: Option<u16>,
     /// `%RESPONSE_FLAGS%`.
     pub(crate) flags: Flags,

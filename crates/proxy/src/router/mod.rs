@@ -1,5 +1,6 @@
 //! The router: sends a request to a back-end and brings the response back.
 
+mod envoy_headers;
 mod internal_redirect;
 mod relay;
 mod response;
@@ -25,7 +26,7 @@ use crate::header_rules::mutate_request;
 use crate::local_reply::LocalReply;
 use crate::pool::UpstreamConnection;
 use crate::record::ActiveRequest;
-use crate::snapshot::{RouteEntry, RouteTarget, timeout};
+use crate::snapshot::{RouteEntry, RouteTarget};
 use crate::timer::Millis;
 
 /// What the router works with.
@@ -64,8 +65,12 @@ pub(crate) async fn forward(
     };
     request.facts.target = Some(Rc::clone(&target));
     request.facts.cluster = Some(Rc::clone(&cluster));
-    let timeout = request_timeout(&mut request, route);
-    let suppress = downstream.listener.manager.config.suppress_envoy_headers;
+    let config = Arc::clone(&downstream.listener.manager.config);
+    if let Err(reply) = envoy_headers::check(&request, &config.strict_check_headers) {
+        return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
+    }
+    let timeout = envoy_headers::timeout(&mut request, route, config.respect_expected_rq_timeout);
+    let suppress = config.suppress_envoy_headers;
     if let Some(timeout) = timeout
         && !suppress
     {
@@ -164,28 +169,6 @@ fn not_found(downstream: &Downstream, route: &RouteForward, evidence: &str) -> L
     downstream.listener.shards.http.inc(crate::stats::HttpStat::NoCluster);
     LocalReply::failed(Failure::new(Reason::ClusterNotFound).with_evidence(evidence))
         .with_status(route.cluster_not_found_status)
-}
-
-/// How long the back-end may take: what the route says, unless a trusted client says otherwise.
-fn request_timeout(request: &mut ActiveRequest, route: &RouteForward) -> Option<Millis> {
-    let by_client = request
-        .request
-        .get(Known::EnvoyUpstreamRqTimeoutMs)
-        .and_then(|value| std::str::from_utf8(value).ok())
-        .and_then(|text| text.parse::<Millis>().ok());
-    for name in [
-        Known::EnvoyUpstreamRqTimeoutMs,
-        Known::EnvoyUpstreamRqPerTryTimeoutMs,
-        Known::EnvoyUpstreamRqTimeoutAltResponse,
-        Known::EnvoyExpectedRqTimeoutMs,
-    ] {
-        request.request.remove(name);
-    }
-    match by_client {
-        Some(0) => None,
-        Some(millis) => Some(millis),
-        None => timeout(route.timeout),
-    }
 }
 
 /// Changes the request as the route says: fields first, then path and host.

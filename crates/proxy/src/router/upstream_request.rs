@@ -31,8 +31,17 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     let before = exchange.to_upstream.pending();
     let method = head.method_name(&exchange.request);
     let out = exchange.to_upstream.bytes();
+    let whole =
+        exchange.facts.cluster.as_ref().is_some_and(|cluster| cluster.config().http.send_fully_qualified_url);
+    let host = exchange.request.get(Known::Host).unwrap_or_default();
+    let url;
     let target = match head.method {
-        Method::Connect => exchange.request.get(Known::Host).unwrap_or_default(),
+        Method::Connect => host,
+        _ if whole => {
+            let scheme: &[u8] = if exchange.facts.https { b"https://" } else { b"http://" };
+            url = [scheme, host, &exchange.path].concat();
+            &url
+        }
         _ => &exchange.path,
     };
     let mut writer = HeadWriter::request(out, key_format(format), method, target, Version::Http11);

@@ -77,6 +77,8 @@ reasons! {
         RequestPathRejected = REQUEST_PATH_REJECTED,
         /// A header name with `_` under `REJECT_REQUEST`.
         RequestUnderscoreHeader = REQUEST_UNDERSCORE_HEADER,
+        /// An `x-envoy-*` field under `strict_check_headers` has a value that is none.
+        RequestEnvoyHeaderInvalid = REQUEST_ENVOY_HEADER_INVALID,
         /// A TLS ClientHello on a listener that speaks plain text.
         TlsOnPlainListener = TLS_ON_PLAIN_LISTENER,
         /// A PROXY protocol header on a listener that expects none.
