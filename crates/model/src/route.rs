@@ -166,6 +166,9 @@ pub struct RouteForward {
     pub idle_timeout: Option<Duration>,
     /// `max_stream_duration` of the route.
     pub max_stream_duration: Option<MaxStreamDuration>,
+    /// The deprecated `max_grpc_timeout` with `grpc_timeout_offset`: `grpc-timeout` of a gRPC request is its
+    /// timeout, up to the first, less the second. Zero is without limit.
+    pub max_grpc_timeout: Option<(Duration, Duration)>,
     /// Which circuit breakers count it.
     pub priority: RoutingPriority,
     /// Upgrades this route allows or forbids.

@@ -23,12 +23,14 @@ pub(crate) enum Timer {
     StreamIdle,
     /// `max_stream_duration`.
     StreamDuration,
+    /// `max_stream_duration` of the cluster.
+    UpstreamDuration,
     /// A closed connection waits for the client to close: `delayed_close_timeout`. Also: a connection
     /// that drains waits for a last request.
     Close,
 }
 
-const TIMERS: [Timer; 8] = [
+const TIMERS: [Timer; 9] = [
     Timer::Idle,
     Timer::ConnectionDuration,
     Timer::RequestHeaders,
@@ -36,6 +38,7 @@ const TIMERS: [Timer; 8] = [
     Timer::Route,
     Timer::StreamIdle,
     Timer::StreamDuration,
+    Timer::UpstreamDuration,
     Timer::Close,
 ];
 
@@ -64,9 +67,14 @@ impl Deadlines {
 
     /// Takes away the deadlines of a request.
     pub(crate) fn clear_request(&mut self) {
-        for timer in
-            [Timer::RequestHeaders, Timer::Request, Timer::Route, Timer::StreamIdle, Timer::StreamDuration]
-        {
+        for timer in [
+            Timer::RequestHeaders,
+            Timer::Request,
+            Timer::Route,
+            Timer::StreamIdle,
+            Timer::StreamDuration,
+            Timer::UpstreamDuration,
+        ] {
             if let Some(slot) = self.at.get_mut(timer as usize) {
                 *slot = NEVER;
             }

@@ -126,7 +126,11 @@ impl HostPool {
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
             let now = self.worker.now();
-            if connection.made_at < self.drained_at.get() || self.is_too_old(&connection, now) {
+            if connection.made_at < self.drained_at.get() {
+                continue;
+            }
+            if self.is_too_old(&connection, now) {
+                self.count(ClusterStat::UpstreamCxMaxDurationReached);
                 continue;
             }
             // The runtime may know already that the back-end closed it, or said something nobody asked.

@@ -72,6 +72,7 @@ impl Cx<'_> {
             timeout: self.timeout(action, "timeout", Some(TIMEOUT)),
             idle_timeout: self.duration(action, "idle_timeout"),
             max_stream_duration: self.max_stream_duration(action),
+            max_grpc_timeout: self.max_grpc_timeout(action),
             priority: match action.choice("priority") {
                 "HIGH" => RoutingPriority::High,
                 _ => RoutingPriority::Default,
@@ -284,22 +285,20 @@ impl Cx<'_> {
     }
 
     fn max_stream_duration(&self, action: &Message<'_>) -> Option<MaxStreamDuration> {
-        let old_max = self.duration(action, "max_grpc_timeout");
-        let old_offset = self.duration(action, "grpc_timeout_offset");
-        if let Some(limit) = action.message("max_stream_duration") {
-            return Some(MaxStreamDuration {
-                max: self.duration(limit, "max_stream_duration"),
-                grpc_timeout_header_max: self.duration(limit, "grpc_timeout_header_max"),
-                grpc_timeout_header_offset: self
-                    .duration(limit, "grpc_timeout_header_offset")
-                    .unwrap_or_default(),
-            });
-        }
-        old_max.map(|max| MaxStreamDuration {
-            max: None,
-            grpc_timeout_header_max: Some(max),
-            grpc_timeout_header_offset: old_offset.unwrap_or_default(),
+        let limit = action.message("max_stream_duration")?;
+        Some(MaxStreamDuration {
+            max: self.duration(limit, "max_stream_duration"),
+            grpc_timeout_header_max: self.duration(limit, "grpc_timeout_header_max"),
+            grpc_timeout_header_offset: self
+                .duration(limit, "grpc_timeout_header_offset")
+                .unwrap_or_default(),
         })
+    }
+
+    fn max_grpc_timeout(&self, action: &Message<'_>) -> Option<(Duration, Duration)> {
+        let max = self.duration(action, "max_grpc_timeout");
+        let offset = self.duration(action, "grpc_timeout_offset").unwrap_or_default();
+        max.map(|max| (max, offset))
     }
 
     fn route_upgrades(&self, action: &Message<'_>) -> Vec<RouteUpgrade> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
-use causeway_model::{DirectResponse, Redirect, RouteAction, StringMatcher, VirtualHost};
+use causeway_model::{DirectResponse, MaxStreamDuration, Redirect, RouteAction, StringMatcher, VirtualHost};
 use causeway_reason::{Failure, Reason};
 use causeway_routing::{Lookup, RouteRequest, own_location, redirect_location, tls_redirect_location};
 
@@ -19,6 +19,7 @@ use crate::record::ActiveRequest;
 use crate::router::{self, Served};
 use crate::snapshot::{RouteEntry, timeout};
 use crate::stats::{Http1Stat, HttpStat};
+use crate::timer::{Millis, millis};
 
 impl Downstream {
     /// Serves a request whose head has been read.
@@ -207,12 +208,14 @@ impl Downstream {
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle);
-            if let Some(duration) = forward.max_stream_duration.and_then(|duration| duration.max) {
+            if let Some(limit) = forward.max_stream_duration
+                && let Some(most) = longest_stream(&limit, request)
+            {
                 let from = request
                     .facts
                     .begun
                     .map_or_else(|| self.worker.now(), |begun| self.worker.timers.at(begun));
-                self.deadlines.set(Timer::StreamDuration, timeout(Some(duration)).map(|after| from + after));
+                self.deadlines.set(Timer::StreamDuration, most.map(|most| from + most));
             }
         } else {
             self.stream_idle = timeout(listener.manager.config.stream_idle_timeout);
@@ -365,6 +368,18 @@ fn pass_over_upgrades(request: &mut ActiveRequest, ignored: &[StringMatcher]) {
     } else {
         let left = left.join(&b","[..]);
         request.request.set(Known::Upgrade, &left);
+    }
+}
+
+/// How long a request may take by its route; `None` where the route does not say, `Some(None)` for ever.
+fn longest_stream(limit: &MaxStreamDuration, request: &ActiveRequest) -> Option<Option<Millis>> {
+    let asked = request.request.get(Known::GrpcTimeout).and_then(causeway_http::grpc::parse_timeout);
+    match asked.zip(limit.grpc_timeout_header_max) {
+        Some((asked, most)) => {
+            let most = timeout(Some(most)).unwrap_or(Millis::MAX);
+            Some(Some(asked.min(most).saturating_sub(millis(limit.grpc_timeout_header_offset))))
+        }
+        None => limit.max.map(|max| timeout(Some(max))),
     }
 }
 

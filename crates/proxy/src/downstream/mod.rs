@@ -48,8 +48,8 @@ pub(crate) struct Downstream {
     idle_since: Millis,
     /// While the connection is idle, it is closed at this time.
     close_at: Option<Millis>,
-    /// `max_connection_duration` has passed.
-    grown_old: bool,
+    /// It has been given `drain_timeout` to end.
+    drained: bool,
     /// It has passed, and the connection is closed behind a response only.
     soft_drain: bool,
     closed_by_peer: bool,
@@ -102,7 +102,7 @@ impl Downstream {
             upgrade: None,
             idle_since: worker.now(),
             close_at: None,
-            grown_old: false,
+            drained: false,
             soft_drain: false,
             origin: Rc::clone(&listener),
             listener,
@@ -127,8 +127,8 @@ impl Downstream {
         let after = loop {
             match self.wait_for_request().await {
                 Wait::Readable => {}
-                // Envoy gives the client of an old connection the time to close it itself.
-                Wait::Close if self.grown_old => {
+                // Envoy gives the client the time to close it itself.
+                Wait::Close if self.drained => {
                     self.linger(Linger::Open).await;
                     break After::Close;
                 }
@@ -163,12 +163,18 @@ impl Downstream {
             self.poll_drain(cx);
             loop {
                 let stat = match self.deadlines.poll(cx, || self.worker.timers.now()) {
+                    // One that has been used may be about to be used again: it drains.
+                    Poll::Ready(Timer::Idle) if self.served > 0 && self.close_at.is_none() => {
+                        self.listener.shards.http.inc(HttpStat::DownstreamCxIdleTimeout);
+                        self.drain();
+                        continue;
+                    }
                     Poll::Ready(Timer::Idle) => HttpStat::DownstreamCxIdleTimeout,
                     Poll::Ready(Timer::ConnectionDuration) => {
                         self.grow_old();
                         continue;
                     }
-                    Poll::Ready(Timer::Close) if self.grown_old => return Poll::Ready(Wait::Close),
+                    Poll::Ready(Timer::Close) if self.drained => return Poll::Ready(Wait::Close),
                     Poll::Ready(Timer::Close) => HttpStat::DownstreamCxDrainClose,
                     Poll::Ready(_) => continue,
                     Poll::Pending => return Poll::Pending,
@@ -195,8 +201,15 @@ impl Downstream {
             self.soft_drain = true;
             return;
         }
-        self.grown_old = true;
+        self.drain();
+    }
+
+    /// The connection ends behind the next response, or when `drain_timeout` has passed without one.
+    fn drain(&mut self) {
+        let config = &self.listener.manager.config;
         let drain = millis(config.drain_timeout) + self.worker.jitter(config.drain_timeout_jitter);
+        self.draining = true;
+        self.drained = true;
         self.close_at = Some(self.worker.now() + drain);
         self.deadlines.set(Timer::Close, self.close_at);
     }

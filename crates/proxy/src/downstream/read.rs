@@ -185,7 +185,7 @@ impl Downstream {
                 self.draining = true;
                 None
             }
-            Timer::Idle | Timer::Route | Timer::StreamIdle => None,
+            Timer::Idle | Timer::Route | Timer::StreamIdle | Timer::UpstreamDuration => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
 use causeway_http::{Known, Method, Version};
 use causeway_reason::{Failure, Reason};
+use causeway_upstream::ClusterStat;
 
 use super::manager::with_context;
 use super::{After, Downstream};
@@ -238,7 +239,9 @@ impl Downstream {
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.deadlines.poll(cx, || self.worker.timers.now()) {
-                Poll::Ready(Timer::StreamIdle | Timer::StreamDuration | Timer::Close) => {
+                Poll::Ready(
+                    Timer::StreamIdle | Timer::StreamDuration | Timer::UpstreamDuration | Timer::Close,
+                ) => {
                     return Poll::Ready(());
                 }
                 Poll::Ready(Timer::ConnectionDuration) => self.grow_old_in_request(),
@@ -315,6 +318,12 @@ impl Downstream {
                 Poll::Ready(Timer::StreamDuration) => {
                     http.inc(HttpStat::DownstreamRqMaxDurationReached);
                     if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration }
+                }
+                Poll::Ready(Timer::UpstreamDuration) => {
+                    if let Some(cluster) = &facts.cluster {
+                        cluster.stats().inc(ClusterStat::UpstreamRqMaxDurationReached);
+                    }
+                    Reason::UpstreamMaxStreamDuration
                 }
                 Poll::Ready(Timer::Request) => {
                     http.inc(HttpStat::DownstreamRqTimeout);

@@ -24,7 +24,7 @@ use crate::exchange::Exchange;
 use crate::pool::UpstreamConnection;
 use crate::pump::{Ends, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
-use crate::snapshot::key_format;
+use crate::snapshot::{key_format, timeout};
 use crate::stats::HttpStat;
 
 /// A request and a response on their way.
@@ -145,6 +145,10 @@ impl Relay<'_> {
     fn begin(&mut self) {
         let now = self.downstream.worker.instant();
         self.upstream.begin_request();
+        if let Some(most) = timeout(self.forwarding.cluster.config().http.max_stream_duration) {
+            let at = self.downstream.worker.now() + most;
+            self.downstream.deadlines.set(Timer::UpstreamDuration, Some(at));
+        }
         let facts = &mut self.request.facts;
         facts.connect_end = Some(now);
         facts.upstream_connection = Some(self.upstream.id);

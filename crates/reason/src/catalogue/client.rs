@@ -379,7 +379,9 @@ pub(super) const REQUEST_IDLE_TIMEOUT: Spec = refused(
     },
 );
 
-pub(super) const REQUEST_MAX_DURATION: Spec = refused(
+pub(super) const REQUEST_MAX_DURATION: Spec = Spec { grpc: 4, ..REQUEST_TOO_LONG };
+
+const REQUEST_TOO_LONG: Spec = refused(
     "request_max_duration",
     timeout("downstream duration timeout", None, "max_duration_timeout"),
     Text {
