@@ -167,6 +167,24 @@ early_header_mutation_extensions:
                     explicit_http_config: {http_protocol_options: {send_fully_qualified_url: true}}"#)
             .get("/a?b=c")
             .send(Request::get("/x").header("x-forwarded-proto", "https")),
+        Case::new("filters_of_an_upgrade")
+            .hcm(r#"
+upgrade_configs:
+- upgrade_type: websocket
+  filters:
+  - name: mutate
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+      mutations: {request_mutations: [{append: {header: {key: x-upgrade, value: "1"}}}], response_mutations: [{append: {header: {key: x-upgrade-back, value: "1"}}}]}
+  - name: envoy.filters.http.router
+    typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}"#)
+            .filters(r#"
+- name: mutate-plain
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+    mutations: {request_mutations: [{append: {header: {key: x-plain, value: "1"}}}]}"#)
+            .get("/")
+            .send(Request::get("/").header("Connection", "Upgrade").header("Upgrade", "websocket")),
         Case::new("x_envoy_headers_are_checked")
             .hcm(r#"
 http_filters:

@@ -145,6 +145,17 @@ pub(crate) fn cases() -> Vec<Case> {
                 run.note("the upstream sees it", json!(gone));
             })
             .stats(&["http.ingress.downstream_cx_upgrades_active"]),
+        Case::new("the_upstream_answers_as_if_nothing_was_asked")
+            .hcm(ENABLED)
+            .backend(
+                "app",
+                Reply::ok("body")
+                    .header("content-type", "text/html")
+                    .header("x-a", "1")
+                    .header("etag", "e")
+                    .header("cache-control", "c"),
+            )
+            .send(upgrade("/ws")),
         Case::new("the_timeout_of_a_route_holds_until_the_switch")
             .hcm("upgrade_configs: [{upgrade_type: websocket}]\nstream_idle_timeout: 0.8s")
             .backend("app", Answer::hang())

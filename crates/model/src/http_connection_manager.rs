@@ -314,10 +314,21 @@ pub enum HeaderKeyFormat {
 }
 
 /// `UpgradeConfig`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UpgradeConfig {
     /// `websocket`, in lower case; compared without case.
     pub upgrade_type: Box<str>,
     /// Whether it is on for routes that do not say otherwise.
     pub enabled: bool,
+    /// Filters in front of the router for these requests, in place of those of the connection manager; `None`
+    /// leaves those.
+    pub filters: Option<Vec<HttpFilter>>,
+}
+
+impl HttpConnectionManager {
+    /// The filters of every chain that a request may come through: its own, and those of upgrades.
+    pub fn filters(&self) -> impl Iterator<Item = &HttpFilter> {
+        let upgrades = self.upgrades.iter().filter_map(|upgrade| upgrade.filters.as_ref()).flatten();
+        self.http_filters.iter().chain(upgrades)
+    }
 }

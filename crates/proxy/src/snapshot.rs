@@ -11,8 +11,8 @@ use std::time::Duration;
 use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
 use causeway_model::{
     Bootstrap, ClusterSpecifier, CodecType, HeaderKeyFormat, HeaderMutations, HttpConnectionManager,
-    Listener, NetworkFilter, Node, PerFilterConfig, ProxyName, Route, RouteAction, RouteConfiguration,
-    RouteForward, Runtime, VirtualHost,
+    HttpFilter, Listener, NetworkFilter, Node, PerFilterConfig, ProxyName, Route, RouteAction,
+    RouteConfiguration, RouteForward, Runtime, VirtualHost,
 };
 use causeway_routing::RouteTable;
 use causeway_stats::Registry;
@@ -61,7 +61,8 @@ pub(crate) struct ManagerSnapshot {
     pub(crate) key_format: KeyFormat,
     /// What it calls itself in `proxy-status`.
     pub(crate) proxy_name: Box<str>,
-    pub(crate) filters: SharedByFilters,
+    /// What filters share, for each chain: the connection manager's own, and one for each upgrade.
+    chains: Vec<SharedByFilters>,
     /// Every failed request is in one of the logs with its flag, so the application log need not say it.
     pub(crate) logs_hold_failures: bool,
 }
@@ -132,7 +133,9 @@ impl ManagerSnapshot {
                 allow_custom_methods: http1.allow_custom_methods,
             },
             key_format: key_format(http1.header_key_format),
-            filters: SharedByFilters::new(&config.http_filters, runtime, &node.cluster),
+            chains: chains(config)
+                .map(|filters| SharedByFilters::new(filters, runtime, &node.cluster))
+                .collect(),
             proxy_name: match config.proxy_status.as_ref().map(|config| &config.name) {
                 Some(ProxyName::NodeId) => node.id.clone(),
                 Some(ProxyName::Literal(name)) => name.clone(),
@@ -147,6 +150,12 @@ impl ManagerSnapshot {
     pub(crate) fn speaks_http2(&self) -> bool {
         self.config.codec_type == CodecType::Auto
     }
+}
+
+/// The filters of each chain: the connection manager's own, and those of each upgrade, where it has its own.
+fn chains(config: &HttpConnectionManager) -> impl Iterator<Item = &[HttpFilter]> {
+    let upgrades = config.upgrades.iter().map(|upgrade| upgrade.filters.as_deref().unwrap_or_default());
+    std::iter::once(config.http_filters.as_slice()).chain(upgrades)
 }
 
 /// Whether a log tells an operator why a request failed: it holds failed requests, and its lines have
@@ -206,7 +215,8 @@ pub(crate) struct ManagerRuntime {
     pub(crate) config: Arc<HttpConnectionManager>,
     /// For each route of the table.
     entries: Vec<Rc<RouteEntry>>,
-    pub(crate) filters: Vec<FilterRuntime>,
+    /// For each chain.
+    chains: Vec<Vec<FilterRuntime>>,
     pub(crate) options: DataPlaneOptions,
 }
 
@@ -224,8 +234,8 @@ pub(crate) struct RouteEntry {
     pub(crate) route: Arc<Route>,
     /// Where it may be sent to: one target, or one for each weighted cluster.
     pub(crate) targets: Vec<Rc<RouteTarget>>,
-    /// For each filter of the chain, what this route says to it.
-    pub(crate) overrides: Vec<FilterOverrides>,
+    /// For each filter of each chain, what this route says to it.
+    overrides: Vec<Vec<FilterOverrides>>,
     /// Fields to change in a response that no cluster gave.
     pub(crate) response_levels: Vec<HeaderMutations>,
 }
@@ -281,7 +291,9 @@ impl ManagerRuntime {
         let manager = &snapshot.manager;
         let config = &manager.config;
         let table = &config.route_config;
-        let names: Vec<_> = config.http_filters.iter().map(|filter| Arc::clone(&filter.name)).collect();
+        let names: Vec<Vec<_>> = chains(config)
+            .map(|filters| filters.iter().map(|filter| Arc::clone(&filter.name)).collect())
+            .collect();
         let entries = manager
             .table
             .routes()
@@ -289,20 +301,21 @@ impl ManagerRuntime {
                 Rc::new(RouteEntry::new(table, virtual_host, route, &names, clusters))
             })
             .collect();
-        let filters = config
-            .http_filters
-            .iter()
-            .enumerate()
-            .map(|(at, filter)| FilterRuntime {
-                filter: filters::build(filter, at, &manager.filters),
-                disabled: filter.disabled,
+        let chains = chains(config)
+            .zip(&manager.chains)
+            .map(|(filters, shared)| {
+                let runtime = |(at, filter): (usize, &HttpFilter)| FilterRuntime {
+                    filter: filters::build(filter, at, shared),
+                    disabled: filter.disabled,
+                };
+                filters.iter().enumerate().map(runtime).collect()
             })
             .collect();
         Self {
             snapshot: Arc::clone(snapshot),
             config: Arc::clone(config),
             entries,
-            filters,
+            chains,
             options: options.clone(),
         }
     }
@@ -310,6 +323,17 @@ impl ManagerRuntime {
     /// The part that all workers share.
     pub(crate) fn shared(&self) -> &ManagerSnapshot {
         &self.snapshot.manager
+    }
+
+    /// The filters of a chain: 0 is the connection manager's own.
+    pub(crate) fn filters(&self, chain: usize) -> &[FilterRuntime] {
+        self.chains.get(chain).map_or(&[], Vec::as_slice)
+    }
+
+    /// The chain of an upgrade that the connection manager knows.
+    pub(crate) fn chain_of_upgrade(&self, number: usize) -> usize {
+        let own = self.config.upgrades.get(number).is_some_and(|upgrade| upgrade.filters.is_some());
+        if own { number + 1 } else { 0 }
     }
 
     /// What is known of a route, by its number in the table.
@@ -323,7 +347,7 @@ impl RouteEntry {
         table: &RouteConfiguration,
         virtual_host: &Arc<VirtualHost>,
         route: &Arc<Route>,
-        filters: &[Arc<str>],
+        filters: &[Vec<Arc<str>>],
         clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
     ) -> Self {
         // Envoy applies the most specific level first, so that the table's has the last word – unless it
@@ -381,14 +405,10 @@ impl RouteEntry {
             [only] => only,
             _ => &[][..],
         };
+        let places = [weighted_filters, &route.per_filter, &virtual_host.per_filter, &table.per_filter];
         let overrides = filters
             .iter()
-            .map(|name| {
-                FilterOverrides::new(
-                    name,
-                    [weighted_filters, &route.per_filter, &virtual_host.per_filter, &table.per_filter],
-                )
-            })
+            .map(|chain| chain.iter().map(|name| FilterOverrides::new(name, places)).collect())
             .collect();
         Self {
             virtual_host: Arc::clone(virtual_host),
@@ -397,6 +417,11 @@ impl RouteEntry {
             overrides,
             response_levels: response(None),
         }
+    }
+
+    /// What the route says to a filter, by the filter's chain and its place there.
+    pub(crate) fn overrides(&self, chain: usize, at: usize) -> Option<&FilterOverrides> {
+        self.overrides.get(chain)?.get(at)
     }
 
     /// Draws a target by weight.

@@ -12,6 +12,7 @@ use causeway_model::{
 
 use super::Cx;
 use super::extension::{short_kind, type_place};
+use super::filters::Chain;
 use crate::diagnostic::Draft;
 use crate::tree::Message;
 
@@ -23,8 +24,11 @@ impl Cx<'_> {
         let codec_type = self.codec_type(hcm);
         self.http2_options(hcm);
         self.request_id_extension(hcm);
-        let chain = self.http_filters(hcm);
-        self.has_cors.set(chain.filters.iter().any(|filter| matches!(filter.config, FilterConfig::Cors(_))));
+        let chain = self.http_filters(hcm, "http_filters", None);
+        let upgrades = self.upgrades(hcm, &chain);
+        let of_upgrades = upgrades.iter().filter_map(|upgrade| upgrade.filters.as_ref()).flatten();
+        let mut filters = chain.filters.iter().chain(of_upgrades);
+        self.has_cors.set(filters.any(|filter| matches!(filter.config, FilterConfig::Cors(_))));
         let route_config = self.route_specifier(hcm);
         let common = hcm.message("common_http_protocol_options");
         let common_timeout = |field: &str, default| match common {
@@ -108,7 +112,7 @@ impl Cx<'_> {
                 .unwrap_or(Duration::from_secs(1)),
             http1: self.http1_options(hcm),
             proxy_100_continue: hcm.bool("proxy_100_continue"),
-            upgrades: self.upgrades(hcm),
+            upgrades,
             local_reply: self.local_reply(hcm),
             proxy_status: hcm.message("proxy_status_config").map(proxy_status),
         };
@@ -370,10 +374,11 @@ impl Cx<'_> {
         }
     }
 
-    fn upgrades(&self, hcm: &Message<'_>) -> Vec<UpgradeConfig> {
+    fn upgrades(&self, hcm: &Message<'_>, main: &Chain) -> Vec<UpgradeConfig> {
         let mut upgrades: Vec<UpgradeConfig> = Vec::new();
         for config in hcm.messages("upgrade_configs") {
-            self.not_implemented(config, "filters", "");
+            let filters = config.has("filters");
+            let filters = filters.then(|| self.http_filters(config, "filters", Some(&main.router)).filters);
             let upgrade_type = config.text("upgrade_type").to_ascii_lowercase().into_boxed_str();
             let enabled = config.bool_value("enabled").unwrap_or(true);
             if upgrades.iter().any(|other| other.upgrade_type == upgrade_type) {
@@ -381,7 +386,7 @@ impl Cx<'_> {
                 self.reject(config.at("upgrade_type"), "duplicate-upgrade", text);
                 continue;
             }
-            upgrades.push(UpgradeConfig { upgrade_type, enabled });
+            upgrades.push(UpgradeConfig { upgrade_type, enabled, filters });
         }
         upgrades
     }

@@ -235,16 +235,14 @@ impl Downstream {
         let by_route = entry.forward().and_then(|forward| {
             forward.upgrades.iter().find(|upgrade| is(&upgrade.upgrade_type)).map(|upgrade| upgrade.enabled)
         });
-        let by_manager = self
-            .listener
-            .manager
-            .config
-            .upgrades
-            .iter()
-            .any(|upgrade| is(&upgrade.upgrade_type) && upgrade.enabled);
+        let manager = &self.listener.manager;
+        let known = manager.config.upgrades.iter().position(|upgrade| is(&upgrade.upgrade_type));
+        let by_manager = known.and_then(|number| manager.config.upgrades.get(number));
+        let by_manager = by_manager.is_some_and(|upgrade| upgrade.enabled);
         if by_route.unwrap_or(by_manager) {
             self.upgrade = (!connect).then_some(wanted);
             request.facts.upgrade = true;
+            request.facts.chain = known.map_or(0, |number| manager.chain_of_upgrade(number));
             let http = &self.listener.shards.http;
             http.inc(HttpStat::DownstreamCxUpgradesTotal);
             http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);
@@ -268,8 +266,9 @@ impl Downstream {
         entry: Option<&Rc<RouteEntry>>,
     ) -> Option<LocalReply> {
         let listener = Rc::clone(&self.listener);
-        for (at, runtime) in listener.manager.filters.iter().enumerate() {
-            let overrides = entry.and_then(|entry| entry.overrides.get(at));
+        let chain = request.facts.chain;
+        for (at, runtime) in listener.manager.filters(chain).iter().enumerate() {
+            let overrides = entry.and_then(|entry| entry.overrides(chain, at));
             if overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
                 continue;
             }

@@ -109,6 +109,8 @@ pub(crate) struct Facts {
     /// It asks for an upgrade that it may have: it has no end before the connection has.
     pub(crate) upgrade: bool,
 
+    /// Which chain of filters it comes through; 0 is the connection manager's own.
+    pub(crate) chain: usize,
     /// The upgrade is made, or the tunnel open.
     pub(crate) tunnel: bool,
 

@@ -55,6 +55,7 @@ impl Relay<'_> {
                 // The client would take whatever follows for the new protocol.
                 framing = BodyFraming::None;
                 self.request.response.set(Known::ContentLength, b"0");
+                self.request.response.remove(Known::ContentType);
                 self.request.facts.details = ResponseDetails::from("websocket_handshake_unsuccessful");
             }
         }
