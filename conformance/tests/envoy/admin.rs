@@ -238,21 +238,6 @@ fn stats() -> Vec<Case> {
                 let wrong = run.admin(&Request::get("/stats?format=nonsense")).await.expect("an answer");
                 run.note("a wrong format", json!(wrong.status));
             }),
-        Case::new("stats_of_virtual_clusters")
-            .refused("D-64", "`virtual_clusters` of VirtualHost is not implemented")
-            .virtual_host(
-                r#"
-                virtual_clusters:
-                - name: users
-                  headers: [{name: ":path", string_match: {prefix: /users}}]"#,
-            )
-            .get("/users/1")
-            .get("/else")
-            .stats(&[
-                "vhost.all.vcluster.users.upstream_rq_200",
-                "vhost.all.vcluster.users.upstream_rq_total",
-                "vhost.all.vcluster.other.upstream_rq_200",
-            ]),
     ]
 }
 

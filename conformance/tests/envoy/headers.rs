@@ -167,6 +167,86 @@ pub(crate) fn cases() -> Vec<Case> {
                   - {header: {key: x-missing, value: "%RESP(X-NONE)%"}}"#,
             )
             .send(Request::get("/").header("x-ask", "a")),
+        Case::new("all_fields_of_a_level_are_made_of_what_was_there_before")
+            .backend("app", Reply::echo().header("x-gone", "g").header("x-res", "1"))
+            .routes(
+                r#"
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_remove: [x-gone]
+                  request_headers_to_add:
+                  - {header: {key: x-a, value: "1"}}
+                  - {header: {key: x-b, value: "%REQ(x-a)%"}}
+                  - {header: {key: x-c, value: "1"}, append_action: ADD_IF_ABSENT}
+                  - {header: {key: x-c, value: "2"}, append_action: ADD_IF_ABSENT}
+                  - {header: {key: x-d, value: add}}
+                  - {header: {key: x-d, value: over}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  - {header: {key: x-e, value: add}}
+                  - {header: {key: x-e, value: over}, append_action: OVERWRITE_IF_EXISTS}
+                  - {header: {key: x-f, value: over1}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  - {header: {key: x-f, value: over2}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  - {header: {key: x-g, value: "<%REQ(x-gone)%>"}}
+                  - {header: {key: x-old, value: new}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  - {header: {key: user-agent, value: new}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  response_headers_to_remove: [x-gone]
+                  response_headers_to_add:
+                  - {header: {key: x-a, value: "1"}}
+                  - {header: {key: x-b, value: "%RESP(x-a)%"}}
+                  - {header: {key: x-d, value: add}}
+                  - {header: {key: x-d, value: over}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                  - {header: {key: x-g, value: "<%RESP(x-gone)%>"}}
+                  - {header: {key: x-res, value: "%RESP(x-res)%2"}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}"#,
+            )
+            .send_in_order(
+                Request::get("/")
+                    .header("x-gone", "1")
+                    .header("x-old", "old")
+                    .header("user-agent", "old")
+                    .header("x-last", "1"),
+            ),
+        Case::new("what_is_added_to_a_list_stays_one_field")
+            .backend("app", Reply::echo().header("vary", "a").header("location", "/l").header("x-own", "1"))
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: user-agent, value: new}}
+                  - {header: {key: accept, value: b/c}}
+                  - {header: {key: via, value: v2}}
+                  - {header: {key: cookie, value: c2}}
+                  - {header: {key: x-envoy-original-url, value: u1}}
+                  - {header: {key: x-envoy-original-url, value: u2}}
+                  - {header: {key: etag, value: e1}}
+                  - {header: {key: etag, value: e2}}
+                  response_headers_to_add:
+                  - {header: {key: vary, value: b}}
+                  - {header: {key: location, value: /m}}
+                  - {header: {key: etag, value: e1}}
+                  - {header: {key: etag, value: e2}}
+                  - {header: {key: set-cookie, value: s1}}
+                  - {header: {key: set-cookie, value: s2}}
+                  - {header: {key: accept, value: a1}}
+                  - {header: {key: accept, value: a2}}",
+            )
+            .send(
+                Request::get("/")
+                    .header("user-agent", "old")
+                    .header("accept", "t/a")
+                    .header("via", "v1")
+                    .header("cookie", "c1"),
+            ),
+        Case::new("raw_values_are_not_looked_at")
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app}
+                  request_headers_to_add:
+                  - {header: {key: x-raw, raw_value: aGVsbG8=}}
+                  - {header: {key: x-kept, raw_value: /yBh}, keep_empty_value: true}
+                  response_headers_to_add: [{header: {key: x-raw, raw_value: aGVsbG8=}}]",
+            )
+            .get("/"),
         Case::new("an_empty_value_is_kept_only_if_asked")
             .routes(
                 r#"

@@ -11,6 +11,8 @@ mod disconnects;
 mod dns;
 mod forwarding;
 mod framing;
+mod grpc_timeout;
+mod header_mutation;
 mod headers;
 mod health_checks;
 mod hop_by_hop;
@@ -19,6 +21,7 @@ mod internal_redirects;
 mod keep_alive;
 mod local_replies;
 mod manager;
+mod matching;
 mod on_purpose;
 mod proxy_status;
 mod redirects;
@@ -27,7 +30,9 @@ mod rewriting;
 mod routing;
 mod source_address;
 mod timeouts;
+mod virtual_clusters;
 mod websocket;
+mod weighted_clusters;
 
 use std::process::ExitCode;
 
@@ -44,6 +49,8 @@ fn main() -> ExitCode {
         ("dns", dns::cases()),
         ("forwarding", forwarding::cases()),
         ("framing", framing::cases()),
+        ("grpc_timeout", grpc_timeout::cases()),
+        ("header_mutation", header_mutation::cases()),
         ("headers", headers::cases()),
         ("health_checks", health_checks::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
@@ -52,6 +59,7 @@ fn main() -> ExitCode {
         ("keep_alive", keep_alive::cases()),
         ("local_replies", local_replies::cases()),
         ("manager", manager::cases()),
+        ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
         ("proxy_status", proxy_status::cases()),
         ("redirects", redirects::cases()),
@@ -60,6 +68,8 @@ fn main() -> ExitCode {
         ("routing", routing::cases()),
         ("source_address", source_address::cases()),
         ("timeouts", timeouts::cases()),
+        ("virtual_clusters", virtual_clusters::cases()),
         ("websocket", websocket::cases()),
+        ("weighted_clusters", weighted_clusters::cases()),
     ])
 }

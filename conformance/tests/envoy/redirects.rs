@@ -19,6 +19,41 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(Request::post("/a", "body"))
             .send(Request::new("HEAD", "/a"))
             .stats(&["http.ingress.rq_redirect", "http.ingress.downstream_rq_3xx"]),
+        Case::new("a_path_always_begins_with_a_slash")
+            .log("%REQ(:PATH)% %REQ(X-ENVOY-ORIGINAL-PATH)% %RESPONSE_CODE%")
+            .routes(
+                r#"
+                - {match: {prefix: /a}, redirect: {path_redirect: bare}}
+                - {match: {prefix: /b}, redirect: {prefix_rewrite: bare}}
+                - {match: {prefix: /c}, redirect: {regex_rewrite: {pattern: {regex: "/c/(.*)"}, substitution: "q/\\1"}}}
+                - {match: {prefix: /d}, redirect: {regex_rewrite: {pattern: {regex: nothing}, substitution: q}}}
+                - {match: {prefix: /e}, redirect: {regex_rewrite: {pattern: {regex: ".*"}, substitution: ""}}}"#,
+            )
+            .get("/a?q=1")
+            .get("/b/x?q=1")
+            .get("/c/x?q=1")
+            .get("/d/x?q=1")
+            .get("/e/x?q=1"),
+        Case::new("to_a_path_made_of_operators")
+            .log("%REQ(:PATH)% %REQ(X-ENVOY-ORIGINAL-PATH)% %RESPONSE_CODE%")
+            .routes(
+                r#"
+                - {match: {prefix: /a}, redirect: {path_rewrite: "/r/%REQ(x-h)%%REQ(:path)%"}}
+                - {match: {prefix: /b}, redirect: {path_rewrite: "%REQ(x-none)%", host_redirect: b.test}}
+                - {match: {prefix: /c}, redirect: {path_rewrite: "bare?a=b", strip_query: true}}
+                - {match: {prefix: /d}, redirect: {path_rewrite: "/x", strip_query: true}}
+                - {match: {prefix: /e}, redirect: {path_rewrite: "/x"}}
+                - match: {prefix: /f}
+                  name: named
+                  redirect: {path_rewrite: "/%REQ(:method)%/%ROUTE_NAME%/%PROTOCOL%/%RESPONSE_CODE%/%REQ(x-none)%"}"#,
+            )
+            .send(Request::get("/a?q=1").header("x-h", "hh"))
+            .get("/a")
+            .get("/b?q=1")
+            .get("/c?q=1")
+            .get("/d?q=1")
+            .get("/e?q=1")
+            .get("/f?q=1"),
         Case::new("to_another_host_port_and_scheme")
             .routes(
                 "

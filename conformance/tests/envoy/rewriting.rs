@@ -83,6 +83,39 @@ pub(crate) fn cases() -> Vec<Case> {
             .endpoint("origin", causeway_conformance::Script::echo())
             .routes("- match: {prefix: /}\n  route: {cluster: app, auto_host_rewrite: true}")
             .send(Request::get("/").host("out.test")),
+        Case::new("paths_and_hosts_can_be_made_of_operators")
+            .routes(
+                r#"
+                - {match: {prefix: /a}, route: {cluster: app, path_rewrite: "/new/%REQ(x-h)%"}}
+                - {match: {prefix: /b}, route: {cluster: app, path_rewrite: "%PATH(NQ)%/x?z=%REQ(x-h)%"}}
+                - {match: {prefix: /c}, route: {cluster: app, path_rewrite: "%REQ(x-none)%"}}
+                - {match: {prefix: /d}, route: {cluster: app, host_rewrite: "%REQ(x-h)%.test"}}
+                - {match: {prefix: /e}, route: {cluster: app, host_rewrite: "%REQ(x-none)%"}}
+                - {match: {prefix: /f}, route: {cluster: app, host_rewrite: "%REQ(:path)%", append_x_forwarded_host: true}}
+                - match: {prefix: /g}
+                  request_headers_to_add: [{header: {key: x-new, value: v}}]
+                  route:
+                    cluster: app
+                    path_rewrite: "/g/%REQ(x-new)%/%REQ(:authority)%"
+                    host_rewrite: "%REQ(x-new)%.%RESPONSE_CODE%""#,
+            )
+            .send(Request::get("/a?q=1").header("x-h", "hh"))
+            .send(Request::get("/b?q=1").header("x-h", "hh"))
+            .get("/c?q=1")
+            .send(Request::get("/d?q=1").host("out.test").header("x-h", "hh"))
+            .send(Request::get("/e").host("out.test"))
+            .send(Request::get("/f").host("out.test"))
+            .send_in_order(Request::get("/g?q").host("out.test")),
+        Case::new("white_space_in_a_path_made_of_operators_is_encoded")
+            .routes(r#"- {match: {prefix: /}, route: {cluster: app, path_rewrite: "/%REQ(x-h)%"}}"#)
+            .send(Request::get("/").header("x-h", "a b"))
+            .without_log()
+            .differs("D-19", &["1 GET /", "body", "target"], "/a%20b")
+            .differs("D-19", &["1 GET /", "body", "version"], "HTTP/1.1")
+            .differs("D-19", &["1 GET /", "headers", "content-length"], "265"),
+        Case::new("host_and_path_leave_their_marks_in_order")
+            .routes("- {match: {prefix: /}, route: {cluster: app, prefix_rewrite: /p, host_rewrite_literal: in.test, append_x_forwarded_host: true}}")
+            .send_in_order(Request::get("/x").host("out.test")),
         Case::new("paths_are_left_alone_by_default")
             .get("/a/../b")
             .get("/a/./b")

@@ -173,6 +173,53 @@ pub(crate) const JOINED_IN_RESPONSES: &[Known] = &[
     Known::XRequestId,
 ];
 
+/// Names that nobody outside may send, or that stand in a message once, but of which Envoy joins what is
+/// added to a request.
+const JOINED_WHEN_ADDED_TO_REQUESTS: &[Known] = &[
+    Known::EnvoyDownstreamServiceNode,
+    Known::EnvoyExpectedRqTimeoutMs,
+    Known::EnvoyExternalAddress,
+    Known::EnvoyForceTrace,
+    Known::EnvoyHedgeOnPerTryTimeout,
+    Known::EnvoyInternal,
+    Known::EnvoyIpTags,
+    Known::EnvoyIsTimeoutRetry,
+    Known::EnvoyMaxRetries,
+    Known::EnvoyOriginalHost,
+    Known::EnvoyOriginalUrl,
+    Known::EnvoyRetriableHeaderNames,
+    Known::EnvoyRetriableStatusCodes,
+    Known::EnvoyRetryGrpcOn,
+    Known::EnvoyRetryOn,
+    Known::EnvoyUpstreamAltStatName,
+    Known::EnvoyUpstreamRqPerTryTimeoutMs,
+    Known::EnvoyUpstreamRqTimeoutAltResponse,
+    Known::EnvoyUpstreamRqTimeoutMs,
+    Known::XForwardedClientCert,
+];
+
+/// The same of responses.
+const JOINED_WHEN_ADDED_TO_RESPONSES: &[Known] = &[
+    Known::EnvoyImmediateHealthCheckFail,
+    Known::EnvoyUpstreamHealthCheckedCluster,
+    Known::EnvoyUpstreamServiceTime,
+    Known::Server,
+];
+
+impl Known {
+    /// Whether a value that is added to a request goes behind the one that is there, as one field.
+    #[must_use]
+    pub fn is_joined_in_request(self) -> bool {
+        JOINED_IN_REQUESTS.contains(&self) || JOINED_WHEN_ADDED_TO_REQUESTS.contains(&self)
+    }
+
+    /// The same in a response.
+    #[must_use]
+    pub fn is_joined_in_response(self) -> bool {
+        JOINED_IN_RESPONSES.contains(&self) || JOINED_WHEN_ADDED_TO_RESPONSES.contains(&self)
+    }
+}
+
 /// Longest known name.
 const LONGEST: usize = 40;
 

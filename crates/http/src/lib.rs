@@ -14,7 +14,6 @@
 pub mod authority;
 pub mod date;
 pub mod forwarding;
-pub mod grpc;
 pub mod h1;
 mod header_block;
 mod known;

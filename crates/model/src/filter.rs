@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{HeaderMatcher, HeaderMutations, RuntimeFraction, StringMatcher};
+use crate::{AppendAction, HeaderMatcher, HeaderMutation, RuntimeFraction, StringMatcher, Template};
 
 /// One entry of `http_filters`. The router is not one of them: it always ends the chain.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,10 +23,11 @@ pub enum FilterConfig {
     Cors(Cors),
     /// `extensions.filters.http.header_mutation.v3.HeaderMutation`.
     HeaderMutation {
-        /// Changes to the request.
-        request: HeaderMutations,
-        /// Changes to the response.
-        response: HeaderMutations,
+        /// The filter's own changes, which are the first.
+        mutations: MessageMutations,
+        /// Whether the most specific place of those that add changes has the last word, rather than the
+        /// least specific one (`most_specific_header_mutations_wins`).
+        most_specific_wins: bool,
     },
     /// `extensions.filters.http.health_check.v3.HealthCheck`.
     HealthCheck(HealthCheckFilter),
@@ -46,6 +47,33 @@ pub struct HealthCheckFilter {
     pub headers: Option<Vec<HeaderMatcher>>,
 }
 
+/// `extensions.filters.http.header_mutation.v3.Mutations`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MessageMutations {
+    /// Changes to fields of the request, in their order.
+    pub request: Vec<HeaderMutation>,
+    /// Changes to its query, in their order; they come behind those of the fields.
+    pub query: Vec<QueryMutation>,
+    /// Changes to fields of the response, in their order.
+    pub response: Vec<HeaderMutation>,
+}
+
+/// `config.core.v3.KeyValueMutation` of query parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum QueryMutation {
+    /// Every parameter of this name goes.
+    Remove(Box<str>),
+    /// One is added.
+    Append {
+        /// Its name, written as it is.
+        name: Box<str>,
+        /// Its value, which is percent-encoded.
+        value: Template,
+        /// What happens where there are others of the name.
+        action: AppendAction,
+    },
+}
+
 /// The CORS filter itself has no settings; policies are per virtual host and route.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cors {}
@@ -58,7 +86,16 @@ pub struct PerFilterConfig {
     /// Whether the filter is skipped here (`FilterConfig.disabled`).
     pub disabled: bool,
     /// Its settings here; `None` where only `disabled` is said.
-    pub cors: Option<CorsPolicy>,
+    pub settings: Option<FilterSettings>,
+}
+
+/// Settings of a filter in one place.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FilterSettings {
+    /// `extensions.filters.http.cors.v3.CorsPolicy`.
+    Cors(Box<CorsPolicy>),
+    /// `extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute`.
+    HeaderMutation(Arc<MessageMutations>),
 }
 
 /// `extensions.filters.http.cors.v3.CorsPolicy`, also the deprecated `cors` of routes and virtual hosts.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Template;
+use crate::{StringMatcher, Template};
 
 /// The name of a header field: an RFC 9110 token in lower case, or one of Envoy's pseudo names
 /// (`:authority`, `:method`, `:path`, `:scheme`, `:status`).
@@ -79,6 +79,18 @@ impl HeaderMutations {
     pub fn is_empty(&self) -> bool {
         self.remove.is_empty() && self.add.is_empty()
     }
+}
+
+/// One of several changes to fields that are made in their order
+/// (`config.common.mutation_rules.v3.HeaderMutation`).
+#[derive(Debug, Clone, PartialEq)]
+pub enum HeaderMutation {
+    /// Every field of this name goes.
+    Remove(HeaderName),
+    /// Every field goes whose name, in lower case, matches (`remove_on_match`).
+    RemoveOnMatch(StringMatcher),
+    /// A field is added.
+    Append(HeaderValueOption),
 }
 
 /// A header field to add (`config.core.v3.HeaderValueOption`).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    AccessLog, CidrSet, HeaderMutations, HeaderName, HttpFilter, LocalReplyConfig, RouteConfiguration,
+    AccessLog, CidrSet, HeaderMutation, HeaderName, HttpFilter, LocalReplyConfig, RouteConfiguration,
     SourcePosition, StringMatcher,
 };
 
@@ -72,7 +72,7 @@ pub struct HttpConnectionManager {
     /// ALWAYS_FORWARD_ONLY`). All other settings take it away where no certificate was shown.
     pub always_forward_client_cert: bool,
     /// Changes to requests before anything else is done with them (`early_header_mutation_extensions`).
-    pub early_header_mutations: Vec<HeaderMutations>,
+    pub early_header_mutations: Vec<Vec<HeaderMutation>>,
     /// Prints IPv4 clients as IPv4-mapped IPv6 (`represent_ipv4_remote_address_as_ipv4_mapped_ipv6`).
     pub represent_ipv4_as_mapped_ipv6: bool,
 

@@ -36,8 +36,13 @@ pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
     Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, TcpKeepalive, Thresholds,
 };
-pub use filter::{Cors, CorsPolicy, FilterConfig, HealthCheckFilter, HttpFilter, PerFilterConfig};
-pub use headers::{AppendAction, HeaderMutations, HeaderName, HeaderValueOption, InvalidHeaderName};
+pub use filter::{
+    Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
+    PerFilterConfig, QueryMutation,
+};
+pub use headers::{
+    AppendAction, HeaderMutation, HeaderMutations, HeaderName, HeaderValueOption, InvalidHeaderName,
+};
 pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
 pub use http_connection_manager::{
     CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
@@ -48,12 +53,14 @@ pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
-    HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher, ValueMatch,
+    CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,
+    ValueMatch,
 };
 pub use route::{
-    ClusterSpecifier, ConnectConfig, DirectResponse, HostRewrite, MaxStreamDuration, PathMatch, PathRedirect,
-    PathRewrite, Redirect, RequireTls, Route, RouteAction, RouteConfiguration, RouteForward, RouteMatch,
-    RouteUpgrade, RoutingPriority, UriTemplateSegment, VirtualHost, WeightedCluster,
+    CertificateMatch, ClusterName, ClusterSpecifier, ConnectConfig, DirectResponse, GrpcTimeout, HostRewrite,
+    MaxStreamDuration, MoreConditions, PathMatch, PathRedirect, PathRewrite, Redirect, RequireTls, Route,
+    RouteAction, RouteConfiguration, RouteForward, RouteMatch, RouteUpgrade, RoutingPriority,
+    UriTemplateSegment, VirtualCluster, VirtualHost, WeightedCluster,
 };
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;

@@ -178,6 +178,43 @@ pub struct QueryParameterMatcher {
     pub condition: ValueMatch,
 }
 
+/// `config.route.v3.CookieMatcher`: compares the first cookie of that name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CookieMatcher {
+    /// Name of the cookie; case matters.
+    pub name: Box<str>,
+    /// What its value is compared with.
+    pub value: StringMatcher,
+    /// Whether the result is turned round; an absent cookie matches then.
+    pub invert: bool,
+}
+
+impl CookieMatcher {
+    /// Whether the condition holds for a request with these values of `cookie`.
+    #[must_use]
+    pub fn matches_each(&self, visit: impl FnOnce(&mut dyn FnMut(&[u8]))) -> bool {
+        let mut found = None;
+        visit(&mut |header| {
+            if found.is_none() {
+                found = cookie(header, self.name.as_bytes()).map(|value| self.value.matches(value));
+            }
+        });
+        found.unwrap_or(false) != self.invert
+    }
+}
+
+/// The value of the first cookie of that name in a `cookie` field, read as Envoy does: without the quotes
+/// around it, but with any white space.
+fn cookie<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
+    header.split(|byte| *byte == b';').find_map(|pair| {
+        let begin = pair.iter().position(|byte| *byte != b' ')?;
+        let pair = pair.get(begin..)?;
+        let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
+        let quoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+        Some(quoted.unwrap_or(value))
+    })
+}
+
 /// `config.route.v3.HeaderMatcher`. Values of a repeated field are compared one by one: a single one that
 /// matches is enough, and with `invert` none may. (Envoy 1.40; older ones joined them by `,`.)
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,6 +337,43 @@ mod tests {
         assert!(exact("2", false).matches_each(two) && !exact("1,2", false).matches_each(two));
         assert!(!exact("2", true).matches_each(two) && exact("3", true).matches_each(two));
         assert!(!exact("2", true).matches_each(|_| {}));
+    }
+
+    /// What Envoy 1.40 says of these.
+    #[test]
+    fn the_first_cookie_of_a_name_counts() {
+        let one = |invert| CookieMatcher {
+            name: "a".into(),
+            value: StringMatcher::new(StringMatch::Exact("1".into()), false),
+            invert,
+        };
+        let meets = |matcher: CookieMatcher, cookies: &[&'static str]| {
+            matcher.matches_each(|visit| cookies.iter().for_each(|cookie| visit(cookie.as_bytes())))
+        };
+        for cookies in [
+            &["a=1"][..],
+            &["z=1; a=1"],
+            &["z=1;a=1"],
+            &["z=1", "a=1"],
+            &["a=1; a=2"],
+            &["a=\"1\""],
+            &["=1; a=1"],
+        ] {
+            assert!(meets(one(false), cookies) && !meets(one(true), cookies), "{cookies:?}");
+        }
+        for cookies in [
+            &["z=1;a=1 ;"][..],
+            &["a=2; a=1"],
+            &["a=2", "a=1"],
+            &["a = 1"],
+            &["A=1"],
+            &["a"],
+            &["q, a=1"],
+            &["aa=1"],
+            &[],
+        ] {
+            assert!(!meets(one(false), cookies) && meets(one(true), cookies), "{cookies:?}");
+        }
     }
 
     #[test]

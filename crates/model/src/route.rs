@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BodyFormat, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
-    PerFilterConfig, QueryParameterMatcher, Regex, RuntimeFraction, SourcePosition,
+    BodyFormat, CookieMatcher, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
+    PerFilterConfig, QueryParameterMatcher, Regex, RuntimeFraction, SourcePosition, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -59,6 +59,17 @@ pub struct VirtualHost {
     pub include_attempt_count_in_response: bool,
     /// `metadata`.
     pub metadata: Metadata,
+    /// Kinds of requests that are counted by themselves (`virtual_clusters`); the first that fits counts.
+    pub virtual_clusters: Vec<VirtualCluster>,
+}
+
+/// `config.route.v3.VirtualCluster`: requests of one kind, whichever route takes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VirtualCluster {
+    /// Its name, in statistics and in `%VIRTUAL_CLUSTER_NAME%`.
+    pub name: Box<str>,
+    /// All of these hold. `None` where no request can fit.
+    pub headers: Option<Vec<HeaderMatcher>>,
 }
 
 /// `VirtualHost.TlsRequirementType`.
@@ -92,6 +103,8 @@ pub struct Route {
     pub per_filter: Vec<PerFilterConfig>,
     /// `metadata`.
     pub metadata: Metadata,
+    /// Under which name its requests are counted by themselves; empty where they are not (`stat_prefix`).
+    pub stat_prefix: Box<str>,
 }
 
 /// `config.route.v3.RouteMatch`: all conditions have to hold.
@@ -109,6 +122,31 @@ pub struct RouteMatch {
     pub runtime_fraction: Option<RuntimeFraction>,
     /// Only gRPC requests (`grpc`).
     pub grpc: bool,
+    /// Conditions that few routes have.
+    pub more: Option<Box<MoreConditions>>,
+}
+
+/// Conditions of a [`RouteMatch`] that few routes have, so that the others need no room for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MoreConditions {
+    /// Cookies.
+    pub cookies: Vec<CookieMatcher>,
+    /// The client's certificate (`tls_context`).
+    pub certificate: Option<CertificateMatch>,
+    /// Dynamic metadata that has to be there: their namespaces. Filters would set them, and they run behind
+    /// the search for a route, so that no request fulfils this.
+    pub dynamic_metadata: Vec<Box<str>>,
+    /// Filter state that has to be there: their keys. No request fulfils this either.
+    pub filter_state: Vec<Box<str>>,
+}
+
+/// `RouteMatch.TlsContextMatchOptions`: what is set has to be so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CertificateMatch {
+    /// Whether the client showed a certificate.
+    pub presented: Option<bool>,
+    /// Whether it was found to be good.
+    pub validated: Option<bool>,
 }
 
 /// The path part of a match.
@@ -164,11 +202,10 @@ pub struct RouteForward {
     pub timeout: Option<Duration>,
     /// Nothing moves for this time; `None` leaves the connection manager's, zero is none at all.
     pub idle_timeout: Option<Duration>,
-    /// `max_stream_duration` of the route.
+    /// `max_stream_duration` of the route. Where it is set, `timeout` and `grpc_timeout` do not hold.
     pub max_stream_duration: Option<MaxStreamDuration>,
-    /// The deprecated `max_grpc_timeout` with `grpc_timeout_offset`: `grpc-timeout` of a gRPC request is its
-    /// timeout, up to the first, less the second. Zero is without limit.
-    pub max_grpc_timeout: Option<(Duration, Duration)>,
+    /// How long gRPC requests may take, in place of `timeout` (`max_grpc_timeout`).
+    pub grpc_timeout: Option<GrpcTimeout>,
     /// Which circuit breakers count it.
     pub priority: RoutingPriority,
     /// Upgrades this route allows or forbids.
@@ -183,12 +220,22 @@ pub struct RouteForward {
 /// `RouteAction.MaxStreamDuration`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxStreamDuration {
-    /// A request may take this long; zero is without limit.
+    /// A request may take this long; zero is without limit; `None` leaves the connection manager's.
     pub max: Option<Duration>,
-    /// `grpc-timeout` is honoured up to this; zero without limit; `None` not at all.
+    /// `grpc-timeout` takes the place of all that, up to this; zero without limit; `None` not at all.
     pub grpc_timeout_header_max: Option<Duration>,
-    /// Taken off the `grpc-timeout` that is honoured.
+    /// Taken off the `grpc-timeout` that is honoured; what is left may be no time at all.
     pub grpc_timeout_header_offset: Duration,
+}
+
+/// `RouteAction.max_grpc_timeout` and `grpc_timeout_offset`, which are deprecated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrpcTimeout {
+    /// The longest that `grpc-timeout` may ask for, and what holds where it asks for nothing; zero is without
+    /// limit.
+    pub max: Duration,
+    /// Taken off what `grpc-timeout` asks for, where that is more.
+    pub offset: Duration,
 }
 
 /// Where a request is sent.
@@ -202,26 +249,51 @@ pub enum ClusterSpecifier {
     Weighted {
         /// The clusters.
         clusters: Vec<WeightedCluster>,
-        /// Sum of the weights, at least 1.
-        total: u64,
+        /// The request header that holds the number to choose by (`header_name`); chance, where it is
+        /// absent or no number.
+        number_header: Option<HeaderName>,
+        /// Where not empty, the runtime keys `<prefix>.<cluster>` override the weights
+        /// (`runtime_key_prefix`).
+        runtime_key_prefix: Box<str>,
     },
 }
 
 /// `WeightedCluster.ClusterWeight`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightedCluster {
-    /// Name of the cluster.
-    pub name: Arc<str>,
+    /// The cluster.
+    pub cluster: ClusterName,
     /// Its weight; 0 is never chosen.
     pub weight: u32,
     /// Changes to requests.
     pub request_headers: HeaderMutations,
     /// Changes to responses.
     pub response_headers: HeaderMutations,
-    /// Another host for this cluster (`host_rewrite_literal`).
+    /// Another host for this cluster (`host_rewrite_literal`), which the route's own rewriting finds there
+    /// in place of the client's.
     pub host_rewrite: Option<Box<str>>,
     /// What filters are told here.
     pub per_filter: Vec<PerFilterConfig>,
+}
+
+impl WeightedCluster {
+    /// The runtime key that overrides its weight, under the prefix of the list that it stands in.
+    #[must_use]
+    pub fn runtime_key(&self, prefix: &str) -> String {
+        match &self.cluster {
+            ClusterName::Fixed(name) => format!("{prefix}.{name}"),
+            ClusterName::Header(_) => format!("{prefix}."),
+        }
+    }
+}
+
+/// One of several clusters by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClusterName {
+    /// This one (`name`).
+    Fixed(Arc<str>),
+    /// The one that this request header names (`cluster_header`).
+    Header(HeaderName),
 }
 
 /// How the path is changed before it is sent on.
@@ -238,6 +310,9 @@ pub enum PathRewrite {
     },
     /// `path_rewrite_policy` with a URI template.
     UriTemplate(Vec<UriTemplateSegment>),
+    /// The path is this, filled in; the query stays behind it (`path_rewrite`). Where it comes out empty,
+    /// the path stays.
+    Template(Template),
 }
 
 /// A piece of a URI template for rewriting.
@@ -265,6 +340,8 @@ pub enum HostRewrite {
         /// What stands in its place.
         substitution: Box<str>,
     },
+    /// To this, filled in (`host_rewrite`).
+    Template(Template),
 }
 
 /// `config.core.v3.RoutingPriority`.
@@ -324,6 +401,8 @@ pub enum PathRedirect {
         /// What stands in its place.
         substitution: Box<str>,
     },
+    /// The same as `Path` with this, filled in (`path_rewrite`). Where it comes out empty, the path stays.
+    Template(Template),
 }
 
 /// `config.route.v3.DirectResponseAction`.

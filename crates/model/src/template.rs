@@ -166,6 +166,8 @@ pub enum OperatorKind {
     RouteName,
     /// `VIRTUAL_HOST_NAME`.
     VirtualHostName,
+    /// `VIRTUAL_CLUSTER_NAME`: of the virtual cluster that the router found for the request.
+    VirtualClusterName,
     /// `FILTER_CHAIN_NAME`.
     FilterChainName,
     /// `LISTENER_NAME` is not Envoy's: the name of the listener.

@@ -9,17 +9,15 @@ use causeway_http::forwarding::{address_from_right, addresses_from_right, parse_
 use causeway_http::path::{EscapedSlashes, PathOutcome, PathRules};
 use causeway_http::{HeaderBlock, Known, authority, forwarding, path};
 use causeway_model::{
-    Address, AppendAction, CidrSet, EscapedSlashesAction, HeaderMutations, HeaderValueOption,
-    HttpConnectionManager, OriginalIpDetection, PathNormalization, SchemeTransformation,
-    ServerHeaderTransformation, StripPort, UnderscoreAction,
+    Address, CidrSet, EscapedSlashesAction, HttpConnectionManager, OriginalIpDetection, PathNormalization,
+    SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
 };
 use causeway_reason::{Failure, Reason};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Remote};
-use crate::format::{Absent, Decimal, render};
+use crate::format::Decimal;
 use crate::local_reply::LocalReply;
-use crate::record::Viewer;
 
 /// Refuses what the codec of Envoy refuses behind the parser; drops fields that are to be dropped. Says
 /// how many were.
@@ -395,73 +393,6 @@ fn sanitize(exchange: &mut Exchange, edge: bool, internal_only: &[causeway_model
         request.remove(name.as_str());
     }
     request.remove(Known::EnvoyInternal);
-}
-
-/// Applies one level of added and removed fields.
-pub(crate) fn mutate_request(exchange: &mut Exchange, mutations: &HeaderMutations, viewer: &Viewer) {
-    for name in &mutations.remove {
-        exchange.request.remove(name.as_str());
-    }
-    for option in &mutations.add {
-        let value = rendered(exchange, option, viewer);
-        if option.name.is_pseudo() {
-            set_pseudo(exchange, option, &value);
-        } else {
-            add(&mut exchange.request, option, &value);
-        }
-    }
-}
-
-/// Applies one level of added and removed fields to the response.
-pub(crate) fn mutate_response(exchange: &mut Exchange, mutations: &HeaderMutations, viewer: &Viewer) {
-    for name in &mutations.remove {
-        exchange.response.remove(name.as_str());
-    }
-    for option in &mutations.add {
-        let value = rendered(exchange, option, viewer);
-        add(&mut exchange.response, option, &value);
-    }
-}
-
-fn rendered(exchange: &Exchange, option: &HeaderValueOption, viewer: &Viewer) -> Vec<u8> {
-    if let Some(literal) = option.value.as_literal() {
-        return literal.as_bytes().to_vec();
-    }
-    let mut value = Vec::new();
-    viewer.view(exchange, |view| render(&option.value, view, Absent::Nothing, &mut value));
-    // What a client sent must not end the field, whatever found its way into a value.
-    value.retain(|byte| !matches!(byte, b'\r' | b'\n' | 0));
-    value
-}
-
-fn set_pseudo(exchange: &mut Exchange, option: &HeaderValueOption, value: &[u8]) {
-    match option.name.as_str() {
-        ":path" => exchange.path = value.to_vec(),
-        ":authority" => exchange.request.set(Known::Host, value),
-        _ => {}
-    }
-}
-
-/// Adds a field as its action says. An empty value is left out unless it is to be kept.
-pub(crate) fn add(block: &mut HeaderBlock, option: &HeaderValueOption, value: &[u8]) {
-    if value.is_empty() && !option.keep_empty_value {
-        return;
-    }
-    let name = option.name.as_str();
-    match option.action {
-        AppendAction::AppendIfExistsOrAdd => block.append(name, value),
-        AppendAction::AddIfAbsent => {
-            if block.get(name).is_none() {
-                block.append(name, value);
-            }
-        }
-        AppendAction::OverwriteIfExistsOrAdd => block.set(name, value),
-        AppendAction::OverwriteIfExists => {
-            if block.get(name).is_some() {
-                block.set(name, value);
-            }
-        }
-    }
 }
 
 /// Adds what every response gets: `date`, `server`, `via`, the request id.

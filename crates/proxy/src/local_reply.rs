@@ -12,6 +12,7 @@ use causeway_reason::{Answer, Body, Failure, Reason};
 use crate::access_log::Decide;
 use crate::exchange::{Exchange, ResponseDetails};
 use crate::format::{Absent, Decimal, render, render_json};
+use crate::header_mutations::{Message, add_all, mutate};
 use crate::record::Viewer;
 use crate::snapshot::ManagerRuntime;
 
@@ -164,7 +165,7 @@ pub(crate) fn prepare(
         let target = exchange.facts.target.clone();
         let levels = target.as_ref().map_or(&entry.response_levels, |target| &target.response_levels);
         for level in levels {
-            crate::header_rules::mutate_response(exchange, level, viewer);
+            mutate(exchange, Message::Response, level, viewer);
         }
     }
     if let Some(format) = &format {
@@ -250,11 +251,7 @@ fn apply_mappers(
         if let Some(body) = body {
             reply.body = body.as_bytes().to_vec();
         }
-        for option in headers_to_add {
-            let mut value = Vec::new();
-            viewer.view(exchange, |view| render(&option.value, view, Absent::Nothing, &mut value));
-            crate::header_rules::add(&mut exchange.response, option, &value);
-        }
+        add_all(exchange, Message::Response, headers_to_add, viewer);
     }
     let format = mapper.and_then(|mapper| mapper.body_format.as_ref()).or(config.body_format.as_ref());
     if let Some(format) = format {

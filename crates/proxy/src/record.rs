@@ -207,6 +207,10 @@ impl ActiveRequest {
             } else {
                 cluster.count_status(facts.own_status.unwrap_or(facts.status), facts.internal);
             }
+            if !(facts.grpc && self.listener.manager.config.suppress_grpc_code_stats) {
+                let status = facts.own_status.unwrap_or(facts.status);
+                facts.traffic().for_each(|traffic| traffic.count_status(status));
+            }
         }
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()
@@ -219,6 +223,7 @@ impl ActiveRequest {
         {
             let took = u64::try_from(end.saturating_duration_since(begin).as_millis()).unwrap_or(u64::MAX);
             cluster.count_time(took, facts.internal);
+            facts.traffic().for_each(|traffic| traffic.count_time(took));
         }
     }
 

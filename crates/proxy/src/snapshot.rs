@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
 use causeway_model::{
-    Bootstrap, ClusterSpecifier, CodecType, HeaderKeyFormat, HeaderMutations, HttpConnectionManager,
-    HttpFilter, Listener, NetworkFilter, Node, PerFilterConfig, ProxyName, Route, RouteAction,
-    RouteConfiguration, RouteForward, Runtime, VirtualHost,
+    Bootstrap, CodecType, HeaderKeyFormat, HttpConnectionManager, HttpFilter, Listener, NetworkFilter, Node,
+    ProxyName, Runtime,
 };
 use causeway_routing::RouteTable;
 use causeway_stats::Registry;
@@ -20,8 +19,10 @@ use causeway_stats::Registry;
 use crate::access_log::{CompiledFilter, LogFiles, OpenLog};
 use crate::cluster::LocalCluster;
 use crate::filters::{self, Filter, SharedByFilters};
+use crate::routes::{RouteEntry, RouteTables};
 use crate::stats::{ListenerScopes, ListenerShards};
 use crate::timer::{Millis, millis};
+use crate::traffic::TrafficScopes;
 
 /// A configuration, compiled and shared by all workers.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(crate) struct ListenerSnapshot {
     /// Logs of connections.
     pub(crate) logs: Vec<OpenLog>,
     pub(crate) scopes: ListenerScopes,
+    /// Scopes of virtual clusters and routes.
+    traffic: TrafficScopes,
 }
 
 /// A connection manager.
@@ -61,6 +64,8 @@ pub(crate) struct ManagerSnapshot {
     pub(crate) key_format: KeyFormat,
     /// What it calls itself in `proxy-status`.
     pub(crate) proxy_name: Box<str>,
+    /// The runtime under which it was compiled.
+    runtime: Arc<Runtime>,
     /// What filters share, for each chain: the connection manager's own, and one for each upgrade.
     chains: Vec<SharedByFilters>,
     /// Every failed request is in one of the logs with its flag, so the application log need not say it.
@@ -77,7 +82,7 @@ impl Snapshot {
     pub fn compile(
         bootstrap: &Bootstrap,
         runtime: &Arc<Runtime>,
-        registry: &Registry,
+        registry: &Arc<Registry>,
         files: &LogFiles,
         workers: usize,
         options: DataPlaneOptions,
@@ -87,11 +92,12 @@ impl Snapshot {
         for config in &bootstrap.listeners {
             let NetworkFilter::HttpConnectionManager(manager) = &config.filter_chain.filter;
             let scopes = ListenerScopes::new(registry, &config.stat_name, manager, workers);
+            let traffic = TrafficScopes::new(registry, &manager.route_config);
             let logs = OpenLog::open_all(&config.access_logs, runtime, files);
             match (ManagerSnapshot::compile(manager, runtime, files, &bootstrap.node), logs) {
                 (Ok(manager), Ok(logs)) => {
                     let config = Arc::clone(config);
-                    listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes }));
+                    listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes, traffic }));
                 }
                 (manager, logs) => {
                     faults.extend(manager.err().into_iter().chain(logs.err()).flatten());
@@ -133,6 +139,7 @@ impl ManagerSnapshot {
                 allow_custom_methods: http1.allow_custom_methods,
             },
             key_format: key_format(http1.header_key_format),
+            runtime: Arc::clone(runtime),
             chains: chains(config)
                 .map(|filters| SharedByFilters::new(filters, runtime, &node.cluster))
                 .collect(),
@@ -227,45 +234,6 @@ pub(crate) struct FilterRuntime {
     pub(crate) disabled: bool,
 }
 
-/// A route, with everything that does not change from request to request worked out.
-#[derive(Debug)]
-pub(crate) struct RouteEntry {
-    pub(crate) virtual_host: Arc<VirtualHost>,
-    pub(crate) route: Arc<Route>,
-    /// Where it may be sent to: one target, or one for each weighted cluster.
-    pub(crate) targets: Vec<Rc<RouteTarget>>,
-    /// For each filter of each chain, what this route says to it.
-    overrides: Vec<Vec<FilterOverrides>>,
-    /// Fields to change in a response that no cluster gave.
-    pub(crate) response_levels: Vec<HeaderMutations>,
-}
-
-/// What a route says to one filter.
-#[derive(Debug, Default)]
-pub(crate) struct FilterOverrides {
-    /// From the most to the least specific place.
-    pub(crate) configs: Vec<PerFilterConfig>,
-    /// Whether the most specific place that says so turns the filter off (`true`) or on (`false`).
-    pub(crate) disabled: Option<bool>,
-}
-
-/// A cluster that a route sends to.
-#[derive(Debug)]
-pub(crate) struct RouteTarget {
-    /// Its name.
-    pub(crate) name: Arc<str>,
-    /// The cluster; `None` where there is none of that name, or where the request names it.
-    pub(crate) cluster: Option<Rc<LocalCluster>>,
-    /// Weight among the targets.
-    pub(crate) weight: u32,
-    /// Another host for this cluster.
-    pub(crate) host_rewrite: Option<Box<str>>,
-    /// Fields to change in requests, level by level.
-    pub(crate) request_levels: Vec<HeaderMutations>,
-    /// Fields to change in responses, level by level.
-    pub(crate) response_levels: Vec<HeaderMutations>,
-}
-
 impl ListenerRuntime {
     /// Makes a worker's own of a listener.
     pub(crate) fn new(
@@ -276,7 +244,7 @@ impl ListenerRuntime {
     ) -> Rc<Self> {
         Rc::new(Self {
             config: Arc::clone(&snapshot.config),
-            manager: ManagerRuntime::new(snapshot, clusters, options),
+            manager: ManagerRuntime::new(snapshot, clusters, options, worker),
             shards: snapshot.scopes.shard(worker),
         })
     }
@@ -287,20 +255,21 @@ impl ManagerRuntime {
         snapshot: &Arc<ListenerSnapshot>,
         clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
         options: &DataPlaneOptions,
+        worker: usize,
     ) -> Self {
         let manager = &snapshot.manager;
         let config = &manager.config;
-        let table = &config.route_config;
         let names: Vec<Vec<_>> = chains(config)
             .map(|filters| filters.iter().map(|filter| Arc::clone(&filter.name)).collect())
             .collect();
-        let entries = manager
-            .table
-            .routes()
-            .map(|(virtual_host, route)| {
-                Rc::new(RouteEntry::new(table, virtual_host, route, &names, clusters))
-            })
-            .collect();
+        let tables = RouteTables {
+            table: &config.route_config,
+            filters: &names,
+            clusters,
+            runtime: &manager.runtime,
+            traffic: &snapshot.traffic,
+            worker,
+        };
         let chains = chains(config)
             .zip(&manager.chains)
             .map(|(filters, shared)| {
@@ -314,7 +283,7 @@ impl ManagerRuntime {
         Self {
             snapshot: Arc::clone(snapshot),
             config: Arc::clone(config),
-            entries,
+            entries: tables.entries(),
             chains,
             options: options.clone(),
         }
@@ -339,121 +308,6 @@ impl ManagerRuntime {
     /// What is known of a route, by its number in the table.
     pub(crate) fn entry(&self, route: usize) -> Option<&Rc<RouteEntry>> {
         self.entries.get(route)
-    }
-}
-
-impl RouteEntry {
-    fn new(
-        table: &RouteConfiguration,
-        virtual_host: &Arc<VirtualHost>,
-        route: &Arc<Route>,
-        filters: &[Vec<Arc<str>>],
-        clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
-    ) -> Self {
-        // Envoy applies the most specific level first, so that the table's has the last word – unless it
-        // is told otherwise.
-        let levels = |weighted: Option<&HeaderMutations>,
-                      route: &HeaderMutations,
-                      host: &HeaderMutations,
-                      all: &HeaderMutations| {
-            let mut levels: Vec<_> = weighted.into_iter().chain([route, host, all]).collect();
-            if table.most_specific_header_mutations_wins {
-                levels.reverse();
-            }
-            levels.into_iter().filter(|level| !level.is_empty()).cloned().collect::<Vec<_>>()
-        };
-        let request = |weighted: Option<&HeaderMutations>| {
-            levels(weighted, &route.request_headers, &virtual_host.request_headers, &table.request_headers)
-        };
-        let response = |weighted: Option<&HeaderMutations>| {
-            levels(weighted, &route.response_headers, &virtual_host.response_headers, &table.response_headers)
-        };
-        let plain = |name: &Arc<str>| {
-            Rc::new(RouteTarget {
-                name: Arc::clone(name),
-                cluster: clusters.get(name).cloned(),
-                weight: 1,
-                host_rewrite: None,
-                request_levels: request(None),
-                response_levels: response(None),
-            })
-        };
-        let mut weighted_filters: Vec<&[PerFilterConfig]> = Vec::new();
-        let targets = match &route.action {
-            RouteAction::Forward(forward) => match &forward.cluster {
-                ClusterSpecifier::Cluster(name) => vec![plain(name)],
-                ClusterSpecifier::Header(_) => vec![plain(&Arc::from(""))],
-                ClusterSpecifier::Weighted { clusters: weighted, .. } => weighted
-                    .iter()
-                    .map(|cluster| {
-                        weighted_filters.push(&cluster.per_filter);
-                        Rc::new(RouteTarget {
-                            name: Arc::clone(&cluster.name),
-                            cluster: clusters.get(&cluster.name).cloned(),
-                            weight: cluster.weight,
-                            host_rewrite: cluster.host_rewrite.clone(),
-                            request_levels: request(Some(&cluster.request_headers)),
-                            response_levels: response(Some(&cluster.response_headers)),
-                        })
-                    })
-                    .collect(),
-            },
-            RouteAction::Redirect(_) | RouteAction::DirectResponse(_) => Vec::new(),
-        };
-        // Filters run before a weighted cluster is drawn, so what one of several says can't count.
-        let weighted_filters = match weighted_filters.as_slice() {
-            [only] => only,
-            _ => &[][..],
-        };
-        let places = [weighted_filters, &route.per_filter, &virtual_host.per_filter, &table.per_filter];
-        let overrides = filters
-            .iter()
-            .map(|chain| chain.iter().map(|name| FilterOverrides::new(name, places)).collect())
-            .collect();
-        Self {
-            virtual_host: Arc::clone(virtual_host),
-            route: Arc::clone(route),
-            targets,
-            overrides,
-            response_levels: response(None),
-        }
-    }
-
-    /// What the route says to a filter, by the filter's chain and its place there.
-    pub(crate) fn overrides(&self, chain: usize, at: usize) -> Option<&FilterOverrides> {
-        self.overrides.get(chain)?.get(at)
-    }
-
-    /// Draws a target by weight.
-    pub(crate) fn draw(&self, random: u64) -> Option<&Rc<RouteTarget>> {
-        if let [only] = self.targets.as_slice() {
-            return Some(only);
-        }
-        let total: u64 = self.targets.iter().map(|target| u64::from(target.weight)).sum();
-        let mut left = random.checked_rem(total)?;
-        self.targets.iter().find(|target| {
-            let weight = u64::from(target.weight);
-            let here = left < weight;
-            left = left.saturating_sub(weight);
-            here
-        })
-    }
-
-    /// What the route says about forwarding.
-    pub(crate) fn forward(&self) -> Option<&RouteForward> {
-        match &self.route.action {
-            RouteAction::Forward(forward) => Some(forward),
-            RouteAction::Redirect(_) | RouteAction::DirectResponse(_) => None,
-        }
-    }
-}
-
-impl FilterOverrides {
-    fn new(filter: &str, places: [&[PerFilterConfig]; 4]) -> Self {
-        let configs: Vec<_> =
-            places.into_iter().flatten().filter(|config| &*config.filter == filter).cloned().collect();
-        let disabled = configs.first().map(|config| config.disabled);
-        Self { configs, disabled }
     }
 }
 

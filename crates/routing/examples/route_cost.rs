@@ -62,12 +62,14 @@ fn route(path: PathMatch, case_sensitive: bool) -> Arc<Route> {
             query_parameters: Vec::new(),
             runtime_fraction: None,
             grpc: false,
+            more: None,
         },
         action: RouteAction::DirectResponse(Box::new(answer)),
         request_headers: HeaderMutations::default(),
         response_headers: HeaderMutations::default(),
         per_filter: Vec::new(),
         metadata: Metadata::default(),
+        stat_prefix: "".into(),
     })
 }
 

@@ -1,9 +1,12 @@
 //! What a route asks beside the path.
 
-use causeway_model::{HeaderMatcher, QueryParameterMatcher, RouteMatch, ValueMatch};
+use causeway_model::{
+    CertificateMatch, CookieMatcher, HeaderMatcher, MoreConditions, QueryParameterMatcher, RouteMatch,
+    ValueMatch,
+};
 
 use crate::path;
-use crate::request::{self, RouteRequest};
+use crate::request::{self, Certificate, RouteRequest};
 
 /// A condition of a route that a request does not fulfil.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,6 +19,14 @@ pub enum Unmet<'t> {
     Header(&'t HeaderMatcher),
     /// A query parameter does not match.
     QueryParameter(&'t QueryParameterMatcher),
+    /// A cookie does not match.
+    Cookie(&'t CookieMatcher),
+    /// The client's certificate is another.
+    Certificate(CertificateMatch),
+    /// Dynamic metadata of this namespace, which no request has when its route is looked for.
+    DynamicMetadata(&'t str),
+    /// Filter state of this key, which no request has when its route is looked for.
+    FilterState(&'t str),
 }
 
 /// The first condition, in Envoy's order, that the request does not fulfil. `fraction` is what
@@ -37,7 +48,33 @@ pub(crate) fn unmet<'t>(
         return Some(Unmet::Header(header));
     }
     let unmet = matcher.query_parameters.iter().find(|parameter| !query_matches(parameter, request.path()));
-    unmet.map(Unmet::QueryParameter)
+    if let Some(parameter) = unmet {
+        return Some(Unmet::QueryParameter(parameter));
+    }
+    matcher.more.as_ref().and_then(|more| unmet_of_few(more, request))
+}
+
+/// The first of the conditions that few routes have.
+fn unmet_of_few<'t>(more: &'t MoreConditions, request: &impl RouteRequest) -> Option<Unmet<'t>> {
+    let cookie = more
+        .cookies
+        .iter()
+        .find(|cookie| !cookie.matches_each(|visit| request.visit_header("cookie", visit)));
+    if let Some(cookie) = cookie {
+        return Some(Unmet::Cookie(cookie));
+    }
+    if let Some(wanted) = more.certificate {
+        let Certificate { presented, validated } = request.certificate();
+        if wanted.presented.is_some_and(|wanted| wanted != presented)
+            || wanted.validated.is_some_and(|wanted| wanted != validated)
+        {
+            return Some(Unmet::Certificate(wanted));
+        }
+    }
+    if let Some(namespace) = more.dynamic_metadata.first() {
+        return Some(Unmet::DynamicMetadata(namespace));
+    }
+    more.filter_state.first().map(|key| Unmet::FilterState(key))
 }
 
 /// Whether a route asks for anything beside the path.
@@ -46,6 +83,7 @@ pub(crate) fn is_conditional(matcher: &RouteMatch) -> bool {
         || matcher.runtime_fraction.is_some()
         || !matcher.headers.is_empty()
         || !matcher.query_parameters.is_empty()
+        || matcher.more.is_some()
 }
 
 /// Whether a condition on a header field holds, as in a route's `match`.
@@ -89,6 +127,7 @@ mod tests {
             query_parameters: Vec::new(),
             runtime_fraction: None,
             grpc: false,
+            more: None,
         }
     }
 
@@ -139,6 +178,30 @@ mod tests {
             let matcher = RouteMatch { headers: vec![header.clone()], ..matcher() };
             assert_eq!(unmet(&matcher, None, &request).is_none(), matches, "{header:?}");
         }
+    }
+
+    #[test]
+    fn conditions_that_few_routes_have_come_last() {
+        let cookie = CookieMatcher {
+            name: "c".into(),
+            value: StringMatcher::new(StringMatch::Exact("v".into()), false),
+            invert: false,
+        };
+        let certificate = CertificateMatch { presented: Some(false), validated: None };
+        let few =
+            MoreConditions { cookies: vec![cookie], certificate: Some(certificate), ..Default::default() };
+        let with = |few: MoreConditions| RouteMatch { more: Some(Box::new(few)), ..matcher() };
+        let plain = TestRequest::get("a", "/");
+        let request = plain.clone().with("cookie", "b=1; c=v");
+        assert_eq!(unmet(&with(few.clone()), None, &request), None);
+        assert!(matches!(unmet(&with(few.clone()), None, &plain), Some(Unmet::Cookie(_))));
+        let shown = CertificateMatch { presented: Some(true), validated: None };
+        let shown = MoreConditions { certificate: Some(shown), ..few.clone() };
+        assert!(matches!(unmet(&with(shown), None, &request), Some(Unmet::Certificate(_))));
+        let metadata = MoreConditions { dynamic_metadata: vec!["n".into()], ..few.clone() };
+        assert_eq!(unmet(&with(metadata), None, &request), Some(Unmet::DynamicMetadata("n")));
+        let state = MoreConditions { filter_state: vec!["k".into()], ..few };
+        assert_eq!(unmet(&with(state), None, &request), Some(Unmet::FilterState("k")));
     }
 
     #[test]

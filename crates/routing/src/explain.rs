@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use causeway_model::{
-    HeaderMatch, HeaderMatcher, PathMatch, Route, RouteMatch, StringMatch, StringMatcher, ValueMatch,
-    VirtualHost,
+    CertificateMatch, HeaderMatch, HeaderMatcher, PathMatch, Route, RouteMatch, StringMatch, StringMatcher,
+    ValueMatch, VirtualHost,
 };
 
 use crate::conditions::Unmet;
@@ -319,8 +319,30 @@ impl fmt::Display for Unmet<'_> {
                     ValueMatch::String(matcher) => string(f, matcher),
                 }
             }
+            Self::Cookie(matcher) => {
+                write!(f, "the cookie `{}`", matcher.name)?;
+                f.write_str(if matcher.invert { " not" } else { "" })?;
+                string(f, &matcher.value)
+            }
+            Self::Certificate(wanted) => certificate(f, *wanted),
+            Self::DynamicMetadata(namespace) => {
+                write!(f, "dynamic metadata of `{namespace}`, which no request has before its route is found")
+            }
+            Self::FilterState(key) => {
+                write!(f, "the filter state `{key}`, which no request has before its route is found")
+            }
         }
     }
+}
+
+fn certificate(f: &mut fmt::Formatter<'_>, wanted: CertificateMatch) -> fmt::Result {
+    let what = match wanted {
+        CertificateMatch { presented: Some(false), .. } => "no certificate of the client",
+        CertificateMatch { validated: Some(true), .. } => "a valid certificate of the client",
+        CertificateMatch { validated: Some(false), .. } => "no valid certificate of the client",
+        CertificateMatch { presented: Some(true) | None, validated: None } => "a certificate of the client",
+    };
+    f.write_str(what)
 }
 
 fn header(f: &mut fmt::Formatter<'_>, matcher: &HeaderMatcher) -> fmt::Result {

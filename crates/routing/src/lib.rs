@@ -11,7 +11,7 @@
 //! parameters that are to be ignored or more than six nested prefixes make it.
 //!
 //! What belongs to a route that was found is here too: the path and host that are sent on
-//! ([`rewrite_path`], [`rewrite_host`]) and the target of a redirect ([`redirect_location`]). Why
+//! ([`rewrite_path`], [`rewrite_host`]) and the target of a redirect ([`redirect_location`], [`redirect_path`]). Why
 //! nothing was found is told by [`RouteTable::explain`], which takes its time and is asked only after
 //! a failure.
 
@@ -35,7 +35,7 @@ mod trie;
 
 pub use conditions::{Unmet, header_matches};
 pub use explain::{DomainHint, Miss, PathHint};
-pub use redirect::{own_location, redirect_location, tls_redirect_location};
-pub use request::RouteRequest;
-pub use rewrite::{rewrite_host, rewrite_path};
+pub use redirect::{own_location, redirect_location, redirect_path, tls_redirect_location};
+pub use request::{Certificate, RouteRequest};
+pub use rewrite::{Fill, rewrite_host, rewrite_path};
 pub use table::{Found, Lookup, RouteTable};

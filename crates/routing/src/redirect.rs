@@ -1,17 +1,18 @@
 //! Where a redirect leads.
 
-use causeway_model::{PathRedirect, PathRewrite, Redirect, RouteMatch};
+use causeway_model::{PathRedirect, Redirect, RouteMatch};
 
 use crate::path::without_query;
 use crate::request::RouteRequest;
-use crate::rewrite::rewrite_path;
+use crate::rewrite::{Fill, matched_len};
 
 /// Writes the `location` of a route's redirect, byte for byte as Envoy makes it. `matcher` is that of the
-/// same route.
+/// same route; `fill` prints nothing for a value that is absent.
 pub fn redirect_location(
     redirect: &Redirect,
     matcher: &RouteMatch,
     request: &impl RouteRequest,
+    fill: Fill<'_>,
     out: &mut Vec<u8>,
 ) {
     let scheme = redirect.scheme.as_deref().map_or(request.scheme(), str::as_bytes);
@@ -31,28 +32,64 @@ pub fn redirect_location(
     match &redirect.path {
         Some(PathRedirect::Path(text)) => {
             out.extend_from_slice(text.as_bytes());
-            // A query in the file stands in the place of the request's, and is never stripped.
-            keeps_query = text.contains('?');
-            if !keeps_query && let Some(at) = memchr::memchr(b'?', path) {
-                out.extend_from_slice(path.get(at..).unwrap_or_default());
+            keeps_query = end_path(path, start, out);
+        }
+        Some(PathRedirect::Template(template)) => {
+            fill(template, out);
+            if out.len() == start {
+                out.extend_from_slice(path);
+            } else {
+                keeps_query = end_path(path, start, out);
             }
         }
-        Some(PathRedirect::Prefix(prefix)) => {
-            if !rewrite_path(matcher, &PathRewrite::Prefix(prefix.clone()), path, out) {
+        Some(PathRedirect::Prefix(_) | PathRedirect::Regex { .. }) => {
+            if !redirect_path(redirect, matcher, path, out) {
                 out.extend_from_slice(path);
             }
         }
-        Some(PathRedirect::Regex { regex, substitution }) => {
-            let bare = without_query(path);
-            out.extend_from_slice(&regex.replace_all(bare, substitution));
-            out.extend_from_slice(path.get(bare.len()..).unwrap_or_default());
-        }
         None => out.extend_from_slice(path),
+    }
+    if out.get(start).is_some_and(|first| *first != b'/') {
+        out.insert(start, b'/');
     }
     if redirect.strip_query && !keeps_query {
         let query = out.get(start..).and_then(|path| memchr::memchr(b'?', path));
         out.truncate(query.map_or(out.len(), |at| start + at));
     }
+}
+
+/// Writes the path that a redirect makes of the request's own by `prefix_rewrite` or `regex_rewrite`, and says
+/// whether it makes one. Envoy takes it for the request's path from then on.
+pub fn redirect_path(redirect: &Redirect, matcher: &RouteMatch, path: &[u8], out: &mut Vec<u8>) -> bool {
+    match &redirect.path {
+        Some(PathRedirect::Prefix(prefix)) => {
+            let Some(matched) = matched_len(matcher, path) else { return false };
+            out.extend_from_slice(prefix.as_bytes());
+            out.extend_from_slice(path.get(matched..).unwrap_or_default());
+            true
+        }
+        Some(PathRedirect::Regex { regex, substitution }) => {
+            let bare = without_query(path);
+            let replaced = regex.replace_all(bare, substitution);
+            if replaced.is_empty() {
+                return false;
+            }
+            out.extend_from_slice(&replaced);
+            out.extend_from_slice(path.get(bare.len()..).unwrap_or_default());
+            true
+        }
+        Some(PathRedirect::Path(_) | PathRedirect::Template(_)) | None => false,
+    }
+}
+
+/// Ends a path that takes the place of the request's, and begins at `start`: with the request's query, unless
+/// it has one of its own, which is never stripped then; says whether it has.
+fn end_path(path: &[u8], start: usize, out: &mut Vec<u8>) -> bool {
+    let own = out.get(start..).is_some_and(|text| memchr::memchr(b'?', text).is_some());
+    if !own && let Some(at) = memchr::memchr(b'?', path) {
+        out.extend_from_slice(path.get(at..).unwrap_or_default());
+    }
+    own
 }
 
 /// Writes the `location` for `require_tls`: the same by https.
@@ -95,7 +132,7 @@ fn request_host<'r>(request: &'r impl RouteRequest, scheme: &[u8], other_port: b
 
 #[cfg(test)]
 mod tests {
-    use causeway_model::{PathMatch, Regex};
+    use causeway_model::{PathMatch, Regex, Template};
 
     use super::*;
     use crate::request::tests::TestRequest;
@@ -112,9 +149,16 @@ mod tests {
             query_parameters: Vec::new(),
             runtime_fraction: None,
             grpc: false,
+            more: None,
         };
         let mut out = b"kept ".to_vec();
-        redirect_location(redirect, &matcher, request, &mut out);
+        redirect_location(
+            redirect,
+            &matcher,
+            request,
+            &|template, out| out.extend_from_slice(template.as_literal().unwrap().as_bytes()),
+            &mut out,
+        );
         String::from_utf8(out).unwrap().strip_prefix("kept ").unwrap().to_owned()
     }
 
@@ -123,6 +167,7 @@ mod tests {
         let path = |path| Redirect { path: Some(path), ..redirect() };
         let prefix = |text: &str| path(PathRedirect::Prefix(text.into()));
         let whole = |text: &str| path(PathRedirect::Path(text.into()));
+        let filled = |text: &str| path(PathRedirect::Template(Template::literal(text)));
         let regex = |regex: &str, substitution: &str| {
             path(PathRedirect::Regex { regex: Regex::new(regex).unwrap(), substitution: substitution.into() })
         };
@@ -141,6 +186,14 @@ mod tests {
             (whole("/a#frag"), "/pr", "/pr?q=1", "/a#frag?q=1"),
             (strip(redirect()), "/sq", "/sq/a?q=1", "/sq/a"),
             (strip(prefix("/n")), "/sp", "/sp/x?q", "/n/x"),
+            (whole("bare"), "/b", "/b?q=1", "/bare?q=1"),
+            (prefix("bare"), "/b", "/b/x?q", "/bare/x?q"),
+            (regex("/b/(.*)", r"\1"), "/b", "/b/x?q", "/x?q"),
+            (regex(".*", ""), "/b", "/b/x?q", "/b/x?q"),
+            (filled("/f"), "/b", "/b?q=1", "/f?q=1"),
+            (filled("/f?k"), "/b", "/b?q=1", "/f?k"),
+            (strip(filled("/f?k")), "/b", "/b?q=1", "/f?k"),
+            (strip(filled("")), "/b", "/b?q=1", "/b"),
         ] {
             let request = TestRequest::get("lab.test", request);
             let location = location(&redirect, PathMatch::Prefix(matched.into()), &request);

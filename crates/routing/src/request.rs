@@ -1,5 +1,14 @@
 //! What a look-up has to know of a request.
 
+/// A client's certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// It was shown.
+    pub presented: bool,
+    /// It was found to be good.
+    pub validated: bool,
+}
+
 /// A request, as routing sees it. Names of headers are in lower case.
 pub trait RouteRequest {
     /// `Host` or `:authority`; empty where the request has none.
@@ -17,6 +26,11 @@ pub trait RouteRequest {
 
     /// Whether the connection manager takes the request for an internal one (`x-envoy-internal: true`).
     fn is_internal(&self) -> bool;
+
+    /// What is known of the client's certificate; nothing where the connection is not TLS.
+    fn certificate(&self) -> Certificate {
+        Certificate::default()
+    }
 
     /// A random number that stays the same over the life of the request.
     fn random(&self) -> u64;

@@ -1,14 +1,24 @@
 //! The path and the host that are sent on.
 
-use causeway_model::{HostRewrite, PathMatch, PathRewrite, RouteMatch, UriTemplateSegment};
+use causeway_model::{HostRewrite, PathMatch, PathRewrite, RouteMatch, Template, UriTemplateSegment};
 
 use crate::path::without_query;
 use crate::request::{self, RouteRequest};
 
+/// Fills in a template at the end of a text.
+pub type Fill<'f> = &'f dyn Fn(&Template, &mut Vec<u8>);
+
 /// Writes the path (and query) that is sent on in place of `path`, byte for byte as Envoy makes it, and
 /// says whether there is one: `false` leaves `out` as it is, the path stays, and there is no
-/// `x-envoy-original-path`. `matcher` is that of the route that took the request.
-pub fn rewrite_path(matcher: &RouteMatch, rewrite: &PathRewrite, path: &[u8], out: &mut Vec<u8>) -> bool {
+/// `x-envoy-original-path`. `matcher` is that of the route that took the request; `fill` prints nothing for a
+/// value that is absent.
+pub fn rewrite_path(
+    matcher: &RouteMatch,
+    rewrite: &PathRewrite,
+    path: &[u8],
+    fill: Fill<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
     let bare = without_query(path);
     let rest = match rewrite {
         PathRewrite::Prefix(prefix) => {
@@ -28,6 +38,14 @@ pub fn rewrite_path(matcher: &RouteMatch, rewrite: &PathRewrite, path: &[u8], ou
                     UriTemplateSegment::Literal(text) => text.as_bytes(),
                     UriTemplateSegment::Variable(index) => variables.get(*index).copied().unwrap_or_default(),
                 });
+            }
+            bare.len()
+        }
+        PathRewrite::Template(template) => {
+            let before = out.len();
+            fill(template, out);
+            if out.len() == before {
+                return false;
             }
             bare.len()
         }
@@ -57,11 +75,13 @@ pub(crate) fn matched_len(matcher: &RouteMatch, path: &[u8]) -> Option<usize> {
 }
 
 /// Writes the host that is sent on, and says whether there is another than the request's. The request's
-/// path is the one before [`rewrite_path`]. `endpoint_hostname` is empty where the endpoint has none.
+/// path is the one before [`rewrite_path`]. `endpoint_hostname` is empty where the endpoint has none. `fill`
+/// prints a dash for a value that is absent.
 pub fn rewrite_host(
     rewrite: &HostRewrite,
     request: &impl RouteRequest,
     endpoint_hostname: &str,
+    fill: Fill<'_>,
     out: &mut Vec<u8>,
 ) -> bool {
     let before = out.len();
@@ -79,6 +99,7 @@ pub fn rewrite_host(
         HostRewrite::PathRegex { regex, substitution } => {
             out.extend_from_slice(&regex.replace_all(without_query(request.path()), substitution));
         }
+        HostRewrite::Template(template) => fill(template, out),
     }
     out.len() > before
 }
@@ -98,12 +119,18 @@ mod tests {
             query_parameters: Vec::new(),
             runtime_fraction: None,
             grpc: false,
+            more: None,
         }
+    }
+
+    /// Fills in templates that are nothing but text.
+    fn literally(template: &Template, out: &mut Vec<u8>) {
+        out.extend_from_slice(template.as_literal().unwrap().as_bytes());
     }
 
     fn rewritten(matcher: &RouteMatch, rewrite: &PathRewrite, path: &str) -> Option<String> {
         let mut out = Vec::new();
-        let changed = rewrite_path(matcher, rewrite, path.as_bytes(), &mut out);
+        let changed = rewrite_path(matcher, rewrite, path.as_bytes(), &literally, &mut out);
         changed.then(|| String::from_utf8(out).unwrap())
     }
 
@@ -170,12 +197,22 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_is_filled_in_keeps_the_query_unless_it_comes_out_empty() {
+        let prefix = matcher(PathMatch::Prefix("/".into()));
+        let filled = |text: &str| PathRewrite::Template(Template::literal(text));
+        assert_eq!(rewritten(&prefix, &filled("/new"), "/a?q=1").unwrap(), "/new?q=1");
+        assert_eq!(rewritten(&prefix, &filled("/n?x"), "/a?q=1").unwrap(), "/n?x?q=1");
+        assert_eq!(rewritten(&prefix, &filled(""), "/a?q=1"), None);
+    }
+
+    #[test]
     fn hosts_come_from_where_the_route_says() {
         let request =
             TestRequest::get("lab.test", "/hp/www/x?q").with("x-host", "one.test").with("x-host", "two.test");
         let host = |rewrite: HostRewrite, endpoint: &str| {
             let mut out = Vec::new();
-            rewrite_host(&rewrite, &request, endpoint, &mut out).then(|| String::from_utf8(out).unwrap())
+            rewrite_host(&rewrite, &request, endpoint, &literally, &mut out)
+                .then(|| String::from_utf8(out).unwrap())
         };
         let header = |name: &str| HostRewrite::Header(HeaderName::new(name).unwrap());
         let regex = |text: &str| HostRewrite::PathRegex {
@@ -189,5 +226,6 @@ mod tests {
         assert_eq!(host(header("x-none"), ""), None);
         assert_eq!(host(regex("^/hp/([^/]+).*"), "").unwrap(), "www.test");
         assert_eq!(host(regex("nomatch"), "").unwrap(), "/hp/www/x");
+        assert_eq!(host(HostRewrite::Template(Template::literal("t.test")), "").unwrap(), "t.test");
     }
 }

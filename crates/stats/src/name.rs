@@ -33,6 +33,18 @@ impl ScopeName {
         self
     }
 
+    /// Adds elements whose first is the value of a tag, as it is: of `www.a.test`, `www` is the value, and
+    /// the rest stays in the metric's name. `outer` puts the tag in front of those that are there already.
+    #[must_use]
+    pub fn tagged_to_dot(mut self, tag: &'static str, value: &str, outer: bool) -> Self {
+        push(&mut self.path, value);
+        let (first, rest) = value.split_once('.').unwrap_or((value, ""));
+        push(&mut self.tagless, rest);
+        let at = if outer { 0 } else { self.tags.len() };
+        self.tags.insert(at, (tag, first.to_owned()));
+        self
+    }
+
     /// Adds an element like `worker_0`: a prefix, which stays in the metric's name without its `_`, and
     /// the value of a tag.
     #[must_use]
@@ -72,6 +84,19 @@ fn push(path: &mut String, element: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_may_end_at_the_first_dot() {
+        let name = ScopeName::root()
+            .then("vhost")
+            .tagged_to_dot("envoy.virtual_host", "a:b.test.x", false)
+            .then("route")
+            .tagged_to_dot("envoy.route", "r", true);
+        assert_eq!(name.path(), "vhost.a:b.test.x.route.r");
+        assert_eq!(name.tagless(), "vhost.test.x.route");
+        let tags: Vec<_> = name.tags().iter().map(|(tag, value)| (*tag, value.as_str())).collect();
+        assert_eq!(tags, [("envoy.route", "r"), ("envoy.virtual_host", "a:b")]);
+    }
 
     #[test]
     fn tags_are_left_out_of_the_metric_name() {

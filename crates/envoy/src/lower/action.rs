@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use causeway_model::{
-    ClusterSpecifier, ConnectConfig, DirectResponse, HostRewrite, MaxStreamDuration, PathMatch, PathRedirect,
-    PathRewrite, PerFilterConfig, Redirect, RouteAction, RouteForward, RouteUpgrade, RoutingPriority,
-    WeightedCluster,
+    ClusterSpecifier, ConnectConfig, DirectResponse, GrpcTimeout, MaxStreamDuration, PathMatch, PathRedirect,
+    PerFilterConfig, Redirect, RouteAction, RouteForward, RouteUpgrade, RoutingPriority,
 };
 
 use super::Cx;
-use super::extension::short_kind;
-use crate::diagnostic::{At, Draft};
-use crate::suggest;
+use crate::diagnostic::Draft;
 use crate::tree::Message;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -36,10 +33,33 @@ impl Cx<'_> {
                 let response = self.direct_response(route.message("direct_response")?, body_limit);
                 response.map(|response| RouteAction::DirectResponse(Box::new(response)))
             }
-            other => {
-                self.not_implemented_vital(route, other, "");
-                None
-            }
+            other => Some(RouteAction::Forward(Box::new(self.for_filters(route, other)))),
+        }
+    }
+
+    /// `filter_action` and `non_forwarding_action`: a filter has to answer. If none does, the router finds a
+    /// route without a cluster.
+    fn for_filters(&self, route: &Message<'_>, field: &str) -> RouteForward {
+        let text = format!("`{field}` leaves requests to a filter, and there is none that would answer them");
+        let draft = self.suspicious(route.at_key(field), "no-filter-answers", text);
+        self.push(draft.label("they are answered with 503"));
+        if let Some(action) = route.message(field) {
+            action.settle_all();
+        }
+        RouteForward {
+            cluster: ClusterSpecifier::Cluster("".into()),
+            cluster_not_found_status: 503,
+            path_rewrite: None,
+            host_rewrite: None,
+            append_x_forwarded_host: false,
+            timeout: Some(TIMEOUT),
+            idle_timeout: None,
+            max_stream_duration: None,
+            grpc_timeout: None,
+            priority: RoutingPriority::Default,
+            upgrades: Vec::new(),
+            connect: None,
+            internal_redirects: None,
         }
     }
 
@@ -72,7 +92,7 @@ impl Cx<'_> {
             timeout: self.timeout(action, "timeout", Some(TIMEOUT)),
             idle_timeout: self.duration(action, "idle_timeout"),
             max_stream_duration: self.max_stream_duration(action),
-            max_grpc_timeout: self.max_grpc_timeout(action),
+            grpc_timeout: self.grpc_timeout(action),
             priority: match action.choice("priority") {
                 "HIGH" => RoutingPriority::High,
                 _ => RoutingPriority::Default,
@@ -85,220 +105,37 @@ impl Cx<'_> {
         Some(forward)
     }
 
-    /// Says so where a cluster does not exist, unless that is allowed.
-    fn known_cluster(&self, name: &str, at: At) {
-        if self.any_cluster.get() || name.is_empty() || self.clusters.contains(name) {
-            return;
-        }
-        let names: Vec<_> = self.clusters.iter().map(String::as_str).collect();
-        let mut draft = Draft::rejected("unknown-cluster", format!("there is no cluster `{name}`")).at(at);
-        if let Some(meant) = suggest::among(name, &names) {
-            draft = draft.label(format!("did you mean `{meant}`?"));
-        } else if names.is_empty() {
-            draft = draft.help("`static_resources.clusters` is empty");
-        }
-        self.push(draft);
-    }
-
-    fn cluster_specifier(&self, action: &Message<'_>) -> Option<ClusterSpecifier> {
-        match action.which("cluster_specifier")? {
-            "cluster" => {
-                let name = action.text_value("cluster")?;
-                self.known_cluster(name, action.at("cluster"));
-                Some(ClusterSpecifier::Cluster(name.into()))
-            }
-            "cluster_header" => {
-                let name = action.text_value("cluster_header")?;
-                let name =
-                    self.header_name(name, action.at("cluster_header"), "no request has such a header");
-                if name.is_none() {
-                    self.vital(action.at("cluster_header"), "a `cluster_header` that is no header name");
-                }
-                name.map(ClusterSpecifier::Header)
-            }
-            "weighted_clusters" => self.weighted_clusters(action.message("weighted_clusters")?),
-            other => {
-                self.not_implemented_vital(action, other, "");
-                None
-            }
-        }
-    }
-
-    fn weighted_clusters(&self, weighted: &Message<'_>) -> Option<ClusterSpecifier> {
-        // Envoy goes by the sum, too.
-        weighted.settle("total_weight");
-        self.not_implemented(weighted, "runtime_key_prefix", "");
-        let all: Vec<_> =
-            weighted.messages("clusters").map(|cluster| self.weighted_cluster(cluster)).collect();
-        let clusters: Option<Vec<_>> = all.into_iter().collect();
-        let clusters = clusters?;
-        let total: u64 = clusters.iter().map(|cluster| u64::from(cluster.weight)).sum();
-        if total == 0 && !clusters.is_empty() {
-            let text = "the weights of these clusters come to 0, so that none is ever chosen";
-            self.reject(weighted.at("clusters"), "invalid-weights", text);
-        }
-        if total > u64::from(u32::MAX) {
-            let text =
-                format!("the weights of these clusters come to {total}, which is more than {}", u32::MAX);
-            self.reject(weighted.at("clusters"), "invalid-weights", text);
-        }
-        Some(ClusterSpecifier::Weighted { clusters, total: total.max(1) })
-    }
-
-    fn weighted_cluster(&self, cluster: &Message<'_>) -> Option<WeightedCluster> {
-        let name = cluster.text("name");
-        if cluster.has("cluster_header") {
-            if name.is_empty() {
-                self.not_implemented_vital(cluster, "cluster_header", " in weighted clusters");
-            } else {
-                let text = "`name` and `cluster_header` exclude each other";
-                self.reject(cluster.at_key("cluster_header"), "conflict", text);
-                cluster.settle("cluster_header");
-            }
-        } else if name.is_empty() {
-            self.reject(cluster.here(), "missing-field", "a weighted cluster needs the field `name`");
-        }
-        self.known_cluster(name, cluster.at("name"));
-        if !cluster.has("weight") && !cluster.flawed {
-            self.reject(cluster.here(), "missing-field", "a weighted cluster needs the field `weight`");
-        }
-        let host_rewrite = cluster.text_value("host_rewrite_literal").filter(|host| !host.is_empty());
-        Some(WeightedCluster {
-            name: name.into(),
-            weight: cluster.u32("weight").unwrap_or(0),
-            request_headers: self.mutations(cluster, "request"),
-            response_headers: self.mutations(cluster, "response"),
-            host_rewrite: host_rewrite.map(Into::into),
-            per_filter: self.per_filter(cluster),
-        })
-    }
-
-    fn path_rewrite(&self, action: &Message<'_>, path: Option<&PathMatch>) -> Option<PathRewrite> {
-        let rewrites = ["prefix_rewrite", "regex_rewrite", "path_rewrite_policy", "path_rewrite"];
-        let set: Vec<_> = rewrites.iter().filter(|field| action.has(field)).collect();
-        if let [first, second, ..] = set.as_slice() {
-            self.push(
-                Draft::rejected("conflict", format!("`{first}` and `{second}` exclude each other"))
-                    .at(action.at_key(second))
-                    .related(action.at_key(first).span, "set here already"),
-            );
-        }
-        self.not_implemented(action, "path_rewrite", "");
-        let regex = self.regex_substitution(action, "regex_rewrite");
-        let template = self.path_rewrite_policy(action, path);
-        let prefix = action.text("prefix_rewrite");
-        if !prefix.is_empty() {
-            self.doubled_slash(action, "prefix_rewrite", prefix, path);
-            return Some(PathRewrite::Prefix(prefix.into()));
-        }
-        regex.map(|(regex, substitution)| PathRewrite::Regex { regex, substitution }).or(template)
-    }
-
-    fn path_rewrite_policy(&self, action: &Message<'_>, path: Option<&PathMatch>) -> Option<PathRewrite> {
-        let holder = action.message("path_rewrite_policy")?;
-        let config = self.typed(holder)?;
-        if short_kind(config.schema.name()) != "UriTemplateRewriteConfig" {
-            self.not_implemented(action, "path_rewrite_policy", "");
-            return None;
-        }
-        let template = config.text("path_template_rewrite");
-        let variables = match path {
-            Some(PathMatch::UriTemplate { variables, .. }) => variables.as_slice(),
-            Some(_) => {
-                self.reject(
-                    action.at_key("path_rewrite_policy"),
-                    "conflict",
-                    "a rewrite by template needs a match by template: `match.path_match_policy`",
-                );
-                return None;
-            }
-            // The match is wrong, and that has been said.
-            None => return None,
-        };
-        match super::uri_template::parse_rewrite(template, variables) {
-            Ok(segments) => Some(PathRewrite::UriTemplate(segments)),
-            Err(why) => {
-                self.push(
-                    Draft::rejected("invalid-path-template", format!("`{template}` is not a path template"))
-                        .at(config.at("path_template_rewrite"))
-                        .label(why),
-                );
-                None
-            }
-        }
-    }
-
-    /// The classic: `/good` → `/` makes `//x` of `/good/x`.
-    fn doubled_slash(&self, action: &Message<'_>, field: &str, rewrite: &str, path: Option<&PathMatch>) {
-        let Some(PathMatch::Prefix(prefix)) = path else { return };
-        if rewrite.ends_with('/') && !prefix.ends_with('/') && prefix.len() > 1 {
-            let rest = "/x";
-            self.push(
-                self.suspicious(
-                    action.at(field),
-                    "double-slash",
-                    format!("`{prefix}{rest}` becomes `{rewrite}{rest}`, with two slashes"),
-                )
-                .help(format!("match `{prefix}/` as well, or instead: `prefix: {prefix}/`"))
-                .help("`path_separated_prefix` does not help here: what it matches is replaced the same way"),
-            );
-        }
-    }
-
-    fn host_rewrite(&self, action: &Message<'_>) -> Option<HostRewrite> {
-        match action.which("host_rewrite_specifier")? {
-            "host_rewrite_literal" => {
-                let host = action.text_value("host_rewrite_literal")?;
-                (!host.is_empty()).then(|| HostRewrite::Literal(host.into()))
-            }
-            "auto_host_rewrite" => {
-                (action.bool_value("auto_host_rewrite") == Some(true)).then_some(HostRewrite::Auto)
-            }
-            "host_rewrite_header" => {
-                let name = action.text_value("host_rewrite_header")?;
-                self.header_name(name, action.at("host_rewrite_header"), "no request has such a header")
-                    .map(HostRewrite::Header)
-            }
-            "host_rewrite_path_regex" => {
-                let (regex, substitution) = self.regex_substitution(action, "host_rewrite_path_regex")?;
-                Some(HostRewrite::PathRegex { regex, substitution })
-            }
-            "host_rewrite" => {
-                let template = self.template(action.text("host_rewrite"), &action.at("host_rewrite"));
-                match template.as_literal() {
-                    Some("") => None,
-                    Some(host) => Some(HostRewrite::Literal(host.into())),
-                    None => {
-                        self.unsupported(
-                            action.at("host_rewrite"),
-                            "a host made of operators is not implemented",
-                        );
-                        None
-                    }
-                }
-            }
-            other => {
-                self.not_implemented(action, other, "");
-                None
-            }
-        }
-    }
-
     fn max_stream_duration(&self, action: &Message<'_>) -> Option<MaxStreamDuration> {
         let limit = action.message("max_stream_duration")?;
+        for field in ["timeout", "max_grpc_timeout", "grpc_timeout_offset"] {
+            // No timeout is what there is anyway.
+            if action.duration(field).and_then(|timeout| timeout.to_std()).is_some_and(|it| !it.is_zero()) {
+                let text = format!("`{field}` has no effect beside `max_stream_duration`");
+                self.push(self.suspicious(action.at_key(field), "no-route-timeout", text));
+            }
+        }
+        let grpc_timeout_header_max = self.duration(limit, "grpc_timeout_header_max");
+        if grpc_timeout_header_max.is_none() {
+            let why = "without `grpc_timeout_header_max`, nobody looks at `grpc-timeout`";
+            self.has_no_effect(limit, "grpc_timeout_header_offset", why);
+        }
         Some(MaxStreamDuration {
             max: self.duration(limit, "max_stream_duration"),
-            grpc_timeout_header_max: self.duration(limit, "grpc_timeout_header_max"),
+            grpc_timeout_header_max,
             grpc_timeout_header_offset: self
                 .duration(limit, "grpc_timeout_header_offset")
                 .unwrap_or_default(),
         })
     }
 
-    fn max_grpc_timeout(&self, action: &Message<'_>) -> Option<(Duration, Duration)> {
+    fn grpc_timeout(&self, action: &Message<'_>) -> Option<GrpcTimeout> {
         let max = self.duration(action, "max_grpc_timeout");
+        if max.is_none() {
+            let why = "without `max_grpc_timeout`, nobody looks at `grpc-timeout`";
+            self.has_no_effect(action, "grpc_timeout_offset", why);
+        }
         let offset = self.duration(action, "grpc_timeout_offset").unwrap_or_default();
-        max.map(|max| (max, offset))
+        max.map(|max| GrpcTimeout { max, offset })
     }
 
     fn route_upgrades(&self, action: &Message<'_>) -> Vec<RouteUpgrade> {
@@ -347,9 +184,10 @@ impl Cx<'_> {
             Some("regex_rewrite") => self
                 .regex_substitution(redirect, "regex_rewrite")
                 .map(|(regex, substitution)| PathRedirect::Regex { regex, substitution }),
-            Some(other) => {
-                self.not_implemented(redirect, other, "");
-                None
+            Some(_) => {
+                let text = redirect.text("path_rewrite");
+                let template = || self.template(text, &redirect.at("path_rewrite"));
+                (!text.is_empty()).then(|| PathRedirect::Template(template()))
             }
             None => None,
         };

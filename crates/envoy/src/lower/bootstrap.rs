@@ -15,6 +15,7 @@ use crate::tree::{JsonKind, Message};
 pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
     let defaults = cx.dns_defaults(root);
     let (runtime, keys) = cx.runtime(root);
+    cx.runtime.borrow_mut().clone_from(&runtime);
     cx.default_regex_engine(root);
     if root.has("stats_flush_on_admin") {
         cx.ignored(root.at_key("stats_flush_on_admin"), "statistics are current whenever they are read");

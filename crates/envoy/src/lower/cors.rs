@@ -1,6 +1,6 @@
 //! CORS policies, today's and the deprecated ones of routes and virtual hosts.
 
-use causeway_model::{CorsPolicy, PerFilterConfig};
+use causeway_model::{CorsPolicy, FilterSettings, PerFilterConfig};
 
 use super::Cx;
 use crate::diagnostic::At;
@@ -50,12 +50,13 @@ impl Cx<'_> {
     pub(super) fn deprecated_cors(&self, message: &Message<'_>, configs: &mut Vec<PerFilterConfig>) {
         let Some(policy) = message.message("cors") else { return };
         self.cors_needs_filter(&message.at_key("cors"));
-        let policy = self.cors_policy(policy);
+        let policy = FilterSettings::Cors(Box::new(self.cors_policy(policy)));
         match configs.iter_mut().find(|config| &*config.filter == FILTER) {
-            Some(config) if config.cors.is_some() => {}
-            Some(config) => config.cors = Some(policy),
+            Some(config) if config.settings.is_some() => {}
+            Some(config) => config.settings = Some(policy),
             None => {
-                configs.push(PerFilterConfig { filter: FILTER.into(), disabled: false, cors: Some(policy) });
+                let settings = Some(policy);
+                configs.push(PerFilterConfig { filter: FILTER.into(), disabled: false, settings });
             }
         }
     }

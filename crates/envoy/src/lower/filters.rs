@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use causeway_model::{
-    Cors, FilterConfig, HeaderMutations, HeaderName, HealthCheckFilter, HttpFilter, OperatorKind,
-    PerFilterConfig, Template, TemplatePart,
+    Cors, FilterConfig, FilterSettings, HeaderName, HealthCheckFilter, HttpFilter, PerFilterConfig,
 };
 
 use super::Cx;
 use super::extension::{Extension, short_kind, type_place};
-use super::matcher::HeaderCondition;
 use crate::diagnostic::{At, Draft};
 use crate::extension::{Category, guards_requests};
 use crate::tree::{Any, Body, Message, Value};
@@ -128,7 +126,10 @@ impl Cx<'_> {
                 config.settle_all();
                 FilterConfig::Cors(Cors {})
             }
-            "HeaderMutation" => self.header_mutation(config),
+            "HeaderMutation" => FilterConfig::HeaderMutation {
+                mutations: self.message_mutations(config),
+                most_specific_wins: config.bool("most_specific_header_mutations_wins"),
+            },
             "HealthCheck" => self.health_check_filter(config),
             _ => {
                 self.filter_not_implemented(filter, &extension, disabled);
@@ -209,15 +210,6 @@ impl Cx<'_> {
         }
     }
 
-    fn header_mutation(&self, config: &Message<'_>) -> FilterConfig {
-        let (mut request, mut response) = (HeaderMutations::default(), HeaderMutations::default());
-        if let Some(mutations) = config.message("mutations") {
-            request = self.sequence(mutations, "request_mutations");
-            response = self.sequence(mutations, "response_mutations");
-        }
-        FilterConfig::HeaderMutation { request, response }
-    }
-
     fn health_check_filter(&self, config: &Message<'_>) -> FilterConfig {
         let pass_through = config.bool_value("pass_through_mode").unwrap_or(false);
         let cache_time = self.duration(config, "cache_time").filter(|time| time.as_millis() > 0);
@@ -237,66 +229,9 @@ impl Cx<'_> {
             })
             .collect();
         min_healthy.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let (mut headers, mut never) = (Vec::new(), false);
-        for matcher in config.messages("headers") {
-            match self.header_matcher(matcher) {
-                Some(HeaderCondition::Depends(matcher)) => headers.push(matcher),
-                Some(HeaderCondition::Always(holds)) => never |= !holds,
-                None => {}
-            }
-        }
+        let (headers, never) = self.header_conditions(config, "headers");
         let headers = (!never).then_some(headers);
         FilterConfig::HealthCheck(HealthCheckFilter { pass_through, cache_time, min_healthy, headers })
-    }
-
-    /// Changes in their order, as removals first and additions behind. That comes to the same, unless a
-    /// value is made of a header that is removed after it.
-    pub(super) fn sequence(&self, mutations: &Message<'_>, field: &str) -> HeaderMutations {
-        let mut out = HeaderMutations::default();
-        for mutation in mutations.messages(field) {
-            match mutation.which("action") {
-                Some("remove") => {
-                    let name = mutation.text("remove");
-                    if name.is_empty() {
-                        continue;
-                    }
-                    let Some(name) =
-                        self.header_name(name, mutation.at("remove"), "no message has such a header")
-                    else {
-                        continue;
-                    };
-                    if name.is_pseudo() || name.as_str() == "host" {
-                        self.push(
-                            self.suspicious(
-                                mutation.at("remove"),
-                                "protected-header",
-                                format!("`{name}` can't be removed"),
-                            )
-                            .label("has no effect"),
-                        );
-                        continue;
-                    }
-                    if out.add.iter().any(|option| reads(&option.value, &name)) {
-                        self.unsupported(
-                            mutation.at("remove"),
-                            format!(
-                                "removing `{name}` after another header was made of it is not implemented"
-                            ),
-                        );
-                    }
-                    out.add.retain(|option| option.name != name);
-                    out.remove.push(name);
-                }
-                Some("append") => {
-                    let option =
-                        mutation.message("append").and_then(|option| self.header_value_option(option));
-                    out.add.extend(option);
-                }
-                Some(other) => self.not_implemented(mutation, other, ""),
-                None => {}
-            }
-        }
-        out
     }
 
     /// `typed_per_filter_config`.
@@ -307,8 +242,8 @@ impl Cx<'_> {
             if let Value::Any(any) = &item.item.value {
                 let mut at = message.at("typed_per_filter_config");
                 at.span = any.type_span.or(item.key_span);
-                if let Some((disabled, cors)) = self.per_filter_config(any, &at, false) {
-                    configs.push(PerFilterConfig { filter: name.as_ref().into(), disabled, cors });
+                if let Some((disabled, settings)) = self.per_filter_config(any, &at, false) {
+                    configs.push(PerFilterConfig { filter: name.as_ref().into(), disabled, settings });
                 }
             }
         }
@@ -320,7 +255,7 @@ impl Cx<'_> {
         any: &Any<'_>,
         at: &At,
         nested: bool,
-    ) -> Option<(bool, Option<causeway_model::CorsPolicy>)> {
+    ) -> Option<(bool, Option<FilterSettings>)> {
         let Some(config) = any.message() else {
             if matches!(any.body, Body::Empty) {
                 // Inside a `FilterConfig`, nothing more is said.
@@ -336,11 +271,15 @@ impl Cx<'_> {
                 let disabled = config.bool("disabled");
                 config.settle("is_optional");
                 let inner = config.any("config").and_then(|any| self.per_filter_config(any, at, true));
-                Some((disabled, inner.and_then(|(_, cors)| cors)))
+                Some((disabled, inner.and_then(|(_, settings)| settings)))
             }
             "envoy.extensions.filters.http.cors.v3.CorsPolicy" => {
                 self.cors_needs_filter(at);
-                Some((false, Some(self.cors_policy(config))))
+                Some((false, Some(FilterSettings::Cors(Box::new(self.cors_policy(config))))))
+            }
+            "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute" => {
+                let mutations = self.message_mutations(config);
+                Some((false, Some(FilterSettings::HeaderMutation(Arc::new(mutations)))))
             }
             name => {
                 let short = config.schema.short_name();
@@ -369,17 +308,3 @@ enum Lowered {
 const ROUTER: &str = "- name: envoy.filters.http.router
   typed_config:
     \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
-
-/// Whether a template is made of a header.
-fn reads(template: &Template, header: &HeaderName) -> bool {
-    template.0.iter().any(|part| match part {
-        TemplatePart::Operator(operator) => match &operator.kind {
-            OperatorKind::RequestHeader { name, alternative }
-            | OperatorKind::ResponseHeader { name, alternative } => {
-                name == header || alternative.as_ref() == Some(header)
-            }
-            _ => false,
-        },
-        TemplatePart::Literal(_) => false,
-    })
-}

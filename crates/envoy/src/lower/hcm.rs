@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, HeaderMutations, Http1Options,
+    CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, HeaderMutation, Http1Options,
     HttpConnectionManager, OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus,
     RouteConfiguration, SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
     UpgradeConfig,
@@ -13,6 +13,7 @@ use causeway_model::{
 use super::Cx;
 use super::extension::{short_kind, type_place};
 use super::filters::Chain;
+use super::header_mutation::OF_REQUESTS;
 use crate::diagnostic::Draft;
 use crate::tree::Message;
 
@@ -272,13 +273,13 @@ impl Cx<'_> {
         of.mul_f64(percent.unwrap_or(0.0).clamp(0.0, 100.0) / 100.0)
     }
 
-    fn early_header_mutations(&self, hcm: &Message<'_>) -> Vec<HeaderMutations> {
+    fn early_header_mutations(&self, hcm: &Message<'_>) -> Vec<Vec<HeaderMutation>> {
         let mut found = Vec::new();
         for holder in hcm.messages("early_header_mutation_extensions") {
             let Some(config) = self.typed(holder) else { continue };
             match config.schema.name() {
                 "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation" => {
-                    found.push(self.sequence(config, "mutations"));
+                    found.push(self.sequence(config, "mutations", OF_REQUESTS));
                 }
                 _ => self.extension_not_implemented(holder, "this early change of headers"),
             }

@@ -49,23 +49,12 @@ impl Cx<'_> {
             return None;
         }
         let name = self.header_name(key, header.at("key"), "it is not added")?;
-        Some(HeaderValueOption { name, value: value?, action, keep_empty_value })
+        Some(HeaderValueOption { name, value, action, keep_empty_value })
     }
 
-    fn header_value(&self, header: &Message<'_>) -> Option<Template> {
-        if header.has("raw_value") {
-            // It takes the place of `value`; operators count in it too.
-            header.settle("value");
-            let at = header.at("raw_value");
-            return match std::str::from_utf8(header.bytes("raw_value")) {
-                Ok(text) => Some(self.template(text, &at)),
-                Err(_) => {
-                    self.unsupported(at, "header values that are not UTF-8 are not implemented");
-                    None
-                }
-            };
-        }
-        Some(self.template(header.text("value"), &header.at("value")))
+    fn header_value(&self, header: &Message<'_>) -> Template {
+        self.has_no_effect(header, "raw_value", "Envoy adds what `value` says, which may stay empty");
+        self.template(header.text("value"), &header.at("value"))
     }
 
     fn append_action(&self, option: &Message<'_>) -> AppendAction {

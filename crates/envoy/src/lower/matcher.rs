@@ -122,6 +122,20 @@ impl Cx<'_> {
         }
     }
 
+    /// Several `HeaderMatcher`s that all have to hold, but for those that always do; and whether one of
+    /// the others never does.
+    pub(super) fn header_conditions(&self, message: &Message<'_>, field: &str) -> (Vec<HeaderMatcher>, bool) {
+        let (mut headers, mut never) = (Vec::new(), false);
+        for matcher in message.messages(field) {
+            match self.header_matcher(matcher) {
+                Some(HeaderCondition::Depends(matcher)) => headers.push(matcher),
+                Some(HeaderCondition::Always(holds)) => never |= !holds,
+                None => {}
+            }
+        }
+        (headers, never)
+    }
+
     fn header_condition(&self, matcher: &Message<'_>) -> Option<HeaderMatch> {
         let string = |pattern| Some(HeaderMatch::String(StringMatcher::new(pattern, false)));
         match matcher.which("header_match_specifier") {

@@ -15,13 +15,16 @@ mod endpoint;
 mod extension;
 mod filters;
 mod hcm;
+mod header_mutation;
 mod headers;
 mod health_check;
 mod internal_redirect;
 mod listener;
 mod local_reply;
 mod matcher;
+mod rewrite;
 mod route;
+mod route_cluster;
 mod route_config;
 mod runtime;
 mod shadow;
@@ -32,7 +35,7 @@ mod value;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet};
 
-use causeway_model::{Bootstrap, SourcePosition};
+use causeway_model::{Bootstrap, Runtime, SourcePosition};
 
 use crate::LoadOptions;
 use crate::diagnostic::{At, Draft, Kind, Sink};
@@ -57,6 +60,7 @@ pub(crate) fn lower(root: &Message<'_>, files: &Files<'_>, options: &LoadOptions
         options,
         clusters,
         runtime_keys: RefCell::default(),
+        runtime: RefCell::default(),
         has_cors: Cell::new(true),
         any_cluster: Cell::new(false),
     };
@@ -72,6 +76,8 @@ pub(crate) struct Cx<'a> {
     clusters: HashSet<String>,
     /// The runtime keys that something reads.
     runtime_keys: RefCell<BTreeSet<String>>,
+    /// The runtime as the file has it.
+    runtime: RefCell<Runtime>,
     /// Whether the connection manager at hand has a CORS filter.
     has_cors: Cell<bool>,
     /// Whether routes of the table at hand may name clusters that do not exist.

@@ -1,16 +1,15 @@
 //! Routes and what they match.
 
-use causeway_model::{PathMatch, Route, RouteMatch};
+use causeway_model::{CertificateMatch, CookieMatcher, MoreConditions, PathMatch, Route, RouteMatch};
 
 use super::Cx;
 use super::extension::short_kind;
-use super::matcher::HeaderCondition;
 use crate::diagnostic::Draft;
 use crate::tree::Message;
 
 /// What became of the conditions of a route.
 enum Matched {
-    Match(RouteMatch),
+    Match(Box<RouteMatch>),
     /// No request can satisfy them.
     Never,
 }
@@ -41,10 +40,11 @@ impl Cx<'_> {
                 response_headers: self.mutations(message, "response"),
                 per_filter,
                 metadata: self.metadata(message, "metadata"),
+                stat_prefix: message.text("stat_prefix").into(),
             })
         };
         match matcher {
-            Some(Matched::Match(matcher)) => route(matcher),
+            Some(Matched::Match(matcher)) => route(*matcher),
             Some(Matched::Never) => {
                 message.settle_all();
                 None
@@ -59,6 +59,7 @@ impl Cx<'_> {
                     query_parameters: Vec::new(),
                     runtime_fraction: None,
                     grpc: false,
+                    more: None,
                 });
                 None
             }
@@ -66,19 +67,7 @@ impl Cx<'_> {
     }
 
     fn route_match(&self, matcher: &Message<'_>) -> Option<Matched> {
-        // Leaving a condition out would send requests where they must not go.
-        for field in ["tls_context", "dynamic_metadata", "filter_state", "cookies"] {
-            self.not_implemented_vital(matcher, field, "");
-        }
-        let mut never = false;
-        let mut headers = Vec::new();
-        for header in matcher.messages("headers") {
-            match self.header_matcher(header) {
-                Some(HeaderCondition::Depends(condition)) => headers.push(condition),
-                Some(HeaderCondition::Always(holds)) => never |= !holds,
-                None => {}
-            }
-        }
+        let (mut headers, never) = self.header_conditions(matcher, "headers");
         let mut query_parameters: Vec<_> =
             matcher.messages("query_parameters").filter_map(|query| self.query_matcher(query)).collect();
         // Routes are many and stay: room for four conditions where there is one adds up.
@@ -86,19 +75,66 @@ impl Cx<'_> {
         query_parameters.shrink_to_fit();
         let runtime_fraction = self.runtime_fraction(matcher, "runtime_fraction");
         let grpc = matcher.message("grpc").is_some();
+        let more = self.more_conditions(matcher);
+        let more = (more != MoreConditions::default()).then(|| Box::new(more));
         let case_sensitive = matcher.bool_value("case_sensitive").unwrap_or(true);
         let path = self.path_match(matcher)?;
         if never {
             return Some(Matched::Never);
         }
-        Some(Matched::Match(RouteMatch {
+        Some(Matched::Match(Box::new(RouteMatch {
             path,
             case_sensitive,
             headers,
             query_parameters,
             runtime_fraction,
             grpc,
-        }))
+            more,
+        })))
+    }
+
+    fn more_conditions(&self, matcher: &Message<'_>) -> MoreConditions {
+        let cookies = matcher.messages("cookies").filter_map(|cookie| {
+            let (name, invert) = (cookie.text("name").into(), cookie.bool("invert_match"));
+            let value = self.string_matcher(cookie.message("string_match")?)?;
+            Some(CookieMatcher { name, value, invert })
+        });
+        let cookies = cookies.collect();
+        let certificate = matcher.message("tls_context").and_then(|context| {
+            let wanted = CertificateMatch {
+                presented: context.bool_value("presented"),
+                validated: context.bool_value("validated"),
+            };
+            if wanted == CertificateMatch::default() {
+                self.has_no_effect(matcher, "tls_context", "it asks for nothing");
+                return None;
+            }
+            Some(wanted)
+        });
+        let mut dynamic_metadata = Vec::new();
+        for metadata in matcher.messages("dynamic_metadata") {
+            if metadata.bool("invert") {
+                let text = "every request fulfils this: none has dynamic metadata before its route is found";
+                self.ignored(metadata.here(), text);
+            } else {
+                self.never_met(metadata, "dynamic metadata");
+                dynamic_metadata.push(metadata.text("filter").into());
+            }
+            metadata.settle_all();
+        }
+        let mut filter_state = Vec::new();
+        for state in matcher.messages("filter_state") {
+            self.never_met(state, "filter state");
+            filter_state.push(state.text("key").into());
+            state.settle_all();
+        }
+        MoreConditions { cookies, certificate, dynamic_metadata, filter_state }
+    }
+
+    fn never_met(&self, condition: &Message<'_>, what: &str) {
+        let text = format!("no request has {what} before its route is found");
+        let draft = self.suspicious(condition.here(), "unreachable-route", text);
+        self.push(draft.label("so this route takes none, with Envoy neither"));
     }
 
     fn path_match(&self, matcher: &Message<'_>) -> Option<PathMatch> {

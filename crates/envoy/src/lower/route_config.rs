@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use causeway_model::{RequireTls, RouteConfiguration, VirtualHost};
+use causeway_model::{RequireTls, RouteConfiguration, VirtualCluster, VirtualHost};
 
 use super::Cx;
 use crate::diagnostic::{At, Draft};
@@ -132,7 +132,22 @@ impl Cx<'_> {
             include_request_attempt_count: host.bool("include_request_attempt_count"),
             include_attempt_count_in_response: host.bool("include_attempt_count_in_response"),
             metadata: self.metadata(host, "metadata"),
+            virtual_clusters: host
+                .messages("virtual_clusters")
+                .filter_map(|cluster| self.virtual_cluster(cluster))
+                .collect(),
         }
+    }
+
+    /// `VirtualCluster`.
+    fn virtual_cluster(&self, cluster: &Message<'_>) -> Option<VirtualCluster> {
+        if !cluster.has("headers") {
+            let text = "a virtual cluster needs `headers`, which say what belongs to it";
+            self.reject(cluster.here(), "missing-field", text);
+            return None;
+        }
+        let (headers, never) = self.header_conditions(cluster, "headers");
+        Some(VirtualCluster { name: cluster.text("name").into(), headers: (!never).then_some(headers) })
     }
 }
 

@@ -47,8 +47,13 @@ impl Shadow {
 
     /// Notes what a route takes; one that looks at more than the path may let anything pass.
     pub(super) fn add(&mut self, matcher: &RouteMatch, span: Span) {
-        let RouteMatch { headers, query_parameters, runtime_fraction, grpc, .. } = matcher;
-        if !headers.is_empty() || !query_parameters.is_empty() || runtime_fraction.is_some() || *grpc {
+        let RouteMatch { headers, query_parameters, runtime_fraction, grpc, more, .. } = matcher;
+        if !headers.is_empty()
+            || !query_parameters.is_empty()
+            || runtime_fraction.is_some()
+            || *grpc
+            || more.is_some()
+        {
             return;
         }
         match &matcher.path {
@@ -88,6 +93,7 @@ mod tests {
             query_parameters: Vec::new(),
             runtime_fraction: None,
             grpc: false,
+            more: None,
         }
     }
 

@@ -84,7 +84,7 @@ impl Cx<'_> {
     }
 
     /// Extensions that add operators. What they add is either built in, or not there at all.
-    fn formatters(&self, format: &Message<'_>) {
+    pub(super) fn formatters(&self, format: &Message<'_>) {
         for formatter in format.messages("formatters") {
             match self.typed(formatter).map(|config| config.schema.name()) {
                 Some(

@@ -226,7 +226,7 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("UPSTREAM_TRANSPORT_FAILURE_REASON", Bare, Full),
     ("UPSTREAM_WIRE_BYTES_RECEIVED", Bare, Full),
     ("UPSTREAM_WIRE_BYTES_SENT", Bare, Full),
-    ("VIRTUAL_CLUSTER_NAME", Bare, Absent),
+    ("VIRTUAL_CLUSTER_NAME", Bare, Full),
     // Not Envoy's, but obvious.
     ("VIRTUAL_HOST_NAME", Bare, Full),
 ];
@@ -419,6 +419,7 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "UPSTREAM_PROTOCOL" => K::UpstreamProtocol,
         "UPSTREAM_REQUEST_ATTEMPT_COUNT" => K::UpstreamRequestAttemptCount,
         "UPSTREAM_TRANSPORT_FAILURE_REASON" => K::UpstreamTransportFailureReason,
+        "VIRTUAL_CLUSTER_NAME" => K::VirtualClusterName,
         "VIRTUAL_HOST_NAME" => K::VirtualHostName,
         _ => return Err(Wrong::unsupported(command)),
     })

@@ -5,21 +5,29 @@ use std::sync::Arc;
 
 use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
-use causeway_model::{DirectResponse, MaxStreamDuration, Redirect, RouteAction, StringMatcher, VirtualHost};
+use causeway_model::{
+    ClusterName, DirectResponse, MaxStreamDuration, Redirect, RouteAction, StringMatcher, Template,
+    VirtualHost,
+};
 use causeway_reason::{Failure, Reason};
-use causeway_routing::{Lookup, RouteRequest, own_location, redirect_location, tls_redirect_location};
+use causeway_routing::{
+    Lookup, RouteRequest, own_location, redirect_location, redirect_path, tls_redirect_location,
+};
 
 use super::{After, Downstream};
 use crate::deadlines::Timer;
 use crate::exchange::Exchange;
 use crate::filters::{FilterContext, Verdict};
+use crate::format::{Absent, render};
+use crate::grpc_timeout::{self, Limit};
+use crate::header_mutations::{self, Message, mutate_in_order};
 use crate::header_rules::{self, RequestContext};
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
 use crate::router::{self, Served};
-use crate::snapshot::{RouteEntry, timeout};
+use crate::routes::{FilterOverrides, RouteEntry};
+use crate::snapshot::timeout;
 use crate::stats::{Http1Stat, HttpStat};
-use crate::timer::{Millis, millis};
 
 impl Downstream {
     /// Serves a request whose head has been read.
@@ -73,11 +81,6 @@ impl Downstream {
             }
         };
         if let Some(reply) = self.filter(request, Some(&entry)).await {
-            // It would have gone there, which is what a log wants to know.
-            if let Some(target) = entry.draw(request.random()) {
-                request.facts.cluster.clone_from(&target.cluster);
-                request.facts.target = Some(Rc::clone(target));
-            }
             return Err(reply);
         }
         self.listener.shards.http.inc(HttpStat::RqTotal);
@@ -145,7 +148,7 @@ impl Downstream {
         if !config.early_header_mutations.is_empty() {
             let viewer = request.viewer();
             for mutations in &config.early_header_mutations {
-                header_rules::mutate_request(request, mutations, &viewer);
+                mutate_in_order(request, Message::Request, mutations, &viewer);
             }
         }
         let worker = Rc::clone(&self.worker);
@@ -203,25 +206,77 @@ impl Downstream {
         let Some(entry) = listener.manager.entry(index).cloned() else {
             return Err(Unrouted::no_route(Reason::NoRoute.into()));
         };
+        if entry.forward().is_some() {
+            // Which cluster it is is a part of the route: filters that change fields change it no more, and
+            // what the cluster says to filters holds.
+            let Some(target) = entry.draw(&request.request, random).cloned() else {
+                let evidence = format!("no cluster of the route at {} has a weight", entry.route.position);
+                return Err(Unrouted::no_route(Failure::new(Reason::NoRoute).with_evidence(evidence)));
+            };
+            request.facts.cluster = match &target.name {
+                ClusterName::Fixed(_) => target.cluster.clone(),
+                ClusterName::Header(name) => request
+                    .request
+                    .get(name.as_str())
+                    .and_then(|name| std::str::from_utf8(name).ok())
+                    .and_then(|name| self.worker.cluster(name)),
+            };
+            request.facts.target = Some(target);
+        }
         request.facts.route = Some(Rc::clone(&entry));
         self.check_upgrade(request, &entry).map_err(Unrouted::AtOnce)?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle);
-            if let Some(limit) = forward.max_stream_duration
-                && let Some(most) = longest_stream(&limit, request)
-            {
-                let from = request
-                    .facts
-                    .begun
-                    .map_or_else(|| self.worker.now(), |begun| self.worker.timers.at(begun));
-                self.deadlines.set(Timer::StreamDuration, most.map(|most| from + most));
+            if let Some(limits) = &forward.max_stream_duration {
+                self.limit_duration(request, limits)?;
             }
         } else {
             self.stream_idle = timeout(listener.manager.config.stream_idle_timeout);
         }
         self.touch();
         Ok(entry)
+    }
+
+    /// Sets the time that the whole request may take, as the route or the client says, and tells a gRPC
+    /// back-end. A request that has no time at all is answered.
+    fn limit_duration(
+        &mut self,
+        request: &mut ActiveRequest,
+        limits: &MaxStreamDuration,
+    ) -> Result<(), Unrouted> {
+        let limit = match grpc_timeout::stream_duration(limits, &request.request) {
+            Limit::Manager => {
+                let limit = timeout(self.listener.manager.config.max_stream_duration);
+                if let Some(limit) = limit.filter(|_| request.facts.grpc) {
+                    grpc_timeout::tell(&mut request.request, limit);
+                }
+                return Ok(());
+            }
+            Limit::None => {
+                if request.facts.grpc && self.listener.manager.config.max_stream_duration.is_some() {
+                    request.request.remove(Known::GrpcTimeout);
+                }
+                None
+            }
+            Limit::Of(0) => {
+                let http = &self.listener.shards.http;
+                http.inc(HttpStat::DownstreamRqMaxDurationReached);
+                http.inc(HttpStat::RqTotal);
+                let complete = !request.is_open_ended();
+                let reason = if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration };
+                let failure = Failure::new(reason).with_evidence("grpc-timeout leaves no time at all");
+                return Err(Unrouted::AtOnce(LocalReply::failed(failure)));
+            }
+            Limit::Of(limit) => Some(limit),
+        };
+        let begun = request.facts.begun;
+        let from = begun.map_or_else(|| self.worker.now(), |begun| self.worker.timers.at(begun));
+        self.deadlines.set(Timer::StreamDuration, limit.map(|after| from + after));
+        if let Some(limit) = limit.filter(|_| request.facts.grpc) {
+            grpc_timeout::tell(&mut request.request, limit);
+        }
+        Ok(())
     }
 
     /// An upgrade has to be allowed by the route, or by the connection manager where the route says
@@ -249,9 +304,6 @@ impl Downstream {
             return Ok(());
         }
         self.listener.shards.http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
-        if let Some(target) = entry.draw(request.random()) {
-            request.facts.cluster.clone_from(&target.cluster);
-        }
         let evidence =
             format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
         let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));
@@ -268,7 +320,8 @@ impl Downstream {
         let listener = Rc::clone(&self.listener);
         let chain = request.facts.chain;
         for (at, runtime) in listener.manager.filters(chain).iter().enumerate() {
-            let overrides = entry.and_then(|entry| entry.overrides(chain, at));
+            let target = request.facts.target.clone();
+            let overrides = entry.and_then(|entry| entry.overrides(target.as_deref(), chain, at));
             if overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
                 continue;
             }
@@ -284,11 +337,24 @@ impl Downstream {
         None
     }
 
-    fn redirect(&self, request: &ActiveRequest, entry: &RouteEntry, redirect: &Redirect) -> LocalReply {
+    fn redirect(&self, request: &mut ActiveRequest, entry: &RouteEntry, redirect: &Redirect) -> LocalReply {
         self.listener.shards.http.inc(HttpStat::RqDirectResponse);
-        let mut location = Vec::new();
+        let (mut location, viewer) = (Vec::new(), request.viewer());
         let seen = SeenByRouting { exchange: request, random: request.random() };
-        redirect_location(redirect, &entry.route.matcher, &seen, &mut location);
+        let fill = |template: &Template, out: &mut Vec<u8>| {
+            viewer.view(request, |view| render(template, view, Absent::Nothing, out));
+        };
+        let matcher = &entry.route.matcher;
+        redirect_location(redirect, matcher, &seen, &fill, &mut location);
+        header_mutations::without_line_ends(&mut location);
+        // For logs, and for headers made of it, it is the request's path from here on.
+        let mut path = Vec::new();
+        if redirect_path(redirect, matcher, &request.path, &mut path) {
+            let old = std::mem::replace(&mut request.path, path);
+            if !self.listener.manager.config.suppress_envoy_headers {
+                request.request.set(Known::EnvoyOriginalPath, &old);
+            }
+        }
         LocalReply::configured(redirect.status, "direct_response").with_header("location", location)
     }
 
@@ -322,7 +388,7 @@ impl Unrouted {
 /// Runs something that needs a filter's view of the request.
 pub(super) fn with_context<T>(
     request: &mut ActiveRequest,
-    overrides: Option<&crate::snapshot::FilterOverrides>,
+    overrides: Option<&FilterOverrides>,
     run: impl FnOnce(&mut FilterContext<'_>) -> T,
 ) -> T {
     let listener = Rc::clone(request.listener());
@@ -367,18 +433,6 @@ fn pass_over_upgrades(request: &mut ActiveRequest, ignored: &[StringMatcher]) {
     } else {
         let left = left.join(&b","[..]);
         request.request.set(Known::Upgrade, &left);
-    }
-}
-
-/// How long a request may take by its route; `None` where the route does not say, `Some(None)` for ever.
-fn longest_stream(limit: &MaxStreamDuration, request: &ActiveRequest) -> Option<Option<Millis>> {
-    let asked = request.request.get(Known::GrpcTimeout).and_then(causeway_http::grpc::parse_timeout);
-    match asked.zip(limit.grpc_timeout_header_max) {
-        Some((asked, most)) => {
-            let most = timeout(Some(most)).unwrap_or(Millis::MAX);
-            Some(Some(asked.min(most).saturating_sub(millis(limit.grpc_timeout_header_offset))))
-        }
-        None => limit.max.map(|max| timeout(Some(max))),
     }
 }
 

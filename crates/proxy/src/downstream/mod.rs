@@ -170,6 +170,10 @@ impl Downstream {
                         continue;
                     }
                     Poll::Ready(Timer::Idle) => HttpStat::DownstreamCxIdleTimeout,
+                    // Nothing was ever asked on it, and nothing is to be waited for.
+                    Poll::Ready(Timer::ConnectionDuration) if self.served == 0 => {
+                        HttpStat::DownstreamCxMaxDurationReached
+                    }
                     Poll::Ready(Timer::ConnectionDuration) => {
                         self.grow_old();
                         continue;
@@ -210,7 +214,8 @@ impl Downstream {
         let drain = millis(config.drain_timeout) + self.worker.jitter(config.drain_timeout_jitter);
         self.draining = true;
         self.drained = true;
-        self.close_at = Some(self.worker.now() + drain);
+        let at = self.worker.now() + drain;
+        self.close_at = Some(self.close_at.map_or(at, |earlier| earlier.min(at)));
         self.deadlines.set(Timer::Close, self.close_at);
     }
 
@@ -218,7 +223,7 @@ impl Downstream {
     /// may be on its way: closing under it would fail it.
     fn poll_drain(&mut self, cx: &mut Context<'_>) {
         self.info.listen(cx);
-        if self.slot.is_draining() && !self.draining {
+        if self.slot.is_draining() && self.close_at.is_none() {
             self.draining = true;
             let grace = millis(self.worker.drain_grace());
             self.close_at = Some(self.worker.now() + grace);

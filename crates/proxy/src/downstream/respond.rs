@@ -271,10 +271,10 @@ impl Downstream {
 
     /// Runs the filters over a response, in reverse order.
     pub(crate) fn filter_response(&self, request: &mut ActiveRequest) {
-        let entry = request.facts.route.clone();
+        let (entry, target) = (request.facts.route.clone(), request.facts.target.clone());
         let chain = request.facts.chain;
         for (at, runtime) in self.listener.manager.filters(chain).iter().enumerate().rev() {
-            let overrides = entry.as_ref().and_then(|entry| entry.overrides(chain, at));
+            let overrides = entry.as_ref().and_then(|entry| entry.overrides(target.as_deref(), chain, at));
             if !overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
                 with_context(request, overrides, |context| runtime.filter.on_response(context));
             }

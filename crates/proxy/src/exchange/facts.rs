@@ -13,7 +13,8 @@ use causeway_upstream::Host;
 
 use crate::cluster::LocalCluster;
 use crate::filters::FilterState;
-use crate::snapshot::{RouteEntry, RouteTarget};
+use crate::routes::{RouteEntry, RouteTarget};
+use crate::traffic::{Traffic, VirtualCluster};
 
 /// A moment that may not have come.
 pub(crate) type Moment = Option<Instant>;
@@ -56,6 +57,8 @@ pub(crate) struct Facts {
     pub(crate) target: Option<Rc<RouteTarget>>,
     /// The cluster it is sent to.
     pub(crate) cluster: Option<Rc<LocalCluster>>,
+    /// The virtual cluster it belongs to.
+    pub(crate) virtual_cluster: Option<Rc<VirtualCluster>>,
     /// The host it is sent to.
     pub(crate) host: Option<Arc<Host>>,
     /// Our end of the connection to it.
@@ -137,6 +140,14 @@ impl Facts {
             Some(rerouted) => rerouted.cluster.as_ref(),
             None => self.cluster.as_ref(),
         }
+    }
+
+    /// Counters beside the cluster's that count it, once the router has it: those of its virtual cluster and
+    /// of its route.
+    pub(crate) fn traffic(&self) -> impl Iterator<Item = &Traffic> {
+        let cluster = self.virtual_cluster.as_ref().map(|cluster| &cluster.traffic);
+        let route = self.route.as_ref().and_then(|entry| entry.traffic.as_ref());
+        cluster.into_iter().chain(route)
     }
 
     /// How long it took so far and how far it came, in words: evidence for requests that are cut off by

@@ -1,7 +1,7 @@
 //! Cross-origin resource sharing (`envoy.filters.http.cors`).
 
 use causeway_http::{Known, Method};
-use causeway_model::{CorsPolicy, Runtime, RuntimeFraction, StringMatch, StringMatcher};
+use causeway_model::{CorsPolicy, FilterSettings, Runtime, RuntimeFraction, StringMatch, StringMatcher};
 
 use super::{Filter, FilterContext, Verdict};
 use crate::local_reply::LocalReply;
@@ -28,7 +28,10 @@ impl CorsFilter {
 
 /// The policy of the most specific place that has one.
 fn policy<'a>(context: &FilterContext<'a>) -> Option<&'a CorsPolicy> {
-    context.overrides.iter().find_map(|config| config.cors.as_ref())
+    context.overrides.iter().find_map(|config| match config.settings.as_ref()? {
+        FilterSettings::Cors(policy) => Some(&**policy),
+        FilterSettings::HeaderMutation(_) => None,
+    })
 }
 
 /// Whether an origin is allowed. A lone `*` allows all, as in the header that answers it.

@@ -1,30 +1,58 @@
-//! Changes to header fields, in the middle of a filter chain (`envoy.filters.http.header_mutation`).
+//! Changes to header fields and to the query, in the middle of a filter chain
+//! (`envoy.filters.http.header_mutation`).
 
-use causeway_model::HeaderMutations;
+use std::sync::Arc;
 
+use causeway_model::{FilterSettings, MessageMutations};
+
+use super::query::mutate_query;
 use super::{Filter, FilterContext, Verdict};
-use crate::header_rules::{mutate_request, mutate_response};
+use crate::header_mutations::{Message, mutate_in_order};
 
-/// Adds and removes fields of requests and responses.
+/// Changes requests and responses: first as the filter says, then as the places say that have settings for it.
 #[derive(Debug)]
 pub(super) struct HeaderMutationFilter {
-    request: HeaderMutations,
-    response: HeaderMutations,
+    mutations: Arc<MessageMutations>,
+    /// The most specific place is the last.
+    most_specific_wins: bool,
 }
 
 impl HeaderMutationFilter {
-    pub(super) const fn new(request: HeaderMutations, response: HeaderMutations) -> Self {
-        Self { request, response }
+    pub(super) fn new(mutations: MessageMutations, most_specific_wins: bool) -> Self {
+        Self { mutations: Arc::new(mutations), most_specific_wins }
+    }
+
+    /// Does something with each set of changes, in their order.
+    fn each(
+        &self,
+        context: &mut FilterContext<'_>,
+        mut then: impl FnMut(&mut FilterContext<'_>, &MessageMutations),
+    ) {
+        then(context, &self.mutations);
+        let places = context.overrides;
+        for at in 0..places.len() {
+            let at = if self.most_specific_wins { places.len() - 1 - at } else { at };
+            if let Some(FilterSettings::HeaderMutation(mutations)) =
+                places.get(at).and_then(|place| place.settings.as_ref())
+            {
+                then(context, mutations);
+            }
+        }
     }
 }
 
 impl Filter for HeaderMutationFilter {
     fn on_request(&self, context: &mut FilterContext<'_>) -> Verdict {
-        mutate_request(context.exchange, &self.request, &context.viewer);
+        self.each(context, |context, mutations| {
+            mutate_in_order(context.exchange, Message::Request, &mutations.request, &context.viewer);
+            mutate_query(context.exchange, &mutations.query, &context.viewer);
+        });
         Verdict::Continue
     }
 
     fn on_response(&self, context: &mut FilterContext<'_>) {
-        mutate_response(context.exchange, &self.response, &context.viewer);
+        self.each(context, |context, mutations| {
+            mutate_in_order(context.exchange, Message::Response, &mutations.response, &context.viewer);
+        });
     }
 }

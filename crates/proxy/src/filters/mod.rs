@@ -7,6 +7,7 @@
 mod cors;
 mod header_mutation;
 mod health_check;
+mod query;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -93,12 +94,14 @@ impl SharedByFilters {
     }
 }
 
+impl SharedByFilters {}
+
 /// Makes the filter of a configuration. `at` is its place in the chain.
 pub(crate) fn build(filter: &HttpFilter, at: usize, shared: &SharedByFilters) -> Box<dyn Filter> {
     match &filter.config {
         FilterConfig::Cors(_) => Box::new(cors::CorsFilter::new((*shared.runtime).clone())),
-        FilterConfig::HeaderMutation { request, response } => {
-            Box::new(header_mutation::HeaderMutationFilter::new(request.clone(), response.clone()))
+        FilterConfig::HeaderMutation { mutations, most_specific_wins } => {
+            Box::new(header_mutation::HeaderMutationFilter::new(mutations.clone(), *most_specific_wins))
         }
         FilterConfig::HealthCheck(config) => {
             let kept = shared.kept.get(at).cloned().flatten();

@@ -140,6 +140,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             facts.shown_route().map(|entry| &*entry.route.name).filter(|name| !name.is_empty()).into()
         }
         OperatorKind::VirtualHostName => facts.shown_route().map(|entry| &*entry.virtual_host.name).into(),
+        OperatorKind::VirtualClusterName => {
+            facts.virtual_cluster.as_ref().and_then(|cluster| cluster.name.as_deref()).into()
+        }
         OperatorKind::FilterChainName => {
             Some(view.connection.filter_chain()).filter(|name| !name.is_empty()).into()
         }

@@ -1,12 +1,13 @@
 //! What `x-envoy-*` fields of a request say to the router.
 
-use causeway_http::{HeaderBlock, Known, grpc};
+use causeway_http::{HeaderBlock, Known};
 use causeway_model::{HeaderName, RouteForward};
 use causeway_reason::{Failure, Reason};
 
+use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
-use crate::timer::{Millis, millis};
+use crate::timer::Millis;
 
 /// Refuses a request with a field that has a value it can't have (`strict_check_headers`).
 pub(super) fn check(request: &ActiveRequest, names: &[HeaderName]) -> Result<(), LocalReply> {
@@ -98,29 +99,12 @@ pub(super) fn timeout(
     match by_client {
         Some(0) => None,
         Some(millis) => Some(millis),
-        None => grpc_timeout(request, route).unwrap_or_else(|| crate::snapshot::timeout(route.timeout)),
+        None if route.max_stream_duration.is_some() => None,
+        None => match route.grpc_timeout.as_ref().filter(|_| request.facts.grpc) {
+            Some(limits) => grpc_timeout::route_timeout(limits, &request.request),
+            None => crate::snapshot::timeout(route.timeout),
+        },
     }
-}
-
-/// The timeout of a gRPC request on a route with the deprecated `max_grpc_timeout`, which its back-end is told.
-/// `Some(None)` is none at all.
-fn grpc_timeout(request: &mut ActiveRequest, route: &RouteForward) -> Option<Option<Millis>> {
-    let (most, offset) = route.max_grpc_timeout?;
-    if !request.facts.grpc || route.max_stream_duration.is_some() {
-        return None;
-    }
-    let asked = request.request.get(Known::GrpcTimeout).and_then(grpc::parse_timeout).unwrap_or(0);
-    let offset = millis(offset);
-    let mut timeout = if offset < asked { asked - offset } else { asked };
-    let most = millis(most);
-    // Zero is without limit, and so is a request that says nothing.
-    if most != 0 && (timeout == 0 || timeout > most) {
-        timeout = most;
-    }
-    if timeout > 0 {
-        request.request.set(Known::GrpcTimeout, grpc::format_timeout(timeout).as_bytes());
-    }
-    Some((timeout > 0).then_some(timeout))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod envoy_headers;
 mod internal_redirect;
 mod relay;
 mod response;
+mod rewrite;
 mod tunnel;
 mod upstream_request;
 
@@ -13,21 +14,21 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use causeway_http::{Known, Method};
-use causeway_model::{ClusterSpecifier, HostRewrite, RouteForward, RoutingPriority};
+use causeway_model::{ClusterName, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
-use causeway_routing::{rewrite_host, rewrite_path};
 use causeway_upstream::{ClusterStat, Host, Resource};
 
 use crate::cluster::{LocalCluster, Permit};
 use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream, SeenByRouting};
 use crate::format::Decimal;
-use crate::header_rules::mutate_request;
+use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
 use crate::pool::UpstreamConnection;
 use crate::record::ActiveRequest;
-use crate::snapshot::{RouteEntry, RouteTarget};
+use crate::routes::RouteEntry;
 use crate::timer::Millis;
+use crate::traffic::{self, TrafficStat};
 
 /// What the router works with.
 struct Forwarding {
@@ -59,12 +60,14 @@ pub(crate) async fn forward(
         let reply = LocalReply::failed(Reason::Dropped.into());
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     };
-    let (target, cluster) = match choose_cluster(downstream, &mut request, &entry, route) {
-        Ok(chosen) => chosen,
-        Err(reply) => return Served::Ended(Box::pin(downstream.reply(request, reply)).await),
+    let (Some(target), Some(cluster)) = (request.facts.target.clone(), request.facts.cluster.clone()) else {
+        let reply = not_found(downstream, &request, &entry, route);
+        return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     };
-    request.facts.target = Some(Rc::clone(&target));
-    request.facts.cluster = Some(Rc::clone(&cluster));
+    if !entry.virtual_clusters.is_empty() {
+        let seen = SeenByRouting { exchange: &request, random: request.random() };
+        request.facts.virtual_cluster = traffic::find(&entry.virtual_clusters, &seen).cloned();
+    }
     let config = Arc::clone(&downstream.listener.manager.config);
     if let Err(reply) = envoy_headers::check(&request, &config.strict_check_headers) {
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
@@ -76,12 +79,19 @@ pub(crate) async fn forward(
     {
         request.request.set(Known::EnvoyExpectedRqTimeoutMs, Decimal::new(timeout).as_bytes());
     }
+    if let Some(timeout) = timeout
+        && request.facts.grpc
+        && route.grpc_timeout.is_some()
+        && route.max_stream_duration.is_none()
+    {
+        grpc_timeout::tell(&mut request.request, timeout);
+    }
     request.facts.attempts = 1;
     let host = match cluster.choose() {
         Ok(host) => host,
         Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };
-    rewrite(&mut request, &entry, route, &target, &host, suppress);
+    rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
     request.facts.host = Some(Arc::clone(&host));
 
     let Some(permit) = cluster.acquire(route.priority, Resource::Requests) else {
@@ -99,7 +109,10 @@ pub(crate) async fn forward(
         _permit: permit,
     };
     match connection(downstream, &mut request, &forwarding, &host).await {
-        Ok(connection) => relay::relay(downstream, request, forwarding, connection).await,
+        Ok(connection) => {
+            request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Total));
+            relay::relay(downstream, request, forwarding, connection).await
+        }
         Err(Unconnected::Failed(failure)) => {
             if failure.reason == Reason::CircuitBreakerPending {
                 // It did not come as far as the host.
@@ -124,101 +137,32 @@ fn is_raw(request: &ActiveRequest, route: &RouteForward) -> bool {
     })
 }
 
-/// The cluster that the route leads to.
-fn choose_cluster(
+/// The answer where the cluster that the route leads to does not exist.
+fn not_found(
     downstream: &Downstream,
-    request: &mut ActiveRequest,
+    request: &ActiveRequest,
     entry: &RouteEntry,
     route: &RouteForward,
-) -> Result<(Rc<RouteTarget>, Rc<LocalCluster>), LocalReply> {
-    let Some(target) = entry.draw(request.random()).map(Rc::clone) else {
-        return Err(not_found(downstream, route, "the route has no cluster with a weight"));
+) -> LocalReply {
+    let evidence = match request.facts.target.as_ref().map(|target| &target.name) {
+        Some(ClusterName::Header(name)) => match request.request.get(name.as_str()) {
+            Some(named) => format!(
+                "the header {name} names the cluster \"{}\", which does not exist",
+                named.escape_ascii()
+            ),
+            None => format!("the request has no header {name}, which names the cluster"),
+        },
+        Some(ClusterName::Fixed(name)) if name.is_empty() => {
+            format!("the route at {} leaves its requests to filters, and none answered", entry.route.position)
+        }
+        Some(ClusterName::Fixed(name)) => {
+            format!("the route at {} names the cluster {name}, which does not exist", entry.route.position)
+        }
+        None => format!("the route at {} has no cluster", entry.route.position),
     };
-    let found = match &route.cluster {
-        ClusterSpecifier::Header(name) => {
-            let named =
-                request.request.get(name.as_str()).map(|value| String::from_utf8_lossy(value).into_owned());
-            let cluster = named.as_deref().and_then(|name| downstream.worker.cluster(name));
-            cluster.ok_or_else(|| match named {
-                Some(named) => format!(
-                    "the header {name} names the cluster \"{}\", which does not exist",
-                    named.escape_default()
-                ),
-                None => format!("the request has no header {name}, which names the cluster"),
-            })
-        }
-        ClusterSpecifier::Cluster(_) | ClusterSpecifier::Weighted { .. } => {
-            target.cluster.clone().ok_or_else(|| {
-                format!(
-                    "the route at {} names the cluster {}, which does not exist",
-                    entry.route.position, target.name
-                )
-            })
-        }
-    };
-    match found {
-        Ok(cluster) => Ok((target, cluster)),
-        Err(evidence) => {
-            request.facts.target = Some(target);
-            Err(not_found(downstream, route, &evidence))
-        }
-    }
-}
-
-fn not_found(downstream: &Downstream, route: &RouteForward, evidence: &str) -> LocalReply {
     downstream.listener.shards.http.inc(crate::stats::HttpStat::NoCluster);
     LocalReply::failed(Failure::new(Reason::ClusterNotFound).with_evidence(evidence))
         .with_status(route.cluster_not_found_status)
-}
-
-/// Changes the request as the route says: fields first, then path and host.
-fn rewrite(
-    request: &mut ActiveRequest,
-    entry: &RouteEntry,
-    route: &RouteForward,
-    target: &RouteTarget,
-    host: &Host,
-    suppress: bool,
-) {
-    if entry.virtual_host.include_request_attempt_count {
-        request.request.set(Known::EnvoyAttemptCount, b"1");
-    }
-    if !target.request_levels.is_empty() {
-        let viewer = request.viewer();
-        for level in &target.request_levels {
-            mutate_request(request, level, &viewer);
-        }
-    }
-    if route.path_rewrite.is_none() && route.host_rewrite.is_none() && target.host_rewrite.is_none() {
-        return;
-    }
-    let by_target = target.host_rewrite.clone().map(HostRewrite::Literal);
-    let host_rewrite = by_target.as_ref().or(route.host_rewrite.as_ref());
-    let mut new_host = Vec::new();
-    let seen = SeenByRouting { exchange: request, random: request.random() };
-    let has_host =
-        host_rewrite.is_some_and(|rewrite| rewrite_host(rewrite, &seen, host.hostname(), &mut new_host));
-    let mut new_path = Vec::new();
-    // CONNECT has no path (RFC 9110 §9.3.6).
-    let rewrite = route.path_rewrite.as_ref().filter(|_| request.method() != Method::Connect);
-    let has_path = rewrite
-        .is_some_and(|rewrite| rewrite_path(&entry.route.matcher, rewrite, &request.path, &mut new_path));
-    if has_path {
-        let old = std::mem::replace(&mut request.path, new_path);
-        if !suppress {
-            request.request.set(Known::EnvoyOriginalPath, &old);
-        }
-    }
-    if has_host {
-        let old = request.request.get(Known::Host).map(<[u8]>::to_vec).unwrap_or_default();
-        if route.append_x_forwarded_host && by_target.is_none() {
-            request.request.extend_value(Known::XForwardedHost, b",", &old);
-        }
-        if !suppress && by_target.is_none() {
-            request.request.set(Known::EnvoyOriginalHost, &old);
-        }
-        request.request.set(Known::Host, &new_host);
-    }
 }
 
 enum Unconnected {
@@ -291,6 +235,7 @@ async fn give_up(
         && let Some(cluster) = &request.facts.cluster
     {
         cluster.count_timeout(request.facts.host.as_deref());
+        request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
     }
     let unread = unread.unwrap_or_else(|| downstream.discard_request_body(&mut request));
     let mut reply = LocalReply::failed(failure);

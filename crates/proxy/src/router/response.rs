@@ -11,10 +11,11 @@ use super::relay::{Relay, Upload};
 use crate::downstream::{After, BodyToClient};
 use crate::exchange::{Next, ResponseDetails};
 use crate::format::Decimal;
-use crate::header_rules::mutate_response;
+use crate::header_mutations::{Message, mutate};
 use crate::pump::{Ends, Pump, PumpError};
 use crate::snapshot::key_format;
 use crate::stats::HttpStat;
+use crate::traffic::TrafficStat;
 
 /// What happens while the body of a response passes.
 pub(super) enum BodyEvent {
@@ -104,7 +105,7 @@ impl Relay<'_> {
             {
                 let viewer = self.request.viewer();
                 for level in &target.response_levels {
-                    mutate_response(&mut self.request, level, &viewer);
+                    mutate(&mut self.request, Message::Response, level, &viewer);
                 }
             }
         }
@@ -235,6 +236,7 @@ impl Relay<'_> {
         http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
         if failure.reason == Reason::RouteTimeout {
             self.forwarding.cluster.count_timeout(self.request.facts.host.as_deref());
+            self.request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
         }
         self.request.facts.failure = None;
         self.request.fail(Failure { met: Met::AfterHead, ..failure });

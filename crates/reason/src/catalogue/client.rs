@@ -379,20 +379,21 @@ pub(super) const REQUEST_IDLE_TIMEOUT: Spec = refused(
     },
 );
 
-pub(super) const REQUEST_MAX_DURATION: Spec = Spec { grpc: 4, ..REQUEST_TOO_LONG };
-
-const REQUEST_TOO_LONG: Spec = refused(
-    "request_max_duration",
-    timeout("downstream duration timeout", None, "max_duration_timeout"),
-    Text {
-        en: "The request had not arrived completely when max_stream_duration had passed.",
-        ko: "max_stream_duration이 지날 때까지 요청이 모두 도착하지 않았습니다.",
-    },
-    Text {
-        en: "A slow upload: raise max_stream_duration of the route or connection manager if uploads may take this long.",
-        ko: "느린 업로드입니다. 업로드가 이만큼 걸려도 되면 라우트나 연결 관리자의 max_stream_duration을 늘리십시오.",
-    },
-);
+pub(super) const REQUEST_MAX_DURATION: Spec = Spec {
+    grpc: 4,
+    ..refused(
+        "request_max_duration",
+        timeout("downstream duration timeout", None, "max_duration_timeout"),
+        Text {
+            en: "The request had not arrived completely when max_stream_duration had passed.",
+            ko: "max_stream_duration이 지날 때까지 요청이 모두 도착하지 않았습니다.",
+        },
+        Text {
+            en: "A slow upload: raise max_stream_duration of the route or connection manager if uploads may take this long.",
+            ko: "느린 업로드입니다. 업로드가 이만큼 걸려도 되면 라우트나 연결 관리자의 max_stream_duration을 늘리십시오.",
+        },
+    )
+};
 
 /// 408 with the words Envoy has for a request that is too slow.
 const fn timeout(body: &'static str, flag: Option<Flag>, details: &'static str) -> Answer {

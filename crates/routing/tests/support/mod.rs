@@ -81,6 +81,7 @@ pub(crate) fn matcher(path: PathMatch) -> RouteMatch {
         query_parameters: Vec::new(),
         runtime_fraction: None,
         grpc: false,
+        more: None,
     }
 }
 
@@ -99,5 +100,6 @@ pub(crate) fn route(matcher: RouteMatch) -> Arc<Route> {
         response_headers: HeaderMutations::default(),
         per_filter: Vec::new(),
         metadata: Metadata::default(),
+        stat_prefix: "".into(),
     })
 }
