@@ -5,6 +5,7 @@ mod access_log;
 mod admin;
 mod bodies;
 mod circuit_breakers;
+mod connect;
 mod cors;
 mod disconnects;
 mod dns;
@@ -16,12 +17,15 @@ mod headers;
 mod health_checks;
 mod hop_by_hop;
 mod http1;
+mod internal_redirects;
 mod keep_alive;
 mod listeners;
 mod local_replies;
+mod manager;
 mod matching;
 mod on_purpose;
 mod overload;
+mod proxy_status;
 mod redirects;
 mod retries;
 mod rewriting;
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         ("admin", admin::cases()),
         ("bodies", bodies::cases()),
         ("circuit_breakers", circuit_breakers::cases()),
+        ("connect", connect::cases()),
         ("cors", cors::cases()),
         ("disconnects", disconnects::cases()),
         ("dns", dns::cases()),
@@ -53,12 +58,15 @@ fn main() -> ExitCode {
         ("health_checks", health_checks::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
+        ("internal_redirects", internal_redirects::cases()),
         ("keep_alive", keep_alive::cases()),
         ("listeners", listeners::cases()),
         ("local_replies", local_replies::cases()),
+        ("manager", manager::cases()),
         ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
         ("overload", overload::cases()),
+        ("proxy_status", proxy_status::cases()),
         ("redirects", redirects::cases()),
         ("retries", retries::cases()),
         ("rewriting", rewriting::cases()),

@@ -155,5 +155,158 @@ pub(crate) fn cases() -> Vec<Case> {
             .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.5s}")
             .sort_log()
             .at_once(2, Request::get("/")),
+        Case::new("the_longest_a_stream_may_take_for_everyone")
+            .hcm("common_http_protocol_options: {max_stream_duration: 0.4s}")
+            .backend("app", slow(1500))
+            .routes(
+                "
+                - match: {prefix: /more}
+                  route: {cluster: app, max_stream_duration: {max_stream_duration: 3s}}
+                - match: {prefix: /none}
+                  route: {cluster: app, max_stream_duration: {max_stream_duration: 0s}}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .get("/")
+            .get("/more")
+            .get("/none")
+            .stats(&["http.ingress.downstream_rq_max_duration_reached", "cluster.app.upstream_rq_tx_reset"]),
+        Case::new("the_longest_a_stream_may_take_towards_a_cluster")
+            .backend("app", slow(1500))
+            .cluster("app", CLUSTER_STREAM_DURATION)
+            .get("/")
+            .stats(&[
+                "cluster.app.upstream_rq_max_duration_reached",
+                "cluster.app.upstream_rq_504",
+                "cluster.app.upstream_rq_timeout",
+                "cluster.app.upstream_cx_destroy_local_with_active_rq",
+            ]),
+        Case::new("the_longest_a_stream_may_take_ends_a_response")
+            .backend(
+                "app",
+                Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nfirst").then_pause(Duration::from_secs(5)),
+            )
+            .cluster("app", CLUSTER_STREAM_DURATION)
+            .get("/")
+            .stats(&["cluster.app.upstream_rq_max_duration_reached"]),
+        Case::new("a_slow_request_and_the_longest_a_stream_may_take")
+            .hcm("common_http_protocol_options: {max_stream_duration: 0.4s}")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab").await;
+                let response = connection.response("POST").await;
+                run.note_response("half a body", &response);
+            }),
+        Case::new("a_head_that_stops_coming")
+            .hcm("request_headers_timeout: 0.4s")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("GET / HTTP/1.1\r\nHost: a\r\n").await;
+                let response = connection.response("GET").await;
+                run.note_response("half a head", &response);
+            })
+            .stats(&["http.ingress.downstream_rq_header_timeout", "http.ingress.downstream_rq_4xx", "http.ingress.downstream_rq_timeout"]),
+        Case::new("a_request_that_stops_coming")
+            .hcm("request_timeout: 0.4s")
+            .step(async |run: &mut Run| {
+                for (label, bytes) in [
+                    ("half a head", "GET / HTTP/1.1\r\nHost: a\r\n"),
+                    ("half a body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"),
+                    ("no chunk", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                ] {
+                    let mut connection = run.connect().await;
+                    connection.write(bytes).await;
+                    let response = connection.response("POST").await;
+                    run.note_response(label, &response);
+                }
+            })
+            .stats(&["http.ingress.downstream_rq_timeout", "http.ingress.downstream_rq_4xx"]),
+        Case::new("a_connection_without_requests")
+            .hcm("common_http_protocol_options: {idle_timeout: 0.4s}\ndrain_timeout: 0.4s\ndelayed_close_timeout: 0.4s")
+            .step(async |run: &mut Run| {
+                for first in [false, true] {
+                    let mut connection = run.connect().await;
+                    if first {
+                        let _ = connection.exchange(&Request::get("/")).await;
+                    }
+                    let start = Instant::now();
+                    let (_, end) = connection.rest(Duration::from_secs(3)).await;
+                    run.note(format!("behind a request: {first}"), json!(end.as_str()));
+                    let took = start.elapsed();
+                    run.note(format!("in time: {first}"), json!(took > Duration::from_millis(if first { 1100 } else { 300 }) && took < Duration::from_millis(2000)));
+                }
+            })
+            .stats(&["http.ingress.downstream_cx_idle_timeout", "http.ingress.downstream_cx_destroy_local"]),
+        Case::new("a_connection_to_a_back_end_without_requests")
+            .echoes(&["app"])
+            .cluster("app", CLUSTER_IDLE)
+            .get("/1")
+            .pause(Duration::from_millis(900))
+            .get("/2")
+            .stats(&["cluster.app.upstream_cx_idle_timeout", "cluster.app.upstream_cx_total", "cluster.app.upstream_cx_destroy_local"]),
+        Case::new("an_old_connection_to_a_back_end")
+            .echoes(&["app"])
+            .cluster("app", CLUSTER_OLD)
+            .get("/1")
+            .pause(Duration::from_millis(600))
+            .get("/2")
+            .stats(&["cluster.app.upstream_cx_max_duration_reached", "cluster.app.upstream_cx_total"]),
+        Case::new("grpc_says_how_long_it_waits")
+            .backend("app", slow(1500))
+            .routes(
+                "
+                - match: {prefix: /max}
+                  route: {cluster: app, timeout: 5s, max_stream_duration: {grpc_timeout_header_max: 0.4s}}
+                - match: {prefix: /any}
+                  route: {cluster: app, timeout: 5s, max_stream_duration: {grpc_timeout_header_max: 0s}}
+                - match: {prefix: /offset}
+                  route: {cluster: app, timeout: 5s, max_stream_duration: {grpc_timeout_header_max: 5s, grpc_timeout_header_offset: 0.2s}}
+                - match: {prefix: /both}
+                  route: {cluster: app, timeout: 5s, max_stream_duration: {max_stream_duration: 3s, grpc_timeout_header_max: 5s}}
+                - match: {prefix: /old}
+                  route: {cluster: app, timeout: 5s, max_grpc_timeout: 0.4s}
+                - match: {prefix: /older}
+                  route: {cluster: app, timeout: 5s, max_grpc_timeout: 5s, grpc_timeout_offset: 0.2s}
+                - match: {prefix: /}
+                  route: {cluster: app, timeout: 5s}",
+            )
+            .send(grpc("/max", "10S"))
+            .send(grpc("/max", "200m"))
+            .send(grpc("/any", "300m"))
+            .send(grpc("/any", "300000u"))
+            .send(grpc("/offset", "500m"))
+            .send(grpc("/both", "300m"))
+            .send(grpc("/old", "9S"))
+            .send(grpc("/older", "500m"))
+            .send(grpc("/none", "300m"))
+            .send(grpc("/any", "junk"))
+            .send(Request::post("/max", "").header("content-type", "application/grpc"))
+            .send(Request::post("/max", "").header("grpc-timeout", "100m"))
+            .stats(&["http.ingress.downstream_rq_max_duration_reached", "cluster.app.upstream_rq_timeout"]),
     ]
 }
+
+fn grpc(target: &str, timeout: &str) -> Request {
+    Request::post(target, "").header("content-type", "application/grpc").header("grpc-timeout", timeout)
+}
+
+const CLUSTER_STREAM_DURATION: &str = r#"
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    common_http_protocol_options: {max_stream_duration: 0.4s}
+    explicit_http_config: {http_protocol_options: {}}"#;
+
+const CLUSTER_IDLE: &str = r#"
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    common_http_protocol_options: {idle_timeout: 0.4s}
+    explicit_http_config: {http_protocol_options: {}}"#;
+
+const CLUSTER_OLD: &str = r#"
+typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    common_http_protocol_options: {max_connection_duration: 0.4s}
+    explicit_http_config: {http_protocol_options: {}}"#;

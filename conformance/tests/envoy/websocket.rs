@@ -56,11 +56,17 @@ pub(crate) fn cases() -> Vec<Case> {
             .hcm(ENABLED)
             .backend("app", Reply::status(403).body("no"))
             .on_one_connection([upgrade("/ws"), Request::get("/after")])
-            .stats(&["http.ingress.downstream_cx_upgrades_total"]),
-        Case::new("an_upgrade_that_is_not_enabled")
-            .send(upgrade("/ws"))
-            .asked("app")
-            .stats(&["http.ingress.downstream_rq_ws_on_non_ws_route", "http.ingress.downstream_rq_4xx"]),
+            .stats(&[
+                "http.ingress.downstream_cx_upgrades_total",
+                "cluster.app.upstream_cx_active",
+                "cluster.app.upstream_cx_destroy_local_with_active_rq",
+                "cluster.app.upstream_rq_tx_reset",
+            ]),
+        Case::new("an_upgrade_that_is_not_enabled").send(upgrade("/ws")).asked("app").stats(&[
+            "http.ingress.downstream_rq_ws_on_non_ws_route",
+            "http.ingress.downstream_rq_4xx",
+            "http.ingress.rq_total",
+        ]),
         Case::new("another_type_than_the_one_that_is_enabled")
             .hcm(ENABLED)
             .send(Request::get("/").header("Connection", "Upgrade").header("Upgrade", "other"))
@@ -121,7 +127,11 @@ pub(crate) fn cases() -> Vec<Case> {
                 run.note("status", json!(status));
                 run.note_bytes("rest", &rest);
                 run.note("end", json!(end.as_str()));
-            }),
+            })
+            .stats(&[
+                "cluster.app.upstream_cx_destroy_local_with_active_rq",
+                "cluster.app.upstream_cx_destroy_remote_with_active_rq",
+            ]),
         Case::new("the_client_ends_the_conversation")
             .hcm(ENABLED)
             .backend("app", Answer::websocket())
@@ -135,6 +145,27 @@ pub(crate) fn cases() -> Vec<Case> {
                 run.note("the upstream sees it", json!(gone));
             })
             .stats(&["http.ingress.downstream_cx_upgrades_active"]),
+        Case::new("the_upstream_answers_as_if_nothing_was_asked")
+            .hcm(ENABLED)
+            .backend(
+                "app",
+                Reply::ok("body")
+                    .header("content-type", "text/html")
+                    .header("x-a", "1")
+                    .header("etag", "e")
+                    .header("cache-control", "c"),
+            )
+            .send(upgrade("/ws")),
+        Case::new("the_timeout_of_a_route_holds_until_the_switch")
+            .hcm("upgrade_configs: [{upgrade_type: websocket}]\nstream_idle_timeout: 0.8s")
+            .backend("app", Answer::hang())
+            .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.3s}")
+            .send(upgrade("/ws")),
+        Case::new("fields_of_the_route_are_added_to_the_switch")
+            .hcm(ENABLED)
+            .virtual_host("response_headers_to_add: [{header: {key: x-back, value: here}}]")
+            .backend("app", Answer::websocket())
+            .send(upgrade("/ws")),
         Case::new("an_upgrade_to_a_dead_upstream").hcm(ENABLED).dead("app").send(upgrade("/ws")),
     ]
 }

@@ -16,6 +16,8 @@ const NUMBERS: &[(&str, &str)] = &[
     ("record.rs", "facts.status < 500;"),
     ("router/response.rs", "if head.status >= 500 {"),
     ("downstream/manager.rs", "(300..400).contains(&response.status)"),
+    // What RFC 9209 recommends in place of the status of the door.
+    ("proxy_status.rs", ": Error = ("),
     // Milliseconds.
     ("downstream/mod.rs", "const PARK_AFTER: Millis = 500;"),
 ];
@@ -24,8 +26,18 @@ const NUMBERS: &[(&str, &str)] = &[
 const WAYS: &[(&str, &[&str])] = &[
     // Only who has a response in hand, the back-end's or the door's, writes a head.
     ("HeadWriter::response(", &["downstream/respond.rs"]),
-    // The back-end's status, its 101, and the admin server's own record.
-    (".status = ", &["local_reply.rs", "router/response.rs", "router/tunnel.rs", "access_log/admin.rs"]),
+    // The back-end's status, also that of a redirect that is followed, what RFC 9209 recommends, and the admin
+    // server's own record.
+    (
+        ".status = ",
+        &[
+            "local_reply.rs",
+            "router/response.rs",
+            "router/internal_redirect.rs",
+            "proxy_status.rs",
+            "access_log/admin.rs",
+        ],
+    ),
     // Other people's constants.
     ("StatusCode::", &[]),
 ];

@@ -9,7 +9,7 @@ use crate::Known;
 /// The head is copied here once; fields are places in that copy, and values that are set later are
 /// appended to it. A block is cleared and used again, so that a connection allocates for its largest
 /// head and never again.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct HeaderBlock {
     bytes: Vec<u8>,
     fields: Vec<Slot>,

@@ -21,12 +21,14 @@ mod method;
 pub mod path;
 mod request_id;
 mod status;
+mod url;
 
 pub use header_block::{Field, HeaderBlock, Name};
 pub use known::Known;
 pub use method::Method;
 pub use request_id::{RequestIdSource, is_uuid};
 pub use status::reason_phrase;
+pub use url::AbsoluteUrl;
 
 /// Version of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

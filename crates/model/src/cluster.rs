@@ -246,6 +246,8 @@ pub struct ClusterHttpOptions {
     pub header_key_format: HeaderKeyFormat,
     /// Whether trailers are passed (`enable_trailers`).
     pub enable_trailers: bool,
+    /// Whether requests are sent with a whole URL rather than a path (`send_fully_qualified_url`).
+    pub send_fully_qualified_url: bool,
 }
 
 impl Default for ClusterHttpOptions {
@@ -259,6 +261,7 @@ impl Default for ClusterHttpOptions {
             max_response_headers_kb: 80,
             header_key_format: HeaderKeyFormat::LowerCase,
             enable_trailers: false,
+            send_fully_qualified_url: false,
         }
     }
 }

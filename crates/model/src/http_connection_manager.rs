@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    AccessLog, AccessLogOptions, CidrSet, HeaderName, HttpFilter, LocalReplyConfig, RouteConfiguration,
-    SourcePosition,
+    AccessLog, AccessLogOptions, CidrSet, HeaderMutation, HeaderName, HttpFilter, LocalReplyConfig,
+    RouteConfiguration, SourcePosition, StringMatcher,
 };
 
 /// `extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -35,6 +35,14 @@ pub struct HttpConnectionManager {
     /// The router does not start an upstream request's headers with `x-envoy-*` and leaves them out of
     /// responses (`Router.suppress_envoy_headers`).
     pub suppress_envoy_headers: bool,
+    /// `x-envoy-*` fields whose values have to be valid, or the request is refused
+    /// (`Router.strict_check_headers`).
+    pub strict_check_headers: Vec<HeaderName>,
+    /// `x-envoy-expected-rq-timeout-ms` of a request is its timeout (`Router.respect_expected_rq_timeout`).
+    pub respect_expected_rq_timeout: bool,
+    /// The status codes of gRPC requests are not counted
+    /// (`Router.suppress_grpc_request_failure_code_stats`).
+    pub suppress_grpc_code_stats: bool,
     /// Whether the router counts per status code (`Router.dynamic_stats`, true unless set).
     pub dynamic_stats: bool,
     /// Access logs.
@@ -65,6 +73,11 @@ pub struct HttpConnectionManager {
     pub internal_unix_sockets: bool,
     /// Sets `x-forwarded-port` (`append_x_forwarded_port`).
     pub append_x_forwarded_port: bool,
+    /// What a client says about its certificate is passed on, whoever it is (`forward_client_cert_details:
+    /// ALWAYS_FORWARD_ONLY`). All other settings take it away where no certificate was shown.
+    pub always_forward_client_cert: bool,
+    /// Changes to requests before anything else is done with them (`early_header_mutation_extensions`).
+    pub early_header_mutations: Vec<Vec<HeaderMutation>>,
     /// Prints IPv4 clients as IPv4-mapped IPv6 (`represent_ipv4_remote_address_as_ipv4_mapped_ipv6`).
     pub represent_ipv4_as_mapped_ipv6: bool,
 
@@ -92,6 +105,11 @@ pub struct HttpConnectionManager {
     pub idle_timeout: Option<Duration>,
     /// Connections are drained after this time.
     pub max_connection_duration: Option<Duration>,
+    /// Most that is added to that at random (`max_connection_duration_jitter`, a percentage of it).
+    pub max_connection_duration_jitter: Duration,
+    /// An old connection is not closed while it is idle: its next response says that it ends
+    /// (`http1_safe_max_connection_duration`).
+    pub safe_max_connection_duration: bool,
     /// Requests on one connection.
     pub max_requests_per_connection: Option<u32>,
     /// A request may take this long (`common_http_protocol_options.max_stream_duration`).
@@ -104,6 +122,8 @@ pub struct HttpConnectionManager {
     pub request_headers_timeout: ArrivalTimeout,
     /// A draining connection is closed after this time; 5 s unless set.
     pub drain_timeout: Duration,
+    /// Most that is added to that at random (`drain_timeout_jitter`, a percentage of it).
+    pub drain_timeout_jitter: Duration,
     /// A connection closed by us waits this long for the client to close; 1 s unless set, 0 never.
     pub delayed_close_timeout: Duration,
 
@@ -115,6 +135,32 @@ pub struct HttpConnectionManager {
     pub upgrades: Vec<UpgradeConfig>,
     /// What local replies look like.
     pub local_reply: LocalReplyConfig,
+    /// Whether and how `proxy-status` says what went wrong (RFC 9209).
+    pub proxy_status: Option<ProxyStatus>,
+}
+
+/// `proxy_status_config`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyStatus {
+    /// Who says it.
+    pub name: ProxyName,
+    /// Leaves out what happened (`remove_details`).
+    pub remove_details: bool,
+    /// Leaves out the flags of the access log (`remove_response_flags`).
+    pub remove_response_flags: bool,
+    /// Answers with the status that RFC 9209 recommends (`set_recommended_response_code`).
+    pub set_recommended_response_code: bool,
+}
+
+/// What a proxy calls itself in `proxy-status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyName {
+    /// As in `server`.
+    Server,
+    /// `node.id` (`use_node_id`).
+    NodeId,
+    /// This (`literal_proxy_name`).
+    Literal(Box<str>),
 }
 
 /// How long a client may take to send something.
@@ -244,7 +290,7 @@ pub enum UnderscoreAction {
 }
 
 /// HTTP/1 towards clients (`http_protocol_options`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Http1Options {
     /// `GET http://host/path` is understood (`allow_absolute_url`, true unless set).
     pub allow_absolute_url: bool,
@@ -263,6 +309,8 @@ pub struct Http1Options {
     pub stream_error_on_invalid_message: bool,
     /// Any token is a method (`allow_custom_methods`).
     pub allow_custom_methods: bool,
+    /// Upgrades that are passed over as if nobody had asked for them (`ignore_http_11_upgrade`).
+    pub ignored_upgrades: Vec<StringMatcher>,
 }
 
 impl Default for Http1Options {
@@ -276,6 +324,7 @@ impl Default for Http1Options {
             allow_chunked_length: false,
             stream_error_on_invalid_message: false,
             allow_custom_methods: false,
+            ignored_upgrades: Vec::new(),
         }
     }
 }
@@ -293,10 +342,21 @@ pub enum HeaderKeyFormat {
 }
 
 /// `UpgradeConfig`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UpgradeConfig {
     /// `websocket`, in lower case; compared without case.
     pub upgrade_type: Box<str>,
     /// Whether it is on for routes that do not say otherwise.
     pub enabled: bool,
+    /// Filters in front of the router for these requests, in place of those of the connection manager; `None`
+    /// leaves those.
+    pub filters: Option<Vec<HttpFilter>>,
+}
+
+impl HttpConnectionManager {
+    /// The filters of every chain that a request may come through: its own, and those of upgrades.
+    pub fn filters(&self) -> impl Iterator<Item = &HttpFilter> {
+        let upgrades = self.upgrades.iter().filter_map(|upgrade| upgrade.filters.as_ref()).flatten();
+        self.http_filters.iter().chain(upgrades)
+    }
 }

@@ -18,6 +18,7 @@ mod filter;
 mod headers;
 mod health_check;
 mod http_connection_manager;
+mod internal_redirect;
 mod listener;
 mod local_reply;
 mod matcher;
@@ -48,9 +49,10 @@ pub use headers::{
 pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
 pub use http_connection_manager::{
     ArrivalTimeout, CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
-    OriginalIpDetection, PathNormalization, SchemeTransformation, ServerHeaderTransformation, StripPort,
-    UnderscoreAction, UpgradeConfig,
+    OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, SchemeTransformation,
+    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
+pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{
     DrainType, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,
 };
@@ -64,7 +66,7 @@ pub use overload::{
     ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,
 };
 pub use route::{
-    CertificateMatch, ClusterName, ClusterSpecifier, DirectResponse, GrpcTimeout, HostRewrite,
+    CertificateMatch, ClusterName, ClusterSpecifier, ConnectConfig, DirectResponse, GrpcTimeout, HostRewrite,
     MaxStreamDuration, MoreConditions, PathMatch, PathRedirect, PathRewrite, Redirect, RequireTls, Route,
     RouteAction, RouteConfiguration, RouteForward, RouteMatch, RouteUpgrade, RoutingPriority,
     UriTemplateSegment, VirtualCluster, VirtualHost, WeightedCluster,

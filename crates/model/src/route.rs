@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BodyFormat, CookieMatcher, HeaderMatcher, HeaderMutations, HeaderName, Metadata, PerFilterConfig,
-    QueryParameterMatcher, Regex, RuntimeFraction, SourcePosition, Template,
+    BodyFormat, CookieMatcher, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
+    PerFilterConfig, QueryParameterMatcher, Regex, RuntimeFraction, SourcePosition, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -210,6 +210,11 @@ pub struct RouteForward {
     pub priority: RoutingPriority,
     /// Upgrades this route allows or forbids.
     pub upgrades: Vec<RouteUpgrade>,
+    /// Tunnels end here: what is inside goes to the back-end as it is (`connect_config` of the upgrade
+    /// CONNECT).
+    pub connect: Option<ConnectConfig>,
+    /// Redirects of the back-end that are followed here rather than by the client; `None` for none of them.
+    pub internal_redirects: Option<InternalRedirectPolicy>,
 }
 
 /// `RouteAction.MaxStreamDuration`.
@@ -356,6 +361,13 @@ pub struct RouteUpgrade {
     pub upgrade_type: Box<str>,
     /// Allowed or forbidden.
     pub enabled: bool,
+}
+
+/// `RouteAction.UpgradeConfig.ConnectConfig`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectConfig {
+    /// The body of a POST is a tunnel as well (`allow_post`).
+    pub allow_post: bool,
 }
 
 /// `config.route.v3.RedirectAction`.

@@ -123,12 +123,23 @@ impl LocalCluster {
     ) -> Rc<HostPool> {
         self.follower.get_or_init(|| worker.spawn(follow(Rc::downgrade(self))));
         let mut pools = self.pools.borrow_mut();
-        let pool =
-            pools.entry((host.id(), priority)).or_insert_with(|| HostPool::new(worker, self, host, priority));
+        let pool = pools
+            .entry((host.id(), priority))
+            .or_insert_with(|| HostPool::new(worker, self, host, priority, false));
         if self.closed.get() {
             pool.close();
         }
         Rc::clone(pool)
+    }
+
+    /// A way to one connection to a host for something that is not HTTP.
+    pub(crate) fn raw_pool(
+        self: &Rc<Self>,
+        worker: &Rc<Worker>,
+        host: &Arc<Host>,
+        priority: RoutingPriority,
+    ) -> Rc<HostPool> {
+        HostPool::new(worker, self, host, priority, true)
     }
 
     /// Compares the connections with a host set that has changed. Hosts that are gone lose their idle
@@ -169,23 +180,33 @@ impl LocalCluster {
         }
     }
 
-    /// Notes that a connection is made.
-    pub(crate) fn note_connection(&self) {
+    /// Notes that a connection is made, for HTTP or for something else.
+    pub(crate) fn note_connection(&self, http: bool) {
         self.shared().note_traffic();
-        self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
         self.stats().inc(ClusterStat::UpstreamCxTotal);
-        self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
+        if http {
+            self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
+            self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
+        }
     }
 
     /// Counts a response, or a local answer in place of one.
     pub(crate) fn count_status(&self, status: u16, internal: bool) {
         self.codes.count(self.stats(), status);
-        self.stats().inc(ClusterStat::UpstreamRqCompleted);
         if internal {
             self.internal_codes.count(self.stats(), status);
-            self.internal().inc(ClusterInternalStat::Completed);
         } else {
             self.external_codes.count(self.stats(), status);
+        }
+        self.count_completed(internal);
+    }
+
+    /// Counts a response whatever its status is.
+    pub(crate) fn count_completed(&self, internal: bool) {
+        self.stats().inc(ClusterStat::UpstreamRqCompleted);
+        if internal {
+            self.internal().inc(ClusterInternalStat::Completed);
+        } else {
             self.responses().inc(ClusterResponseStat::ExternalUpstreamRqCompleted);
         }
     }

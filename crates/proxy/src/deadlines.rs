@@ -25,12 +25,14 @@ pub(crate) enum Timer {
     StreamDuration,
     /// Another line of the access log about the request: `access_log_flush_interval`.
     AccessLog,
+    /// `max_stream_duration` of the cluster.
+    UpstreamDuration,
     /// A closed connection waits for the client to close: `delayed_close_timeout`. Also: a connection
     /// that drains waits for a last request.
     Close,
 }
 
-const TIMERS: [Timer; 9] = [
+const TIMERS: [Timer; 10] = [
     Timer::Idle,
     Timer::ConnectionDuration,
     Timer::RequestHeaders,
@@ -39,6 +41,7 @@ const TIMERS: [Timer; 9] = [
     Timer::StreamIdle,
     Timer::StreamDuration,
     Timer::AccessLog,
+    Timer::UpstreamDuration,
     Timer::Close,
 ];
 
@@ -79,6 +82,7 @@ impl Deadlines {
             Timer::StreamIdle,
             Timer::StreamDuration,
             Timer::AccessLog,
+            Timer::UpstreamDuration,
         ] {
             if let Some(slot) = self.at.get_mut(timer as usize) {
                 *slot = NEVER;

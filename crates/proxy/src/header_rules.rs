@@ -76,14 +76,13 @@ pub(crate) struct RequestContext<'a> {
 
 /// Normalises authority and path (`strip_*`, `normalize_path`, …). A refused or redirected request is
 /// answered by the reply.
-pub(crate) fn normalize(exchange: &mut Exchange, context: &RequestContext<'_>) -> Result<(), LocalReply> {
-    let config = context.config;
+pub(crate) fn normalize(
+    exchange: &mut Exchange,
+    config: &HttpConnectionManager,
+    connection: &ConnectionInfo,
+) -> Result<(), LocalReply> {
     if config.strip_port != StripPort::No || config.strip_trailing_host_dot {
-        normalize_host(
-            &mut exchange.request,
-            config,
-            context.connection.local.ip().map(|local| local.port()),
-        );
+        normalize_host(&mut exchange.request, config, connection.local.ip().map(|local| local.port()));
     }
     match path::apply(&exchange.path, path_rules(config.path)) {
         PathOutcome::Unchanged => Ok(()),
@@ -175,7 +174,9 @@ pub(crate) fn apply_to_request(
         exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
     }
     // Nobody has shown a certificate here: what a client says about its own is not believed.
-    exchange.request.remove(Known::XForwardedClientCert);
+    if !config.always_forward_client_cert {
+        exchange.request.remove(Known::XForwardedClientCert);
+    }
     exchange.facts.internal =
         trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);
     let edge = config.use_remote_address && !exchange.facts.internal;

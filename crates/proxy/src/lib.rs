@@ -32,6 +32,7 @@ mod listener;
 mod local_reply;
 mod overload;
 mod pool;
+mod proxy_status;
 mod pump;
 mod record;
 mod router;

@@ -24,6 +24,8 @@ pub(crate) struct LocalReply {
     format: Option<Box<BodyFormat>>,
     headers: Vec<(Cow<'static, str>, Vec<u8>)>,
     cause: Cause,
+    /// Details that say more than those of the reason.
+    details: Option<String>,
     /// The connection is closed behind it.
     pub(crate) close: bool,
     /// It is not given before all of the request has arrived.
@@ -58,6 +60,7 @@ impl LocalReply {
             format: None,
             headers,
             cause: Cause::Failure(Box::new(failure)),
+            details: None,
             close,
             at_end: false,
         }
@@ -71,6 +74,7 @@ impl LocalReply {
             format: None,
             headers: Vec::new(),
             cause: Cause::Configured(details),
+            details: None,
             close: false,
             at_end: false,
         }
@@ -86,6 +90,12 @@ impl LocalReply {
     /// The same, with a status of the configuration in place of the reason's own.
     pub(crate) const fn with_status(mut self, status: u16) -> Self {
         self.status = status;
+        self
+    }
+
+    /// The same, with details that say more than those of its reason.
+    pub(crate) fn with_details(mut self, details: String) -> Self {
+        self.details = Some(details);
         self
     }
 
@@ -131,9 +141,14 @@ pub(crate) fn prepare(
     viewer: &Viewer,
     random: u64,
 ) -> Vec<u8> {
-    let LocalReply { status, body, format, headers, cause, .. } = reply;
+    let LocalReply { status, body, format, headers, cause, details, .. } = reply;
     match cause {
-        Cause::Failure(failure) => note_failure(exchange, failure),
+        Cause::Failure(failure) => {
+            note_failure(exchange, failure);
+            if let Some(details) = details {
+                exchange.facts.details = ResponseDetails::from(details);
+            }
+        }
         Cause::Configured(details) => {
             exchange.facts.details = ResponseDetails::from(details);
             if status >= 500 && exchange.facts.failure.is_none() {
@@ -248,6 +263,7 @@ fn apply_mappers(
 fn grpc_reply(reply: &Shape, exchange: &mut Exchange) -> Vec<u8> {
     let code = exchange.facts.failure.as_ref().map_or(2, |failure| failure.spec().grpc);
     exchange.facts.status = 200;
+    exchange.facts.own_status = Some(reply.status);
     exchange.response.set(Known::ContentType, b"application/grpc");
     exchange.response.set(Known::GrpcStatus, code.to_string().as_bytes());
     if !reply.body.is_empty() {

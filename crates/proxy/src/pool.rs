@@ -30,6 +30,8 @@ pub(crate) struct HostPool {
     cluster: Weak<LocalCluster>,
     host: Arc<Host>,
     priority: RoutingPriority,
+    /// Its connections are not for HTTP: each is a tunnel, and is never used again.
+    raw: bool,
     /// The one given back last is taken first, so that the others can grow old.
     idle: RefCell<Vec<Idle>>,
     waiting: RefCell<VecDeque<Rc<Waiter>>>,
@@ -101,12 +103,14 @@ impl HostPool {
         cluster: &Rc<LocalCluster>,
         host: &Arc<Host>,
         priority: RoutingPriority,
+        raw: bool,
     ) -> Rc<Self> {
         Rc::new(Self {
             worker: Rc::clone(worker),
             cluster: Rc::downgrade(cluster),
             host: Arc::clone(host),
             priority,
+            raw,
             idle: RefCell::default(),
             waiting: RefCell::default(),
             connecting: Cell::new(0),
@@ -122,7 +126,11 @@ impl HostPool {
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
             let now = self.worker.now();
-            if connection.made_at < self.drained_at.get() || self.is_too_old(&connection, now) {
+            if connection.made_at < self.drained_at.get() {
+                continue;
+            }
+            if self.is_too_old(&connection, now) {
+                self.count(ClusterStat::UpstreamCxMaxDurationReached);
                 continue;
             }
             // The runtime may know already that the back-end closed it, or said something nobody asked.
@@ -216,7 +224,7 @@ impl HostPool {
             self.connecting.set(self.connecting.get() - 1);
             return;
         };
-        cluster.note_connection();
+        cluster.note_connection(!self.raw);
         cluster.stats().adjust(ClusterStat::UpstreamCxActive, 1);
         let cells = cluster.cells(&self.host);
         cells.inc(HostStat::CxTotal);
@@ -305,7 +313,7 @@ impl HostPool {
                 Some(_) => return,
             }
         }
-        if drained || self.closed.get() {
+        if self.raw || drained || self.closed.get() {
             return;
         }
         // The next request may use another connection, and finds this memory warm.

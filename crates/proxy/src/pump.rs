@@ -33,6 +33,8 @@ pub(crate) struct Pump {
     ended: bool,
     /// What happens with the sink behind the body.
     next: Next,
+    /// The body is kept as well, as long as it is not too long.
+    kept: Option<Kept>,
     /// The last read filled all room: there is a lot.
     bulk: bool,
     /// Data bytes that were passed.
@@ -43,6 +45,44 @@ pub(crate) struct Pump {
     pub(crate) consumed: u64,
     /// Bytes written to the other side, with what stands around the data there.
     pub(crate) written: u64,
+}
+
+/// A body that may have to be sent once more.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    bytes: Vec<u8>,
+    /// Most bytes that are kept.
+    most: usize,
+    /// There were more, and nothing is kept.
+    overflowed: bool,
+}
+
+impl Kept {
+    /// Nothing so far.
+    pub(crate) const fn new(most: usize) -> Self {
+        Self { bytes: Vec::new(), most, overflowed: false }
+    }
+
+    /// Whether there was too much of it.
+    pub(crate) const fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// The body, unless there was too much of it.
+    pub(crate) fn into_bytes(self) -> Option<Vec<u8>> {
+        (!self.overflowed).then_some(self.bytes)
+    }
+
+    fn add(&mut self, data: &[u8]) {
+        if self.overflowed {
+            return;
+        }
+        if self.bytes.len() + data.len() > self.most {
+            *self = Self { overflowed: true, ..Self::new(self.most) };
+        } else {
+            self.bytes.extend_from_slice(data);
+        }
+    }
 }
 
 /// Where in the source's buffer a piece lies, and what is used up with it.
@@ -87,6 +127,7 @@ impl Pump {
             piece: None,
             ended: false,
             next: Next::More,
+            kept: None,
             bulk: false,
             bytes: 0,
             read: 0,
@@ -99,6 +140,17 @@ impl Pump {
     pub(crate) const fn before(mut self, next: Next) -> Self {
         self.next = next;
         self
+    }
+
+    /// The same, and the body is kept while it passes.
+    pub(crate) fn keeping(mut self, most: Option<usize>) -> Self {
+        self.kept = most.map(Kept::new);
+        self
+    }
+
+    /// What has been kept, where it was to be.
+    pub(crate) const fn take_kept(&mut self) -> Option<Kept> {
+        self.kept.take()
     }
 
     /// Trailers that came behind the body.
@@ -183,6 +235,9 @@ impl Pump {
         }
         self.bytes += length as u64;
         self.written += length as u64;
+        if let Some(kept) = &mut self.kept {
+            kept.add(ends.buffer.filled().get(found.data_start..found.data_end).unwrap_or_default());
+        }
         if self.chunked {
             let (header, size) = chunk_header(length);
             self.written += (size + b"\r\n".len()) as u64;

@@ -8,7 +8,7 @@ use causeway_reason::{Failure, Reason};
 use causeway_upstream::{ClusterStat, HostStat};
 
 use crate::connection::ConnectionInfo;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Facts};
 use crate::format::View;
 use crate::local_reply::note_failure;
 use crate::snapshot::ListenerRuntime;
@@ -41,6 +41,31 @@ impl ActiveRequest {
             listener: Rc::clone(listener),
             connection: Rc::clone(connection),
         }
+    }
+
+    /// The request that is served in place of this one, because the back-end redirected it: from the same
+    /// client, with the same fields, and with what is known from the client. It is not counted before
+    /// [`Self::begin`].
+    pub(crate) fn successor(&self) -> Self {
+        let mut next = Self::new(&self.worker, &self.listener, &self.connection);
+        next.head.clone_from(&self.head);
+        next.path.extend_from_slice(&self.path);
+        next.request.clone_from(&self.request);
+        let facts = &self.facts;
+        next.facts = Facts {
+            protocol: facts.protocol,
+            remote: facts.remote,
+            internal: facts.internal,
+            https: facts.https,
+            grpc: facts.grpc,
+            request_end: facts.request_end,
+            bytes_received: facts.bytes_received,
+            wire_received: facts.wire_received,
+            request_field_bytes: facts.request_field_bytes,
+            health_check: facts.health_check,
+            ..Facts::default()
+        };
+        next
     }
 
     /// The request's first byte was seen.
@@ -173,7 +198,7 @@ impl ActiveRequest {
         if facts.health_check {
             shards.http.inc(HttpStat::TracingHealthCheck);
         }
-        if facts.status > 0 {
+        if facts.status > 0 && !facts.redirected {
             // Health checks are no traffic: they would hide what clients see.
             if !facts.health_check {
                 shards.response_completed(facts.status);
@@ -193,9 +218,19 @@ impl ActiveRequest {
         }
         let Some(cluster) = &facts.cluster else { return };
         cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent);
-        if facts.status > 0 && facts.attempts > 0 && !facts.health_check {
-            cluster.count_status(facts.status, facts.internal);
-            facts.traffic().for_each(|traffic| traffic.count_status(facts.status));
+        if facts.redirected {
+            return;
+        }
+        let charged =
+            facts.failure.as_ref().is_none_or(|failure| failure.reason != Reason::UpstreamMaxStreamDuration);
+        if facts.status > 0 && facts.attempts > 0 && !facts.health_check && charged {
+            if facts.grpc && self.listener.manager.config.suppress_grpc_code_stats {
+                cluster.count_completed(facts.internal);
+            } else {
+                let status = facts.own_status.unwrap_or(facts.status);
+                cluster.count_status(status, facts.internal);
+                facts.traffic().for_each(|traffic| traffic.count_status(status));
+            }
         }
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()

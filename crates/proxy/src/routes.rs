@@ -18,8 +18,8 @@ use crate::traffic::{Traffic, TrafficScopes, VirtualCluster};
 /// What the routes of a table are made of.
 pub(crate) struct RouteTables<'a> {
     pub(crate) table: &'a RouteConfiguration,
-    /// The filters, in their order.
-    pub(crate) filters: &'a [HttpFilter],
+    /// The filters of each chain, in their order.
+    pub(crate) filters: &'a [&'a [HttpFilter]],
     pub(crate) clusters: &'a HashMap<Arc<str>, Rc<LocalCluster>>,
     pub(crate) runtime: &'a Runtime,
     pub(crate) traffic: &'a TrafficScopes,
@@ -35,8 +35,8 @@ pub(crate) struct RouteEntry {
     targets: Vec<Rc<RouteTarget>>,
     /// The request header that holds the number to choose by.
     number_header: Option<HeaderName>,
-    /// For each filter of the chain, what this route says to it.
-    overrides: Vec<FilterOverrides>,
+    /// For each filter of each chain, what this route says to it.
+    overrides: Vec<Vec<FilterOverrides>>,
     /// Fields to change in a response that no cluster gave.
     pub(crate) response_levels: Vec<HeaderMutations>,
     /// The virtual clusters of its virtual host.
@@ -69,9 +69,9 @@ pub(crate) struct RouteTarget {
     pub(crate) request_levels: Vec<HeaderMutations>,
     /// Fields to change in responses, level by level.
     pub(crate) response_levels: Vec<HeaderMutations>,
-    /// For each filter of the chain, what this cluster and its route say to it; `None` where the cluster says
+    /// For each filter of each chain, what this cluster and its route say to it; `None` where the cluster says
     /// nothing.
-    overrides: Option<Vec<FilterOverrides>>,
+    overrides: Option<Vec<Vec<FilterOverrides>>>,
 }
 
 impl RouteTables<'_> {
@@ -170,9 +170,12 @@ impl RouteTables<'_> {
         host: &VirtualHost,
         route: &Route,
         weighted: &[PerFilterConfig],
-    ) -> Vec<FilterOverrides> {
+    ) -> Vec<Vec<FilterOverrides>> {
         let places = [weighted, &route.per_filter, &host.per_filter, &self.table.per_filter];
-        self.filters.iter().map(|filter| FilterOverrides::new(filter, places)).collect()
+        let overrides = |filters: &&[HttpFilter]| {
+            filters.iter().map(|filter| FilterOverrides::new(filter, places)).collect()
+        };
+        self.filters.iter().map(overrides).collect()
     }
 
     fn request_levels(
@@ -226,13 +229,15 @@ impl RouteEntry {
         })
     }
 
-    /// What the route says to a filter, by its place in the chain, where this target was chosen.
+    /// What the route says to a filter, by its chain and its place there, where this target was chosen.
     pub(crate) fn overrides<'e>(
         &'e self,
         target: Option<&'e RouteTarget>,
+        chain: usize,
         filter: usize,
     ) -> Option<&'e FilterOverrides> {
-        target.and_then(|target| target.overrides.as_ref()).unwrap_or(&self.overrides).get(filter)
+        let overrides = target.and_then(|target| target.overrides.as_ref()).unwrap_or(&self.overrides);
+        overrides.get(chain)?.get(filter)
     }
 
     /// What the route says about forwarding.

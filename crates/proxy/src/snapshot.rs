@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
 use causeway_model::{
-    AccessLog, Bootstrap, CodecType, HeaderKeyFormat, HttpConnectionManager, Listener, NetworkFilter,
-    OperatorKind, Runtime,
+    AccessLog, Bootstrap, CodecType, HeaderKeyFormat, HttpConnectionManager, HttpFilter, Listener,
+    NetworkFilter, Node, OperatorKind, ProxyName, Runtime,
 };
 use causeway_routing::RouteTable;
 use causeway_stats::Registry;
@@ -64,7 +64,12 @@ pub(crate) struct ManagerSnapshot {
     pub(crate) reply_filters: Vec<CompiledFilter>,
     pub(crate) request_rules: RequestRules,
     pub(crate) key_format: KeyFormat,
-    pub(crate) filters: SharedByFilters,
+    /// What it calls itself in `proxy-status`.
+    pub(crate) proxy_name: Box<str>,
+    /// The runtime under which it was compiled.
+    runtime: Arc<Runtime>,
+    /// What filters share, for each chain: the connection manager's own, and one for each upgrade.
+    chains: Vec<SharedByFilters>,
     /// Every failed request is in one of the logs with its flag, so the application log need not say it.
     pub(crate) logs_hold_failures: bool,
     /// What has to be measured for the logs.
@@ -102,7 +107,7 @@ impl Snapshot {
             let scopes = ListenerScopes::new(registry, &config.stat_name, manager, workers);
             let traffic = TrafficScopes::new(registry, &manager.route_config);
             let logs = OpenLog::open_all(&config.access_logs, runtime, files);
-            match (ManagerSnapshot::compile(manager, runtime, files, &bootstrap.node.cluster), logs) {
+            match (ManagerSnapshot::compile(manager, runtime, files, &bootstrap.node), logs) {
                 (Ok(manager), Ok(logs)) => {
                     let config = Arc::clone(config);
                     let mut manager = manager;
@@ -133,7 +138,7 @@ impl ManagerSnapshot {
         config: &Arc<HttpConnectionManager>,
         runtime: &Arc<Runtime>,
         files: &LogFiles,
-        own_cluster: &str,
+        node: &Node,
     ) -> Result<Self, Vec<String>> {
         let logs = OpenLog::open_all(&config.access_logs, runtime, files)?;
         let http1 = &config.http1;
@@ -164,7 +169,15 @@ impl ManagerSnapshot {
                 allow_custom_methods: http1.allow_custom_methods,
             },
             key_format: key_format(http1.header_key_format),
-            filters: SharedByFilters::new(&config.http_filters, runtime, own_cluster),
+            runtime: Arc::clone(runtime),
+            chains: chains(config)
+                .map(|filters| SharedByFilters::new(filters, runtime, &node.cluster))
+                .collect(),
+            proxy_name: match config.proxy_status.as_ref().map(|config| &config.name) {
+                Some(ProxyName::NodeId) => node.id.clone(),
+                Some(ProxyName::Literal(name)) => name.clone(),
+                Some(ProxyName::Server) | None => config.server_name.clone(),
+            },
             config: Arc::clone(config),
         })
     }
@@ -174,6 +187,12 @@ impl ManagerSnapshot {
     pub(crate) fn speaks_http2(&self) -> bool {
         self.config.codec_type == CodecType::Auto
     }
+}
+
+/// The filters of each chain: the connection manager's own, and those of each upgrade, where it has its own.
+fn chains(config: &HttpConnectionManager) -> impl Iterator<Item = &[HttpFilter]> {
+    let upgrades = config.upgrades.iter().map(|upgrade| upgrade.filters.as_deref().unwrap_or_default());
+    std::iter::once(config.http_filters.as_slice()).chain(upgrades)
 }
 
 /// Whether a log tells an operator why a request failed: it holds failed requests, and its lines have
@@ -218,7 +237,8 @@ pub(crate) struct ManagerRuntime {
     pub(crate) config: Arc<HttpConnectionManager>,
     /// For each route of the table.
     entries: Vec<Rc<RouteEntry>>,
-    pub(crate) filters: Vec<FilterRuntime>,
+    /// For each chain.
+    chains: Vec<Vec<FilterRuntime>>,
     pub(crate) options: DataPlaneOptions,
 }
 
@@ -254,28 +274,31 @@ impl ManagerRuntime {
     ) -> Self {
         let manager = &snapshot.manager;
         let config = &manager.config;
+        let filters: Vec<_> = chains(config).collect();
         let tables = RouteTables {
             table: &config.route_config,
-            filters: &config.http_filters,
+            filters: &filters,
             clusters,
-            runtime: manager.filters.runtime(),
+            runtime: &manager.runtime,
             traffic: &snapshot.traffic,
             worker,
         };
-        let filters = config
-            .http_filters
+        let chains = filters
             .iter()
-            .enumerate()
-            .map(|(at, filter)| FilterRuntime {
-                filter: filters::build(filter, at, &manager.filters),
-                disabled: filter.disabled,
+            .zip(&manager.chains)
+            .map(|(filters, shared)| {
+                let runtime = |(at, filter): (usize, &HttpFilter)| FilterRuntime {
+                    filter: filters::build(filter, at, shared),
+                    disabled: filter.disabled,
+                };
+                filters.iter().enumerate().map(runtime).collect()
             })
             .collect();
         Self {
             snapshot: Arc::clone(snapshot),
             config: Arc::clone(config),
             entries: tables.entries(),
-            filters,
+            chains,
             options: options.clone(),
         }
     }
@@ -283,6 +306,17 @@ impl ManagerRuntime {
     /// The part that all workers share.
     pub(crate) fn shared(&self) -> &ManagerSnapshot {
         &self.snapshot.manager
+    }
+
+    /// The filters of a chain: 0 is the connection manager's own.
+    pub(crate) fn filters(&self, chain: usize) -> &[FilterRuntime] {
+        self.chains.get(chain).map_or(&[], Vec::as_slice)
+    }
+
+    /// The chain of an upgrade that the connection manager knows.
+    pub(crate) fn chain_of_upgrade(&self, number: usize) -> usize {
+        let own = self.config.upgrades.get(number).is_some_and(|upgrade| upgrade.filters.is_some());
+        if own { number + 1 } else { 0 }
     }
 
     /// What is known of a route, by its number in the table.

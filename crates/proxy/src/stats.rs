@@ -393,10 +393,9 @@ impl ListenerScopes {
         workers: usize,
     ) -> Self {
         let stat_prefix = &manager.stat_prefix;
-        let has_cors =
-            manager.http_filters.iter().any(|filter| matches!(filter.config, FilterConfig::Cors(_)));
+        let has_cors = manager.filters().any(|filter| matches!(filter.config, FilterConfig::Cors(_)));
         let has_health_check =
-            manager.http_filters.iter().any(|filter| matches!(filter.config, FilterConfig::HealthCheck(_)));
+            manager.filters().any(|filter| matches!(filter.config, FilterConfig::HealthCheck(_)));
         let of_listener = || ScopeName::root().then("listener").tagged("envoy.listener_address", listener);
         let http =
             |scope: ScopeName| scope.then("http").tagged("envoy.http_conn_manager_prefix", stat_prefix);

@@ -395,6 +395,11 @@ impl Worker {
         self.random.borrow_mut().random()
     }
 
+    /// A random part of a time.
+    pub(crate) fn jitter(&self, most: Duration) -> Millis {
+        self.random() % crate::timer::millis(most).saturating_add(1)
+    }
+
     /// A new request id.
     pub(crate) fn uuid(&self) -> [u8; 36] {
         self.random.borrow_mut().uuid()

@@ -93,6 +93,12 @@ fn fields() -> Vec<Case> {
             .manager("common_http_protocol_options: {headers_with_underscores_action: REJECT_REQUEST}")
             .send(Request::get("/").header("x_user", "1"))
             .evidence("x_user"),
+        Case::of(Reason::RequestEnvoyHeaderInvalid)
+            .manager("use_remote_address: true\ninternal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}")
+            .router(", strict_check_headers: [x-envoy-max-retries]")
+            .send(Request::get("/").header("x-envoy-max-retries", "many"))
+            .answered(400, "invalid header 'x-envoy-max-retries' with value 'many'")
+            .evidence("many"),
         Case::of(Reason::RequestQueryWithoutType).send(Request::new("QUERY", "/")).evidence("Content-Type"),
     ]
 }

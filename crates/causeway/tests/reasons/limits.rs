@@ -30,6 +30,10 @@ pub(crate) fn cases() -> Vec<Case> {
             .manager("common_http_protocol_options: {max_stream_duration: 0.2s}")
             .plays(Answer::hang())
             .evidence("the back-end had not answered"),
+        Case::of(Reason::UpstreamMaxStreamDuration)
+            .cluster("common_http_protocol_options: {max_stream_duration: 0.2s}")
+            .plays(Answer::hang())
+            .evidence("the back-end had not answered"),
         breaker(Reason::CircuitBreakerPending, "{max_connections: 1, max_pending_requests: 1}", 2)
             .evidence("max_pending_requests"),
         breaker(Reason::CircuitBreakerRequests, "{max_requests: 1}", 1).evidence("max_requests"),

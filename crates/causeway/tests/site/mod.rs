@@ -45,6 +45,8 @@ pub(crate) struct Listener {
     pub(crate) routes: String,
     /// HTTP filters in front of the router.
     pub(crate) filters: String,
+    /// What the router is told, behind a comma.
+    pub(crate) router: &'static str,
 }
 
 impl Default for Listener {
@@ -55,6 +57,7 @@ impl Default for Listener {
             domains: "*",
             routes: "- match: {prefix: /}\n  route: {cluster: app}\n".to_owned(),
             filters: String::new(),
+            router: "",
         }
     }
 }
@@ -62,7 +65,7 @@ impl Default for Listener {
 impl Listener {
     /// The listener on a port of an address.
     pub(crate) fn yaml(&self, at: SocketAddr) -> String {
-        let Self { name, manager, domains, routes, filters } = self;
+        let Self { name, manager, domains, routes, filters, router } = self;
         let manager = indent(manager, 10);
         let log = indent(ACCESS_LOG, 10);
         let routes = indent(routes, 14);
@@ -82,7 +85,7 @@ impl Listener {
               domains: ["{domains}"]
               routes:
 {routes}          http_filters:
-{filters}          - {{name: router, typed_config: {{"@type": {ROUTER}}}}}
+{filters}          - {{name: router, typed_config: {{"@type": {ROUTER}{router}}}}}
 "#,
             at.ip(),
             at.port()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causeway_model::{
-    ClusterSpecifier, DirectResponse, GrpcTimeout, MaxStreamDuration, PathMatch, PathRedirect,
+    ClusterSpecifier, ConnectConfig, DirectResponse, GrpcTimeout, MaxStreamDuration, PathMatch, PathRedirect,
     PerFilterConfig, Redirect, RouteAction, RouteForward, RouteUpgrade, RoutingPriority,
 };
 
@@ -58,6 +58,8 @@ impl Cx<'_> {
             grpc_timeout: None,
             priority: RoutingPriority::Default,
             upgrades: Vec::new(),
+            connect: None,
+            internal_redirects: None,
         }
     }
 
@@ -72,6 +74,11 @@ impl Cx<'_> {
             action,
             "early_data_policy",
             "no request arrives before its TLS handshake is done",
+        );
+        self.has_no_effect(
+            action,
+            "flush_timeout",
+            "in HTTP/1 nothing waits for its turn on the connection; `idle_timeout` holds",
         );
         let forward = RouteForward {
             cluster_not_found_status: match action.choice("cluster_not_found_response_code") {
@@ -91,6 +98,8 @@ impl Cx<'_> {
                 _ => RoutingPriority::Default,
             },
             upgrades,
+            connect: self.connect_config(action),
+            internal_redirects: self.internal_redirects(action),
             cluster: cluster?,
         };
         Some(forward)
@@ -132,7 +141,6 @@ impl Cx<'_> {
     fn route_upgrades(&self, action: &Message<'_>) -> Vec<RouteUpgrade> {
         let mut upgrades: Vec<RouteUpgrade> = Vec::new();
         for config in action.messages("upgrade_configs") {
-            self.not_implemented(config, "connect_config", ": CONNECT is not ended here");
             let upgrade_type = config.text("upgrade_type").to_ascii_lowercase().into_boxed_str();
             let enabled = config.bool_value("enabled").unwrap_or(true);
             if upgrades.iter().any(|other| other.upgrade_type == upgrade_type) {
@@ -143,6 +151,23 @@ impl Cx<'_> {
             upgrades.push(RouteUpgrade { upgrade_type, enabled });
         }
         upgrades
+    }
+
+    /// `connect_config` of the upgrade CONNECT. Envoy goes by it even where the upgrade is switched off.
+    fn connect_config(&self, action: &Message<'_>) -> Option<ConnectConfig> {
+        let mut found = None;
+        for config in action.messages("upgrade_configs") {
+            let Some(connect) = config.message("connect_config") else { continue };
+            let upgrade_type = config.text("upgrade_type");
+            if !upgrade_type.eq_ignore_ascii_case("CONNECT") {
+                let text =
+                    format!("`connect_config` belongs to the upgrade CONNECT, not to `{upgrade_type}`");
+                self.reject(config.at_key("connect_config"), "misplaced-connect-config", text);
+            }
+            self.not_implemented(connect, "proxy_protocol_config", "");
+            found = Some(ConnectConfig { allow_post: connect.bool("allow_post") });
+        }
+        found
     }
 
     fn redirect(&self, redirect: &Message<'_>) -> Redirect {

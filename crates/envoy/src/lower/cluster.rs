@@ -456,7 +456,10 @@ impl Cx<'_> {
     fn http1(&self, options: &Message<'_>, http: &mut ClusterHttpOptions) {
         http.header_key_format = self.header_key_format(options);
         http.enable_trailers = options.bool("enable_trailers");
-        for field in ["allow_absolute_url", "accept_http_10", "default_host_for_http_10"] {
+        http.send_fully_qualified_url = options.bool("send_fully_qualified_url");
+        for field in
+            ["allow_absolute_url", "accept_http_10", "default_host_for_http_10", "ignore_http_11_upgrade"]
+        {
             self.has_no_effect(
                 options,
                 field,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use causeway_model::{Cors, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, PerFilterConfig};
+use causeway_model::{
+    Cors, FilterConfig, FilterSettings, HeaderName, HealthCheckFilter, HttpFilter, PerFilterConfig,
+};
 
 use super::Cx;
 use super::extension::{Extension, short_kind, type_place};
@@ -14,25 +16,34 @@ use crate::tree::{Any, Body, Message, Value};
 pub(super) struct Chain {
     pub(super) filters: Vec<HttpFilter>,
     pub(super) has_router: bool,
-    pub(super) suppress_envoy_headers: bool,
+    pub(super) router: Router,
+}
+
+/// What the router is told.
+#[derive(Default)]
+pub(super) struct Router {
     pub(super) dynamic_stats: bool,
+    pub(super) suppress_envoy_headers: bool,
+    pub(super) strict_check_headers: Vec<HeaderName>,
+    pub(super) respect_expected_rq_timeout: bool,
+    pub(super) suppress_grpc_code_stats: bool,
 }
 
 impl Cx<'_> {
-    /// `HttpConnectionManager.http_filters`.
-    pub(super) fn http_filters(&self, hcm: &Message<'_>) -> Chain {
+    /// `HttpConnectionManager.http_filters`, or the `filters` of one of its upgrades.
+    /// Its router has to be told what that of the connection manager is told, `main`.
+    pub(super) fn http_filters(&self, holder: &Message<'_>, field: &str, main: Option<&Router>) -> Chain {
         let mut chain = Chain {
             filters: Vec::new(),
             has_router: false,
-            suppress_envoy_headers: false,
-            dynamic_stats: true,
+            router: Router { dynamic_stats: true, ..Router::default() },
         };
-        let filters: Vec<_> = hcm.messages("http_filters").collect();
+        let filters: Vec<_> = holder.messages(field).collect();
         // Whether what stands last passes requests on to nobody.
         let mut stranded = None;
         for (index, filter) in filters.iter().enumerate() {
             let last = index + 1 == filters.len();
-            match self.http_filter(filter) {
+            match self.http_filter(filter, main) {
                 Lowered::Router(config) => {
                     if !last {
                         self.push(
@@ -42,8 +53,7 @@ impl Cx<'_> {
                         );
                     }
                     chain.has_router = true;
-                    chain.dynamic_stats = config.dynamic_stats;
-                    chain.suppress_envoy_headers = config.suppress_envoy_headers;
+                    chain.router = config;
                 }
                 Lowered::Filter(lowered) => {
                     chain.filters.push(lowered);
@@ -63,7 +73,7 @@ impl Cx<'_> {
         if filters.is_empty() {
             self.push(
                 self.suspicious(
-                    hcm.here(),
+                    holder.here(),
                     "no-router",
                     "there are no HTTP filters, so nothing sends requests to a back-end",
                 )
@@ -74,7 +84,7 @@ impl Cx<'_> {
         chain
     }
 
-    fn http_filter(&self, filter: &Message<'_>) -> Lowered {
+    fn http_filter(&self, filter: &Message<'_>, main: Option<&Router>) -> Lowered {
         let name = filter.text("name");
         let disabled = filter.bool("disabled");
         let optional = filter.bool("is_optional");
@@ -98,7 +108,7 @@ impl Cx<'_> {
                 if disabled {
                     self.reject(filter.at("disabled"), "filter-order", "the router can't be switched off");
                 }
-                return Lowered::Router(self.router(config));
+                return Lowered::Router(self.router(config, main));
             }
             "Cors" => FilterConfig::Cors(Cors {}),
             "CorsPolicy" => {
@@ -149,7 +159,7 @@ impl Cx<'_> {
         self.push(draft);
     }
 
-    fn router(&self, config: &Message<'_>) -> Router {
+    fn router(&self, config: &Message<'_>, main: Option<&Router>) -> Router {
         if config.has("start_child_span") {
             self.ignored(config.at_key("start_child_span"), "there are no traces that could have spans");
         }
@@ -163,9 +173,40 @@ impl Cx<'_> {
                 self.extension_not_implemented(filter, "a filter towards back-ends");
             }
         }
-        Router {
+        let router = Router {
             dynamic_stats: config.bool_value("dynamic_stats").unwrap_or(true),
             suppress_envoy_headers: config.bool("suppress_envoy_headers"),
+            strict_check_headers: config
+                .texts("strict_check_headers")
+                .filter_map(|name| HeaderName::new(name).ok())
+                .collect(),
+            respect_expected_rq_timeout: config.bool("respect_expected_rq_timeout"),
+            suppress_grpc_code_stats: config.bool("suppress_grpc_request_failure_code_stats"),
+        };
+        if let Some(main) = main {
+            self.same_router(config, &router, main);
+        }
+        router
+    }
+
+    fn same_router(&self, config: &Message<'_>, router: &Router, main: &Router) {
+        for (field, same) in [
+            ("dynamic_stats", router.dynamic_stats == main.dynamic_stats),
+            ("suppress_envoy_headers", router.suppress_envoy_headers == main.suppress_envoy_headers),
+            ("strict_check_headers", router.strict_check_headers == main.strict_check_headers),
+            (
+                "respect_expected_rq_timeout",
+                router.respect_expected_rq_timeout == main.respect_expected_rq_timeout,
+            ),
+            (
+                "suppress_grpc_request_failure_code_stats",
+                router.suppress_grpc_code_stats == main.suppress_grpc_code_stats,
+            ),
+        ] {
+            if !same {
+                let text = format!("`{field}` of a router for upgrades has to be that of the other router");
+                self.unsupported(config.at_key(field), text);
+            }
         }
     }
 
@@ -262,11 +303,6 @@ enum Lowered {
     Router(Router),
     Filter(HttpFilter),
     Nothing,
-}
-
-struct Router {
-    dynamic_stats: bool,
-    suppress_envoy_headers: bool,
 }
 
 const ROUTER: &str = "- name: envoy.filters.http.router

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    ArrivalTimeout, CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, Http1Options,
-    HttpConnectionManager, OriginalIpDetection, PathNormalization, RouteConfiguration, SchemeTransformation,
-    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
+    ArrivalTimeout, CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, HeaderMutation,
+    Http1Options, HttpConnectionManager, OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus,
+    RouteConfiguration, SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
+    UpgradeConfig,
 };
 
 use super::Cx;
 use super::extension::{short_kind, type_place};
+use super::filters::Chain;
+use super::header_mutation::OF_REQUESTS;
 use crate::diagnostic::Draft;
 use crate::tree::Message;
 
@@ -22,8 +25,11 @@ impl Cx<'_> {
         let codec_type = self.codec_type(hcm);
         self.http2_options(hcm);
         self.request_id_extension(hcm);
-        let chain = self.http_filters(hcm);
-        self.has_cors.set(chain.filters.iter().any(|filter| matches!(filter.config, FilterConfig::Cors(_))));
+        let chain = self.http_filters(hcm, "http_filters", None);
+        let upgrades = self.upgrades(hcm, &chain);
+        let of_upgrades = upgrades.iter().filter_map(|upgrade| upgrade.filters.as_ref()).flatten();
+        let mut filters = chain.filters.iter().chain(of_upgrades);
+        self.has_cors.set(filters.any(|filter| matches!(filter.config, FilterConfig::Cors(_))));
         let route_config = self.route_specifier(hcm);
         let common = hcm.message("common_http_protocol_options");
         let common_timeout = |field: &str, default| match common {
@@ -32,6 +38,9 @@ impl Cx<'_> {
         };
         let common_number = |field: &str| common.and_then(|common| common.u32(field));
         let internal = hcm.message("internal_address_config");
+        let max_connection_duration = common_timeout("max_connection_duration", None);
+        let drain_timeout = self.duration(hcm, "drain_timeout").unwrap_or(Duration::from_secs(5));
+        self.without_effect(hcm);
         let manager = HttpConnectionManager {
             position: self.position(hcm),
             stat_prefix: hcm.text("stat_prefix").into(),
@@ -39,8 +48,11 @@ impl Cx<'_> {
             route_config: Arc::new(route_config.unwrap_or_default()),
             http_filters: chain.filters,
             has_router: chain.has_router,
-            suppress_envoy_headers: chain.suppress_envoy_headers,
-            dynamic_stats: chain.dynamic_stats,
+            suppress_envoy_headers: chain.router.suppress_envoy_headers,
+            strict_check_headers: chain.router.strict_check_headers,
+            respect_expected_rq_timeout: chain.router.respect_expected_rq_timeout,
+            suppress_grpc_code_stats: chain.router.suppress_grpc_code_stats,
+            dynamic_stats: chain.router.dynamic_stats,
             access_logs: self.access_logs(hcm, "access_log"),
             access_log_options: self.access_log_options(hcm),
             record_route_resolution_stats: hcm.bool("record_route_resolution_stats"),
@@ -65,6 +77,8 @@ impl Cx<'_> {
             internal_unix_sockets: internal.is_some_and(|config| config.bool("unix_sockets")),
             append_x_forwarded_port: hcm.bool("append_x_forwarded_port"),
             represent_ipv4_as_mapped_ipv6: hcm.bool("represent_ipv4_remote_address_as_ipv4_mapped_ipv6"),
+            always_forward_client_cert: hcm.choice("forward_client_cert_details") == "ALWAYS_FORWARD_ONLY",
+            early_header_mutations: self.early_header_mutations(hcm),
             generate_request_id: hcm.bool_value("generate_request_id").unwrap_or(true),
             preserve_external_request_id: hcm.bool("preserve_external_request_id"),
             always_set_request_id_in_response: hcm.bool("always_set_request_id_in_response"),
@@ -81,21 +95,29 @@ impl Cx<'_> {
             max_request_headers_kb: hcm.u32("max_request_headers_kb").unwrap_or(60),
             max_headers_count: common_number("max_headers_count").unwrap_or(100),
             idle_timeout: common_timeout("idle_timeout", Some(HOUR)),
-            max_connection_duration: common_timeout("max_connection_duration", None),
+            max_connection_duration,
+            max_connection_duration_jitter: self.jitter(
+                common,
+                "max_connection_duration_jitter",
+                max_connection_duration.unwrap_or_default(),
+            ),
+            safe_max_connection_duration: hcm.bool("http1_safe_max_connection_duration"),
             max_requests_per_connection: common_number("max_requests_per_connection")
                 .filter(|most| *most > 0),
             max_stream_duration: common_timeout("max_stream_duration", None),
             stream_idle_timeout: self.timeout(hcm, "stream_idle_timeout", Some(Duration::from_secs(300))),
             request_timeout: self.arrival_timeout(hcm, "request_timeout"),
             request_headers_timeout: self.arrival_timeout(hcm, "request_headers_timeout"),
-            drain_timeout: self.duration(hcm, "drain_timeout").unwrap_or(Duration::from_secs(5)),
+            drain_timeout,
+            drain_timeout_jitter: self.jitter(Some(hcm), "drain_timeout_jitter", drain_timeout),
             delayed_close_timeout: self
                 .duration(hcm, "delayed_close_timeout")
                 .unwrap_or(Duration::from_secs(1)),
             http1: self.http1_options(hcm),
             proxy_100_continue: hcm.bool("proxy_100_continue"),
-            upgrades: self.upgrades(hcm),
+            upgrades,
             local_reply: self.local_reply(hcm),
+            proxy_status: hcm.message("proxy_status_config").map(proxy_status),
         };
         Some(manager)
     }
@@ -239,8 +261,44 @@ impl Cx<'_> {
         }
     }
 
+    /// Fields that change nothing here, as they would with Envoy.
+    fn without_effect(&self, hcm: &Message<'_>) {
+        let no_certificates = "no client shows a certificate on a plain connection";
+        self.has_no_effect(hcm, "set_current_client_cert_details", no_certificates);
+        self.has_no_effect(hcm, "path_normalization_options", "Envoy reads it and does nothing with it");
+        self.has_no_effect(
+            hcm,
+            "forward_proto_config",
+            "it is about connections whose address a PROXY header has changed",
+        );
+        self.has_no_effect(
+            hcm,
+            "stream_flush_timeout",
+            "in HTTP/1 nothing waits for its turn on the connection; `stream_idle_timeout` holds",
+        );
+    }
+
+    /// A percentage of a time, as the most that may be added to it.
+    fn jitter(&self, message: Option<&Message<'_>>, field: &str, of: Duration) -> Duration {
+        let percent = message.and_then(|message| message.message(field)).map(|percent| self.percent(percent));
+        of.mul_f64(percent.unwrap_or(0.0).clamp(0.0, 100.0) / 100.0)
+    }
+
+    fn early_header_mutations(&self, hcm: &Message<'_>) -> Vec<Vec<HeaderMutation>> {
+        let mut found = Vec::new();
+        for holder in hcm.messages("early_header_mutation_extensions") {
+            let Some(config) = self.typed(holder) else { continue };
+            match config.schema.name() {
+                "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation" => {
+                    found.push(self.sequence(config, "mutations", OF_REQUESTS));
+                }
+                _ => self.extension_not_implemented(holder, "this early change of headers"),
+            }
+        }
+        found
+    }
+
     fn path_normalization(&self, hcm: &Message<'_>) -> PathNormalization {
-        self.not_implemented(hcm, "path_normalization_options", "");
         PathNormalization {
             normalize: hcm.bool("normalize_path"),
             merge_slashes: hcm.bool("merge_slashes"),
@@ -280,6 +338,11 @@ impl Cx<'_> {
             };
         };
         options.settle("use_balsa_parser");
+        self.has_no_effect(
+            options,
+            "send_fully_qualified_url",
+            "it is about requests that are sent, not about those that arrive",
+        );
         Http1Options {
             allow_absolute_url: options.bool_value("allow_absolute_url").unwrap_or(true),
             accept_http_10: options.bool("accept_http_10"),
@@ -292,6 +355,7 @@ impl Cx<'_> {
                 .or(stream_error)
                 .unwrap_or(false),
             allow_custom_methods: options.bool("allow_custom_methods"),
+            ignored_upgrades: self.string_matchers(options, "ignore_http_11_upgrade"),
         }
     }
 
@@ -322,10 +386,11 @@ impl Cx<'_> {
         }
     }
 
-    fn upgrades(&self, hcm: &Message<'_>) -> Vec<UpgradeConfig> {
+    fn upgrades(&self, hcm: &Message<'_>, main: &Chain) -> Vec<UpgradeConfig> {
         let mut upgrades: Vec<UpgradeConfig> = Vec::new();
         for config in hcm.messages("upgrade_configs") {
-            self.not_implemented(config, "filters", "");
+            let filters = config.has("filters");
+            let filters = filters.then(|| self.http_filters(config, "filters", Some(&main.router)).filters);
             let upgrade_type = config.text("upgrade_type").to_ascii_lowercase().into_boxed_str();
             let enabled = config.bool_value("enabled").unwrap_or(true);
             if upgrades.iter().any(|other| other.upgrade_type == upgrade_type) {
@@ -333,9 +398,27 @@ impl Cx<'_> {
                 self.reject(config.at("upgrade_type"), "duplicate-upgrade", text);
                 continue;
             }
-            upgrades.push(UpgradeConfig { upgrade_type, enabled });
+            upgrades.push(UpgradeConfig { upgrade_type, enabled, filters });
         }
         upgrades
+    }
+}
+
+fn proxy_status(config: &Message<'_>) -> ProxyStatus {
+    // Envoy knows no such details of a client's connection that is still there to be answered.
+    config.settle("remove_connection_termination_details");
+    ProxyStatus {
+        name: match config.which("proxy_name") {
+            Some("use_node_id") => {
+                config.settle("use_node_id");
+                ProxyName::NodeId
+            }
+            Some(_) => ProxyName::Literal(config.text("literal_proxy_name").into()),
+            None => ProxyName::Server,
+        },
+        remove_details: config.bool("remove_details"),
+        remove_response_flags: config.bool("remove_response_flags"),
+        set_recommended_response_code: config.bool("set_recommended_response_code"),
     }
 }
 

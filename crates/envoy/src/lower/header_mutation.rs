@@ -7,7 +7,7 @@ use crate::diagnostic::At;
 use crate::tree::{Json, JsonKind, Message};
 
 /// What a request can't do without, under Envoy's names.
-const OF_REQUESTS: &[&str] = &[":authority", ":method", ":path"];
+pub(super) const OF_REQUESTS: &[&str] = &[":authority", ":method", ":path"];
 /// What a response can't do without.
 const OF_RESPONSES: &[&str] = &[":status"];
 
@@ -29,7 +29,13 @@ impl Cx<'_> {
         mutations
     }
 
-    fn sequence(&self, mutations: &Message<'_>, field: &str, needed: &[&str]) -> Vec<HeaderMutation> {
+    /// Changes in their order; `needed` can't be removed.
+    pub(super) fn sequence(
+        &self,
+        mutations: &Message<'_>,
+        field: &str,
+        needed: &[&str],
+    ) -> Vec<HeaderMutation> {
         mutations.messages(field).filter_map(|mutation| self.header_mutation(mutation, needed)).collect()
     }
 

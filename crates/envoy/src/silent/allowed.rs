@@ -40,6 +40,10 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("Listener.additional_addresses", "the address is in use by another listener"),
     ("Listener.listener_filters", EXTENSION),
     ("OverloadManager.buffer_factory_config", RANGE),
+    (
+        "RouteAction.UpgradeConfig.connect_config",
+        "it belongs to the upgrade CONNECT, where it is in the file",
+    ),
     ("RouteAction.weighted_clusters", "one is in the file"),
     ("Router.strict_check_headers", "it takes the names of certain headers"),
     ("RuntimeLayer.admin_layer", "there may be one; it is in the file"),

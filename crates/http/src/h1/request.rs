@@ -202,7 +202,7 @@ impl Target {
         };
         let at = |from: usize, len: usize| PathSpan(Span::new(start + from, len));
         if method == Method::Connect {
-            if !authority::is_valid(target.as_bytes()) {
+            if !authority::is_valid(target.as_bytes()) || authority::port(target.as_bytes()).is_none() {
                 return Err(invalid("the target of CONNECT is not a host and port"));
             }
             block.set(Known::Host, target.as_bytes());

@@ -8,7 +8,7 @@ use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
 use causeway_model::{
     ClusterName, DirectResponse, LoadShedPointKind, MaxStreamDuration, OverloadActionKind, Redirect,
-    RouteAction, Template, TimerType, VirtualHost,
+    RouteAction, StringMatcher, Template, TimerType, VirtualHost,
 };
 use causeway_reason::{Failure, Reason};
 use causeway_routing::{
@@ -21,11 +21,11 @@ use crate::exchange::Exchange;
 use crate::filters::{FilterContext, Verdict};
 use crate::format::{Absent, render};
 use crate::grpc_timeout::{self, Limit};
-use crate::header_mutations;
+use crate::header_mutations::{self, Message, mutate_in_order};
 use crate::header_rules::{self, RequestContext};
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
-use crate::router;
+use crate::router::{self, Served};
 use crate::routes::{FilterOverrides, RouteEntry};
 use crate::snapshot::timeout;
 use crate::stats::{Http1Stat, HttpStat};
@@ -55,36 +55,54 @@ impl Downstream {
         let prepared = self.prepare(&mut request);
         let body = request.head.as_ref().is_some_and(|head| !head.framing.is_none());
         self.arm_body(&request.facts, request.method(), body);
-        let reply = match prepared {
-            Err(mut reply) => {
-                // The end of the request is known; whether that is enough is for the file to say.
-                reply.close &= !config.http1.stream_error_on_invalid_message;
-                reply
+        if let Err(mut reply) = prepared {
+            // The end of the request is known; whether that is enough is for the file to say.
+            reply.close &= !config.http1.stream_error_on_invalid_message;
+            return self.answer(request, reply).await;
+        }
+        loop {
+            let entry = match self.dispatch(&mut request).await {
+                Ok(entry) => entry,
+                Err(reply) => return self.answer(request, reply).await,
+            };
+            match router::forward(self, request, entry).await {
+                Served::Ended(after) => return after,
+                Served::Redirected(next) => request = next,
             }
-            Ok(()) => match self.route_and_log(&mut request) {
-                Err(Unrouted::AtOnce(reply)) => reply,
-                Err(Unrouted::BehindFilters(reply, stat)) => match self.filter(&mut request, None).await {
-                    Some(reply) => reply,
-                    None => {
-                        self.listener.shards.http.inc(HttpStat::RqTotal);
-                        self.listener.shards.http.inc(stat);
-                        reply
-                    }
-                },
-                Ok(entry) => match self.filter(&mut request, Some(&entry)).await {
-                    Some(reply) => reply,
-                    None => {
-                        self.listener.shards.http.inc(HttpStat::RqTotal);
-                        match &entry.route.action {
-                            RouteAction::Forward(_) => return router::forward(self, request, entry).await,
-                            RouteAction::Redirect(redirect) => self.redirect(&mut request, &entry, redirect),
-                            RouteAction::DirectResponse(response) => self.direct_response(&request, response),
-                        }
-                    }
-                },
-            },
+            self.begin_again();
+            if let Err(reply) = self.normalize(&mut request) {
+                return self.answer(request, reply).await;
+            }
+        }
+    }
+
+    /// Finds out who is to answer: a back-end, on the route that is returned, or the proxy itself.
+    async fn dispatch(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, LocalReply> {
+        let entry = match self.route_and_log(request) {
+            Ok(entry) => entry,
+            Err(Unrouted::AtOnce(reply)) => return Err(reply),
+            Err(Unrouted::BehindFilters(reply, stat)) => {
+                if let Some(reply) = self.filter(request, None).await {
+                    return Err(reply);
+                }
+                self.listener.shards.http.inc(HttpStat::RqTotal);
+                self.listener.shards.http.inc(stat);
+                return Err(reply);
+            }
         };
-        if reply.at_end && !request.facts.upgrade {
+        if let Some(reply) = self.filter(request, Some(&entry)).await {
+            return Err(reply);
+        }
+        self.listener.shards.http.inc(HttpStat::RqTotal);
+        match &entry.route.action {
+            RouteAction::Forward(_) => Ok(entry),
+            RouteAction::Redirect(redirect) => Err(self.redirect(request, &entry, redirect)),
+            RouteAction::DirectResponse(response) => Err(self.direct_response(request, response)),
+        }
+    }
+
+    async fn answer(&mut self, request: ActiveRequest, reply: LocalReply) -> After {
+        if reply.at_end && !request.facts.upgrade && request.again.is_none() {
             return Box::pin(self.reply_at_end(request, reply)).await;
         }
         Box::pin(self.reply(request, reply)).await
@@ -95,6 +113,13 @@ impl Downstream {
         let Some(overload) = self.overload() else { return false };
         overload.shared.acts(OverloadActionKind::StopAcceptingRequests, self.worker.random())
             || overload.sheds(LoadShedPointKind::HttpConnectionManagerDecodeHeaders, self.worker.random())
+    }
+
+    /// The next request of a redirect begins: it has deadlines of its own.
+    fn begin_again(&mut self) {
+        self.deadlines.clear_request();
+        let duration = timeout(self.listener.manager.config.max_stream_duration);
+        self.deadlines.set(Timer::StreamDuration, duration.map(|after| self.worker.now() + after));
     }
 
     /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
@@ -126,6 +151,9 @@ impl Downstream {
     fn prepare(&mut self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
         let config = Arc::clone(&self.listener.manager.config);
         let Some(head) = request.head.clone() else { return Err(failed(Reason::Dropped)) };
+        if head.connection.upgrade && !config.http1.ignored_upgrades.is_empty() {
+            pass_over_upgrades(request, &config.http1.ignored_upgrades);
+        }
         let http = &self.listener.shards.http;
         if head.version == Version::Http10 && !request.request.has(Known::Host) {
             let host = &config.http1.default_host_for_http_10;
@@ -143,8 +171,18 @@ impl Downstream {
         if head.method == Method::Query && !request.request.has(Known::ContentType) {
             return Err(refused(Reason::RequestQueryWithoutType, "there is no Content-Type", request));
         }
+        if !config.early_header_mutations.is_empty() {
+            let viewer = request.viewer();
+            for mutations in &config.early_header_mutations {
+                mutate_in_order(request, Message::Request, mutations, &viewer);
+            }
+        }
         let worker = Rc::clone(&self.worker);
         let info = Rc::clone(&self.info);
+        if head.method != Method::Connect {
+            self.normalize(request)?;
+        }
+        let http = &self.listener.shards.http;
         let mut context = RequestContext {
             config: &config,
             connection: &info,
@@ -152,16 +190,19 @@ impl Downstream {
             request_id: &mut || worker.uuid(),
             internal_only: &config.route_config.internal_only_headers,
         };
-        if head.method != Method::Connect {
-            header_rules::normalize(request, &context).inspect_err(|reply| {
-                http.inc(match reply.status() {
-                    307 => HttpStat::DownstreamRqRedirectedWithNormalizedPath,
-                    _ => HttpStat::DownstreamRqFailedPathNormalization,
-                });
-            })?;
-        }
         header_rules::apply_to_request(request, &mut context)
             .inspect_err(|_| http.inc(HttpStat::DownstreamRqRejectedViaIpDetection))
+    }
+
+    /// Normalises authority and path.
+    fn normalize(&self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
+        let config = &self.listener.manager.config;
+        header_rules::normalize(request, config, &self.info).inspect_err(|reply| {
+            self.listener.shards.http.inc(match reply.status() {
+                307 => HttpStat::DownstreamRqRedirectedWithNormalizedPath,
+                _ => HttpStat::DownstreamRqFailedPathNormalization,
+            });
+        })
     }
 
     /// Finds the route, and whether it lets the request through.
@@ -271,21 +312,21 @@ impl Downstream {
     /// nothing.
     fn check_upgrade(&mut self, request: &mut ActiveRequest, entry: &RouteEntry) -> Result<(), LocalReply> {
         self.upgrade = None;
-        let Some(wanted) = wanted_upgrade(request) else { return Ok(()) };
+        let connect = request.method() == Method::Connect;
+        let wanted = if connect { Some(b"CONNECT".to_vec()) } else { wanted_upgrade(request) };
+        let Some(wanted) = wanted else { return Ok(()) };
         let is = |name: &str| name.as_bytes().eq_ignore_ascii_case(&wanted);
         let by_route = entry.forward().and_then(|forward| {
             forward.upgrades.iter().find(|upgrade| is(&upgrade.upgrade_type)).map(|upgrade| upgrade.enabled)
         });
-        let by_manager = self
-            .listener
-            .manager
-            .config
-            .upgrades
-            .iter()
-            .any(|upgrade| is(&upgrade.upgrade_type) && upgrade.enabled);
+        let manager = &self.listener.manager;
+        let known = manager.config.upgrades.iter().position(|upgrade| is(&upgrade.upgrade_type));
+        let by_manager = known.and_then(|number| manager.config.upgrades.get(number));
+        let by_manager = by_manager.is_some_and(|upgrade| upgrade.enabled);
         if by_route.unwrap_or(by_manager) {
-            self.upgrade = Some(wanted);
+            self.upgrade = (!connect).then_some(wanted);
             request.facts.upgrade = true;
+            request.facts.chain = known.map_or(0, |number| manager.chain_of_upgrade(number));
             self.arm_body(&request.facts, request.method(), true);
             let http = &self.listener.shards.http;
             http.inc(HttpStat::DownstreamCxUpgradesTotal);
@@ -311,9 +352,10 @@ impl Downstream {
         entry: Option<&Rc<RouteEntry>>,
     ) -> Option<LocalReply> {
         let listener = Rc::clone(&self.listener);
-        for (at, runtime) in listener.manager.filters.iter().enumerate() {
+        let chain = request.facts.chain;
+        for (at, runtime) in listener.manager.filters(chain).iter().enumerate() {
             let target = request.facts.target.clone();
-            let overrides = entry.and_then(|entry| entry.overrides(target.as_deref(), at));
+            let overrides = entry.and_then(|entry| entry.overrides(target.as_deref(), chain, at));
             if overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
                 continue;
             }
@@ -407,6 +449,25 @@ fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
     }
     let wanted = request.request.get(Known::Upgrade)?;
     (!wanted.is_empty() && !wanted.eq_ignore_ascii_case(b"h2c")).then(|| wanted.to_vec())
+}
+
+/// Takes the upgrades out of a request that nobody is to hear of (`ignore_http_11_upgrade`).
+fn pass_over_upgrades(request: &mut ActiveRequest, ignored: &[StringMatcher]) {
+    let Some(wanted) = request.request.get(Known::Upgrade) else { return };
+    let left: Vec<&[u8]> = wanted
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|protocol| !ignored.iter().any(|matcher| matcher.matches(protocol)))
+        .collect();
+    if left.is_empty() {
+        request.request.remove(Known::Upgrade);
+        if let Some(head) = &mut request.head {
+            head.connection.upgrade = false;
+        }
+    } else {
+        let left = left.join(&b","[..]);
+        request.request.set(Known::Upgrade, &left);
+    }
 }
 
 fn failed(reason: Reason) -> LocalReply {

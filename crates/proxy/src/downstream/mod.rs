@@ -51,6 +51,12 @@ pub(crate) struct Downstream {
     /// The listener that took the connection, whose counters it is in.
     origin: Rc<ListenerRuntime>,
     idle_since: Millis,
+    /// While the connection is idle, it is closed at this time.
+    close_at: Option<Millis>,
+    /// It has been given `drain_timeout` to end.
+    drained: bool,
+    /// It has passed, and the connection is closed behind a response only.
+    soft_drain: bool,
     closed_by_peer: bool,
     with_request: bool,
     /// Something has come of a request.
@@ -69,6 +75,15 @@ pub(crate) enum After {
     Linger,
     /// The client closed, or broke.
     Gone,
+}
+
+/// How the client is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Linger {
+    /// It is told that nothing more comes.
+    Shut,
+    /// It is told nothing.
+    Open,
 }
 
 /// Why waiting for a request ended.
@@ -93,6 +108,9 @@ impl Downstream {
             stream_idle: None,
             upgrade: None,
             idle_since: worker.now(),
+            close_at: None,
+            drained: false,
+            soft_drain: false,
             origin: Rc::clone(&listener),
             listener,
             stream,
@@ -112,13 +130,20 @@ impl Downstream {
     pub(crate) async fn serve(mut self: Box<Self>) {
         self.opened();
         let opened = self.worker.timers.at(self.info.opened);
-        if let Some(most) = timeout(self.listener.manager.config.max_connection_duration) {
+        let config = &self.listener.manager.config;
+        if let Some(most) = timeout(config.max_connection_duration) {
+            let most = most + self.worker.jitter(config.max_connection_duration_jitter);
             let most = self.scaled(TimerType::ConnectionMax, most);
             self.deadlines.set(Timer::ConnectionDuration, Some(opened + most));
         }
         let after = loop {
             match self.wait_for_request().await {
                 Wait::Readable => {}
+                // Envoy gives the client the time to close it itself.
+                Wait::Close if self.drained => {
+                    self.linger(Linger::Open).await;
+                    break After::Close;
+                }
                 Wait::Close => break After::Close,
             }
             // Whatever a request needs is allocated for as long as requests come, and no longer: an idle
@@ -132,7 +157,7 @@ impl Downstream {
             self.closed_by_peer = true;
         }
         if after == After::Linger {
-            self.linger().await;
+            self.linger(Linger::Shut).await;
         }
         self.closed();
     }
@@ -140,6 +165,7 @@ impl Downstream {
     /// Waits until the client sends something, without holding memory for it.
     async fn wait_for_request(&mut self) -> Wait {
         self.worker.buffers.reclaim(&mut self.inbound);
+        self.deadlines.set(Timer::Close, self.close_at);
         let mut ends = None;
         let wait = poll_fn(|cx| {
             if self.stream.poll_read_ready(cx).is_ready() {
@@ -154,8 +180,22 @@ impl Downstream {
             }
             loop {
                 let stat = match self.deadlines.poll(cx, || self.worker.timers.now()) {
+                    // One that has been used may be about to be used again: it drains.
+                    Poll::Ready(Timer::Idle) if self.served > 0 && self.close_at.is_none() => {
+                        self.listener.shards.http.inc(HttpStat::DownstreamCxIdleTimeout);
+                        self.drain();
+                        continue;
+                    }
                     Poll::Ready(Timer::Idle) => HttpStat::DownstreamCxIdleTimeout,
-                    Poll::Ready(Timer::ConnectionDuration) => HttpStat::DownstreamCxMaxDurationReached,
+                    // Nothing was ever asked on it, and nothing is to be waited for.
+                    Poll::Ready(Timer::ConnectionDuration) if self.served == 0 => {
+                        HttpStat::DownstreamCxMaxDurationReached
+                    }
+                    Poll::Ready(Timer::ConnectionDuration) => {
+                        self.grow_old();
+                        continue;
+                    }
+                    Poll::Ready(Timer::Close) if self.drained => return Poll::Ready(Wait::Close),
                     Poll::Ready(Timer::Close) => HttpStat::DownstreamCxDrainClose,
                     Poll::Ready(_) => continue,
                     Poll::Pending => return Poll::Pending,
@@ -166,6 +206,7 @@ impl Downstream {
         })
         .await;
         self.deadlines.set(Timer::Idle, None);
+        self.deadlines.set(Timer::Close, None);
         wait
     }
 
@@ -179,14 +220,41 @@ impl Downstream {
         self.overload().map_or(set, |overload| overload.shared.timer(timer, set))
     }
 
+    /// The connection is as old as it may become: it ends behind the next response. Where it is idle, it has
+    /// `drain_timeout` for that, or all the time there is if it is to be closed safely only.
+    pub(crate) fn grow_old(&mut self) {
+        let config = &self.listener.manager.config;
+        let http = &self.listener.shards.http;
+        http.inc(HttpStat::DownstreamCxMaxDurationReached);
+        self.draining = true;
+        if config.safe_max_connection_duration {
+            self.origin.shards.http.adjust(HttpStat::DownstreamCxHttp1SoftDrain, 1);
+            self.soft_drain = true;
+            return;
+        }
+        self.drain();
+    }
+
+    /// The connection ends behind the next response, or when `drain_timeout` has passed without one.
+    fn drain(&mut self) {
+        let config = &self.listener.manager.config;
+        let drain = millis(config.drain_timeout) + self.worker.jitter(config.drain_timeout_jitter);
+        self.draining = true;
+        self.drained = true;
+        let at = self.worker.now() + drain;
+        self.close_at = Some(self.close_at.map_or(at, |earlier| earlier.min(at)));
+        self.deadlines.set(Timer::Close, self.close_at);
+    }
+
     /// An idle connection has to go where the listener drains. It is given a moment for a request that
     /// may be on its way: closing under it would fail it.
     fn poll_drain(&mut self, cx: &mut Context<'_>) {
         self.info.listen(cx);
-        if self.slot.is_draining() && !self.draining {
+        if self.slot.is_draining() && self.close_at.is_none() {
             self.draining = true;
             let grace = millis(self.worker.drain_grace());
-            self.deadlines.set(Timer::Close, Some(self.worker.now() + grace));
+            self.close_at = Some(self.worker.now() + grace);
+            self.deadlines.set(Timer::Close, self.close_at);
         }
     }
 
@@ -213,13 +281,13 @@ impl Downstream {
 
     /// Waits for the client to close, so that it reads its answer to the end. What it still sends is
     /// thrown away.
-    async fn linger(&mut self) {
+    async fn linger(&mut self, how: Linger) {
         let most = self.listener.manager.config.delayed_close_timeout;
         if most == Duration::ZERO {
             return;
         }
         self.deadlines.set(Timer::Close, Some(self.worker.now() + millis(most)));
-        let mut shut = false;
+        let mut shut = how == Linger::Open;
         let closed_in_time = poll_fn(|cx| {
             if !std::mem::replace(&mut shut, true) {
                 self.stream.shutdown_write(cx);
@@ -277,6 +345,9 @@ impl Drop for Downstream {
             (HttpStat::DownstreamCxDestroyLocal, HttpStat::DownstreamCxDestroyLocalActiveRq)
         };
         shards.http.inc(by);
+        if self.soft_drain {
+            shards.http.adjust(HttpStat::DownstreamCxHttp1SoftDrain, -1);
+        }
         if self.with_request {
             shards.http.inc(HttpStat::DownstreamCxDestroyActiveRq);
             shards.http.inc(with_request);

@@ -240,11 +240,15 @@ impl Downstream {
                 None
             }
             // The request that has begun is answered first.
-            Timer::ConnectionDuration | Timer::Close => {
+            Timer::ConnectionDuration => {
+                self.grow_old_in_request();
+                None
+            }
+            Timer::Close => {
                 self.draining = true;
                 None
             }
-            Timer::Idle | Timer::Route | Timer::StreamIdle => None,
+            Timer::Idle | Timer::Route | Timer::StreamIdle | Timer::UpstreamDuration => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
 use causeway_http::{Known, Method, Version};
 use causeway_model::{DrainType, OverloadActionKind};
 use causeway_reason::{Failure, Reason};
+use causeway_upstream::ClusterStat;
 
 use super::manager::with_context;
 use super::{After, Downstream};
@@ -15,6 +16,7 @@ use crate::deadlines::Timer;
 use crate::exchange::{Exchange, Next};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
+use crate::proxy_status;
 use crate::pump::Pump;
 use crate::record::ActiveRequest;
 use crate::stats::HttpStat;
@@ -165,11 +167,14 @@ impl Downstream {
         }
         let date = self.worker.date();
         header_rules::apply_to_response(request, &self.listener.manager.config, &date);
+        if let Some(proxy_status) = &self.listener.manager.config.proxy_status {
+            proxy_status::apply(request, proxy_status, &self.listener.manager.shared().proxy_name);
+        }
         let exchange = &mut **request;
         let version = exchange.facts.protocol.unwrap_or(Version::Http11);
         let status = exchange.facts.status;
         let is_head = exchange.head.as_ref().is_some_and(|head| head.method == Method::Head);
-        let bodiless = matches!(status, 100..=199 | 204 | 304);
+        let bodiless = exchange.facts.tunnel || matches!(status, 100..=199 | 204 | 304);
         let has_length = exchange.response.has(Known::ContentLength);
         let body = match (version, has_length || bodiless || empty || is_head) {
             (_, true) => BodyToClient::Plain,
@@ -207,7 +212,9 @@ impl Downstream {
         head.fields(&exchange.response, |field| field.known != Some(Known::ContentLength) || status != 204);
         if status == 101 {
             head.field("connection", b"Upgrade");
-        } else if !keeps_alive || enough {
+        } else if exchange.facts.tunnel && status == 200 {
+            // What `connection` says would be about a connection that is no longer one of HTTP.
+        } else if !keeps_alive || enough || exchange.facts.tunnel {
             head.field("connection", b"close");
         } else if version == Version::Http10 {
             head.field("connection", b"keep-alive");
@@ -266,15 +273,23 @@ impl Downstream {
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.deadlines.poll(cx, || self.worker.timers.now()) {
-                Poll::Ready(Timer::StreamIdle | Timer::StreamDuration | Timer::Close) => {
+                Poll::Ready(
+                    Timer::StreamIdle | Timer::StreamDuration | Timer::UpstreamDuration | Timer::Close,
+                ) => {
                     return Poll::Ready(());
                 }
-                Poll::Ready(Timer::ConnectionDuration) => self.draining = true,
+                Poll::Ready(Timer::ConnectionDuration) => self.grow_old_in_request(),
                 Poll::Ready(Timer::AccessLog) => self.log_later(),
                 Poll::Ready(_) => {}
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// The same as [`Self::grow_old`], with a request that is served to its end.
+    pub(super) fn grow_old_in_request(&mut self) {
+        self.grow_old();
+        self.deadlines.set(Timer::Close, None);
     }
 
     /// Whether the connection ends behind this request.
@@ -292,8 +307,9 @@ impl Downstream {
     /// Runs the filters over a response, in reverse order.
     pub(crate) fn filter_response(&self, request: &mut ActiveRequest) {
         let (entry, target) = (request.facts.route.clone(), request.facts.target.clone());
-        for (at, runtime) in self.listener.manager.filters.iter().enumerate().rev() {
-            let overrides = entry.as_ref().and_then(|entry| entry.overrides(target.as_deref(), at));
+        let chain = request.facts.chain;
+        for (at, runtime) in self.listener.manager.filters(chain).iter().enumerate().rev() {
+            let overrides = entry.as_ref().and_then(|entry| entry.overrides(target.as_deref(), chain, at));
             if !overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
                 with_context(request, overrides, |context| runtime.filter.on_response(context));
             }
@@ -339,6 +355,12 @@ impl Downstream {
                     http.inc(HttpStat::DownstreamRqMaxDurationReached);
                     if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration }
                 }
+                Poll::Ready(Timer::UpstreamDuration) => {
+                    if let Some(cluster) = &request.facts.cluster {
+                        cluster.stats().inc(ClusterStat::UpstreamRqMaxDurationReached);
+                    }
+                    Reason::UpstreamMaxStreamDuration
+                }
                 Poll::Ready(Timer::Request) => {
                     let more = self.more_time(&request.facts, self.worker.timers.now());
                     if more.is_some() {
@@ -350,7 +372,7 @@ impl Downstream {
                     return Poll::Ready(Failure::new(Reason::RequestTimeout).with_evidence(evidence));
                 }
                 Poll::Ready(Timer::ConnectionDuration) => {
-                    self.draining = true;
+                    self.grow_old_in_request();
                     continue;
                 }
                 Poll::Ready(Timer::AccessLog) => {
@@ -367,6 +389,9 @@ impl Downstream {
     /// Throws away what has arrived of a request's body, and says whether some of it has not.
     pub(crate) fn discard_request_body(&mut self, request: &mut ActiveRequest) -> bool {
         let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
+        if request.again.is_some() {
+            return false;
+        }
         if framing.is_none() {
             return request.facts.upgrade;
         }

@@ -78,6 +78,9 @@ pub(crate) struct Facts {
 
     /// Status that was answered; 0 while, or because, none was.
     pub(crate) status: u16,
+    /// Status that it would have been, where the client is told another: gRPC's 200, or the one that is
+    /// recommended (`set_recommended_response_code`). Clusters count this one.
+    pub(crate) own_status: Option<u16>,
     /// `%RESPONSE_FLAGS%`.
     pub(crate) flags: Flags,
     /// `%RESPONSE_CODE_DETAILS%`.
@@ -115,8 +118,18 @@ pub(crate) struct Facts {
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
 
+    /// Where a redirect of the back-end would lead, or led: what a log shows as route and cluster.
+    pub(crate) rerouted: Option<Box<Rerouted>>,
+    /// The proxy followed the back-end's redirect: the client sees nothing of this response.
+    pub(crate) redirected: bool,
+
     /// It asks for an upgrade that it may have: it has no end before the connection has.
     pub(crate) upgrade: bool,
+
+    /// Which chain of filters it comes through; 0 is the connection manager's own.
+    pub(crate) chain: usize,
+    /// The upgrade is made, or the tunnel open.
+    pub(crate) tunnel: bool,
 
     /// What filters remember.
     pub(crate) filters: FilterState,
@@ -127,6 +140,22 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// The route, as a log shows it.
+    pub(crate) fn shown_route(&self) -> Option<&Rc<RouteEntry>> {
+        match &self.rerouted {
+            Some(rerouted) => rerouted.route.as_ref(),
+            None => self.route.as_ref(),
+        }
+    }
+
+    /// The cluster, as a log shows it.
+    pub(crate) fn shown_cluster(&self) -> Option<&Rc<LocalCluster>> {
+        match &self.rerouted {
+            Some(rerouted) => rerouted.cluster.as_ref(),
+            None => self.cluster.as_ref(),
+        }
+    }
+
     /// Counters beside the cluster's that count it, once the router has it: those of its virtual cluster and
     /// of its route.
     pub(crate) fn traffic(&self) -> impl Iterator<Item = &Traffic> {
@@ -161,6 +190,13 @@ impl Facts {
         };
         format!("after {took} ms: {how_far}")
     }
+}
+
+/// The route that a redirect leads to, where there is one, and its cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Rerouted {
+    pub(crate) route: Option<Rc<RouteEntry>>,
+    pub(crate) cluster: Option<Rc<LocalCluster>>,
 }
 
 /// Where a request comes from.

@@ -1,5 +1,6 @@
 //! One request and its response: what they are, and what is known about them.
 
+mod again;
 mod facts;
 
 use std::cell::RefCell;
@@ -14,7 +15,8 @@ use causeway_upstream::Host;
 
 use crate::io::Transport;
 
-pub(crate) use facts::{Facts, Moment, Remote, ResponseDetails};
+pub(crate) use again::{Again, Held};
+pub(crate) use facts::{Facts, Moment, Remote, Rerouted, ResponseDetails};
 
 /// A request, its response, and what is known about them. Used again for the next request.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ pub(crate) struct Exchange {
     pub(crate) facts: Facts,
     /// The connections to back-ends that it was sent on: their hosts and numbers.
     pub(crate) attempted: Vec<(Arc<Host>, u64)>,
+    /// What it brings along where it is the next request of a redirect that the proxy followed.
+    pub(crate) again: Option<Box<Again>>,
     /// Bytes on their way to the client.
     pub(crate) to_client: Outgoing,
     /// Bytes on their way to the back-end.
@@ -55,6 +59,10 @@ impl Exchange {
     /// Whether all of the request has to have arrived for its end to be known: it has a body, or is the
     /// beginning of something that goes on.
     pub(crate) fn is_open_ended(&self) -> bool {
+        // All of it was there before its first back-end answered.
+        if self.again.is_some() {
+            return false;
+        }
         self.facts.upgrade
             || self
                 .head
@@ -72,6 +80,7 @@ impl Exchange {
         self.local_body.clear();
         self.local_body.shrink_to(KEEP);
         self.attempted.clear();
+        self.again = None;
         self.to_client.clear();
         self.to_upstream.clear();
         self.scratch.clear();

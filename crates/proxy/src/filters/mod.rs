@@ -94,12 +94,7 @@ impl SharedByFilters {
     }
 }
 
-impl SharedByFilters {
-    /// The runtime under which the filters were made.
-    pub(crate) const fn runtime(&self) -> &Arc<Runtime> {
-        &self.runtime
-    }
-}
+impl SharedByFilters {}
 
 /// Makes the filter of a configuration. `at` is its place in the chain.
 pub(crate) fn build(filter: &HttpFilter, at: usize, shared: &SharedByFilters) -> Box<dyn Filter> {

@@ -129,10 +129,10 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Address { peer, part } => address(view, *peer, *part),
         OperatorKind::UpstreamHostName { without_port } => host_name(view, *without_port),
         OperatorKind::UpstreamCluster => {
-            facts.cluster.as_ref().map(|cluster| cluster.config().stat_name.as_ref()).into()
+            facts.shown_cluster().map(|cluster| cluster.config().stat_name.as_ref()).into()
         }
         OperatorKind::UpstreamClusterRaw => {
-            facts.cluster.as_ref().map(|cluster| cluster.config().name.as_ref()).into()
+            facts.shown_cluster().map(|cluster| cluster.config().name.as_ref()).into()
         }
         OperatorKind::UpstreamTransportFailureReason => {
             facts.failure.as_ref().and_then(|failure| failure.transport.as_deref()).map(one_word).into()
@@ -163,9 +163,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             None => Operand::Number(view.unique),
         },
         OperatorKind::RouteName => {
-            facts.route.as_ref().map(|entry| &*entry.route.name).filter(|name| !name.is_empty()).into()
+            facts.shown_route().map(|entry| &*entry.route.name).filter(|name| !name.is_empty()).into()
         }
-        OperatorKind::VirtualHostName => facts.route.as_ref().map(|entry| &*entry.virtual_host.name).into(),
+        OperatorKind::VirtualHostName => facts.shown_route().map(|entry| &*entry.virtual_host.name).into(),
         OperatorKind::VirtualClusterName => {
             facts.virtual_cluster.as_ref().and_then(|cluster| cluster.name.as_deref()).into()
         }
@@ -328,13 +328,13 @@ fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: 
     let facts = &view.exchange.facts;
     let found = match source {
         MetadataSource::Route => {
-            facts.route.as_ref().and_then(|entry| entry.route.metadata.get(namespace, path))
+            facts.shown_route().and_then(|entry| entry.route.metadata.get(namespace, path))
         }
         MetadataSource::VirtualHost => {
-            facts.route.as_ref().and_then(|entry| entry.virtual_host.metadata.get(namespace, path))
+            facts.shown_route().and_then(|entry| entry.virtual_host.metadata.get(namespace, path))
         }
         MetadataSource::Cluster => {
-            facts.cluster.as_ref().and_then(|cluster| cluster.config().metadata.get(namespace, path))
+            facts.shown_cluster().and_then(|cluster| cluster.config().metadata.get(namespace, path))
         }
         MetadataSource::UpstreamHost => {
             facts.host.as_ref().and_then(|host| host.metadata().get(namespace, path))

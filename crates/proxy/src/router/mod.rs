@@ -1,5 +1,7 @@
 //! The router: sends a request to a back-end and brings the response back.
 
+mod envoy_headers;
+mod internal_redirect;
 mod relay;
 mod response;
 mod rewrite;
@@ -11,7 +13,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use causeway_http::Known;
+use causeway_http::{Known, Method};
 use causeway_model::{ClusterName, LoadShedPointKind, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::{ClusterStat, Host, Resource};
@@ -25,7 +27,6 @@ use crate::local_reply::LocalReply;
 use crate::pool::UpstreamConnection;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
-use crate::snapshot::timeout;
 use crate::timer::Millis;
 use crate::traffic::{self, TrafficStat};
 
@@ -33,10 +34,20 @@ use crate::traffic::{self, TrafficStat};
 struct Forwarding {
     cluster: Rc<LocalCluster>,
     priority: RoutingPriority,
+    /// What is inside a tunnel goes to the back-end as it is (`connect_config`).
+    raw: bool,
     /// The route's timeout; it runs from the end of the request.
     timeout: Option<Millis>,
     /// Held for its `Drop`.
     _permit: Permit,
+}
+
+/// What became of a request.
+pub(crate) enum Served {
+    /// It was served to its end.
+    Ended(After),
+    /// The back-end redirected it, and the proxy follows: this is the next request.
+    Redirected(ActiveRequest),
 }
 
 /// Sends a request on, and serves it to its end.
@@ -44,20 +55,25 @@ pub(crate) async fn forward(
     downstream: &mut Downstream,
     mut request: ActiveRequest,
     entry: Rc<RouteEntry>,
-) -> After {
+) -> Served {
     let Some(route) = entry.forward() else {
-        return Box::pin(downstream.reply(request, LocalReply::failed(Reason::Dropped.into()))).await;
+        let reply = LocalReply::failed(Reason::Dropped.into());
+        return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     };
     let (Some(target), Some(cluster)) = (request.facts.target.clone(), request.facts.cluster.clone()) else {
         let reply = not_found(downstream, &request, &entry, route);
-        return Box::pin(downstream.reply(request, reply)).await;
+        return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     };
     if !entry.virtual_clusters.is_empty() {
         let seen = SeenByRouting { exchange: &request, random: request.random() };
         request.facts.virtual_cluster = traffic::find(&entry.virtual_clusters, &seen).cloned();
     }
-    let timeout = request_timeout(&mut request, route);
-    let suppress = downstream.listener.manager.config.suppress_envoy_headers;
+    let config = Arc::clone(&downstream.listener.manager.config);
+    if let Err(reply) = envoy_headers::check(&request, &config.strict_check_headers) {
+        return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
+    }
+    let timeout = envoy_headers::timeout(&mut request, route, config.respect_expected_rq_timeout);
+    let suppress = config.suppress_envoy_headers;
     if let Some(timeout) = timeout
         && !suppress
     {
@@ -73,7 +89,7 @@ pub(crate) async fn forward(
     request.facts.attempts = 1;
     let host = match cluster.choose() {
         Ok(host) => host,
-        Err(failure) => return Box::pin(give_up(downstream, request, failure, None)).await,
+        Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };
     rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
     request.facts.host = Some(Arc::clone(&host));
@@ -83,9 +99,15 @@ pub(crate) async fn forward(
         let most = cluster.limit(route.priority, Resource::Requests);
         let failure = Failure::new(Reason::CircuitBreakerRequests)
             .with_evidence(format!("{most} requests are running, which is max_requests"));
-        return Box::pin(give_up(downstream, request, failure, None)).await;
+        return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await);
     };
-    let forwarding = Forwarding { cluster, priority: route.priority, timeout, _permit: permit };
+    let forwarding = Forwarding {
+        cluster,
+        priority: route.priority,
+        raw: is_raw(&request, route),
+        timeout,
+        _permit: permit,
+    };
     match connection(downstream, &mut request, &forwarding, &host).await {
         Ok(connection) => {
             request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Total));
@@ -96,14 +118,23 @@ pub(crate) async fn forward(
                 // It did not come as far as the host.
                 request.facts.host = None;
             }
-            Box::pin(give_up(downstream, request, failure, None)).await
+            Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await)
         }
         Err(Unconnected::ClientGone) => {
             let evidence = request.facts.so_far();
             request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
-            After::Gone
+            Served::Ended(After::Gone)
         }
     }
+}
+
+/// Whether the request is a tunnel that ends here.
+fn is_raw(request: &ActiveRequest, route: &RouteForward) -> bool {
+    route.connect.is_some_and(|connect| match request.method() {
+        Method::Connect => true,
+        Method::Post => connect.allow_post,
+        _ => false,
+    })
 }
 
 /// The answer where the cluster that the route leads to does not exist.
@@ -134,32 +165,6 @@ fn not_found(
         .with_status(route.cluster_not_found_status)
 }
 
-/// How long the back-end may take: what the route says, unless a trusted client says otherwise.
-fn request_timeout(request: &mut ActiveRequest, route: &RouteForward) -> Option<Millis> {
-    let by_client = request
-        .request
-        .get(Known::EnvoyUpstreamRqTimeoutMs)
-        .and_then(|value| std::str::from_utf8(value).ok())
-        .and_then(|text| text.parse::<Millis>().ok());
-    for name in [
-        Known::EnvoyUpstreamRqTimeoutMs,
-        Known::EnvoyUpstreamRqPerTryTimeoutMs,
-        Known::EnvoyUpstreamRqTimeoutAltResponse,
-        Known::EnvoyExpectedRqTimeoutMs,
-    ] {
-        request.request.remove(name);
-    }
-    match by_client {
-        Some(0) => None,
-        Some(millis) => Some(millis),
-        None if route.max_stream_duration.is_some() => None,
-        None => match route.grpc_timeout.as_ref().filter(|_| request.facts.grpc) {
-            Some(limits) => grpc_timeout::route_timeout(limits, &request.request),
-            None => timeout(route.timeout),
-        },
-    }
-}
-
 enum Unconnected {
     Failed(Failure),
     ClientGone,
@@ -173,7 +178,12 @@ async fn connection(
     host: &Arc<Host>,
 ) -> Result<Box<UpstreamConnection>, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
-    let pool = forwarding.cluster.pool(&downstream.worker, host, forwarding.priority);
+    let pool = if forwarding.raw {
+        forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority)
+    } else {
+        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority)
+    };
+    let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
     if let Some(connection) = pool.take_idle() {
         return Ok(connection);
     }
@@ -184,12 +194,20 @@ async fn connection(
         return Err(Unconnected::Failed(downstream.overloaded(Reason::OverloadedPool)));
     }
     let complete = !request.is_open_ended();
-    if request.head.as_ref().is_some_and(|head| head.framing.is_none()) {
+    // A tunnel has no end before its connection has.
+    let tunnel = request.method() == Method::Connect;
+    if !tunnel && (complete || request.head.as_ref().is_some_and(|head| head.framing.is_none())) {
         start_timeout(downstream, forwarding);
     }
     let mut waiting = Box::pin(pool.wait());
+    let mut held = Some(held);
     poll_fn(|cx| {
-        if let Poll::Ready(result) = waiting.as_mut().poll(cx) {
+        let mut result = waiting.as_mut().poll(cx);
+        // Whoever waits may have the one that the redirect came on: this request, mostly.
+        if held.take().flatten().is_some() && result.is_pending() {
+            result = waiting.as_mut().poll(cx);
+        }
+        if let Poll::Ready(result) = result {
             return Poll::Ready(result.map_err(Unconnected::Failed));
         }
         if downstream.poll_client_gone(cx) {

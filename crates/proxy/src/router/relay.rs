@@ -7,21 +7,24 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use causeway_http::h1::{BodyFraming, HeadLimits, Parsed, ResponseHead, ResponseRules, parse_response};
+use causeway_http::h1::{
+    BodyFraming, HeadLimits, LAST_CHUNK, Parsed, ResponseHead, ResponseRules, chunk_header, parse_response,
+};
 use causeway_http::{Method, Version, forwarding};
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::{ClusterStat, Host, HostStat};
 
 use super::response::BodyEvent;
-use super::{Forwarding, give_up, start_timeout, tunnel, upstream_request};
+use super::{Forwarding, Served, give_up, start_timeout, tunnel, upstream_request};
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
 use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
+use crate::exchange::Exchange;
 use crate::pool::UpstreamConnection;
-use crate::pump::{Ends, Pump, PumpError};
+use crate::pump::{Ends, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
-use crate::snapshot::key_format;
+use crate::snapshot::{key_format, timeout};
 use crate::stats::HttpStat;
 
 /// A request and a response on their way.
@@ -34,6 +37,8 @@ pub(super) struct Relay<'d> {
     pub(super) upload: Option<Pump>,
     /// The back-end takes no more of the request.
     pub(super) upload_failed: bool,
+    /// The request's body as it was, where it may be sent again.
+    pub(super) kept: Option<Kept>,
     /// The upgrade that was asked for.
     pub(super) upgrade: Option<Vec<u8>>,
     /// How far the response's head has been looked through.
@@ -86,7 +91,7 @@ pub(super) async fn relay(
     request: ActiveRequest,
     forwarding: Forwarding,
     upstream: Box<UpstreamConnection>,
-) -> After {
+) -> Served {
     let running = Running::new(&forwarding.cluster, request.facts.host.clone());
     let mut relay = Relay {
         upgrade: downstream.upgrade.take(),
@@ -96,34 +101,54 @@ pub(super) async fn relay(
         upstream,
         upload: None,
         upload_failed: false,
+        kept: None,
         scanned: 0,
         answered: false,
         interim: Interim::None,
         _running: running,
     };
     relay.begin();
+    if relay.forwarding.raw {
+        return Served::Ended(Box::pin(tunnel::raw(relay)).await);
+    }
     // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
     let head = loop {
         match poll_fn(|cx| relay.poll_head(cx)).await {
-            HeadEvent::ClientGone => return relay.client_gone(),
-            HeadEvent::Failed(failure) => return Box::pin(relay.fail(failure)).await,
+            HeadEvent::ClientGone => return Served::Ended(relay.client_gone()),
+            HeadEvent::Failed(failure) => return Served::Ended(Box::pin(relay.fail(failure)).await),
             HeadEvent::Head(head) if head.is_interim() => Box::pin(relay.interim(head)).await,
-            HeadEvent::Head(head) if head.status == 101 => return Box::pin(tunnel::tunnel(relay)).await,
+            HeadEvent::Head(head) if relay.opens_tunnel(&head) => {
+                return Served::Ended(Box::pin(tunnel::tunnel(relay, head)).await);
+            }
             HeadEvent::Head(head) => break head,
         }
     };
+    if let Some(next) = relay.follow(&head) {
+        return Served::Redirected(relay.leave_for(next, &head));
+    }
     let mut passing = relay.respond(&head);
-    match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
+    Served::Ended(match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
         BodyEvent::Complete => relay.complete(&passing),
         BodyEvent::ClientGone => relay.client_gone(),
         BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing.body)).await,
-    }
+    })
 }
 
 impl Relay<'_> {
+    /// Whether what follows the head of the response is no HTTP any more: the upgrade is made, or the tunnel
+    /// is open (RFC 9110 §9.3.6).
+    fn opens_tunnel(&self, head: &ResponseHead) -> bool {
+        let connect = self.request.method() == Method::Connect;
+        head.status == 101 || (connect && (200..300).contains(&head.status))
+    }
+
     fn begin(&mut self) {
         let now = self.downstream.worker.instant();
         self.upstream.begin_request();
+        if let Some(most) = timeout(self.forwarding.cluster.config().http.max_stream_duration) {
+            let at = self.downstream.worker.now() + most;
+            self.downstream.deadlines.set(Timer::UpstreamDuration, Some(at));
+        }
         let facts = &mut self.request.facts;
         facts.connect_end = Some(now);
         facts.upstream_connection = Some(self.upstream.id);
@@ -133,15 +158,59 @@ impl Relay<'_> {
             self.request.attempted.push((host, self.upstream.id));
         }
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
-        let chunked = upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
-        if framing.is_none() {
+        let chunked =
+            !self.forwarding.raw && upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
+        if self.request.again.is_some() {
+            self.send_again(framing, chunked);
             self.request_complete(now);
+        } else if framing.is_none() {
+            // A tunnel has no end before its connection has.
+            if self.request.method() != Method::Connect {
+                self.request_complete(now);
+            }
         } else {
             let http = &self.forwarding.cluster.config().http;
             let trailers =
                 http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
             let trailers = trailers.then(|| key_format(http.header_key_format));
-            self.upload = Some(Pump::new(self.downstream.request_body(framing), chunked, trailers));
+            let pump = Pump::new(self.downstream.request_body(framing), chunked, trailers);
+            self.upload = Some(pump.keeping(self.most_kept()));
+        }
+    }
+
+    /// How much of the body is kept, where the request may have to be sent again.
+    fn most_kept(&self) -> Option<usize> {
+        self.request.facts.route.as_ref()?.forward()?.internal_redirects.as_ref()?;
+        let most = self.downstream.listener.config.per_connection_buffer_limit_bytes;
+        Some(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// Puts the body that was kept behind the head.
+    fn send_again(&mut self, framing: BodyFraming, chunked: bool) {
+        let Exchange { again, to_upstream, facts, .. } = &mut *self.request;
+        let Some(again) = again else { return };
+        let before = to_upstream.pending();
+        let out = to_upstream.bytes();
+        if chunked && !again.body.is_empty() {
+            let (header, size) = chunk_header(again.body.len());
+            out.extend_from_slice(header.get(..size).unwrap_or_default());
+        }
+        if !framing.is_none() {
+            out.extend_from_slice(&again.body);
+        }
+        if chunked {
+            if !again.body.is_empty() {
+                out.extend_from_slice(b"\r\n");
+            }
+            out.extend_from_slice(LAST_CHUNK);
+        }
+        facts.body_passed = (to_upstream.pending() - before) as u64;
+    }
+
+    /// Bytes behind the request's body are none of it: the back-end is told that there are no more.
+    fn end_upload(&mut self, cx: &mut Context<'_>) {
+        if self.forwarding.raw {
+            self.upstream.stream.shutdown_write(cx);
         }
     }
 
@@ -165,7 +234,7 @@ impl Relay<'_> {
         if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
             return Poll::Ready(HeadEvent::ClientGone);
         }
-        let complete = self.upload.is_none() && self.upgrade.is_none();
+        let complete = self.upload.is_none() && !self.request.facts.upgrade;
         self.downstream.poll_timeout(cx, complete, &self.request).map(HeadEvent::Failed)
     }
 
@@ -203,7 +272,11 @@ impl Relay<'_> {
         match result {
             Poll::Pending => Upload::Fine,
             Poll::Ready(Ok(())) => {
-                self.upload = None;
+                self.kept = self.upload.take().and_then(|mut pump| pump.take_kept());
+                if self.kept.as_ref().is_some_and(Kept::overflowed) {
+                    self.forwarding.cluster.stats().inc(ClusterStat::RetryOrShadowAbandoned);
+                }
+                self.end_upload(cx);
                 let now = self.downstream.worker.instant();
                 self.request.facts.upstream_request_end = Some(now);
                 self.request_complete(now);

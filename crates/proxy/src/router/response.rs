@@ -39,7 +39,7 @@ impl Relay<'_> {
         let mut framing = head.framing;
         self.note_response(head);
         self.change_fields(head);
-        let refused_upgrade = self.upgrade.is_some();
+        let refused_upgrade = self.request.facts.upgrade;
         // The rest of the request would have to be read before the next one, and nobody wants it.
         self.downstream.draining |= self.upload.is_some();
         if self.request.response.has(Known::EnvoyImmediateHealthCheckFail)
@@ -52,10 +52,11 @@ impl Relay<'_> {
         }
         if refused_upgrade {
             self.downstream.draining = true;
-            if (200..300).contains(&head.status) {
+            if self.upgrade.is_some() && (200..300).contains(&head.status) {
                 // The client would take whatever follows for the new protocol.
                 framing = BodyFraming::None;
                 self.request.response.set(Known::ContentLength, b"0");
+                self.request.response.remove(Known::ContentType);
                 self.request.facts.details = ResponseDetails::from("websocket_handshake_unsuccessful");
             }
         }
@@ -68,7 +69,7 @@ impl Relay<'_> {
         }
     }
 
-    fn note_response(&mut self, head: &ResponseHead) {
+    pub(super) fn note_response(&mut self, head: &ResponseHead) {
         let facts = &mut self.request.facts;
         facts.status = head.status;
         facts.details = ResponseDetails::from("via_upstream");
@@ -82,10 +83,10 @@ impl Relay<'_> {
     }
 
     /// Changes the fields of the response as filters, route and connection manager say.
-    fn change_fields(&mut self, head: &ResponseHead) {
+    pub(super) fn change_fields(&mut self, head: &ResponseHead) {
         forwarding::remove_hop_by_hop_response(&mut self.request.response, head.connection);
         let facts = &self.request.facts;
-        let complete = self.upload.is_none() && self.upgrade.is_none();
+        let complete = self.upload.is_none() && !self.request.facts.upgrade;
         if complete && !self.downstream.listener.manager.config.suppress_envoy_headers {
             let since =
                 facts.request_end.or(facts.connect_end).unwrap_or_else(|| self.downstream.worker.instant());
@@ -210,10 +211,11 @@ impl Relay<'_> {
         self.downstream.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, to_client);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
-        if passing.reusable && upload_complete && upstream.buffer.is_empty() {
+        // A request for an upgrade or a tunnel has no end, so its connection is not used again.
+        if passing.reusable && upload_complete && upstream.buffer.is_empty() && !request.facts.upgrade {
             upstream.end_request();
             upstream.pool().give_back(upstream);
-        } else {
+        } else if !request.facts.upgrade {
             // What follows on it belongs to no request, or the back-end said that it ends.
             upstream.end_request();
         }

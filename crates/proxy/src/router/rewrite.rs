@@ -1,6 +1,6 @@
 //! What a route changes in a request: fields first, then host and path.
 
-use causeway_http::Known;
+use causeway_http::{Known, Method};
 use causeway_model::{HostRewrite, Template};
 use causeway_routing::{rewrite_host, rewrite_path};
 use causeway_upstream::Host;
@@ -76,6 +76,10 @@ fn change_host(
 
 fn change_path(request: &mut ActiveRequest, entry: &RouteEntry, viewer: &Viewer, suppress: bool) {
     let Some(rewrite) = entry.forward().and_then(|route| route.path_rewrite.as_ref()) else { return };
+    // CONNECT has no path (RFC 9110 §9.3.6).
+    if request.method() == Method::Connect {
+        return;
+    }
     let mut new = Vec::new();
     let fill = |template: &Template, out: &mut Vec<u8>| {
         let mut text = Vec::new();

@@ -1,16 +1,16 @@
-//! An upgraded connection: bytes both ways, until one side ends it.
+//! An upgraded connection, or a tunnel made by CONNECT: bytes both ways, until one side ends it.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-use causeway_http::h1::{BodyDecoder, BodyFraming, TrailerLimits};
-use causeway_http::{Known, forwarding};
+use causeway_http::h1::{BodyDecoder, BodyFraming, ConnectionOptions, ResponseHead, TrailerLimits};
+use causeway_http::{Known, Method, Version};
 use causeway_reason::{Failure, Met, Reason};
 
 use super::relay::Relay;
+use super::response::BodyEvent;
 use crate::deadlines::Timer;
 use crate::downstream::After;
-use crate::exchange::ResponseDetails;
 use crate::pump::{Ends, Pump, PumpError};
 use crate::stats::HttpStat;
 
@@ -21,17 +21,17 @@ enum End {
     Timeout(Failure),
 }
 
-/// Passes the 101 on, and then everything, both ways.
-pub(super) async fn tunnel(mut relay: Relay<'_>) -> After {
-    relay.request.facts.status = 101;
-    relay.request.facts.details = ResponseDetails::from("via_upstream");
+/// Passes on that the tunnel is open, and then everything, both ways.
+pub(super) async fn tunnel(mut relay: Relay<'_>, head: ResponseHead) -> After {
     let protocol = relay.request.response.get(Known::Upgrade).map(<[u8]>::to_vec);
-    let options = causeway_http::h1::ConnectionOptions::default();
-    forwarding::remove_hop_by_hop_response(&mut relay.request.response, options);
-    if let Some(protocol) = protocol.or_else(|| relay.upgrade.clone()) {
+    relay.note_response(&head);
+    relay.request.facts.tunnel = true;
+    relay.change_fields(&head);
+    if head.status == 101
+        && let Some(protocol) = protocol.or_else(|| relay.upgrade.clone())
+    {
         relay.request.response.set(Known::Upgrade, &protocol);
     }
-    relay.downstream.filter_response(&mut relay.request);
     relay.downstream.write_head(&mut relay.request, true, false);
     // Neither the request nor the response ends now, so neither can be late.
     for timer in [Timer::Route, Timer::Request, Timer::RequestHeaders] {
@@ -40,7 +40,7 @@ pub(super) async fn tunnel(mut relay: Relay<'_>) -> After {
     if relay.downstream.listener.manager.config.access_log_options.on_tunnel {
         relay.request.log_unfinished("DownstreamTunnelSuccessfullyEstablished");
     }
-    let (mut up, mut down) = (raw(), raw());
+    let (mut up, mut down) = (as_it_is(), as_it_is());
     let mut up_ended = false;
     let end = poll_fn(|cx| poll_tunnel(&mut relay, &mut up, &mut up_ended, &mut down, cx)).await;
     count(&mut relay, &up, &down);
@@ -63,8 +63,29 @@ fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
     http.inc(HttpStat::DownstreamRqRxReset);
 }
 
+/// Serves a tunnel that ends here. There is a connection to the back-end, and that is all that has to be said.
+pub(super) async fn raw(mut relay: Relay<'_>) -> After {
+    let head = ResponseHead {
+        status: 200,
+        version: Version::Http11,
+        framing: BodyFraming::UntilClose,
+        connection: ConnectionOptions::default(),
+        field_bytes: 0,
+    };
+    relay.request.response.clear(usize::MAX);
+    if relay.request.method() == Method::Connect {
+        return tunnel(relay, head).await;
+    }
+    let mut passing = relay.respond(&head);
+    match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
+        BodyEvent::Complete => relay.complete(&passing),
+        BodyEvent::ClientGone => relay.client_gone(),
+        BodyEvent::Failed(failure) => relay.cut(failure, passing.body).await,
+    }
+}
+
 /// Bytes as they are.
-fn raw() -> Pump {
+fn as_it_is() -> Pump {
     let limits = TrailerLimits { bytes: 0, fields: 0 };
     Pump::new(BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits), false, None)
 }
@@ -137,8 +158,15 @@ async fn finish(mut relay: Relay<'_>, end: End) -> After {
             relay.request.fail(after_head(Reason::ClientDisconnected));
             After::Gone
         }
+        End::Upstream { reset: false } if relay.forwarding.raw => {
+            relay.request.facts.finished = true;
+            After::Linger
+        }
         End::Upstream { reset } => {
-            relay.upstream.closed_by_peer();
+            // The end of a tunnel by CONNECT is the end of one direction, as Envoy counts it.
+            if reset || relay.request.method() != Method::Connect {
+                relay.upstream.closed_by_peer();
+            }
             relay.request.facts.upstream_close = Some(if reset { "RemoteReset" } else { "Normal" });
             let reason = if reset { Reason::UpstreamReset } else { Reason::UpstreamClosed };
             relay.request.fail(after_head(reason));

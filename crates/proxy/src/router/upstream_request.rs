@@ -31,7 +31,20 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     let before = exchange.to_upstream.pending();
     let method = head.method_name(&exchange.request);
     let out = exchange.to_upstream.bytes();
-    let mut writer = HeadWriter::request(out, key_format(format), method, &exchange.path, Version::Http11);
+    let whole =
+        exchange.facts.cluster.as_ref().is_some_and(|cluster| cluster.config().http.send_fully_qualified_url);
+    let host = exchange.request.get(Known::Host).unwrap_or_default();
+    let url;
+    let target = match head.method {
+        Method::Connect => host,
+        _ if whole => {
+            let scheme: &[u8] = if exchange.facts.https { b"https://" } else { b"http://" };
+            url = [scheme, host, &exchange.path].concat();
+            &url
+        }
+        _ => &exchange.path,
+    };
+    let mut writer = HeadWriter::request(out, key_format(format), method, target, Version::Http11);
     let line_end = writer.position();
     // The authority comes first, wherever the client had it.
     if exchange.request.has(Known::Host) {

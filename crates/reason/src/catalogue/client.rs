@@ -300,6 +300,20 @@ pub(super) const REQUEST_UNDERSCORE_HEADER: Spec = refused(
     },
 );
 
+pub(super) const REQUEST_ENVOY_HEADER_INVALID: Spec = refused(
+    "request_envoy_header_invalid",
+    Answer::empty(400, Some(Flag::InvalidEnvoyRequestHeaders), "request_headers_failed_strict_check")
+        .closing(),
+    Text {
+        en: "An x-envoy-* header of the request has a value that it can't have, and strict_check_headers is set.",
+        ko: "strict_check_headers 설정에서 요청의 x-envoy-* 헤더 값이 올바르지 않습니다.",
+    },
+    Text {
+        en: "The evidence names the header and its value; correct whoever sets it, mostly a proxy or service in front.",
+        ko: "근거에 헤더와 값이 있습니다. 그 헤더를 설정하는 앞단 프록시나 서비스를 고치십시오.",
+    },
+);
+
 pub(super) const TLS_ON_PLAIN_LISTENER: Spec = refused(
     "tls_on_plain_listener",
     Answer::refused(400, BAD, CODEC_ERROR),

@@ -3,6 +3,9 @@
 use super::grpc;
 use crate::{Answer, Blame, Body, Details, Flag, ResetReason, Retry, Spec, Text};
 
+/// What a gRPC client is told whose time is up.
+const DEADLINE_EXCEEDED: u8 = 4;
+
 const fn late(body: &'static str, flag: Option<Flag>, details: &'static str) -> Answer {
     Answer {
         status: 504,
@@ -49,7 +52,7 @@ pub(super) const STREAM_IDLE_TIMEOUT: Spec = Spec {
 pub(super) const MAX_STREAM_DURATION: Spec = Spec {
     key: "max_stream_duration",
     answer: late("downstream duration timeout", None, "max_duration_timeout"),
-    grpc: 4,
+    grpc: DEADLINE_EXCEEDED,
     blame: Blame::Config,
     retry: Retry::Never,
     sentence: Text {
@@ -59,6 +62,26 @@ pub(super) const MAX_STREAM_DURATION: Spec = Spec {
     advice: Text {
         en: "Raise max_stream_duration of the route or connection manager if requests may take this long.",
         ko: "요청이 이만큼 걸려도 되면 라우트나 연결 관리자의 max_stream_duration을 늘리십시오.",
+    },
+};
+
+pub(super) const UPSTREAM_MAX_STREAM_DURATION: Spec = Spec {
+    key: "upstream_max_stream_duration",
+    answer: late(
+        "upstream max stream duration reached",
+        Some(Flag::UpstreamMaxStreamDurationReached),
+        "upstream_max_stream_duration_reached",
+    ),
+    grpc: grpc(504),
+    blame: Blame::Config,
+    retry: Retry::IfIdempotent,
+    sentence: Text {
+        en: "The back-end took longer than the cluster's max_stream_duration.",
+        ko: "백엔드가 클러스터의 max_stream_duration보다 오래 걸렸습니다.",
+    },
+    advice: Text {
+        en: "Raise max_stream_duration in common_http_protocol_options of the cluster if requests may take this long.",
+        ko: "요청이 이만큼 걸려도 되면 클러스터 common_http_protocol_options의 max_stream_duration을 늘리십시오.",
     },
 };
 

@@ -79,6 +79,8 @@ reasons! {
         RequestPathRejected = REQUEST_PATH_REJECTED,
         /// A header name with `_` under `REJECT_REQUEST`.
         RequestUnderscoreHeader = REQUEST_UNDERSCORE_HEADER,
+        /// An `x-envoy-*` field under `strict_check_headers` has a value that is none.
+        RequestEnvoyHeaderInvalid = REQUEST_ENVOY_HEADER_INVALID,
         /// A TLS ClientHello on a listener that speaks plain text.
         TlsOnPlainListener = TLS_ON_PLAIN_LISTENER,
         /// A PROXY protocol header on a listener that expects none.
@@ -209,6 +211,8 @@ reasons! {
         StreamIdleTimeout = STREAM_IDLE_TIMEOUT,
         /// The stream ran into `max_stream_duration`.
         MaxStreamDuration = MAX_STREAM_DURATION,
+        /// The request ran into the cluster's `max_stream_duration`.
+        UpstreamMaxStreamDuration = UPSTREAM_MAX_STREAM_DURATION,
         /// The circuit breaker `max_pending_requests` is open.
         CircuitBreakerPending = CIRCUIT_BREAKER_PENDING,
         /// The circuit breaker `max_requests` is open.

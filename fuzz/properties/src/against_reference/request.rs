@@ -3,7 +3,7 @@
 use causeway_http::h1::{
     BodyFraming, HeadLimits, HeadWriter, KeyFormat, Parsed, RequestHead, RequestRules, parse_request,
 };
-use causeway_http::{HeaderBlock, Known, Version, forwarding};
+use causeway_http::{HeaderBlock, Known, Version, authority, forwarding};
 use causeway_reason::Reason;
 
 use super::{by_name, passed_on};
@@ -216,7 +216,11 @@ fn policy(reason: Reason, request: &Request, rules: &RequestRules) -> Option<&'s
             (!rules.allow_absolute_url && reference::values(fields, "host").len() > 1, "one Host")
         }
         Reason::RequestSchemeInvalid => (other_scheme(&request.form), "schemes other than http and https"),
-        Reason::RequestTargetInvalid => (odd_absolute(&request.form), "the host and port of an absolute URL"),
+        Reason::RequestTargetInvalid => (
+            odd_absolute(&request.form)
+                || (matches!(request.form, Form::Authority) && authority::port(&request.target).is_none()),
+            "the host and port of an absolute URL or of CONNECT",
+        ),
         Reason::RequestFramingConflict => (
             (both && !rules.allow_chunked_length) || (request.minor == 0 && has(fields, "transfer-encoding")),
             "one length (RFC 9112 §6.1)",
