@@ -289,9 +289,9 @@ impl Worker {
         }
     }
 
-    /// The overload manager.
+    /// The overload manager, while it has anything to do.
     pub(crate) fn overload(&self) -> Option<Rc<WorkerOverload>> {
-        self.overload.borrow().clone()
+        self.overload.borrow().as_ref().filter(|overload| overload.shared.acts_at_all()).cloned()
     }
 
     /// A place among the connections that the process may have; `None` where there is none.

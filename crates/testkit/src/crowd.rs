@@ -94,13 +94,17 @@ impl Crowd {
     }
 
     async fn member(&self, number: usize, seen: &Seen, turns: &Semaphore) -> Fate {
-        let turn = turns.acquire().await;
+        let mut turn = turns.acquire().await.ok();
         let opened = self.open().await;
         let Some(mut stream) = opened else { return Fate::default() };
         let mut fate = Fate { opened: true, ..Fate::default() };
         let start = Instant::now();
         let said = stream.write_all(&self.words).await;
-        drop(turn);
+        // Who waits for an answer keeps the turn until it is there: otherwise a slow machine decides how many
+        // requests there are at the same time.
+        if self.words.is_empty() || self.drip.is_some() || !self.reads {
+            drop(turn.take());
+        }
         seen.ready.fetch_add(1, Ordering::AcqRel);
         if said.is_err() {
             return Fate { closed: true, took: start.elapsed(), ..fate };
@@ -133,6 +137,7 @@ impl Crowd {
                                 fate.status = status_of(&buffer);
                                 seen.answered.fetch_add(1, Ordering::AcqRel);
                                 next = None;
+                                drop(turn.take());
                             }
                             if fate.status.is_some() {
                                 buffer.clear();

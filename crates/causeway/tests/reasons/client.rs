@@ -147,9 +147,15 @@ fn slow() -> Vec<Case> {
             .write(HEAD)
             .evidence("28 bytes of the head had arrived"),
         // The file says nothing about it, and that is said.
-        Case::of(Reason::RequestHeadersTimeout).write(HEAD).evidence(
-            "28 bytes of the head had arrived, but not its end; request_headers_timeout is not set",
-        ),
+        Case::of(Reason::RequestHeadersTimeout)
+            .client(async |site| {
+                let mut connection = open(site).await.patience(Duration::from_secs(15));
+                connection.write(HEAD).await;
+                Seen::Answer(connection.response("GET").await)
+            })
+            .evidence(
+                "28 bytes of the head had arrived, but not its end; request_headers_timeout is not set",
+            ),
         Case::of(Reason::RequestTimeout)
             .manager("request_timeout: 0.2s")
             .write(WITHOUT_ITS_BODY)

@@ -1,7 +1,7 @@
 //! What is done when the process has less left than it needs: what workers look at.
 //!
 //! One thread watches ([`watch`]) and writes how much is to be done; workers read numbers. As long as there
-//! is enough of everything, that is one relaxed load for each request.
+//! is enough of everything, that is one relaxed load wherever they ask.
 
 mod stats;
 mod watch;
@@ -49,6 +49,11 @@ impl Overload {
         self.config.max_connections
     }
 
+    /// Whether anything is to be done.
+    pub(crate) fn acts_at_all(&self) -> bool {
+        self.any.load(Relaxed)
+    }
+
     /// Whether all of something is to be done.
     pub(crate) fn is_saturated(&self, action: OverloadActionKind) -> bool {
         self.level(action) == ALL
@@ -72,9 +77,6 @@ impl Overload {
     }
 
     fn level(&self, action: OverloadActionKind) -> u32 {
-        if !self.any.load(Relaxed) {
-            return 0;
-        }
         self.actions.get(action as usize).map_or(0, |level| level.load(Relaxed))
     }
 
@@ -104,11 +106,7 @@ impl WorkerOverload {
 
     /// Whether work is refused at a place; counted where it is.
     pub(crate) fn sheds(&self, point: LoadShedPointKind, random: u64) -> bool {
-        let shared = &self.shared;
-        if !shared.any.load(Relaxed) {
-            return false;
-        }
-        let level = shared.points.get(point as usize).map_or(0, |level| level.load(Relaxed));
+        let level = self.shared.points.get(point as usize).map_or(0, |level| level.load(Relaxed));
         if !falls(level, random) {
             return false;
         }
