@@ -17,14 +17,16 @@ pub(crate) fn read() -> BTreeMap<String, Option<String>> {
 }
 
 fn parse(text: &str) -> BTreeMap<String, Option<String>> {
-    let rows = text.lines().filter_map(|line| line.trim().strip_prefix('|'));
-    rows.filter_map(|row| {
+    let mut found = BTreeMap::new();
+    for row in text.lines().filter_map(|line| line.trim().strip_prefix('|')) {
         let mut cells = row.split('|').map(str::trim);
-        let id = cells.next().map(|cell| cell.trim_matches(['*', '`'])).filter(|cell| is_id(cell))?;
+        let id = cells.next().map(|cell| cell.trim_matches(['*', '`'])).filter(|cell| is_id(cell));
+        let Some(id) = id else { continue };
         let reason = cells.find_map(|cell| cell.strip_prefix("untestable:"));
-        Some((id.to_owned(), reason.map(|r| r.trim().to_owned())))
-    })
-    .collect()
+        let before = found.insert(id.to_owned(), reason.map(|r| r.trim().to_owned()));
+        assert!(before.is_none(), "{id} stands twice in docs/differences.md");
+    }
+    found
 }
 
 fn is_id(cell: &str) -> bool {

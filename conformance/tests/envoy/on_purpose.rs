@@ -141,7 +141,7 @@ fn over_time() -> Vec<Case> {
                 run.note("is used again within one interval", json!(well));
             }),
         Case::new("a_head_that_never_ends_is_answered")
-            .differs("D-18", &["status"], 408)
+            .differs("D-35", &["status"], 408)
             .without_log()
             .step(async |run: &mut Run| {
                 let mut client = run.connect().await.patience(Duration::from_secs(12));

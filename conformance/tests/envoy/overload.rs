@@ -155,7 +155,7 @@ fn limits() -> Vec<Case> {
     vec![
         Case::new("connections_of_the_process").bootstrap(MONITOR).sort_log().step(async |run: &mut Run| three(run).await),
         Case::new("connections_of_the_process_by_runtime")
-            .differs("D-28", &["global overflow"], 1)
+            .differs("D-29", &["global overflow"], 1)
             .bootstrap("layered_runtime: {layers: [{name: a, static_layer: {overload: {global_downstream_max_connections: 2}}}]}")
             .sort_log()
             .step(async |run: &mut Run| three(run).await),
