@@ -52,6 +52,8 @@ fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
     relay.received(usize::try_from(down.read).unwrap_or(usize::MAX));
     relay.downstream.count_received(up.read);
     let facts = &mut relay.request.facts;
+    facts.bytes_received = up.bytes;
+    facts.bytes_sent = down.bytes;
     facts.body_passed = up.written;
     facts.wire_received += up.read;
     facts.wire_sent += facts.response_head_bytes + down.written;
