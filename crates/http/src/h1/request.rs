@@ -326,7 +326,9 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Fai
         return too_large(rules);
     }
     let line = behind_empty_lines(bad);
-    if is_first_line(line)
+    // Where nothing came before the fault, nothing tells who speaks.
+    if !line.is_empty()
+        && is_first_line(line)
         && let Some((reason, what)) = recognise(buffer)
     {
         return refused(reason.into(), what, buffer);

@@ -211,9 +211,12 @@ fn policy(reason: Reason, request: &Request, rules: &RequestRules) -> Option<&'s
                 == causeway_http::Method::Custom;
             (custom && !rules.allow_custom_methods, "allow_custom_methods")
         }
-        // The URL stands for it only where URLs are read.
+        // The URL stands for it only where URLs are read, and where it has a path.
         Reason::RequestHostInvalid => {
-            (!rules.allow_absolute_url && reference::values(fields, "host").len() > 1, "one Host")
+            let passed_over =
+                matches!(&request.form, Form::Absolute { rest, .. } if matches!(rest[..], [b'?' | b'#', ..]));
+            let stands_for_it = rules.allow_absolute_url && !passed_over;
+            (!stands_for_it && reference::values(fields, "host").len() > 1, "one Host")
         }
         Reason::RequestSchemeInvalid => (other_scheme(&request.form), "schemes other than http and https"),
         Reason::RequestTargetInvalid => (
