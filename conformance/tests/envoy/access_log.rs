@@ -236,6 +236,24 @@ fn operators() -> Vec<Case> {
             .send(Request::post("/app", "12345").chunked())
             .raw("GET /local HTTP/1.1\r\nHost:   a  \r\nx-empty:\r\nConnection: close\r\n\r\n")
             .raw("nonsense\r\n\r\n"),
+        Case::new("connections_have_lines_of_their_own")
+            .listener(&of_connections(
+                "%PROTOCOL% %RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% \
+                 %DOWNSTREAM_DETECTED_CLOSE_TYPE% %DOWNSTREAM_WIRE_BYTES_SENT%",
+            ))
+            .routes("- {match: {prefix: /}, direct_response: {status: 200, body: {inline_string: here}}}")
+            .on_one_connection([Request::get("/a"), Request::post("/b", "12345")])
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .raw("\x16\x03 is no text\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\n\r\n"),
+        Case::new("why_connections_were_closed_from_here")
+            .listener(&of_connections("%DOWNSTREAM_LOCAL_CLOSE_REASON% %BYTES_RECEIVED%"))
+            .hcm("common_http_protocol_options: {idle_timeout: 0.3s}\ndrain_timeout: 0.1s\ndelayed_close_timeout: 0.1s")
+            .routes("- {match: {prefix: /}, direct_response: {status: 200, body: {inline_string: here}}}")
+            .raw("")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .differs("D-37", &["log", "4"], "connection - 46"),
         Case::new("about_the_query")
             .log(
                 "%QUERY_PARAMS% %QUERY_PARAMS(ORIG)% %QUERY_PARAMS(DECODED)% %QUERY_PARAMS:3% %QUERY_PARAM(a)%",
@@ -487,4 +505,17 @@ fn options() -> Vec<Case> {
             .log(&filtered("log_type_filter: {types: [DownstreamStart], exclude: true}"))
             .get("/a"),
     ]
+}
+
+/// A log of the listener, in the file of the requests' log.
+fn of_connections(format: &str) -> String {
+    format!(
+        r#"
+        access_log:
+        - name: connections
+          typed_config:
+            "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+            path: "{{{{dir}}}}/access.log"
+            log_format: {{text_format_source: {{inline_string: "connection {format}\n"}}}}"#
+    )
 }

@@ -24,12 +24,29 @@ pub(crate) struct ConnectionInfo {
     pub(crate) listener: Option<Arc<Listener>>,
     /// The kernel's estimate of the round trip in microseconds, where an access log asks for it.
     pub(crate) round_trip: Cell<Option<u64>>,
-    /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`).
-    pub(crate) closed_because: Cell<Option<&'static str>>,
+    /// How it has gone so far.
+    pub(crate) course: Course,
     /// Counts it among those that the process may have, where it counts; held for its `Drop`.
     pub(crate) _place: Option<Place>,
     /// Wakes the connection when its listener drains, or the overload manager wants something.
     pub(crate) waker: RefCell<Option<Waker>>,
+}
+
+/// How a connection has gone so far: what logs of listeners tell of it.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    /// Bytes from the client.
+    pub(crate) received: Cell<u64>,
+    /// Bytes to the client.
+    pub(crate) sent: Cell<u64>,
+    /// It speaks HTTP/1, as far as that can be told.
+    pub(crate) speaks_http: Cell<bool>,
+    /// What came was refused by the codec.
+    pub(crate) broke_protocol: Cell<bool>,
+    /// The client reset it.
+    pub(crate) was_reset: Cell<bool>,
+    /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`), in Envoy's words.
+    pub(crate) closed_because: Cell<Option<&'static str>>,
 }
 
 impl ConnectionInfo {

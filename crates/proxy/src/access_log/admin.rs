@@ -9,7 +9,7 @@ use causeway_http::{RequestIdSource, Version};
 use causeway_model::{AccessLog, Address, Runtime};
 
 use super::{LogFiles, OpenLog};
-use crate::connection::ConnectionInfo;
+use crate::connection::{ConnectionInfo, Course};
 use crate::exchange::{Exchange, ResponseDetails};
 use crate::format::{Clock, View};
 
@@ -91,7 +91,7 @@ impl AdminLog {
             opened: now,
             listener: None,
             round_trip: Cell::default(),
-            closed_because: Cell::default(),
+            course: Course::default(),
             _place: None,
             waker: RefCell::new(None),
         };

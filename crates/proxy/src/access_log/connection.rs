@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use causeway_http::Version;
+use causeway_reason::Flag;
+
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 use crate::format::View;
@@ -17,6 +20,15 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     let mut exchange = Exchange::default();
     exchange.facts.begun = Some(info.opened);
     exchange.facts.reply_end = Some(Instant::now());
+    let course = &info.course;
+    exchange.facts.bytes_received = course.received.get();
+    exchange.facts.bytes_sent = course.sent.get();
+    exchange.facts.protocol = course.speaks_http.get().then_some(Version::Http11);
+    // Whoever closes, Envoy calls it normal unless it is a reset.
+    exchange.facts.client_close = Some(if course.was_reset.get() { "RemoteReset" } else { "Normal" });
+    if course.broke_protocol.get() {
+        exchange.facts.flags.set(Flag::DownstreamProtocolError);
+    }
     let random = worker.random();
     let clock = worker.clock.borrow();
     let view = View {

@@ -45,6 +45,7 @@ impl Downstream {
                 return Box::pin(self.refuse(request, failure)).await;
             }
         }
+        self.info.course.speaks_http.set(true);
         if self.is_overloaded() {
             self.listener.shards.http.inc(HttpStat::DownstreamRqOverloadClose);
             let reply = LocalReply::failed(self.overloaded(Reason::Overloaded));

@@ -186,7 +186,10 @@ impl Downstream {
                         self.drain();
                         continue;
                     }
-                    Poll::Ready(Timer::Idle) => HttpStat::DownstreamCxIdleTimeout,
+                    Poll::Ready(Timer::Idle) => {
+                        self.info.course.closed_because.set(Some("on_idle_timeout"));
+                        HttpStat::DownstreamCxIdleTimeout
+                    }
                     // Nothing was ever asked on it, and nothing is to be waited for.
                     Poll::Ready(Timer::ConnectionDuration) if self.served == 0 => {
                         HttpStat::DownstreamCxMaxDurationReached
@@ -296,7 +299,7 @@ impl Downstream {
                 let unread = self.inbound.filled().len();
                 self.inbound.consume(unread);
                 self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
-                match self.stream.poll_read(cx, &mut self.inbound) {
+                match self.poll_client(cx) {
                     Poll::Ready(Ok(0) | Err(_)) => {
                         self.closed_by_peer = true;
                         return Poll::Ready(true);
@@ -316,6 +319,7 @@ impl Downstream {
         .await;
         if !closed_in_time {
             self.listener.shards.http.inc(HttpStat::DownstreamCxDelayedCloseTimeout);
+            self.info.course.closed_because.set(Some("triggered_delayed_close_timeout"));
         }
     }
 

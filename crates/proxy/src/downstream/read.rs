@@ -61,6 +61,7 @@ impl Downstream {
         }
         let after = match head {
             Head::Cut => {
+                self.info.course.speaks_http.set(true);
                 self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
                 let evidence = self.unfinished_head();
                 request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
@@ -193,14 +194,10 @@ impl Downstream {
     /// Reads once; `None` is the end.
     fn poll_bytes(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<Option<()>> {
         self.worker.buffers.make_room(&mut self.inbound, wanted);
-        match self.stream.poll_read(cx, &mut self.inbound) {
-            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(None),
-            Poll::Ready(Ok(count)) => {
-                self.listener.shards.http.add(HttpStat::DownstreamCxRxBytesTotal, count as u64);
-                Poll::Ready(Some(()))
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        self.poll_client(cx).map(|read| match read {
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(()),
+        })
     }
 
     /// The next line about the request, where lines are wanted while it is served.

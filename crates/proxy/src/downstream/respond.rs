@@ -1,6 +1,7 @@
 //! Answering: heads to the client, and the answers that the proxy gives by itself.
 
 use std::future::poll_fn;
+use std::io;
 use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
@@ -39,12 +40,16 @@ impl Downstream {
         if failure.reason == Reason::OverloadedDispatch {
             http.inc(HttpStat::DownstreamRqOverloadClose);
         } else {
-            // One that is late breaks no protocol.
-            if !matches!(
+            let late = matches!(
                 failure.reason,
                 Reason::RequestHeadersTimeout | Reason::RequestTimeout | Reason::RequestMaxDuration
-            ) {
+            );
+            // One that is late breaks no protocol.
+            if late {
+                self.info.course.speaks_http.set(true);
+            } else {
                 http.inc(HttpStat::DownstreamCxProtocolError);
+                self.info.course.broke_protocol.set(true);
             }
             http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
             http.inc(HttpStat::DownstreamRqRxReset);
@@ -96,15 +101,14 @@ impl Downstream {
                     return Poll::Ready(Err(failure));
                 }
                 self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
-                match self.stream.poll_read(cx, &mut self.inbound) {
+                match self.poll_client(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(0) | Err(_)) => {
                         let evidence = request.facts.so_far();
                         let gone = Failure::new(Reason::ClientDisconnected).with_evidence(evidence);
                         return Poll::Ready(Err(gone));
                     }
-                    Poll::Ready(Ok(count)) => {
-                        self.count_received(count as u64);
+                    Poll::Ready(Ok(_)) => {
                         self.touch();
                     }
                 }
@@ -266,7 +270,7 @@ impl Downstream {
         })
         .await;
         request.facts.wire_sent += bytes;
-        self.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, bytes);
+        self.count_sent(bytes);
         result
     }
 
@@ -323,13 +327,13 @@ impl Downstream {
             if !self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD) {
                 return false;
             }
-            match self.stream.poll_read(cx, &mut self.inbound) {
+            match self.poll_client(cx) {
                 Poll::Pending => {
                     self.worker.buffers.reclaim(&mut self.inbound);
                     return false;
                 }
                 Poll::Ready(Ok(0) | Err(_)) => return true,
-                Poll::Ready(Ok(count)) => self.count_received(count as u64),
+                Poll::Ready(Ok(_)) => {}
             }
         }
     }
@@ -401,9 +405,29 @@ impl Downstream {
         !complete
     }
 
+    /// Reads from the client once; 0 is the end.
+    pub(super) fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let read = self.stream.poll_read(cx, &mut self.inbound);
+        match &read {
+            Poll::Ready(Ok(count)) => self.count_received(*count as u64),
+            Poll::Ready(Err(_)) => self.info.course.was_reset.set(true),
+            Poll::Pending => {}
+        }
+        read
+    }
+
     /// Counts bytes from the client.
     pub(crate) fn count_received(&self, count: u64) {
         self.listener.shards.http.add(HttpStat::DownstreamCxRxBytesTotal, count);
+        let received = &self.info.course.received;
+        received.set(received.get() + count);
+    }
+
+    /// Counts bytes to the client.
+    pub(crate) fn count_sent(&self, count: u64) {
+        self.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, count);
+        let sent = &self.info.course.sent;
+        sent.set(sent.get() + count);
     }
 
     /// A decoder for the body of a request.

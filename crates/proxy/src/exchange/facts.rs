@@ -115,6 +115,8 @@ pub(crate) struct Facts {
     pub(crate) upstream_fields_sent: u64,
     /// Bytes of the fields that came from the back-end, counted as those of the request.
     pub(crate) upstream_fields_received: u64,
+    /// How the client's connection ended, in lines about connections (`%DOWNSTREAM_DETECTED_CLOSE_TYPE%`).
+    pub(crate) client_close: Option<&'static str>,
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
 

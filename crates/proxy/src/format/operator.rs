@@ -156,7 +156,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Retransmitted => Operand::Number(0),
         // A request is logged before anything of ours closes a connection under it.
         OperatorKind::LocalCloseReason { upstream: true } => Operand::Absent,
-        OperatorKind::LocalCloseReason { upstream: false } => view.connection.closed_because.get().into(),
+        OperatorKind::LocalCloseReason { upstream: false } => {
+            view.connection.course.closed_because.get().into()
+        }
         OperatorKind::ConnectionId => Operand::Number(view.connection.id),
         OperatorKind::StreamId => match exchange.request.get(Known::XRequestId) {
             Some(id) => id.into(),
@@ -193,7 +195,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::DetectedCloseType { upstream } => match upstream {
             true => facts.upstream_close.into(),
-            false => Operand::Absent,
+            false => facts.client_close.into(),
         },
         OperatorKind::Reason => facts.failure.as_ref().map(|failure| Reason::key(failure.reason)).into(),
         OperatorKind::Evidence => {

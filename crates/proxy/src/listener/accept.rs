@@ -12,7 +12,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::{ListenerSlot, WorkerListener};
-use crate::connection::ConnectionInfo;
+use crate::connection::{ConnectionInfo, Course};
 use crate::downstream::Downstream;
 use crate::io::Transport;
 use crate::snapshot::ListenerRuntime;
@@ -251,7 +251,7 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         opened: Instant::now(),
         listener: Some(std::sync::Arc::clone(&runtime.config)),
         round_trip: std::cell::Cell::default(),
-        closed_because: std::cell::Cell::default(),
+        course: Course::default(),
         _place: place,
         waker: std::cell::RefCell::new(None),
     };

@@ -205,10 +205,10 @@ impl Relay<'_> {
         facts.response_end = Some(now);
         facts.reply_end = Some(now);
         facts.finished = true;
-        facts.wire_sent += head_bytes + passing.download.written;
+        let to_client = head_bytes + passing.download.written;
+        facts.wire_sent += to_client;
         facts.wire_received += facts.body_read;
-        let to_client = facts.wire_sent;
-        self.downstream.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, to_client);
+        self.downstream.count_sent(to_client);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
         // A request for an upgrade or a tunnel has no end, so its connection is not used again.

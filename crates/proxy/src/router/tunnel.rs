@@ -56,10 +56,10 @@ fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
     facts.bytes_sent = down.bytes;
     facts.body_passed = up.written;
     facts.wire_received += up.read;
-    facts.wire_sent += facts.response_head_bytes + down.written;
-    let sent = facts.wire_sent;
+    let sent = facts.response_head_bytes + down.written;
+    facts.wire_sent += sent;
+    relay.downstream.count_sent(sent);
     let http = &relay.downstream.listener.shards.http;
-    http.add(HttpStat::DownstreamCxTxBytesTotal, sent);
     // A request that became a tunnel was never complete.
     http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
     http.inc(HttpStat::DownstreamRqRxReset);
