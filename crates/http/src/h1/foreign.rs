@@ -42,13 +42,20 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<(Reason, &'static str)> {
         [0x10, .., b'M', b'Q', b'T', b'T', _] | [0x10, _, 0, 4, b'M', b'Q', b'T', b'T', ..] => other("MQTT"),
         [5, 1..=4, 0..=2, ..] => other("SOCKS 5"),
         [4, 1 | 2, _, _, ..] => other("SOCKS 4"),
-        [b'*', b'0'..=b'9', rest @ ..] if rest.contains(&b'$') => other("Redis"),
+        [b'*', rest @ ..] if is_redis(rest) => other("Redis"),
         _ if ["EHLO ", "HELO ", "USER ", "AUTH "].iter().any(|word| line.starts_with(word.as_bytes())) => {
             other("a command of a mail or file server")
         }
         [first, ..] if !first.is_ascii_graphic() => other("bytes that are no text"),
         _ => None,
     }
+}
+
+/// Whether this is the rest of a command of Redis behind its first byte: how many words there are, and the first
+/// of them.
+fn is_redis(rest: &[u8]) -> bool {
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && rest.get(digits..).is_some_and(|words| words.starts_with(b"\r\n$"))
 }
 
 #[cfg(test)]
