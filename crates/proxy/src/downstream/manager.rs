@@ -8,16 +8,14 @@ use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
 use causeway_model::{
     ClusterName, DirectResponse, LoadShedPointKind, MaxStreamDuration, OverloadActionKind, Redirect,
-    RouteAction, StringMatcher, Template, TimerType, VirtualHost,
+    RouteAction, Template, TimerType, VirtualHost,
 };
 use causeway_reason::{Failure, Reason};
-use causeway_routing::{
-    Lookup, RouteRequest, own_location, redirect_location, redirect_path, tls_redirect_location,
-};
+use causeway_routing::{Lookup, own_location, redirect_location, redirect_path, tls_redirect_location};
 
-use super::{After, Downstream};
+use super::upgrade::pass_over_upgrades;
+use super::{After, Downstream, SeenByRouting};
 use crate::deadlines::Timer;
-use crate::exchange::Exchange;
 use crate::filters::{FilterContext, Verdict};
 use crate::format::{Absent, render};
 use crate::grpc_timeout::{self, Limit};
@@ -309,43 +307,6 @@ impl Downstream {
         Ok(())
     }
 
-    /// An upgrade has to be allowed by the route, or by the connection manager where the route says
-    /// nothing.
-    fn check_upgrade(&mut self, request: &mut ActiveRequest, entry: &RouteEntry) -> Result<(), LocalReply> {
-        self.upgrade = None;
-        let connect = request.method() == Method::Connect;
-        let wanted = if connect { Some(b"CONNECT".to_vec()) } else { wanted_upgrade(request) };
-        let Some(wanted) = wanted else { return Ok(()) };
-        let is = |name: &str| name.as_bytes().eq_ignore_ascii_case(&wanted);
-        let by_route = entry.forward().and_then(|forward| {
-            forward.upgrades.iter().find(|upgrade| is(&upgrade.upgrade_type)).map(|upgrade| upgrade.enabled)
-        });
-        let manager = &self.listener.manager;
-        let known = manager.config.upgrades.iter().position(|upgrade| is(&upgrade.upgrade_type));
-        let by_manager = known.and_then(|number| manager.config.upgrades.get(number));
-        let by_manager = by_manager.is_some_and(|upgrade| upgrade.enabled);
-        if by_route.unwrap_or(by_manager) {
-            self.upgrade = (!connect).then_some(wanted);
-            request.facts.upgrade = true;
-            request.facts.chain = known.map_or(0, |number| manager.chain_of_upgrade(number));
-            self.arm_body(&request.facts, request.method(), true);
-            let http = &self.listener.shards.http;
-            http.inc(HttpStat::DownstreamCxUpgradesTotal);
-            http.adjust(HttpStat::DownstreamCxUpgradesActive, 1);
-            return Ok(());
-        }
-        let http = &self.listener.shards.http;
-        http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
-        // What would follow is not known to be a request.
-        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
-        http.inc(HttpStat::DownstreamRqRxReset);
-        let evidence =
-            format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
-        let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));
-        reply.close = true;
-        Err(reply)
-    }
-
     /// Runs the filters in front of the router; one of them may answer.
     async fn filter(
         &mut self,
@@ -438,39 +399,6 @@ pub(super) fn with_context<T>(
     })
 }
 
-/// The upgrade a request asks for (RFC 9110 §7.8): HTTP/1.1 only. An upgrade to HTTP/2 is passed over,
-/// as Envoy does; it asks for nothing but another way to say the same.
-fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
-    let head = request.head.as_ref()?;
-    if head.method == Method::Connect {
-        return None;
-    }
-    if head.version != Version::Http11 || !head.connection.upgrade {
-        return None;
-    }
-    let wanted = request.request.get(Known::Upgrade)?;
-    (!wanted.is_empty() && !wanted.eq_ignore_ascii_case(b"h2c")).then(|| wanted.to_vec())
-}
-
-/// Takes the upgrades out of a request that nobody is to hear of (`ignore_http_11_upgrade`).
-fn pass_over_upgrades(request: &mut ActiveRequest, ignored: &[StringMatcher]) {
-    let Some(wanted) = request.request.get(Known::Upgrade) else { return };
-    let left: Vec<&[u8]> = wanted
-        .split(|byte| *byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .filter(|protocol| !ignored.iter().any(|matcher| matcher.matches(protocol)))
-        .collect();
-    if left.is_empty() {
-        request.request.remove(Known::Upgrade);
-        if let Some(head) = &mut request.head {
-            head.connection.upgrade = false;
-        }
-    } else {
-        let left = left.join(&b","[..]);
-        request.request.set(Known::Upgrade, &left);
-    }
-}
-
 fn failed(reason: Reason) -> LocalReply {
     LocalReply::failed(reason.into())
 }
@@ -485,46 +413,4 @@ fn refused(reason: Reason, what: &str, request: &ActiveRequest) -> LocalReply {
 
 fn place(host: &VirtualHost) -> String {
     format!("{} ({})", host.name, host.position)
-}
-
-/// A request as routing sees it.
-pub(crate) struct SeenByRouting<'a> {
-    pub(crate) exchange: &'a Exchange,
-    pub(crate) random: u64,
-}
-
-impl RouteRequest for SeenByRouting<'_> {
-    fn authority(&self) -> &[u8] {
-        self.exchange.request.get(Known::Host).unwrap_or_default()
-    }
-
-    fn path(&self) -> &[u8] {
-        if self.exchange.method() == Method::Connect { b"" } else { &self.exchange.path }
-    }
-
-    fn method(&self) -> &[u8] {
-        self.exchange.head.as_ref().map_or(b"", |head| head.method_name(&self.exchange.request).as_bytes())
-    }
-
-    fn scheme(&self) -> &[u8] {
-        if self.exchange.facts.https { b"https" } else { b"http" }
-    }
-
-    fn is_internal(&self) -> bool {
-        self.exchange.facts.internal
-    }
-
-    fn random(&self) -> u64 {
-        self.random
-    }
-
-    fn visit_header(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
-        for value in self.exchange.request.values(name) {
-            visit(value);
-        }
-    }
-
-    fn forwarded_proto(&self) -> &[u8] {
-        self.exchange.request.get(Known::XForwardedProto).unwrap_or_default()
-    }
 }

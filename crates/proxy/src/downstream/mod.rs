@@ -4,9 +4,11 @@ mod arrival;
 mod manager;
 mod read;
 mod respond;
+mod seen;
+mod upgrade;
 
-pub(crate) use manager::SeenByRouting;
 pub(crate) use respond::BodyToClient;
+pub(crate) use seen::SeenByRouting;
 
 use std::future::poll_fn;
 use std::pin::Pin;

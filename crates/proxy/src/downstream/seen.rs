@@ -1,0 +1,48 @@
+//! A request as routing sees it.
+
+use causeway_http::{Known, Method};
+use causeway_routing::RouteRequest;
+
+use crate::exchange::Exchange;
+
+/// A request as routing sees it.
+pub(crate) struct SeenByRouting<'a> {
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) random: u64,
+}
+
+impl RouteRequest for SeenByRouting<'_> {
+    fn authority(&self) -> &[u8] {
+        self.exchange.request.get(Known::Host).unwrap_or_default()
+    }
+
+    fn path(&self) -> &[u8] {
+        if self.exchange.method() == Method::Connect { b"" } else { &self.exchange.path }
+    }
+
+    fn method(&self) -> &[u8] {
+        self.exchange.head.as_ref().map_or(b"", |head| head.method_name(&self.exchange.request).as_bytes())
+    }
+
+    fn scheme(&self) -> &[u8] {
+        if self.exchange.facts.https { b"https" } else { b"http" }
+    }
+
+    fn is_internal(&self) -> bool {
+        self.exchange.facts.internal
+    }
+
+    fn random(&self) -> u64 {
+        self.random
+    }
+
+    fn visit_header(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        for value in self.exchange.request.values(name) {
+            visit(value);
+        }
+    }
+
+    fn forwarded_proto(&self) -> &[u8] {
+        self.exchange.request.get(Known::XForwardedProto).unwrap_or_default()
+    }
+}
