@@ -5,7 +5,7 @@
 //! `CAUSEWAY_BODY_MIB`, and which binary by `CAUSEWAY_BIN`:
 //!
 //! ```text
-//! CAUSEWAY_BODY_MIB=10240 CAUSEWAY_BIN=target/release/causeway cargo test -p causeway --test large_bodies -- --nocapture
+//! CAUSEWAY_BODY_MIB=10240 CAUSEWAY_BIN=$PWD/target/release/causeway cargo test -p causeway --test large_bodies -- --nocapture
 //! ```
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is a failed test")]
