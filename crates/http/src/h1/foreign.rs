@@ -13,6 +13,9 @@ pub(super) const TLS_HANDSHAKE: u8 = 0x16;
 /// The type of a TLS record that holds an alert.
 const TLS_ALERT: u8 = 0x15;
 
+/// With what clients of mail and file servers begin.
+const MAIL: [&str; 4] = ["EHLO ", "HELO ", "USER ", "AUTH "];
+
 /// What the peer speaks, where its first bytes tell, and how the evidence calls it.
 ///
 /// Bytes that can't begin a request in text are nobody's HTTP, whether they are recognised or not.
@@ -34,7 +37,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<(Reason, &'static str)> {
         _ if line.starts_with(b"PROXY ") => {
             Some((Reason::ProxyHeaderUnexpected, "a PROXY protocol header, version 1"))
         }
-        _ if line.starts_with(b"SSH-") => other("the banner of an SSH client"),
+        _ if line.starts_with(b"SSH-") && !names_http(line) => other("the banner of an SSH client"),
         [3, 0, _, _, ..] => other("the remote desktop protocol (RDP)"),
         [0, _, _, _, 0xff | 0xfe, b'S', b'M', b'B', ..] => other("Windows file sharing (SMB)"),
         // The length, and the code of a request for TLS or of protocol 3.0.
@@ -43,12 +46,18 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<(Reason, &'static str)> {
         [5, 1..=4, 0..=2, ..] => other("SOCKS 5"),
         [4, 1 | 2, _, _, ..] => other("SOCKS 4"),
         [b'*', rest @ ..] if is_redis(rest) => other("Redis"),
-        _ if ["EHLO ", "HELO ", "USER ", "AUTH "].iter().any(|word| line.starts_with(word.as_bytes())) => {
+        _ if MAIL.iter().any(|word| line.starts_with(word.as_bytes())) && !names_http(line) => {
             other("a command of a mail or file server")
         }
         [first, ..] if !first.is_ascii_graphic() => other("bytes that are no text"),
         _ => None,
     }
+}
+
+/// Whether the first line ends as that of a request does: then its first word is a method, whatever else it means.
+fn names_http(line: &[u8]) -> bool {
+    let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
+    line.get(..end).is_some_and(|line| memchr::memmem::find(line, b" HTTP/").is_some())
 }
 
 /// Whether this is the rest of a command of Redis behind its first byte: how many words there are, and the first
@@ -92,7 +101,15 @@ mod tests {
 
     #[test]
     fn requests_that_are_only_wrong_are_still_requests() {
-        for line in ["GET / HTTP/1.1\r\n", "BREW / HTTP/1.1\r\n", "hello\r\n", "*", "PROXY", ""] {
+        for line in [
+            "GET / HTTP/1.1\r\n",
+            "AUTH / HTTP/1.2\r\n",
+            "SSH-2.0 / HTTP/1.1\r\n",
+            "hello\r\n",
+            "*",
+            "PROXY",
+            "",
+        ] {
             assert_eq!(recognise(line.as_bytes()), None, "{line}");
         }
     }
