@@ -349,6 +349,10 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Fai
             (Reason::RequestHeaderMalformed, "a header line is malformed")
         }
         E::Version if names_version(behind_empty_lines(buffer)) => {
+            // Until its end had arrived, it was a head that is not complete, to which the limit applies.
+            if first_line_end(buffer) > rules.limits.bytes {
+                return too_large(rules);
+            }
             (Reason::RequestHttpVersion, "the first line ends in no version that is spoken here")
         }
         E::Version | E::NewLine | E::Token | E::Status if is_simple(line) => {
@@ -373,6 +377,13 @@ fn names_version(line: &[u8]) -> bool {
     let version = line.split(|byte| *byte == b' ').nth(2).unwrap_or_default();
     matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r' | b'\n', ..]
         if major.is_ascii_digit() && minor.is_ascii_digit())
+}
+
+/// Where the first line ends that is not empty.
+fn first_line_end(buffer: &[u8]) -> usize {
+    let line = behind_empty_lines(buffer);
+    let end = memchr::memchr2(b'\r', b'\n', line).unwrap_or(line.len());
+    buffer.len() - line.len() + end
 }
 
 /// Whether the line may yet turn out to name a version.
