@@ -47,8 +47,15 @@ pub(crate) struct Exchange {
     pub(crate) scratch: Vec<u8>,
 }
 
-/// What an exchange keeps of its memory for the next request.
+/// What an exchange keeps of each of its buffers for the next request, in bytes …
 const KEEP: usize = 8 * 1024;
+/// … as long as no more than these are unused. With the next ones there are many requests at a time, and what
+/// nearly all of them need is enough.
+const FEW: usize = 64;
+/// What those keep.
+const KEEP_OF_MANY: usize = 2 * 1024;
+/// Most exchanges that a worker keeps: some 8 MiB at worst.
+const MANY: usize = 512;
 
 impl Exchange {
     /// The request's method; GET while it is not known.
@@ -70,21 +77,21 @@ impl Exchange {
                 .is_some_and(|head| head.method == Method::Connect || !head.framing.is_none())
     }
 
-    fn clear(&mut self) {
-        self.request.clear(KEEP);
+    fn clear(&mut self, keep: usize) {
+        self.request.clear(keep);
         self.head = None;
         self.path.clear();
-        self.path.shrink_to(KEEP);
-        self.response.clear(KEEP);
+        self.path.shrink_to(keep);
+        self.response.clear(keep);
         self.response_trailers = None;
         self.local_body.clear();
-        self.local_body.shrink_to(KEEP);
+        self.local_body.shrink_to(keep);
         self.attempted.clear();
         self.again = None;
-        self.to_client.clear();
-        self.to_upstream.clear();
+        self.to_client.clear(keep);
+        self.to_upstream.clear(keep);
         self.scratch.clear();
-        self.scratch.shrink_to(KEEP);
+        self.scratch.shrink_to(keep);
         self.facts = Facts::default();
     }
 }
@@ -109,8 +116,8 @@ impl ExchangePool {
 
     pub(crate) fn give(&self, mut exchange: Box<Exchange>) {
         let mut pool = self.0.borrow_mut();
-        if pool.len() < 64 {
-            exchange.clear();
+        if pool.len() < MANY {
+            exchange.clear(if pool.len() < FEW { KEEP } else { KEEP_OF_MANY });
             pool.push(exchange);
         }
     }
@@ -143,9 +150,9 @@ impl Outgoing {
         self.bytes.len() - self.written
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self, keep: usize) {
         self.bytes.clear();
-        self.bytes.shrink_to(KEEP);
+        self.bytes.shrink_to(keep);
         self.written = 0;
     }
 
