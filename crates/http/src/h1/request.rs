@@ -348,11 +348,9 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Fai
         _ if memchr::memchr(b'\n', line).is_some() => {
             (Reason::RequestHeaderMalformed, "a header line is malformed")
         }
+        // As long as it could be a version, it was a head that is not complete, to which the limit applies.
+        E::Version if version_end(buffer) > rules.limits.bytes => return too_large(rules),
         E::Version if names_version(behind_empty_lines(buffer)) => {
-            // Until its end had arrived, it was a head that is not complete, to which the limit applies.
-            if first_line_end(buffer) > rules.limits.bytes {
-                return too_large(rules);
-            }
             (Reason::RequestHttpVersion, "the first line ends in no version that is spoken here")
         }
         E::Version | E::NewLine | E::Token | E::Status if is_simple(line) => {
@@ -379,11 +377,17 @@ fn names_version(line: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
-/// Where the first line ends that is not empty.
-fn first_line_end(buffer: &[u8]) -> usize {
+/// How far the third word of the line is, or may be the beginning of, a version.
+fn version_end(buffer: &[u8]) -> usize {
     let line = behind_empty_lines(buffer);
-    let end = memchr::memchr2(b'\r', b'\n', line).unwrap_or(line.len());
-    buffer.len() - line.len() + end
+    let mut words = line.split(|byte| *byte == b' ');
+    let before: usize = words.by_ref().take(2).map(|word| word.len() + 1).sum();
+    let is_like = |(byte, like): &(&u8, &u8)| match like {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == like,
+    };
+    let like = words.next().unwrap_or_default().iter().zip(b"HTTP/0.0").take_while(is_like).count();
+    buffer.len() - line.len() + before + like
 }
 
 /// Whether the line may yet turn out to name a version.
