@@ -55,7 +55,7 @@ const FEW: usize = 64;
 /// What those keep.
 const KEEP_OF_MANY: usize = 2 * 1024;
 /// Most exchanges that a worker keeps: some 8 MiB at worst.
-const MANY: usize = 512;
+const MANY: usize = 8 * FEW;
 
 impl Exchange {
     /// The request's method; GET while it is not known.
