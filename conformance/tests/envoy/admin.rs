@@ -377,7 +377,8 @@ fn prometheus() -> Vec<Case> {
                 "# TYPE envoy_cluster_upstream_cx_length_ms ",
             ];
             for start in wanted {
-                let mut lines: Vec<&str> = text.lines().filter(|line| line.starts_with(start)).collect();
+                let mut lines: Vec<String> =
+                    text.lines().filter(|line| line.starts_with(start)).map(without_count_of_admin).collect();
                 lines.sort_unstable();
                 run.note(start, json!(lines));
             }
@@ -408,4 +409,12 @@ fn prometheus() -> Vec<Case> {
             run.note("bounds", json!(bounds));
         }),
     ]
+}
+
+/// How often a busy machine makes the run ask whether the program is ready is chance.
+fn without_count_of_admin(line: &str) -> String {
+    match line.rsplit_once("} ") {
+        Some((labels, _)) if labels.contains("=\"admin\"") => format!("{labels}}} <any>"),
+        _ => line.to_owned(),
+    }
 }
