@@ -1,0 +1,6 @@
+//! TLS: certificates and keys, whom to trust, sessions. Connections are the business of others: this crate makes what
+//! they need.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
