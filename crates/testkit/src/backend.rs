@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::answer::{Act, Answer};
 use crate::message::{Body, Framing, Received};
 use crate::script::Script;
 use crate::stream::{Stream, reset_on_close};
+use crate::tls::{Handshake, TlsServer};
 use crate::wait::eventually;
 
 /// A server on a port of its own that does what its [`Script`] says and remembers what it was asked.
@@ -24,6 +25,7 @@ pub struct Backend {
     address: SocketAddr,
     seen: Arc<Seen>,
     task: JoinHandle<()>,
+    tls: Option<TlsServer>,
 }
 
 #[derive(Debug)]
@@ -41,9 +43,18 @@ impl Backend {
         Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), script).await
     }
 
+    /// Starts on a free port of 127.0.0.1, with TLS.
+    pub async fn start_tls(tls: TlsServer, script: impl Into<Script>) -> Self {
+        Self::start_with((Ipv4Addr::LOCALHOST, 0).into(), Some(tls), script.into()).await
+    }
+
     /// Starts on this address, for a back-end that comes back where it was or that has an address of
     /// its own.
     pub async fn start_on(address: SocketAddr, script: impl Into<Script>) -> Self {
+        Self::start_with(address, None, script.into()).await
+    }
+
+    async fn start_with(address: SocketAddr, tls: Option<TlsServer>, script: Script) -> Self {
         // The one before may be about to go: its socket closes when its task is taken down.
         let end = Instant::now() + Duration::from_secs(5);
         let listener = loop {
@@ -57,14 +68,20 @@ impl Backend {
         };
         let address = listener.local_addr().unwrap_or(address);
         let seen = Arc::new(Seen {
-            script: Mutex::new(script.into()),
+            script: Mutex::new(script),
             received: Mutex::default(),
             requests: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
         });
-        let task = tokio::spawn(accept(listener, Arc::clone(&seen)));
-        Self { address, seen, task }
+        let task = tokio::spawn(accept(listener, tls.clone(), Arc::clone(&seen)));
+        Self { address, seen, task, tls }
+    }
+
+    /// What came of each handshake, in order; nothing without TLS.
+    #[must_use]
+    pub fn handshakes(&self) -> Vec<Result<Handshake, String>> {
+        self.tls.as_ref().map(TlsServer::handshakes).unwrap_or_default()
     }
 
     /// Where it listens.
@@ -127,14 +144,24 @@ impl Drop for Backend {
     }
 }
 
-async fn accept(listener: TcpListener, seen: Arc<Seen>) {
+async fn accept(listener: TcpListener, tls: Option<TlsServer>, seen: Arc<Seen>) {
     // The connections are aborted with the set, the set with this task.
     let mut connections = JoinSet::new();
     loop {
         let Ok((socket, _)) = listener.accept().await else { continue };
         let number = seen.connections.fetch_add(1, Ordering::AcqRel);
         let open = Open::new(Arc::clone(&seen));
-        connections.spawn(async move { serve(socket, number, &open.0).await });
+        let tls = tls.clone();
+        connections.spawn(async move {
+            let stream = match tls {
+                None => Stream::new(socket),
+                Some(tls) => match tls.accept(socket).await {
+                    Some(socket) => Stream::over(socket),
+                    None => return,
+                },
+            };
+            serve(stream, number, &open.0).await;
+        });
         while connections.try_join_next().is_some() {}
     }
 }
@@ -155,8 +182,7 @@ impl Drop for Open {
     }
 }
 
-async fn serve(socket: TcpStream, connection: usize, seen: &Seen) {
-    let mut stream = Stream::new(socket);
+async fn serve(mut stream: Stream, connection: usize, seen: &Seen) {
     let greeting = lock(&seen.script).greeting.clone();
     if !perform(&mut stream, &greeting, None).await {
         return;
@@ -206,7 +232,7 @@ async fn perform(stream: &mut Stream, answer: &Answer, request: Option<&Received
             Act::Finish => stream.socket.shutdown().await,
             Act::Close => return false,
             Act::Reset => {
-                reset_on_close(&stream.socket);
+                reset_on_close(stream.socket.tcp());
                 return false;
             }
             Act::Hang => {

@@ -10,6 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::message::{Body, Framing, Headers, latin1, to_bytes};
 use crate::stream::{End, Stream, reset_on_close};
+use crate::tls::{Handshake, Socket};
 
 /// Longer than anything that is tested takes, shorter than anybody's patience.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -217,6 +218,7 @@ impl std::error::Error for NoResponse {}
 pub struct Connection {
     stream: Stream,
     patience: Duration,
+    handshake: Option<Handshake>,
 }
 
 impl Connection {
@@ -225,7 +227,7 @@ impl Connection {
     /// # Errors
     /// Those of the operating system.
     pub async fn open(to: SocketAddr) -> io::Result<Self> {
-        Ok(Self { stream: Stream::new(TcpStream::connect(to).await?), patience: PATIENCE })
+        Ok(Self { stream: Stream::new(TcpStream::connect(to).await?), patience: PATIENCE, handshake: None })
     }
 
     /// Connects from one of this machine's addresses.
@@ -235,7 +237,18 @@ impl Connection {
     pub async fn open_from(from: IpAddr, to: SocketAddr) -> io::Result<Self> {
         let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.bind(SocketAddr::new(from, 0))?;
-        Ok(Self { stream: Stream::new(socket.connect(to).await?), patience: PATIENCE })
+        Ok(Self { stream: Stream::new(socket.connect(to).await?), patience: PATIENCE, handshake: None })
+    }
+
+    /// A connection on which hands have been shaken.
+    pub(crate) fn over_tls(socket: Socket, handshake: Handshake) -> Self {
+        Self { stream: Stream::over(socket), patience: PATIENCE, handshake: Some(handshake) }
+    }
+
+    /// What the handshake of TLS came to, where there was one.
+    #[must_use]
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.handshake.as_ref()
     }
 
     /// Another limit for waiting than 10 seconds.
@@ -250,7 +263,7 @@ impl Connection {
     /// # Errors
     /// Those of the operating system.
     pub fn local(&self) -> io::Result<SocketAddr> {
-        self.stream.socket.local_addr()
+        self.stream.socket.tcp().local_addr()
     }
 
     /// Sends bytes. That the peer has closed shows when reading, so it is no error here: a server
@@ -365,7 +378,7 @@ impl Connection {
 
     /// Cuts the connection.
     pub fn reset(self) {
-        reset_on_close(&self.stream.socket);
+        reset_on_close(self.stream.socket.tcp());
     }
 }
 

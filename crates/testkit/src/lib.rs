@@ -11,6 +11,8 @@
 //! | names whose addresses change | [`DnsServer`] |
 //! | Envoy, HAProxy, nginx or Causeway with a configuration | [`Proxy`] |
 //! | real addresses, lost packets, firewalls | [`Netns`] |
+//! | certificates | [`Pki`], or an [`Authority`] of one's own |
+//! | a client or a back-end that speaks TLS | [`TlsWish`], [`Backend::start_tls`] |
 //! | thousands of slow or idle clients | [`Crowd`] |
 //! | traffic while something is reloaded | [`Load`] |
 //!
@@ -28,6 +30,7 @@ mod load;
 mod message;
 mod netns;
 mod peers;
+mod pki;
 mod port;
 mod process;
 mod proxy;
@@ -35,6 +38,7 @@ mod scratch;
 mod script;
 mod spawner;
 mod stream;
+mod tls;
 mod wait;
 
 pub use answer::{Act, Answer, Reply};
@@ -46,6 +50,7 @@ pub use load::{Load, LoadReport, Running};
 pub use message::{Headers, Received, latin1, to_bytes};
 pub use netns::{Netns, Settled};
 pub use peers::{Missing, Peer};
+pub use pki::{Authority, Identity, Pki, Wish};
 pub use port::Port;
 pub use process::{Process, ProcessBuilder};
 pub use proxy::{NotStarted, Proxy, ProxyBuilder};
@@ -53,6 +58,7 @@ pub use rustix::process::Signal;
 pub use scratch::Scratch;
 pub use script::Script;
 pub use stream::End;
+pub use tls::{Handshake, TlsClient, TlsServer, TlsWish};
 pub use wait::eventually;
 
 /// Leaves the test with one line that says why it did not run and how it would.

@@ -3,10 +3,11 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, Interest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 
 use crate::message::{Body, Framing, Head, Headers};
+use crate::tls::Socket;
 
 /// No header section of any test is longer; what is longer is not HTTP.
 const LONGEST_HEAD: usize = 4 << 20;
@@ -37,7 +38,7 @@ impl End {
 /// A connection with what was read from it and not yet used.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Socket,
     pub(crate) buffer: Vec<u8>,
     pub(crate) end: End,
 }
@@ -46,15 +47,23 @@ impl Stream {
     pub(crate) fn new(socket: TcpStream) -> Self {
         // Tests send in pieces on purpose; Nagle's algorithm would glue them together.
         let _ = socket.set_nodelay(true);
+        Self::over(Socket::Tcp(socket))
+    }
+
+    pub(crate) fn over(socket: Socket) -> Self {
         Self { socket, buffer: Vec::new(), end: End::Open }
     }
 
     /// Takes what can be sent and what has arrived, once either is possible; the number of bytes sent,
     /// or nothing when the connection has ended.
     pub(crate) async fn write_or_fill(&mut self, bytes: &[u8]) -> Option<usize> {
-        let ready = self.socket.ready(Interest::READABLE | Interest::WRITABLE).await.ok()?;
+        let Socket::Tcp(socket) = &mut self.socket else {
+            // With TLS, what is to be sent and what arrives can't be told apart from outside.
+            return self.socket.write(bytes).await.ok();
+        };
+        let ready = socket.ready(Interest::READABLE | Interest::WRITABLE).await.ok()?;
         if ready.is_readable() {
-            match self.socket.try_read_buf(&mut self.buffer) {
+            match socket.try_read_buf(&mut self.buffer) {
                 Ok(0) => self.end = End::Fin,
                 Err(e) if e.kind() != io::ErrorKind::WouldBlock => self.end = end_of(&e),
                 _ => {}
@@ -66,7 +75,7 @@ impl Stream {
         if !ready.is_writable() {
             return Some(0);
         }
-        match self.socket.try_write(bytes) {
+        match socket.try_write(bytes) {
             Ok(count) => Some(count),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Some(0),
             Err(_) => None,
@@ -213,7 +222,6 @@ fn end_of_head(buffer: &[u8], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
     async fn pair() -> (TcpStream, Stream) {
