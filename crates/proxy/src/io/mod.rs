@@ -1,9 +1,13 @@
 //! Byte streams.
 
+mod session;
+mod tls;
+
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::net::{SendFlags, send};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
@@ -11,11 +15,17 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::buffer::Buffer;
 
-/// A connection of any kind. Transports such as TLS become variants here.
+#[expect(unused_imports, reason = "what makes connections of either side brings the first user")]
+pub(crate) use session::Session;
+#[expect(unused_imports, reason = "what makes connections of either side brings the first user")]
+pub(crate) use tls::{TlsError, TlsStream};
+
+/// A connection of any kind.
 #[derive(Debug)]
 pub(crate) enum Transport {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<TlsStream>),
 }
 
 impl Transport {
@@ -25,11 +35,7 @@ impl Transport {
     /// for the next bytes costs no system call of its own.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(buffer.space());
-        let result = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut room),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut room),
-        };
-        match result {
+        match self.poll_read_buf(cx, &mut room) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Ready(Ok(())) => {
@@ -40,11 +46,25 @@ impl Transport {
         }
     }
 
+    /// The same, into room of any kind.
+    pub(crate) fn poll_read_buf(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, room),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, room),
+            Self::Tls(stream) => stream.poll_read(cx, room),
+        }
+    }
+
     /// Ready once there is something to read, or the end. May be ready too early.
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
             Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Tls(stream) => stream.poll_read_ready(cx),
         }
     }
 
@@ -53,13 +73,18 @@ impl Transport {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => stream.poll_write(cx, &[IoSlice::new(bytes)], false),
         }
     }
 
     /// Writes some of the bytes, behind which the stream is closed at once: the kernel holds the last of them
     /// back, so that they leave in one packet with the end of the stream.
     pub(crate) fn poll_write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Self::Tcp(stream) = self else { return self.poll_write(cx, bytes) };
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(_) => return self.poll_write(cx, bytes),
+            Self::Tls(stream) => return stream.poll_write(cx, &[IoSlice::new(bytes)], true),
+        };
         loop {
             ready!(stream.poll_write_ready(cx))?;
             let written = stream.try_io(Interest::WRITABLE, || {
@@ -81,30 +106,61 @@ impl Transport {
         match self {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => stream.poll_write(cx, slices, false),
+        }
+    }
+
+    #[expect(dead_code, reason = "asked where bytes are written by others, as those of HTTP/2")]
+    /// Writes what was taken and still waits; without TLS that is nothing.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => Poll::Ready(Ok(())),
+            Self::Tls(stream) => stream.poll_flush(cx),
         }
     }
 
     /// Says that nothing more will be written. Never waits.
     pub(crate) fn shutdown_write(&mut self, cx: &mut Context<'_>) {
-        // Both kinds shut down at once; an error means that the peer is gone already.
+        // Sockets shut down at once; an error means that the peer is gone already.
         let _ = match self {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => {
+                stream.shutdown_write(cx);
+                return;
+            }
         };
+    }
+
+    #[expect(dead_code, reason = "asked by what makes connections of either side")]
+    /// The TLS session, where there is one.
+    pub(crate) fn tls(&self) -> Option<&rustls::CommonState> {
+        match self {
+            Self::Tcp(_) | Self::Unix(_) => None,
+            Self::Tls(stream) => Some(stream.session()),
+        }
     }
 
     /// The kernel's estimate of the round trip to the peer in microseconds; a Unix socket has none.
     pub(crate) fn round_trip(&self) -> Option<u64> {
-        let Self::Tcp(stream) = self else { return None };
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(_) => return None,
+            Self::Tls(stream) => return stream.socket().round_trip(),
+        };
         let time = causeway_sys::round_trip_time(stream.as_fd()).ok()?;
         u64::try_from(time.as_micros()).ok()
     }
 
     /// Makes closing the stream a reset, so that the peer can't take what it got for complete.
-    pub(crate) fn reset_on_close(&self) {
-        if let Self::Tcp(stream) = self {
-            // Fails only where the peer is gone already.
-            let _ = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
+    pub(crate) fn reset_on_close(&mut self) {
+        match self {
+            Self::Tcp(stream) => {
+                // Fails only where the peer is gone already.
+                let _ = socket2::SockRef::from(&*stream).set_linger(Some(Duration::ZERO));
+            }
+            Self::Unix(_) => {}
+            Self::Tls(stream) => stream.reset_on_close(),
         }
     }
 }
