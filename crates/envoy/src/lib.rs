@@ -32,5 +32,5 @@ mod unread;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Kind, Place, Severity};
 pub use dump::ConfigDump;
-pub use load::{LoadOptions, Loaded, load};
+pub use load::{LoadOptions, Loaded, LoadedSecrets, load, load_secrets};
 pub use source::{Format, Source};

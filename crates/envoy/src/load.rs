@@ -1,6 +1,6 @@
 //! Loading a configuration: all steps, one behind the other.
 
-use causeway_model::Bootstrap;
+use causeway_model::{Bootstrap, NamedSecret};
 
 use crate::check;
 use crate::diagnostic::{At, Diagnostics, Draft, Kind, Sink};
@@ -57,7 +57,7 @@ pub fn load(source: &Source, options: &LoadOptions) -> Loaded {
         let diagnostics = Diagnostics::new(sink.finish(&files, options.allow_unsupported, |_| None));
         return Loaded { bootstrap: None, diagnostics, dump: ConfigDump::default() };
     };
-    let Some(root) = inputs.root(source, &files, &sink) else {
+    let Some(root) = inputs.root("envoy.config.bootstrap.v3.Bootstrap", source, &files, &sink) else {
         let diagnostics = Diagnostics::new(sink.finish(&files, options.allow_unsupported, |_| None));
         return Loaded { bootstrap: None, diagnostics, dump: ConfigDump::default() };
     };
@@ -69,6 +69,35 @@ pub fn load(source: &Source, options: &LoadOptions) -> Loaded {
     let list = sink.finish(&files, options.allow_unsupported, |address| paths.get(&address).cloned());
     let diagnostics = Diagnostics::new(list);
     Loaded { bootstrap: (!diagnostics.has_errors()).then_some(bootstrap), diagnostics, dump }
+}
+
+/// Secrets out of a file, and what there is to say of it.
+#[derive(Debug, Clone)]
+pub struct LoadedSecrets {
+    /// The secrets; those that are wrong are missing.
+    pub secrets: Vec<NamedSecret>,
+    /// What there is to say.
+    pub diagnostics: Diagnostics,
+}
+
+/// Loads a file of secrets: a `service.discovery.v3.DiscoveryResponse` in YAML, JSON or protobuf, as
+/// `SdsSecretConfig` with `path_config_source` names it.
+#[must_use]
+pub fn load_secrets(source: &Source, options: &LoadOptions) -> LoadedSecrets {
+    let options = LoadOptions { overlay: None, ..options.clone() };
+    let sink = Sink::new(options.allow_unknown);
+    let mut files = Files::default();
+    let secrets = Inputs::read(source, &options, &mut files, &sink)
+        .and_then(|inputs| {
+            let root = inputs.root("envoy.service.discovery.v3.DiscoveryResponse", source, &files, &sink)?;
+            check::check(&root, &sink);
+            let secrets = lower::lower_secrets(&root, &files, &options, &sink);
+            unread::report(&root, &sink);
+            Some(secrets)
+        })
+        .unwrap_or_default();
+    let list = sink.finish(&files, options.allow_unsupported, |_| None);
+    LoadedSecrets { secrets, diagnostics: Diagnostics::new(list) }
 }
 
 /// The texts of a run, by where their bytes begin.
@@ -139,8 +168,14 @@ impl Inputs {
     }
 
     /// The value tree of everything.
-    fn root<'a>(&self, source: &'a Source, files: &'a Files<'_>, sink: &Sink) -> Option<Message<'a>> {
-        let schema = schema::Message::find("envoy.config.bootstrap.v3.Bootstrap")?;
+    fn root<'a>(
+        &self,
+        name: &str,
+        source: &'a Source,
+        files: &'a Files<'_>,
+        sink: &Sink,
+    ) -> Option<Message<'a>> {
+        let schema = schema::Message::find(name)?;
         let mut root = match self.main {
             Some((base, format)) => document(schema, files, base, format, sink)?,
             None => match Self::protobuf(schema, source, sink) {
@@ -151,7 +186,11 @@ impl Inputs {
                 Err(error) => {
                     sink.push(Draft::rejected(
                         "invalid-protobuf",
-                        format!("{} is not a Bootstrap in protobuf's wire format: {error}", source.name()),
+                        format!(
+                            "{} is not a {} in protobuf's wire format: {error}",
+                            source.name(),
+                            schema.short_name()
+                        ),
                     ));
                     return None;
                 }

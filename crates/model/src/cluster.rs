@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{BindConfig, EndpointAddress, HeaderKeyFormat, HealthCheck, Metadata, SourcePosition};
+use crate::{
+    BindConfig, EndpointAddress, HeaderKeyFormat, HeaderName, HealthCheck, Metadata, SourcePosition,
+    TransportSocketMatch, UpstreamSocket,
+};
 
 /// `config.cluster.v3.Cluster`.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +53,11 @@ pub struct Cluster {
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// Where connections come from (`upstream_bind_config`, `cluster_manager.upstream_bind_config`).
     pub upstream_bind_config: Option<Arc<BindConfig>>,
+    /// What is spoken below HTTP (`transport_socket`).
+    pub transport_socket: UpstreamSocket,
+    /// What is spoken instead with endpoints whose metadata says so (`transport_socket_matches`): the first
+    /// that fits.
+    pub transport_socket_matches: Vec<TransportSocketMatch>,
     /// `metadata`.
     pub metadata: Metadata,
 }
@@ -248,6 +256,19 @@ pub struct ClusterHttpOptions {
     pub enable_trailers: bool,
     /// Whether requests are sent with a whole URL rather than a path (`send_fully_qualified_url`).
     pub send_fully_qualified_url: bool,
+    /// The name of the server, out of the request (`upstream_http_protocol_options`).
+    pub server_name: ServerNameOptions,
+}
+
+/// `config.core.v3.UpstreamHttpProtocolOptions`: TLS by what the request says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServerNameOptions {
+    /// Whether the host of the request is the name to ask for (`auto_sni`).
+    pub auto_sni: bool,
+    /// Whether the certificate has to bear that name (`auto_san_validation`).
+    pub auto_san_validation: bool,
+    /// The field that has the name, where it is there (`override_auto_sni_header`); the host otherwise.
+    pub header: Option<HeaderName>,
 }
 
 impl Default for ClusterHttpOptions {
@@ -262,6 +283,7 @@ impl Default for ClusterHttpOptions {
             header_key_format: HeaderKeyFormat::LowerCase,
             enable_trailers: false,
             send_fully_qualified_url: false,
+            server_name: ServerNameOptions::default(),
         }
     }
 }

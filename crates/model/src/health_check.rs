@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{HeaderMutations, SourcePosition};
+use crate::{HeaderMutations, ProxyProtocolConfig, SourcePosition, Value};
 
 /// `config.core.v3.HealthCheck`.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,11 @@ pub struct HealthCheck {
     pub healthy_edge_interval: Option<Duration>,
     /// `alt_port`: checks go to this port of the endpoint.
     pub alt_port: Option<u16>,
+    /// Protocols that are offered in TLS instead of the cluster's (`tls_options.alpn_protocols`).
+    pub alpn: Vec<Box<str>>,
+    /// What chooses among the cluster's `transport_socket_matches` instead of the endpoint's metadata
+    /// (`transport_socket_match_criteria`).
+    pub transport_socket_match_criteria: Option<Value>,
     /// How to ask.
     pub checker: HealthChecker,
     /// File for health events as JSON lines (`event_logger`, `event_log_path`).
@@ -100,10 +105,13 @@ impl StatusRange {
 }
 
 /// `HealthCheck.TcpHealthCheck`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TcpHealthCheck {
     /// Bytes to send; without any, connecting is the whole check.
     pub send: Vec<u8>,
     /// Byte strings that have to come back, in this order, anything between them.
     pub receive: Vec<Vec<u8>>,
+    /// The PROXY header that is sent first (`proxy_protocol_config`), with the command `LOCAL` in version 2 and
+    /// the family `UNKNOWN` in version 1.
+    pub proxy_protocol: Option<ProxyProtocolConfig>,
 }

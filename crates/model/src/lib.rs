@@ -27,6 +27,8 @@ mod route;
 mod runtime;
 mod source;
 mod template;
+mod tls;
+mod upstream_socket;
 mod value;
 
 pub use access_log::{
@@ -37,7 +39,8 @@ pub use bind::{BindConfig, SourceAddress};
 pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
-    Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, TcpKeepalive, Thresholds,
+    Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, ServerNameOptions, TcpKeepalive,
+    Thresholds,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
@@ -77,5 +80,14 @@ pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource,
     OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat, TimePart,
     TimeShape, TimeZone,
+};
+pub use tls::{
+    CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,
+    OcspStaplePolicy, SanKind, SanMatcher, Secret, SecretFile, SecretValue, SignatureAlgorithm,
+    TlsCertificate, TlsParams, TlsVersion, UpstreamTls, Validation,
+};
+pub use upstream_socket::{
+    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry, TlvValue,
+    TransportSocketMatch, UpstreamSocket,
 };
 pub use value::{Metadata, Value};

@@ -36,8 +36,10 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
     };
     let bind = root.message("cluster_manager").and_then(|manager| cx.bind_config(manager));
     if let Some(resources) = root.message("static_resources") {
+        cx.static_secrets(resources);
         bootstrap.listeners = cx.listeners(resources);
         bootstrap.clusters = cx.clusters(resources, &defaults, bind.as_ref());
+        cx.unused_secrets(resources);
     }
     for listener in &mut bootstrap.listeners {
         limit_connections(listener, &runtime);

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_model::{CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, LbPolicy, Thresholds};
+use causeway_model::{
+    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, LbPolicy, ServerNameOptions, Thresholds,
+};
 
 use super::Cx;
 use super::extension::{short_kind, type_place};
 use crate::diagnostic::{Draft, Kind};
-use crate::extension::Category;
 use crate::source::Span;
 use crate::suggest;
 use crate::tree::Message;
@@ -55,11 +56,12 @@ impl Cx<'_> {
         defaults: &super::dns::Defaults,
         bind: Option<&super::bind::Bind>,
     ) -> Option<Cluster> {
-        if let Some(socket) = message.message("transport_socket") {
-            self.transport_socket(socket, Category::UpstreamSocket);
-        }
-        for field in ["transport_socket_matches", "transport_socket_matcher", "filters", "eds_cluster_config"]
-        {
+        let transport_socket = self.upstream_socket(message);
+        let transport_socket_matches = self.transport_socket_matches(message);
+        let sockets = std::iter::once(&transport_socket)
+            .chain(transport_socket_matches.iter().map(|entry| &entry.socket));
+        let tls = sockets.clone().any(|socket| socket.tls.is_some());
+        for field in ["transport_socket_matcher", "filters", "eds_cluster_config"] {
             self.not_implemented_vital(message, field, "");
         }
         let found = self.cluster_type(message);
@@ -93,8 +95,8 @@ impl Cx<'_> {
             .and_then(|assignment| assignment.message("policy"))
             .and_then(|policy| policy.u32("overprovisioning_factor"));
         let own_bind = self.bind_config(message);
-        let health_checks = self.health_checks(message);
-        let http = self.cluster_http(message);
+        let health_checks = self.health_checks(message, tls);
+        let http = self.cluster_http(message, tls);
         let connect_timeout = self.duration(message, "connect_timeout").unwrap_or(Duration::from_secs(5));
         let name = message.text("name");
         let stat_name = match message.text("alt_stat_name") {
@@ -129,6 +131,8 @@ impl Cx<'_> {
                 .message("upstream_connection_options")
                 .and_then(|options| self.keepalive(options, "tcp_keepalive")),
             upstream_bind_config: super::bind::Bind::of_cluster(own_bind.as_ref(), bind),
+            transport_socket,
+            transport_socket_matches,
             metadata: self.metadata(message, "metadata"),
         })
     }
@@ -306,7 +310,7 @@ impl Cx<'_> {
     }
 
     /// HTTP towards the back-ends.
-    fn cluster_http(&self, message: &Message<'_>) -> ClusterHttpOptions {
+    fn cluster_http(&self, message: &Message<'_>, tls: bool) -> ClusterHttpOptions {
         let mut http = ClusterHttpOptions::default();
         let mut modern = None;
         for item in message.map("typed_extension_protocol_options") {
@@ -352,24 +356,18 @@ impl Cx<'_> {
                         message.settle(field);
                     }
                 }
-                self.http_protocol_options(options, &mut http);
+                self.http_protocol_options(options, tls, &mut http);
             }
-            None => self.deprecated_http(message, &mut http),
+            None => self.deprecated_http(message, tls, &mut http),
         }
         http
     }
 
-    fn http_protocol_options(&self, options: &Message<'_>, http: &mut ClusterHttpOptions) {
+    fn http_protocol_options(&self, options: &Message<'_>, tls: bool, http: &mut ClusterHttpOptions) {
         if let Some(common) = options.message("common_http_protocol_options") {
             self.common_http(common, http);
         }
-        if options.has("upstream_http_protocol_options") {
-            self.ignored(
-                options.at_key("upstream_http_protocol_options"),
-                "these settings are for TLS towards back-ends, which this cluster does not speak",
-            );
-            options.settle("upstream_http_protocol_options");
-        }
+        self.server_name_options(options, tls, http);
         match options.which("upstream_protocol_options") {
             Some("explicit_http_config") => {
                 let Some(explicit) = options.message("explicit_http_config") else { return };
@@ -397,13 +395,36 @@ impl Cx<'_> {
         }
     }
 
+    /// `UpstreamHttpProtocolOptions`.
+    fn server_name_options(&self, holder: &Message<'_>, tls: bool, http: &mut ClusterHttpOptions) {
+        let field = "upstream_http_protocol_options";
+        let Some(options) = holder.message(field) else { return };
+        if !tls {
+            self.ignored(
+                holder.at_key(field),
+                "these settings are for TLS towards back-ends, which this cluster does not speak",
+            );
+            options.settle_all();
+            return;
+        }
+        let header = match options.text("override_auto_sni_header") {
+            "" => None,
+            name => self.header_name(name, options.at("override_auto_sni_header"), "no request has it"),
+        };
+        http.server_name = ServerNameOptions {
+            auto_sni: options.bool("auto_sni"),
+            auto_san_validation: options.bool("auto_san_validation"),
+            header,
+        };
+    }
+
     fn no_http2(&self, message: &Message<'_>, field: &str) {
         let version = if field.starts_with("http3") { "HTTP/3" } else { "HTTP/2" };
         self.unsupported(message.at_key(field), format!("{version} towards back-ends is not implemented"));
         message.settle(field);
     }
 
-    fn deprecated_http(&self, message: &Message<'_>, http: &mut ClusterHttpOptions) {
+    fn deprecated_http(&self, message: &Message<'_>, tls: bool, http: &mut ClusterHttpOptions) {
         let downstream = message.choice("protocol_selection") == "USE_DOWNSTREAM_PROTOCOL";
         if message.has("http_protocol_options") && message.has("http2_protocol_options") && !downstream {
             self.push(
@@ -422,13 +443,7 @@ impl Cx<'_> {
                 self.no_http2(message, "http2_protocol_options");
             }
         }
-        if message.has("upstream_http_protocol_options") {
-            self.ignored(
-                message.at_key("upstream_http_protocol_options"),
-                "these settings are for TLS towards back-ends, which this cluster does not speak",
-            );
-            message.settle("upstream_http_protocol_options");
-        }
+        self.server_name_options(message, tls, http);
         if let Some(common) = message.message("common_http_protocol_options") {
             self.common_http(common, http);
         }

@@ -10,7 +10,11 @@ impl Cx<'_> {
     /// The bytes; `None` where they can't be read. Where files are not checked, those of a file are
     /// none, without a word.
     pub(super) fn data_source(&self, message: &Message<'_>, field: &str) -> Option<Vec<u8>> {
-        let source = message.message(field)?;
+        self.source_bytes(message.message(field)?)
+    }
+
+    /// The same for the message itself.
+    pub(super) fn source_bytes(&self, source: &Message<'_>) -> Option<Vec<u8>> {
         match source.which("specifier")? {
             "filename" => self.read_file(source.text("filename"), source.at("filename")),
             "inline_bytes" => Some(source.bytes("inline_bytes").to_vec()),

@@ -8,12 +8,13 @@ use causeway_model::{
 
 use super::Cx;
 use super::extension::{short_kind, type_place};
+use super::value::value_of;
 use crate::diagnostic::{Draft, Kind};
 use crate::tree::Message;
 
 impl Cx<'_> {
     /// `Cluster.health_checks`.
-    pub(super) fn health_checks(&self, cluster: &Message<'_>) -> Vec<HealthCheck> {
+    pub(super) fn health_checks(&self, cluster: &Message<'_>, tls: bool) -> Vec<HealthCheck> {
         let checks: Vec<_> = cluster.messages("health_checks").collect();
         if checks.len() > 1 {
             for check in checks.iter().filter(|check| check.text("name").is_empty()) {
@@ -24,20 +25,18 @@ impl Cx<'_> {
                 );
             }
         }
-        checks.into_iter().filter_map(|check| self.health_check(check)).collect()
+        checks.into_iter().filter_map(|check| self.health_check(check, tls)).collect()
     }
 
-    fn health_check(&self, check: &Message<'_>) -> Option<HealthCheck> {
+    fn health_check(&self, check: &Message<'_>, tls: bool) -> Option<HealthCheck> {
         check.settle("name");
-        for field in ["tls_options", "transport_socket_match_criteria"] {
-            if check.has(field) {
-                self.ignored(
-                    check.at_key(field),
-                    format!("`{field}` is for TLS towards back-ends, which this cluster does not speak"),
-                );
-            }
-            check.settle(field);
+        if check.has("tls_options") && !tls {
+            let text = "`tls_options` is for TLS towards back-ends, which this cluster does not speak";
+            self.ignored(check.at_key("tls_options"), text);
+            check.settle("tls_options");
         }
+        let tls_options = check.message("tls_options").filter(|_| tls);
+        let alpn = tls_options.map(|options| self.alpn(options, "alpn_protocols"));
         self.not_implemented(check, "event_service", "");
         let checker = self.checker(check);
         let event_log_path = self.event_log(check);
@@ -69,6 +68,8 @@ impl Cx<'_> {
             event_log_path,
             always_log_failures: check.bool("always_log_health_check_failures"),
             always_log_success: check.bool("always_log_health_check_success"),
+            alpn: alpn.unwrap_or_default(),
+            transport_socket_match_criteria: check.json("transport_socket_match_criteria").map(value_of),
             checker: checker?,
             timeout: timeout?,
             interval: interval?,
@@ -171,6 +172,7 @@ impl Cx<'_> {
     fn tcp_health_check(&self, check: &Message<'_>) -> TcpHealthCheck {
         self.not_implemented(check, "proxy_protocol_config", "");
         TcpHealthCheck {
+            proxy_protocol: self.proxy_protocol_config(check, "proxy_protocol_config"),
             send: check.message("send").and_then(|payload| self.payload(payload)).unwrap_or_default(),
             receive: check.messages("receive").filter_map(|payload| self.payload(payload)).collect(),
         }

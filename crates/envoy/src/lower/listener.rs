@@ -361,8 +361,10 @@ impl Cx<'_> {
         let kind = short_kind(extension.kind);
         if kind != "RawBuffer" {
             let what = match kind {
-                "DownstreamTlsContext" => "TLS towards clients".to_owned(),
-                "UpstreamTlsContext" => "TLS towards back-ends".to_owned(),
+                "DownstreamTlsContext" => {
+                    let _ = self.downstream_tls(&extension.config);
+                    "TLS towards clients".to_owned()
+                }
                 _ => format!("the transport socket {}", extension.name),
             };
             self.vital(super::extension::type_place(socket), format!("{what} is not implemented"));

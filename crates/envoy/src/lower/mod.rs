@@ -31,13 +31,15 @@ mod runtime;
 mod shadow;
 mod stats;
 mod template;
+mod tls;
+mod transport_socket;
 mod uri_template;
 mod value;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet};
 
-use causeway_model::{Bootstrap, Runtime, SourcePosition};
+use causeway_model::{Bootstrap, NamedSecret, Runtime, SourcePosition};
 
 use crate::LoadOptions;
 use crate::diagnostic::{At, Draft, Kind, Sink};
@@ -56,18 +58,17 @@ pub(crate) fn lower(root: &Message<'_>, files: &Files<'_>, options: &LoadOptions
             resources.messages("clusters").map(|cluster| cluster.text("name").to_owned()).collect()
         })
         .unwrap_or_default();
-    let cx = Cx {
-        sink,
-        files,
-        options,
-        clusters,
-        runtime_keys: RefCell::default(),
-        runtime: RefCell::default(),
-        has_cors: Cell::new(true),
-        has_query_formatter: Cell::new(false),
-        any_cluster: Cell::new(false),
-    };
-    bootstrap::bootstrap(&cx, root)
+    bootstrap::bootstrap(&Cx::new(files, options, sink, clusters), root)
+}
+
+/// Makes secrets of a `service.discovery.v3.DiscoveryResponse`.
+pub(crate) fn lower_secrets(
+    response: &Message<'_>,
+    files: &Files<'_>,
+    options: &LoadOptions,
+    sink: &Sink,
+) -> Vec<NamedSecret> {
+    tls::secrets_of(&Cx::new(files, options, sink, HashSet::new()), response)
 }
 
 /// What every function of lowering is given.
@@ -87,6 +88,30 @@ pub(crate) struct Cx<'a> {
     has_query_formatter: Cell<bool>,
     /// Whether routes of the table at hand may name clusters that do not exist.
     any_cluster: Cell<bool>,
+    /// Secrets by their names.
+    secrets: RefCell<tls::Secrets>,
+}
+
+impl<'a> Cx<'a> {
+    fn new(
+        files: &'a Files<'a>,
+        options: &'a LoadOptions,
+        sink: &'a Sink,
+        clusters: HashSet<String>,
+    ) -> Self {
+        Self {
+            sink,
+            files,
+            options,
+            clusters,
+            runtime_keys: RefCell::default(),
+            runtime: RefCell::default(),
+            has_cors: Cell::new(true),
+            has_query_formatter: Cell::new(false),
+            any_cluster: Cell::new(false),
+            secrets: RefCell::default(),
+        }
+    }
 }
 
 impl Cx<'_> {

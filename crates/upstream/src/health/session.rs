@@ -234,6 +234,8 @@ pub(crate) mod tests {
             unhealthy_edge_interval: None,
             healthy_edge_interval: None,
             alt_port: None,
+            alpn: Vec::new(),
+            transport_socket_match_criteria: None,
             checker: HealthChecker::Tcp(TcpHealthCheck::default()),
             event_log_path: None,
             always_log_failures: false,

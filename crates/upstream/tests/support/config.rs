@@ -9,7 +9,7 @@ use std::time::Duration;
 use causeway_model::{
     Address, Bootstrap, CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Endpoint, EndpointAddress,
     HeaderMutations, HealthCheck, HealthChecker, HealthStatus, HttpHealthCheck, LbPolicy, Locality,
-    LocalityEndpoints, Metadata, SourcePosition, TcpHealthCheck,
+    LocalityEndpoints, Metadata, SourcePosition, TcpHealthCheck, UpstreamSocket,
 };
 
 /// A configuration of these clusters.
@@ -45,6 +45,8 @@ pub(crate) fn cluster_of(name: &str, kind: ClusterType, endpoints: Vec<Endpoint>
         wait_for_warm_on_init: true,
         tcp_keepalive: None,
         upstream_bind_config: None,
+        transport_socket: UpstreamSocket::default(),
+        transport_socket_matches: Vec::new(),
         metadata: Metadata::default(),
     }
 }
@@ -83,6 +85,8 @@ pub(crate) fn check(checker: HealthChecker) -> HealthCheck {
         unhealthy_edge_interval: None,
         healthy_edge_interval: None,
         alt_port: None,
+        alpn: Vec::new(),
+        transport_socket_match_criteria: None,
         checker,
         event_log_path: None,
         always_log_failures: false,
@@ -103,5 +107,5 @@ pub(crate) fn http_check(path: &str) -> HealthCheck {
 
 pub(crate) fn tcp_check(send: &[u8], receive: &[&[u8]]) -> HealthCheck {
     let receive = receive.iter().map(|part| part.to_vec()).collect();
-    check(HealthChecker::Tcp(TcpHealthCheck { send: send.to_vec(), receive }))
+    check(HealthChecker::Tcp(TcpHealthCheck { send: send.to_vec(), receive, proxy_protocol: None }))
 }

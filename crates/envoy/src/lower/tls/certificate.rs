@@ -1,0 +1,69 @@
+//! `TlsCertificate` and `TlsSessionTicketKeys`.
+
+use causeway_model::{DataSource, TlsCertificate};
+
+use super::super::Cx;
+use crate::tree::Message;
+
+impl Cx<'_> {
+    /// `TlsCertificate`; `None` where it can't be used, which is reported.
+    pub(super) fn tls_certificate(&self, certificate: &Message<'_>) -> Option<TlsCertificate> {
+        for field in ["private_key_provider", "pkcs12"] {
+            self.not_implemented_vital(certificate, field, "");
+        }
+        self.not_implemented(certificate, "tls_params", ": what the whole context says counts");
+        // Envoy does not implement it, and says nothing.
+        self.has_no_effect(
+            certificate,
+            "signed_certificate_timestamp",
+            "Envoy does not send such timestamps either",
+        );
+        if certificate.has("private_key_provider") || certificate.has("pkcs12") {
+            return None;
+        }
+        for (field, what) in [("certificate_chain", "certificate"), ("private_key", "private key")] {
+            if !certificate.has(field) && !certificate.flawed {
+                let text = format!("this certificate has no {what}: `{field}` is missing");
+                self.reject(certificate.here(), "incomplete-certificate", text);
+            }
+        }
+        let mut watched = None;
+        let mut source = |field: &str| {
+            let (source, directory) = self.tls_source(certificate, field)?;
+            watched = watched.take().or(directory);
+            Some(source)
+        };
+        let chain = source("certificate_chain");
+        let private_key = source("private_key");
+        let password = source("password");
+        let ocsp_staple = source("ocsp_staple");
+        let directory = certificate.message("watched_directory").and_then(|it| self.watched_directory(it));
+        Some(TlsCertificate {
+            position: self.position(certificate),
+            chain: Some(chain?),
+            private_key: Some(private_key?),
+            password,
+            ocsp_staple,
+            watched_directory: directory.or(watched),
+        })
+    }
+
+    /// `TlsSessionTicketKeys`: 80 bytes each.
+    pub(super) fn ticket_keys(&self, keys: &Message<'_>) -> Vec<DataSource> {
+        /// A name of 16 bytes, and keys of 32 bytes for the HMAC and for AES.
+        const LENGTH: usize = 80;
+        let mut found = Vec::new();
+        for (index, item) in keys.items("keys").iter().enumerate() {
+            let crate::tree::Value::Message(source) = &item.value else { continue };
+            let Some((lowered, _, bytes)) = self.source_of(source) else { continue };
+            if bytes.len() != LENGTH && (self.options.check_files || matches!(lowered, DataSource::Inline(_)))
+            {
+                let text =
+                    format!("a key for session tickets has {LENGTH} bytes; this one has {}", bytes.len());
+                self.reject(keys.at_item("keys", index), "invalid-ticket-key", text);
+            }
+            found.push(lowered);
+        }
+        found
+    }
+}

@@ -1,0 +1,135 @@
+//! What is spoken below HTTP with back-ends: `Cluster.transport_socket`, and `transport_socket_matches` that
+//! choose one for each endpoint.
+
+use std::sync::Arc;
+
+use causeway_model::{
+    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry, TlvValue,
+    TransportSocketMatch, UpstreamSocket,
+};
+
+use super::Cx;
+use super::extension::{short_kind, type_place};
+use super::template::Format;
+use super::value::value_of;
+use crate::extension::Category;
+use crate::tree::{JsonKind, Message};
+
+impl Cx<'_> {
+    /// `transport_socket` of a cluster, or of one of its matches; plain where there is none.
+    pub(super) fn upstream_socket(&self, holder: &Message<'_>) -> UpstreamSocket {
+        let socket = holder.message("transport_socket");
+        socket.and_then(|socket| self.upstream_layers(socket)).unwrap_or_default()
+    }
+
+    fn upstream_layers(&self, socket: &Message<'_>) -> Option<UpstreamSocket> {
+        let extension = self.extension(socket, Category::UpstreamSocket)?;
+        match short_kind(extension.kind) {
+            "RawBuffer" => Some(UpstreamSocket::default()),
+            "UpstreamTlsContext" => {
+                let tls = self.upstream_tls(&extension.config)?;
+                self.vital(type_place(socket), "TLS towards back-ends is not implemented");
+                Some(UpstreamSocket { proxy_protocol: None, tls: Some(Arc::new(tls)) })
+            }
+            "ProxyProtocolUpstreamTransport" => {
+                let config = &extension.config;
+                let inner = config.message("transport_socket").and_then(|inner| self.upstream_layers(inner));
+                let proxy_protocol = ProxyProtocolUpstream {
+                    position: self.position(config),
+                    config: self.proxy_protocol_config(config, "config").unwrap_or_default(),
+                    allow_unspecified_address: config.bool("allow_unspecified_address"),
+                    tlv_as_pool_key: config.bool("tlv_as_pool_key"),
+                };
+                let inner = inner?;
+                self.vital(type_place(socket), "the PROXY protocol towards back-ends is not implemented");
+                if inner.proxy_protocol.is_some() {
+                    self.vital(type_place(socket), "a PROXY header in front of another is not implemented");
+                    return None;
+                }
+                Some(UpstreamSocket { proxy_protocol: Some(Arc::new(proxy_protocol)), ..inner })
+            }
+            _ => {
+                let text = format!("the transport socket {} is not implemented", extension.name);
+                self.vital(type_place(socket), text);
+                socket.settle_all();
+                None
+            }
+        }
+    }
+
+    /// `Cluster.transport_socket_matches`.
+    pub(super) fn transport_socket_matches(&self, cluster: &Message<'_>) -> Vec<TransportSocketMatch> {
+        self.not_implemented_vital(cluster, "transport_socket_matches", "");
+        let mut found = Vec::new();
+        for entry in cluster.messages("transport_socket_matches") {
+            let criteria = match entry.json("match").map(|json| &json.kind) {
+                Some(JsonKind::Object(fields)) => {
+                    fields.iter().map(|(name, value)| (name.as_ref().into(), value_of(value))).collect()
+                }
+                _ => Vec::new(),
+            };
+            found.push(TransportSocketMatch {
+                name: entry.text("name").into(),
+                criteria,
+                socket: self.upstream_socket(entry),
+            });
+        }
+        found
+    }
+
+    /// `ProxyProtocolConfig`; `None` where it is not set.
+    pub(super) fn proxy_protocol_config(
+        &self,
+        holder: &Message<'_>,
+        field: &str,
+    ) -> Option<ProxyProtocolConfig> {
+        let config = holder.message(field)?;
+        let version = match config.choice("version") {
+            "V2" => ProxyProtocolVersion::V2,
+            _ => ProxyProtocolVersion::V1,
+        };
+        let byte = |number: u64| u8::try_from(number).ok();
+        let pass_through_tlvs = config.message("pass_through_tlvs").map_or(PassThroughTlvs::None, |pass| {
+            let kinds = pass.items("tlv_type").iter().filter_map(|item| match item.value {
+                crate::tree::Value::Uint(number) => byte(number),
+                _ => None,
+            });
+            match pass.choice("match_type") {
+                "INCLUDE" => PassThroughTlvs::Only(kinds.collect()),
+                _ => PassThroughTlvs::All,
+            }
+        });
+        let mut added_tlvs = Vec::new();
+        for entry in config.messages("added_tlvs") {
+            let kind = entry.u32("type").and_then(|number| byte(u64::from(number))).unwrap_or(0);
+            added_tlvs.extend(self.tlv_value(entry).map(|value| TlvEntry { kind, value }));
+        }
+        let lowered = ProxyProtocolConfig { version, pass_through_tlvs, added_tlvs };
+        if lowered.version == ProxyProtocolVersion::V1 {
+            for field in ["pass_through_tlvs", "added_tlvs"] {
+                if config.has(field) {
+                    self.ignored(config.at_key(field), "version 1 of the PROXY protocol has no TLVs");
+                }
+            }
+        }
+        Some(lowered)
+    }
+
+    fn tlv_value(&self, entry: &Message<'_>) -> Option<TlvValue> {
+        if entry.has("format_string") && entry.has("value") {
+            let text = "a TLV has a `value` or a `format_string`";
+            self.reject(entry.at_key("format_string"), "conflict", text);
+            return None;
+        }
+        let Some(format) = entry.message("format_string") else {
+            return Some(TlvValue::Bytes(entry.bytes("value").into()));
+        };
+        match self.format(format)?.0 {
+            Format::Text { template, .. } => Some(TlvValue::Format(Arc::new(template))),
+            Format::Json { .. } => {
+                self.unsupported(entry.at_key("format_string"), "TLVs in JSON are not implemented");
+                None
+            }
+        }
+    }
+}
