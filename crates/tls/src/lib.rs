@@ -4,3 +4,9 @@
     not(test),
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
+
+pub mod certificate;
+pub mod identity;
+pub mod names;
+pub mod params;
+pub mod source;
