@@ -4,3 +4,6 @@
     not(test),
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
+
+pub mod certificate;
+pub mod verify;
