@@ -217,7 +217,7 @@ pub struct CertificateValidation {
     pub allow_expired_certificate: bool,
     /// Whether only the peer's own certificate is looked for in `crl` (`only_verify_leaf_cert_crl`).
     pub only_verify_leaf_cert_crl: bool,
-    /// Certificates that may stand between the peer's own and a trusted one (`max_verify_depth`); 100
+    /// Certificates that may stand above the peer's own, the trusted one included (`max_verify_depth`); 100
     /// unless set.
     pub max_verify_depth: Option<u32>,
     /// Whether clients are not told whom we trust (`suppress_client_ca_list`).

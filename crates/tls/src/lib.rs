@@ -10,3 +10,4 @@ pub mod identity;
 pub mod names;
 pub mod params;
 pub mod source;
+pub mod verify;

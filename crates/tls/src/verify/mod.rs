@@ -1,0 +1,16 @@
+//! Whom to trust: what a validation context says, applied to the certificates that a peer shows.
+//!
+//! rustls asks a [`Verifier`]; it hands the certificates to a [`Trust`], which knows nothing of connections. What
+//! rustls can't carry – why, in the words of Envoy, with evidence – is left for whoever drives the handshake
+//! ([`take_rejection`]).
+
+mod chain;
+mod names;
+mod rejection;
+mod trust;
+mod verifier;
+
+pub use names::dns_name_matches;
+pub use rejection::{Counter, Rejection, RejectionKind};
+pub use trust::{LoadError, Role, Trust};
+pub use verifier::{Expected, Tally, Verifier, take_rejection};
