@@ -5,7 +5,7 @@ mod ocsp;
 use std::fmt;
 use std::sync::Arc;
 
-use causeway_model::TlsCertificate;
+use causeway_model::{CertificateValidation, TlsCertificate};
 use rustls::SignatureScheme;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls_pki_types::pem::PemObject as _;
@@ -144,6 +144,7 @@ impl Identity {
 
     /// Names of servers that the certificate is for, in lower case: those in `subjectAltName`, or the common name
     /// where it has none of them.
+    #[must_use]
     pub fn server_names(&self) -> Vec<String> {
         let Some(own) = self.facts.first() else { return Vec::new() };
         let mut names: Vec<_> = own
@@ -156,10 +157,37 @@ impl Identity {
         names
     }
 
+    /// Whether its key is one for ECDSA.
+    #[must_use]
+    pub const fn is_ecdsa(&self) -> bool {
+        matches!(self.kind, KeyKind::Ecdsa(_))
+    }
+
     /// When the first of its certificates ends to be valid, in seconds since 1970.
     #[must_use]
     pub fn expires(&self) -> i64 {
         self.facts.iter().map(|facts| facts.not_after).min().unwrap_or(i64::MAX)
+    }
+}
+
+/// Certificates of those who are trusted, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Authorities {
+    /// What they say.
+    pub facts: Vec<Facts>,
+    /// Where they come from.
+    pub path: String,
+}
+
+impl Authorities {
+    /// The authorities of a validation context. What can't be read is left out: whoever verifies says so.
+    #[must_use]
+    pub fn of(validation: &CertificateValidation) -> Self {
+        let Some(source) = &validation.trusted_ca else { return Self::default() };
+        let path = source::shown(Some(source));
+        let found = source::read(source).ok().and_then(|pem| certificates(&pem, &path).ok());
+        let facts = found.iter().flatten().filter_map(|certificate| Facts::of(certificate)).collect();
+        Self { facts, path }
     }
 }
 
