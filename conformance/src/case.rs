@@ -158,6 +158,13 @@ impl Case {
         self
     }
 
+    /// More fields of the router.
+    #[must_use]
+    pub fn router(mut self, fields: &str) -> Self {
+        self.config.router.push(yaml(fields));
+        self
+    }
+
     /// More fields of the route configuration.
     #[must_use]
     pub fn route_config(mut self, fields: &str) -> Self {

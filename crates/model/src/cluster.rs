@@ -50,6 +50,11 @@ pub struct Cluster {
     pub tcp_keepalive: Option<TcpKeepalive>,
     /// Where connections come from (`upstream_bind_config`, `cluster_manager.upstream_bind_config`).
     pub upstream_bind_config: Option<Arc<BindConfig>>,
+    /// Whether it is counted how much of their time requests take (`track_cluster_stats.timeout_budgets`,
+    /// `track_timeout_budgets`).
+    pub track_timeout_budgets: bool,
+    /// Whether sizes of requests and responses are counted (`track_cluster_stats.request_response_sizes`).
+    pub track_request_response_sizes: bool,
     /// `metadata`.
     pub metadata: Metadata,
 }

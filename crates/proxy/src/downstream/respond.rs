@@ -384,6 +384,11 @@ impl Downstream {
                     self.log_later();
                     continue;
                 }
+                Poll::Ready(Timer::UpstreamLog) => {
+                    request.log_attempt_so_far();
+                    self.log_attempt_later();
+                    continue;
+                }
                 Poll::Ready(Timer::Idle | Timer::RequestHeaders | Timer::Close) => continue,
             };
             return Poll::Ready(Failure::new(reason).with_evidence(request.facts.so_far()));
@@ -403,6 +408,18 @@ impl Downstream {
         let complete = pump.discard(&mut self.inbound);
         request.facts.bytes_received = pump.bytes;
         !complete
+    }
+
+    /// Whether all of a request's body is in the buffer already.
+    pub(super) fn holds_whole_body(&self, request: &ActiveRequest) -> bool {
+        let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
+        let mut decoder = self.request_body(framing);
+        let mut rest = self.inbound.filled();
+        while !request.facts.upgrade && !decoder.is_done() && !rest.is_empty() {
+            let Ok(found) = decoder.decode(rest) else { return false };
+            rest = rest.get(found.consumed..).unwrap_or_default();
+        }
+        decoder.is_done()
     }
 
     /// Reads from the client once; 0 is the end.

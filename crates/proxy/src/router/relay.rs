@@ -20,7 +20,7 @@ use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
 use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, UpstreamAnswer};
 use crate::pool::UpstreamConnection;
 use crate::pump::{Ends, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
@@ -130,7 +130,7 @@ pub(super) async fn relay(
     Served::Ended(match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
         BodyEvent::Complete => relay.complete(&passing),
         BodyEvent::ClientGone => relay.client_gone(),
-        BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing.body)).await,
+        BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing)).await,
     })
 }
 
@@ -157,6 +157,7 @@ impl Relay<'_> {
         if let Some(host) = facts.host.clone() {
             self.request.attempted.push((host, self.upstream.id));
         }
+        self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         let chunked =
             !self.forwarding.raw && upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
@@ -310,6 +311,7 @@ impl Relay<'_> {
                         self.upstream.buffer.consume(length);
                         self.scanned = 0;
                         self.request.facts.upstream_fields_received += head.field_bytes;
+                        self.keep_answer(&head);
                         return Poll::Ready(HeadEvent::Head(head));
                     }
                     Ok(Parsed::Partial) => self.scanned = held,
@@ -336,6 +338,15 @@ impl Relay<'_> {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(HeadEvent::Failed(self.closed(Some(&error)))),
             }
+        }
+    }
+
+    /// Keeps what the back-end says for the router's logs, which show it unchanged, and for statistics of its size.
+    fn keep_answer(&mut self, head: &ResponseHead) {
+        let logged = !self.downstream.listener.manager.shared().upstream_logs.is_empty();
+        if (logged || self.forwarding.cluster.sizes().is_some()) && !head.is_interim() {
+            let answer = UpstreamAnswer { status: head.status, fields: self.request.response.clone() };
+            self.request.facts.answer = Some(Box::new(answer));
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) fn cluster_of(name: &str, kind: ClusterType, endpoints: Vec<Endpoint>
         wait_for_warm_on_init: true,
         tcp_keepalive: None,
         upstream_bind_config: None,
+        track_timeout_budgets: false,
+        track_request_response_sizes: false,
         metadata: Metadata::default(),
     }
 }
