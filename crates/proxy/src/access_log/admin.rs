@@ -95,6 +95,7 @@ impl AdminLog {
             round_trip: Cell::default(),
             course: Course::default(),
             _place: None,
+            _turn: None,
             waker: RefCell::new(None),
         };
         let clock = Clock::now();

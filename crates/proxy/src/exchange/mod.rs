@@ -30,6 +30,8 @@ pub(crate) struct Exchange {
     pub(crate) path: Vec<u8>,
     /// Fields of the response, as they are sent to the client.
     pub(crate) response: HeaderBlock,
+    /// Trailers of the request.
+    pub(crate) request_trailers: Option<HeaderBlock>,
     /// Trailers of the response.
     pub(crate) response_trailers: Option<HeaderBlock>,
     /// Body of a local answer, for formats of answers that print it.
@@ -84,6 +86,7 @@ impl Exchange {
         self.path.clear();
         self.path.shrink_to(keep);
         self.response.clear(keep);
+        self.request_trailers = None;
         self.response_trailers = None;
         self.local_body.clear();
         self.local_body.shrink_to(keep);

@@ -174,8 +174,10 @@ impl Relay<'_> {
             let trailers =
                 http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
             let trailers = trailers.then(|| key_format(http.header_key_format));
+            let show = self.downstream.listener.manager.config.http1.enable_trailers
+                && self.downstream.has_filters(&self.request);
             let pump = Pump::new(self.downstream.request_body(framing), chunked, trailers);
-            self.upload = Some(pump.keeping(self.most_kept()));
+            self.upload = Some(pump.showing_trailers(show).keeping(self.most_kept()));
         }
     }
 
@@ -272,6 +274,7 @@ impl Relay<'_> {
         }
         match result {
             Poll::Pending => Upload::Fine,
+            Poll::Ready(Ok(())) if self.change_request_trailers() => self.poll_upload(cx),
             Poll::Ready(Ok(())) => {
                 self.kept = self.upload.take().and_then(|mut pump| pump.take_kept());
                 if self.kept.as_ref().is_some_and(Kept::overflowed) {
@@ -291,6 +294,18 @@ impl Relay<'_> {
             Poll::Ready(Err(PumpError::SourceClosed | PumpError::Source(_))) => Upload::ClientGone,
             Poll::Ready(Err(PumpError::Malformed(failure))) => Upload::Failed(failure),
         }
+    }
+
+    /// Has the filters change trailers of the request that wait for it; whether there were some.
+    fn change_request_trailers(&mut self) -> bool {
+        let Some(trailers) = self.upload.as_ref().and_then(Pump::trailers_to_change) else { return false };
+        self.request.request_trailers = Some(trailers);
+        self.downstream.filter_trailers(&mut self.request, false);
+        let changed = self.request.request_trailers.take().unwrap_or_default();
+        if let Some(pump) = &mut self.upload {
+            pump.change_trailers(changed);
+        }
+        true
     }
 
     fn poll_response_head(&mut self, cx: &mut Context<'_>) -> Poll<HeadEvent> {

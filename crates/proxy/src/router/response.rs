@@ -125,7 +125,10 @@ impl Relay<'_> {
         let decoder = BodyDecoder::new(framing, Reason::UpstreamChunkMalformed, limits);
         let http1 = &self.downstream.listener.manager.config.http1;
         let trailers = self.passes_trailers().then(|| key_format(http1.header_key_format));
+        let show = self.forwarding.cluster.config().http.enable_trailers
+            && self.downstream.has_filters(&self.request);
         Pump::new(decoder, body == BodyToClient::Chunked && !framing.is_none(), trailers)
+            .showing_trailers(show)
     }
 
     fn passes_trailers(&self) -> bool {
@@ -161,7 +164,14 @@ impl Relay<'_> {
         }
         match result {
             Poll::Ready(Ok(())) => {
-                self.request.response_trailers = download.trailers();
+                if let Some(trailers) = download.trailers_to_change() {
+                    self.request.response_trailers = Some(trailers);
+                    self.downstream.filter_trailers(&mut self.request, true);
+                    download.change_trailers(self.request.response_trailers.take().unwrap_or_default());
+                    return self.poll_body(cx, passing);
+                }
+                let seen = self.forwarding.cluster.config().http.enable_trailers;
+                self.request.response_trailers = download.trailers().filter(|_| seen);
                 return Poll::Ready(BodyEvent::Complete);
             }
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
