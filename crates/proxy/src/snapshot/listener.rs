@@ -10,7 +10,7 @@ use super::manager::ManagerSnapshot;
 use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
 use crate::access_log::OpenLog;
 use crate::cluster::LocalCluster;
-use crate::listener::{Arrival, ChainChoice, ListenerScopes, ListenerShards};
+use crate::listener::{Arrival, Balance, ChainChoice, ListenerScopes, ListenerShards};
 
 /// A listener and its filter chains.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct ListenerSnapshot {
     /// For each of its chains ([`Listener::chains`]) what its connections are for.
     services: Vec<ServiceSnapshot>,
     choice: ChainChoice,
+    /// Where connections are shared out exactly: how many each worker has.
+    pub(crate) balance: Option<Arc<Balance>>,
     scopes: ListenerScopes,
 }
 
@@ -56,6 +58,7 @@ impl ListenerSnapshot {
                 logs,
                 services,
                 choice: ChainChoice::new(config),
+                balance: config.exact_balance.then(|| Balance::new(with.workers)),
                 scopes: ListenerScopes::new(with.registry, &config.stat_name, with.workers),
                 config: Arc::clone(config),
             }),
