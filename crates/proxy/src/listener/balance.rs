@@ -83,6 +83,8 @@ impl Bare {
         Ok(match stream {
             Transport::Tcp(stream) => Self::Tcp(stream.into_std()?),
             Transport::Unix(stream) => Self::Unix(stream.into_std()?),
+            // Its keys are of this worker; none is handed over behind its handshake.
+            Transport::Tls(_) => return Err(std::io::ErrorKind::Unsupported.into()),
         })
     }
 
