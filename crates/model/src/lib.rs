@@ -23,10 +23,12 @@ mod internal_redirect;
 mod listener;
 mod local_reply;
 mod matcher;
+mod network_filter;
 mod overload;
 mod route;
 mod runtime;
 mod source;
+mod tcp_proxy;
 mod template;
 mod tls;
 mod upstream_socket;
@@ -65,6 +67,7 @@ pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,
     ValueMatch,
 };
+pub use network_filter::{ConnectionLimit, ConnectionRateLimit, NetworkGate, RuntimeFlag, TokenBucket};
 pub use overload::{
     LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
     ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,
@@ -77,6 +80,7 @@ pub use route::{
 };
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
+pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource,
     OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat, TimePart,

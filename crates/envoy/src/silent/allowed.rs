@@ -40,6 +40,7 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("HttpProtocolOptions.ExplicitHttpConfig.http2_protocol_options", "it is deep in its own rules"),
     ("HttpProtocolOptions.outlier_detection", "it is deep in its own rules"),
     ("LbEndpoint.endpoint_name", "an endpoint of that name would have to come by EDS"),
+    ("Listener.access_log", EXTENSION),
     ("Listener.additional_addresses", "the address is in use by another listener"),
     ("Listener.listener_filters", EXTENSION),
     ("OverloadManager.buffer_factory_config", RANGE),
@@ -51,6 +52,8 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("Router.strict_check_headers", "it takes the names of certain headers"),
     ("RuntimeLayer.admin_layer", "there may be one; it is in the file"),
     ("SocketAddress.resolver_name", "Envoy refuses it, and so do we"),
+    ("TcpProxy.access_log_flush_interval", CONFLICT),
+    ("TcpProxy.flush_access_log_on_connected", CONFLICT),
     ("WeightedCluster.ClusterWeight.cluster_header", CONFLICT),
 ];
 

@@ -19,9 +19,23 @@ use crate::traffic::{Traffic, VirtualCluster};
 /// A moment that may not have come.
 pub(crate) type Moment = Option<Instant>;
 
+/// What an exchange is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A request and its response.
+    #[default]
+    Request,
+    /// A connection that is passed on as it is.
+    Connection,
+    /// A connection that a filter does not let through.
+    RefusedConnection,
+}
+
 /// What is known about one request.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
+    /// What it is about.
+    pub(crate) subject: Subject,
     /// The request's first byte was seen.
     pub(crate) begun: Moment,
     /// Its last byte was.
@@ -122,6 +136,10 @@ pub(crate) struct Facts {
     pub(crate) client_close: Option<&'static str>,
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
+    /// Why the connection to the back-end was closed from this side, in Envoy's words.
+    pub(crate) upstream_closed_because: Option<&'static str>,
+    /// What the transport said when an attempt to connect failed that was not the last.
+    pub(crate) connect_failure: Option<Box<str>>,
 
     /// The route's timeout, in milliseconds, if it has one.
     pub(crate) timeout: Option<u64>,

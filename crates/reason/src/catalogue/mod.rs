@@ -3,6 +3,7 @@
 mod backend;
 mod client;
 mod connect;
+mod connection;
 mod dns;
 mod health;
 mod limits;
@@ -213,6 +214,8 @@ reasons! {
         MaxStreamDuration = MAX_STREAM_DURATION,
         /// The request ran into the cluster's `max_stream_duration`.
         UpstreamMaxStreamDuration = UPSTREAM_MAX_STREAM_DURATION,
+        /// The circuit breaker `max_connections` is open for a connection that is passed on.
+        CircuitBreakerConnections = CIRCUIT_BREAKER_CONNECTIONS,
         /// The circuit breaker `max_pending_requests` is open.
         CircuitBreakerPending = CIRCUIT_BREAKER_PENDING,
         /// The circuit breaker `max_requests` is open.
@@ -223,6 +226,20 @@ reasons! {
         OverloadedDispatch = OVERLOADED_DISPATCH,
         /// The overload manager lets no connection to a back-end be made (`connection_pool_new_connection`).
         OverloadedPool = OVERLOADED_POOL,
+    }
+    connection {
+        /// The network filter `connection_limit` lets no more connections be open.
+        ConnectionLimit = CONNECTION_LIMIT,
+        /// The network filter `local_ratelimit` lets no more connections in for the moment.
+        ConnectionRateLimited = CONNECTION_RATE_LIMITED,
+        /// Nothing moved on a connection for the TCP proxy's `idle_timeout`.
+        TcpIdleTimeout = TCP_IDLE_TIMEOUT,
+        /// A connection reached the TCP proxy's `max_downstream_connection_duration`.
+        TcpMaxDuration = TCP_MAX_DURATION,
+        /// The client reset a connection that was passed on.
+        TcpClientReset = TCP_CLIENT_RESET,
+        /// The back-end reset a connection that was passed on to it.
+        TcpUpstreamReset = TCP_UPSTREAM_RESET,
     }
     local {
         /// A health check of the proxy, which has been told to fail them (`/healthcheck/fail`).
