@@ -209,8 +209,10 @@ fn named_listeners(of: &Bootstrap) -> Vec<(&str, &causeway_model::Listener)> {
 }
 
 fn named_routes(of: &Bootstrap) -> Vec<(&str, &causeway_model::RouteConfiguration)> {
-    let managers = of.listeners.iter().map(|listener| match &listener.filter_chain.filter {
-        NetworkFilter::HttpConnectionManager(manager) => manager,
+    let chains = of.listeners.iter().flat_map(|listener| listener.chains());
+    let managers = chains.filter_map(|chain| match &chain.filter {
+        NetworkFilter::HttpConnectionManager(manager) => Some(manager),
+        NetworkFilter::None => None,
     });
     managers.map(|manager| (&*manager.route_config.name, &*manager.route_config)).collect()
 }

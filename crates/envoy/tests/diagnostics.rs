@@ -486,7 +486,12 @@ fn listeners_that_can_not_be() {
         "",
     );
     let chains = one.replace("  clusters:", "    - «filters: []»\n  clusters:");
-    expect(&chains, "unsupported", "several filter chains", "the first");
+    expect(&chains, "overlapping-chains", "for the same connections", "differ in at least one condition");
+    let chain = |condition: &str| {
+        one.replace("  clusters:", &format!("    - filter_chain_match: {condition}\n  clusters:"))
+    };
+    expect(&chain("«{source_ports: [1, 2, 1]}»"), "overlapping-chains", "names something twice", "");
+    expect(&chain("{«address_suffix»: 10.0.0.1}"), "unimplemented-field", "in Envoy neither", "");
 }
 
 #[test]

@@ -71,8 +71,24 @@ impl CidrRange {
     /// address is cut to it. Bits behind the prefix are ignored.
     #[must_use]
     pub fn new(prefix: IpAddr, len: u8) -> Self {
-        let width = if prefix.is_ipv4() { 32 } else { 128 };
-        Self { prefix, len: len.min(width) }
+        match prefix {
+            IpAddr::V4(ip) => {
+                let len = len.min(32);
+                let mask = u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+                Self { prefix: IpAddr::V4((u32::from(ip) & mask).into()), len }
+            }
+            IpAddr::V6(ip) => {
+                let len = len.min(128);
+                let mask = u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0);
+                Self { prefix: IpAddr::V6((u128::from(ip) & mask).into()), len }
+            }
+        }
+    }
+
+    /// How many bits the addresses share: the more, the narrower the range.
+    #[must_use]
+    pub const fn prefix_len(&self) -> u8 {
+        self.len
     }
 
     /// Whether the address lies in the range. An IPv4 address never lies in an IPv6 range.

@@ -15,6 +15,7 @@ mod bind;
 mod bootstrap;
 mod cluster;
 mod filter;
+mod filter_chain;
 mod headers;
 mod health_check;
 mod http_connection_manager;
@@ -46,6 +47,7 @@ pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
     PerFilterConfig, QueryMutation,
 };
+pub use filter_chain::{DownstreamSocket, FilterChain, FilterChainMatch, NetworkFilter, SourceType};
 pub use headers::{
     AppendAction, HeaderMutation, HeaderMutations, HeaderName, HeaderValueOption, InvalidHeaderName,
 };
@@ -56,9 +58,7 @@ pub use http_connection_manager::{
     ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
-pub use listener::{
-    DrainType, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,
-};
+pub use listener::{DrainType, Listener, SocketOption, SocketState, TrafficDirection};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,

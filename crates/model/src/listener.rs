@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{AccessLog, Address, HttpConnectionManager, Metadata, SourcePosition};
+use crate::{AccessLog, Address, FilterChain, Metadata, SourcePosition};
 
 /// `config.listener.v3.Listener`.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,8 +15,10 @@ pub struct Listener {
     pub addresses: Vec<Address>,
     /// The name in statistics (`stat_prefix`); the address unless set.
     pub stat_name: Arc<str>,
-    /// The filter chain for every connection.
-    pub filter_chain: FilterChain,
+    /// `filter_chains`; no two of them fit the same connections in the same way.
+    pub filter_chains: Vec<Arc<FilterChain>>,
+    /// For connections that none of them fits (`default_filter_chain`), whatever its own conditions.
+    pub default_filter_chain: Option<Arc<FilterChain>>,
     /// Bytes of a body that are read from a client at once, and so held until the back-end takes them
     /// (`per_connection_buffer_limit_bytes`); rounded up to one of the sizes that buffers have. 1 MiB unless
     /// set, which is more than they ever have, and so is 0.
@@ -53,24 +55,11 @@ pub struct Listener {
     pub metadata: Metadata,
 }
 
-/// `config.listener.v3.FilterChain`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FilterChain {
-    /// Where it is written.
-    pub position: SourcePosition,
-    /// Its name, which may be empty.
-    pub name: Arc<str>,
-    /// Its metadata, for logs.
-    pub metadata: Metadata,
-    /// What its connections are for.
-    pub filter: NetworkFilter,
-}
-
-/// The network filter that ends a chain.
-#[derive(Debug, Clone, PartialEq)]
-pub enum NetworkFilter {
-    /// HTTP.
-    HttpConnectionManager(Arc<HttpConnectionManager>),
+impl Listener {
+    /// All filter chains, the default one last.
+    pub fn chains(&self) -> impl Iterator<Item = &Arc<FilterChain>> {
+        self.filter_chains.iter().chain(&self.default_filter_chain)
+    }
 }
 
 /// `config.core.v3.SocketOption`.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use causeway_model::{Address, Listener, Metadata};
+use causeway_model::{Address, FilterChain, Listener, Metadata};
 
 use crate::worker::Place;
 
 /// What is known about a client's connection from its beginning.
 #[derive(Debug)]
 pub(crate) struct ConnectionInfo {
-    /// Its number, unique in the process.
+    /// Its number, unique in the process; 0 while, or because, it has no filter chain.
     pub(crate) id: u64,
     /// The other end.
     pub(crate) remote: Address,
@@ -22,6 +22,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) opened: Instant,
     /// The listener that took it; `None` for the admin server's.
     pub(crate) listener: Option<Arc<Listener>>,
+    /// Its filter chain, once it is chosen.
+    pub(crate) chain: Option<Arc<FilterChain>>,
     /// The kernel's estimate of the round trip in microseconds, where an access log asks for it.
     pub(crate) round_trip: Cell<Option<u64>>,
     /// How it has gone so far.
@@ -43,6 +45,8 @@ pub(crate) struct Course {
     pub(crate) speaks_http: Cell<bool>,
     /// What came was refused by the codec.
     pub(crate) broke_protocol: Cell<bool>,
+    /// No filter chain is for it.
+    pub(crate) fits_no_chain: Cell<bool>,
     /// The client reset it.
     pub(crate) was_reset: Cell<bool>,
     /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`), in Envoy's words.
@@ -57,12 +61,12 @@ impl ConnectionInfo {
 
     /// Name of the filter chain, which may be empty.
     pub(crate) fn filter_chain(&self) -> &str {
-        self.listener.as_ref().map_or("", |listener| &listener.filter_chain.name)
+        self.chain.as_ref().map_or("", |chain| &chain.name)
     }
 
     /// Metadata of the filter chain.
     pub(crate) fn filter_chain_metadata(&self) -> Option<&Metadata> {
-        self.listener.as_ref().map(|listener| &listener.filter_chain.metadata)
+        self.chain.as_ref().map(|chain| &chain.metadata)
     }
 
     /// Metadata of the listener.

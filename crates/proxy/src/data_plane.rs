@@ -76,7 +76,7 @@ impl DataPlane {
     /// Where a thread or its runtime can't be made.
     pub fn start(options: &StartOptions, registry: &Registry) -> io::Result<Self> {
         let shared = Arc::new(SharedByWorkers {
-            connection_ids: AtomicU64::new(0),
+            connection_ids: AtomicU64::new(1),
             open_connections: AtomicU64::new(0),
             counted_connections: Arc::default(),
             failing: AtomicBool::new(false),

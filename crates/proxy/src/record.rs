@@ -11,7 +11,7 @@ use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Facts};
 use crate::format::View;
 use crate::local_reply::note_failure;
-use crate::snapshot::ListenerRuntime;
+use crate::snapshot::HttpRuntime;
 use crate::stats::{HttpStat, RouteResolutionStat};
 use crate::worker::Worker;
 
@@ -23,7 +23,7 @@ pub(crate) struct ActiveRequest {
     /// Taken by `Drop` alone.
     exchange: Option<Box<Exchange>>,
     worker: Rc<Worker>,
-    listener: Rc<ListenerRuntime>,
+    listener: Rc<HttpRuntime>,
     connection: Rc<ConnectionInfo>,
     random: u64,
 }
@@ -31,7 +31,7 @@ pub(crate) struct ActiveRequest {
 impl ActiveRequest {
     pub(crate) fn new(
         worker: &Rc<Worker>,
-        listener: &Rc<ListenerRuntime>,
+        listener: &Rc<HttpRuntime>,
         connection: &Rc<ConnectionInfo>,
     ) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl ActiveRequest {
         &self.worker
     }
 
-    pub(crate) const fn listener(&self) -> &Rc<ListenerRuntime> {
+    pub(crate) const fn listener(&self) -> &Rc<HttpRuntime> {
         &self.listener
     }
 

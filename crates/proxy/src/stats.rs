@@ -370,87 +370,69 @@ impl StatusCounters {
     }
 }
 
-/// The scopes of a listener and its connection manager.
-#[derive(Debug, Clone)]
-pub(crate) struct ListenerScopes {
-    pub(crate) listener: Scope<ListenerStat>,
-    pub(crate) listener_http: Scope<ListenerHttpStat>,
-    pub(crate) http: Scope<HttpStat>,
+/// The scopes of a connection manager in a listener.
+#[derive(Debug)]
+pub(crate) struct HttpScopes {
+    listener_http: Scope<ListenerHttpStat>,
+    http: Scope<HttpStat>,
     /// Where the connection manager has the CORS filter.
-    pub(crate) cors: Option<Scope<CorsStat>>,
+    cors: Option<Scope<CorsStat>>,
     /// Where it has the health check filter.
-    pub(crate) health_check: Option<Scope<HealthCheckFilterStat>>,
+    health_check: Option<Scope<HealthCheckFilterStat>>,
     /// Where it counts how routes are found.
-    pub(crate) routes: Option<Scope<RouteResolutionStat>>,
-    workers: Vec<Scope<ListenerWorkerStat>>,
+    routes: Option<Scope<RouteResolutionStat>>,
 }
 
-impl ListenerScopes {
-    pub(crate) fn new(
-        registry: &Registry,
-        listener: &str,
-        manager: &HttpConnectionManager,
-        workers: usize,
-    ) -> Self {
+impl HttpScopes {
+    pub(crate) fn new(registry: &Registry, listener: &str, manager: &HttpConnectionManager) -> Self {
         let stat_prefix = &manager.stat_prefix;
         let has_cors = manager.filters().any(|filter| matches!(filter.config, FilterConfig::Cors(_)));
         let has_health_check =
             manager.filters().any(|filter| matches!(filter.config, FilterConfig::HealthCheck(_)));
-        let of_listener = || ScopeName::root().then("listener").tagged("envoy.listener_address", listener);
         let http =
             |scope: ScopeName| scope.then("http").tagged("envoy.http_conn_manager_prefix", stat_prefix);
-        let of_worker = |worker: usize| {
-            of_listener().tagged_with_prefix("worker_", "envoy.worker_id", &worker.to_string())
-        };
         Self {
-            listener: registry.scope(of_listener()),
-            listener_http: registry.scope(http(of_listener())),
+            listener_http: registry.scope(http(scope_of_listener(listener))),
             http: registry.scope(http(ScopeName::root())),
             cors: has_cors.then(|| registry.scope(http(ScopeName::root()).then("cors"))),
             health_check: has_health_check
                 .then(|| registry.scope(http(ScopeName::root()).then("health_check"))),
             routes: manager.record_route_resolution_stats.then(|| registry.scope(http(ScopeName::root()))),
-            workers: (0..workers).map(|worker| registry.scope(of_worker(worker))).collect(),
         }
     }
 
     /// The cells of one worker.
-    pub(crate) fn shard(&self, worker: usize) -> ListenerShards {
-        ListenerShards {
-            listener: self.listener.shard(worker),
+    pub(crate) fn shard(&self, worker: usize) -> HttpShards {
+        HttpShards {
             listener_http: self.listener_http.shard(worker),
             http: self.http.shard(worker),
             cors: self.cors.as_ref().map(|cors| cors.shard(worker)),
             health_check: self.health_check.as_ref().map(|scope| scope.shard(worker)),
             routes: self.routes.as_ref().map(|scope| scope.shard(worker)),
-            worker: self.workers.get(worker).map(|scope| scope.shard(worker)),
             reasons: ReasonCounters::new(),
         }
     }
 }
 
-/// One worker's cells of a listener and its connection manager.
+/// `listener.<address>.`
+pub(crate) fn scope_of_listener(listener: &str) -> ScopeName {
+    ScopeName::root().then("listener").tagged("envoy.listener_address", listener)
+}
+
+/// One worker's cells of a connection manager in a listener.
 #[derive(Debug)]
-pub(crate) struct ListenerShards {
-    pub(crate) listener: Shard<ListenerStat>,
-    pub(crate) listener_http: Shard<ListenerHttpStat>,
+pub(crate) struct HttpShards {
+    listener_http: Shard<ListenerHttpStat>,
     pub(crate) http: Shard<HttpStat>,
     pub(crate) cors: Option<Shard<CorsStat>>,
     pub(crate) health_check: Option<Shard<HealthCheckFilterStat>>,
     pub(crate) routes: Option<Shard<RouteResolutionStat>>,
-    worker: Option<Shard<ListenerWorkerStat>>,
     pub(crate) reasons: ReasonCounters,
 }
 
-impl ListenerShards {
+impl HttpShards {
     /// A connection was taken.
     pub(crate) fn connection_opened(&self) {
-        self.listener.inc(ListenerStat::DownstreamCxTotal);
-        self.listener.adjust(ListenerStat::DownstreamCxActive, 1);
-        if let Some(worker) = &self.worker {
-            worker.inc(ListenerWorkerStat::DownstreamCxTotal);
-            worker.adjust(ListenerWorkerStat::DownstreamCxActive, 1);
-        }
         self.http.inc(HttpStat::DownstreamCxTotal);
         self.http.adjust(HttpStat::DownstreamCxActive, 1);
     }
@@ -463,12 +445,6 @@ impl ListenerShards {
 
     /// A connection was closed after this many milliseconds; whether something had come on it.
     pub(crate) fn connection_closed(&self, length: u64, spoken: bool) {
-        self.listener.inc(ListenerStat::DownstreamCxDestroy);
-        self.listener.adjust(ListenerStat::DownstreamCxActive, -1);
-        self.listener.record(ListenerStat::DownstreamCxLengthMs, length);
-        if let Some(worker) = &self.worker {
-            worker.adjust(ListenerWorkerStat::DownstreamCxActive, -1);
-        }
         self.http.inc(HttpStat::DownstreamCxDestroy);
         self.http.adjust(HttpStat::DownstreamCxActive, -1);
         if spoken {

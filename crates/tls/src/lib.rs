@@ -6,4 +6,9 @@
 )]
 
 pub mod certificate;
+pub mod identity;
+pub mod names;
+pub mod params;
+pub mod server;
+pub mod source;
 pub mod verify;

@@ -1,12 +1,10 @@
-//! Listeners and their filter chains.
+//! Listeners.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_model::{
-    Address, DrainType, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,
-};
+use causeway_model::{Address, DrainType, Listener, SocketOption, SocketState, TrafficDirection};
 
 use super::Cx;
 use super::extension::short_kind;
@@ -95,7 +93,7 @@ impl Cx<'_> {
         socket_options.extend(self.listener_keepalive(message));
         socket_options.extend(self.socket_options(message));
         self.listener_filters(message);
-        let filter_chain = self.filter_chain(message);
+        let (filter_chains, default_filter_chain) = self.filter_chains(message);
         let bind_to_port = message.bool_value("bind_to_port");
         let deprecated = message.message("deprecated_v1").and_then(|old| old.bool_value("bind_to_port"));
         let deprecated_reuse = message.bool("reuse_port");
@@ -104,7 +102,8 @@ impl Cx<'_> {
         let listener = Listener {
             position: self.position(message),
             stat_name: stat_name.into(),
-            filter_chain: filter_chain?,
+            filter_chains,
+            default_filter_chain,
             per_connection_buffer_limit_bytes: message
                 .u32("per_connection_buffer_limit_bytes")
                 .unwrap_or(1024 * 1024),
@@ -243,114 +242,6 @@ impl Cx<'_> {
                     self.vital(super::extension::type_place(filter), text);
                     filter.settle_all();
                 }
-            }
-        }
-    }
-
-    /// The one filter chain.
-    fn filter_chain(&self, message: &Message<'_>) -> Option<FilterChain> {
-        let chains: Vec<_> = message.messages("filter_chains").collect();
-        let default = message.message("default_filter_chain");
-        match (chains.as_slice(), default) {
-            ([], None) => {
-                let text = "this listener has no filter chain";
-                self.reject(message.here(), "missing-field", text);
-                None
-            }
-            ([], Some(only)) => self.chain(only),
-            ([only], None) => {
-                if let Some(condition) = only.message("filter_chain_match") {
-                    if condition.entries.iter().any(|entry| !entry.is_default()) {
-                        self.vital(
-                            only.at_key("filter_chain_match"),
-                            "conditions on filter chains are not implemented",
-                        );
-                    }
-                    condition.settle_all();
-                }
-                self.chain(only)
-            }
-            ([first, rest @ ..], _) => {
-                let second = rest.first().copied().or(default);
-                let place = second.map_or_else(|| message.here(), Message::here);
-                self.push(
-                    Draft::unsupported(
-                        "unsupported",
-                        "several filter chains in one listener are not implemented",
-                    )
-                    .at(place)
-                    .vital()
-                    .related(first.span, "the first"),
-                );
-                // They are all looked at, so that all that is wrong is said.
-                let chains: Vec<_> =
-                    chains.iter().copied().chain(default).map(|chain| self.chain(chain)).collect();
-                for chain in message.messages("filter_chains") {
-                    chain.settle("filter_chain_match");
-                }
-                chains.into_iter().next()?
-            }
-        }
-    }
-
-    fn chain(&self, chain: &Message<'_>) -> Option<FilterChain> {
-        if chain.bool_value("use_proxy_proto") == Some(true) {
-            self.vital(chain.at_key("use_proxy_proto"), "the PROXY protocol is not implemented");
-        }
-        if let Some(socket) = chain.message("transport_socket") {
-            self.transport_socket(socket, Category::DownstreamSocket);
-        }
-        let mut found = None;
-        let filters: Vec<_> = chain.messages("filters").collect();
-        for (index, filter) in filters.iter().enumerate() {
-            let lowered = self.network_filter(filter);
-            let last = index + 1 == filters.len();
-            if lowered.is_some() && !last {
-                self.push(
-                    Draft::rejected(
-                        "filter-order",
-                        "an HTTP connection manager has to be the last filter of its chain",
-                    )
-                    .at(filter.here()),
-                );
-            }
-            found = found.or(lowered);
-        }
-        if filters.is_empty() {
-            self.push(
-                Draft::unsupported(
-                    "unsupported",
-                    "a filter chain without filters, which closes every connection, is not implemented",
-                )
-                .at(chain.here())
-                .vital(),
-            );
-        }
-        Some(FilterChain {
-            position: self.position(chain),
-            name: chain.text("name").into(),
-            metadata: self.metadata(chain, "metadata"),
-            filter: NetworkFilter::HttpConnectionManager(found?),
-        })
-    }
-
-    fn network_filter(&self, filter: &Message<'_>) -> Option<Arc<causeway_model::HttpConnectionManager>> {
-        if filter.has("config_discovery") {
-            self.vital(
-                filter.at_key("config_discovery"),
-                "extensions by discovery (ECDS) are not implemented",
-            );
-            filter.settle_all();
-            return None;
-        }
-        let extension = self.extension(filter, Category::NetworkFilter)?;
-        match short_kind(extension.kind) {
-            "HttpConnectionManager" => self.http_connection_manager(&extension.config).map(Arc::new),
-            _ => {
-                let text = format!("the network filter {} is not implemented", extension.name);
-                self.vital(super::extension::type_place(filter), text);
-                filter.settle_all();
-                None
             }
         }
     }

@@ -13,6 +13,7 @@ mod data_source;
 mod dns;
 mod endpoint;
 mod extension;
+mod filter_chain;
 mod filters;
 mod hcm;
 mod header_mutation;

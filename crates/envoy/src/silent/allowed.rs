@@ -26,7 +26,10 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("Cluster.http2_protocol_options", CONFLICT),
     ("Cluster.load_balancing_policy", EXTENSION),
     ("Cluster.transport_socket", EXTENSION),
+    ("FilterChain.filters", EXTENSION),
     ("FilterChain.transport_socket", EXTENSION),
+    ("FilterChainMatch.address_suffix", "Envoy refuses it, and so do we"),
+    ("FilterChainMatch.suffix_len", "Envoy refuses it, and so do we"),
     ("HealthCheck.HttpHealthCheck.retriable_statuses", CONFLICT),
     (
         "HttpConnectionManager.http2_protocol_options",

@@ -322,7 +322,9 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Fai
         httparse::Request::new(&mut []).parse_with_uninit_headers(bytes, slots).err()
     };
     let (bad, error) = up_to_fault(buffer, fault).unwrap_or((buffer, error));
-    if bad.len() > rules.limits.bytes {
+    // As long as it could be a version, it was a head that is not complete, to which the limit applies.
+    let counted = if error == E::Version { version_end(buffer).max(bad.len()) } else { bad.len() };
+    if counted > rules.limits.bytes {
         return too_large(rules);
     }
     let line = behind_empty_lines(bad);
@@ -348,8 +350,6 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &RequestRules) -> Fai
         _ if memchr::memchr(b'\n', line).is_some() => {
             (Reason::RequestHeaderMalformed, "a header line is malformed")
         }
-        // As long as it could be a version, it was a head that is not complete, to which the limit applies.
-        E::Version if version_end(buffer) > rules.limits.bytes => return too_large(rules),
         E::Version if names_version(behind_empty_lines(buffer)) => {
             (Reason::RequestHttpVersion, "the first line ends in no version that is spoken here")
         }

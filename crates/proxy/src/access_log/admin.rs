@@ -90,6 +90,7 @@ impl AdminLog {
             local: address(request.local),
             opened: now,
             listener: None,
+            chain: None,
             round_trip: Cell::default(),
             course: Course::default(),
             _place: None,

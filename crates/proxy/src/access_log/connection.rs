@@ -29,6 +29,10 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     if course.broke_protocol.get() {
         exchange.facts.flags.set(Flag::DownstreamProtocolError);
     }
+    if course.fits_no_chain.get() {
+        exchange.facts.flags.set(Flag::NoRouteFound);
+        exchange.facts.details = "filter_chain_not_found".into();
+    }
     let random = worker.random();
     let clock = worker.clock.borrow();
     let view = View {

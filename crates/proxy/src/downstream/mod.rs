@@ -18,14 +18,13 @@ use std::time::Duration;
 
 use causeway_model::TimerType;
 
-use crate::access_log::log_connection;
 use crate::buffer::{Buffer, FOR_HEAD};
 use crate::connection::ConnectionInfo;
 use crate::deadlines::{Deadlines, Timer};
 use crate::io::Transport;
-use crate::listener::ListenerSlot;
+use crate::listener::{ListenerSlot, OpenConnection};
 use crate::overload::WorkerOverload;
-use crate::snapshot::{ListenerRuntime, timeout};
+use crate::snapshot::{HttpRuntime, timeout};
 use crate::stats::HttpStat;
 use crate::timer::{Millis, millis};
 use crate::worker::Worker;
@@ -36,8 +35,8 @@ pub(crate) struct Downstream {
     pub(crate) worker: Rc<Worker>,
     slot: Rc<ListenerSlot>,
     pub(crate) info: Rc<ConnectionInfo>,
-    /// The listener as it is now: a reload replaces it between two requests.
-    pub(crate) listener: Rc<ListenerRuntime>,
+    /// The listener and its connection manager as they are now: a reload replaces them between two requests.
+    pub(crate) listener: Rc<HttpRuntime>,
     pub(crate) stream: Transport,
     /// What the client sent and nobody used up yet.
     pub(crate) inbound: Buffer,
@@ -50,8 +49,8 @@ pub(crate) struct Downstream {
     pub(crate) stream_idle: Option<Millis>,
     /// The upgrade that the request asks for and may have.
     pub(crate) upgrade: Option<Vec<u8>>,
-    /// The listener that took the connection, whose counters it is in.
-    origin: Rc<ListenerRuntime>,
+    /// The connection manager that it began with, whose counters it is in.
+    origin: Rc<HttpRuntime>,
     idle_since: Millis,
     /// While the connection is idle, it is closed at this time.
     close_at: Option<Millis>,
@@ -63,6 +62,8 @@ pub(crate) struct Downstream {
     with_request: bool,
     /// Something has come of a request.
     spoken: bool,
+    /// The last to be dropped: then it is logged.
+    open: OpenConnection,
 }
 
 /// What happens behind a request.
@@ -95,18 +96,21 @@ enum Wait {
 }
 
 impl Downstream {
+    /// A connection of a connection manager, of which some bytes may have been read already.
     pub(crate) fn new(
-        worker: &Rc<Worker>,
         slot: &Rc<ListenerSlot>,
-        listener: Rc<ListenerRuntime>,
-        info: ConnectionInfo,
+        listener: Rc<HttpRuntime>,
+        open: OpenConnection,
         stream: Transport,
+        inbound: Buffer,
     ) -> Self {
+        let worker = open.worker();
+        listener.shards.connection_opened();
         Self {
             deadlines: Deadlines::new(&worker.timers),
             worker: Rc::clone(worker),
             slot: Rc::clone(slot),
-            info: Rc::new(info),
+            info: Rc::clone(open.info()),
             stream_idle: None,
             upgrade: None,
             idle_since: worker.now(),
@@ -116,12 +120,13 @@ impl Downstream {
             origin: Rc::clone(&listener),
             listener,
             stream,
-            inbound: Buffer::default(),
+            inbound,
             served: 0,
             draining: false,
             closed_by_peer: false,
             with_request: false,
             spoken: false,
+            open,
         }
     }
 
@@ -130,7 +135,6 @@ impl Downstream {
     /// It is boxed because a future holds what it was called with beside what becomes of it: unboxed, an idle
     /// connection would be there twice.
     pub(crate) async fn serve(mut self: Box<Self>) {
-        self.opened();
         let opened = self.worker.timers.at(self.info.opened);
         let config = &self.listener.manager.config;
         if let Some(most) = timeout(config.max_connection_duration) {
@@ -170,7 +174,8 @@ impl Downstream {
         self.deadlines.set(Timer::Close, self.close_at);
         let mut ends = None;
         let wait = poll_fn(|cx| {
-            if self.stream.poll_read_ready(cx).is_ready() {
+            // Something may have been read while it was found out what it is.
+            if !self.inbound.is_empty() || self.stream.poll_read_ready(cx).is_ready() {
                 return Poll::Ready(Wait::Readable);
             }
             self.poll_drain(cx);
@@ -271,7 +276,7 @@ impl Downstream {
     /// Serves requests until nothing of one is there.
     async fn requests(&mut self) -> After {
         loop {
-            if let Some(current) = self.slot.current() {
+            if let Some(current) = self.slot.http_in_place_of(&self.listener) {
                 self.listener = current;
             } else {
                 self.draining = true;
@@ -325,11 +330,6 @@ impl Downstream {
         }
     }
 
-    fn opened(&self) {
-        self.listener.shards.connection_opened();
-        self.worker.connection_opened(&self.info);
-    }
-
     fn closed(&mut self) {
         let unread = self.inbound.filled().len();
         self.inbound.consume(unread);
@@ -342,9 +342,8 @@ impl Drop for Downstream {
         if self.origin.manager.shared().measures.round_trip {
             self.info.round_trip.set(self.stream.round_trip());
         }
-        let length = u64::try_from(self.info.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         let shards = &self.origin.shards;
-        shards.connection_closed(length, self.spoken);
+        shards.connection_closed(self.open.age(), self.spoken);
         let (by, with_request) = if self.closed_by_peer {
             (HttpStat::DownstreamCxDestroyRemote, HttpStat::DownstreamCxDestroyRemoteActiveRq)
         } else {
@@ -358,7 +357,5 @@ impl Drop for Downstream {
             shards.http.inc(HttpStat::DownstreamCxDestroyActiveRq);
             shards.http.inc(with_request);
         }
-        self.worker.connection_closed(&self.info);
-        log_connection(&self.worker, &self.origin, &self.info);
     }
 }

@@ -18,7 +18,7 @@ use causeway_model::{FilterConfig, HttpFilter, PerFilterConfig, Runtime};
 use crate::exchange::Exchange;
 use crate::local_reply::LocalReply;
 use crate::record::Viewer;
-use crate::stats::ListenerShards;
+use crate::stats::HttpShards;
 use crate::worker::Worker;
 
 pub(crate) use health_check::KeptAnswer;
@@ -45,7 +45,7 @@ pub(crate) struct FilterContext<'a> {
     /// The worker, which knows the clusters and whether the process says that it is not to be used.
     pub(crate) worker: &'a Worker,
     /// Counters of the listener.
-    pub(crate) shards: &'a ListenerShards,
+    pub(crate) shards: &'a HttpShards,
     /// Shows the exchange to templates.
     pub(crate) viewer: Viewer,
 }

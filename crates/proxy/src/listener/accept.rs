@@ -11,9 +11,8 @@ use causeway_model::{Address, LoadShedPointKind, OverloadActionKind};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use super::{ListenerSlot, WorkerListener};
+use super::{Arriving, ListenerSlot, WorkerListener};
 use crate::connection::{ConnectionInfo, Course};
-use crate::downstream::Downstream;
 use crate::io::Transport;
 use crate::snapshot::ListenerRuntime;
 use crate::stats::ListenerStat;
@@ -237,24 +236,21 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         runtime.shards.listener.inc(ListenerStat::DownstreamCxOverloadReject);
         return;
     }
-    if let Some(most) = runtime.config.connection_limit
-        && u64::try_from(runtime.shards.listener.scope().gauge(ListenerStat::DownstreamCxActive)).unwrap_or(0)
-            >= most
-    {
+    if runtime.config.connection_limit.is_some_and(|most| runtime.shards.open() >= most) {
         runtime.shards.listener.inc(ListenerStat::DownstreamCxOverflow);
         return;
     }
     let info = ConnectionInfo {
-        id: worker.next_connection_id(),
+        id: 0,
         remote,
         local,
         opened: Instant::now(),
         listener: Some(std::sync::Arc::clone(&runtime.config)),
+        chain: None,
         round_trip: std::cell::Cell::default(),
         course: Course::default(),
         _place: place,
         waker: std::cell::RefCell::new(None),
     };
-    let connection = Box::new(Downstream::new(worker, slot, runtime, info, stream));
-    worker.spawn(connection.serve());
+    Arriving::new(worker, slot, runtime, info, stream).begin();
 }

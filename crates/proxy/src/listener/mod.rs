@@ -1,7 +1,12 @@
-//! Listening sockets: bound once by the main thread, accepted on by every worker.
+//! Listening sockets: bound once by the main thread, accepted on by every worker. What happens with a
+//! connection before it is served: see [`arriving`].
 
 mod accept;
+mod arriving;
 mod bind;
+mod choice;
+mod open;
+mod stats;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,12 +14,16 @@ use std::rc::Rc;
 use causeway_model::{Address, Listener, OverloadActionKind, SocketOption, TrafficDirection};
 
 use crate::connection::ConnectionInfo;
-use crate::snapshot::ListenerRuntime;
+use crate::snapshot::{HttpRuntime, ListenerRuntime};
 use crate::worker::Worker;
 
 pub(crate) use accept::accept;
+use arriving::Arriving;
 pub use bind::BindError;
 pub(crate) use bind::{Reservation, WorkerListener, WorkerSocket};
+pub(crate) use choice::{Arrival, ChainChoice};
+pub(crate) use open::OpenConnection;
+pub(crate) use stats::{ListenerScopes, ListenerShards};
 
 /// What makes one socket differ from another: where it is bound, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -104,6 +113,12 @@ impl ListenerSlot {
     /// The listener as the last configuration has it; `None` once it is gone.
     pub(crate) fn current(&self) -> Option<Rc<ListenerRuntime>> {
         self.current.borrow().clone()
+    }
+
+    /// The connection manager that serves the next request on a connection of another one, which a reload may
+    /// have replaced; `None` once there is none for such connections.
+    pub(crate) fn http_in_place_of(&self, before: &HttpRuntime) -> Option<Rc<HttpRuntime>> {
+        self.current.borrow().as_ref()?.http_in_place_of(before).cloned()
     }
 
     /// A reload: what comes next is served by this.

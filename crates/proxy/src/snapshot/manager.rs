@@ -1,64 +1,31 @@
-//! A configuration, compiled: what is shared by all workers, and what each worker makes of it.
-//!
-//! A [`Snapshot`] is immutable. It is built completely, or not at all, before anything is changed. Each
-//! worker turns it into its own runtime objects, which hold its counters and its connections.
+//! A connection manager, compiled: what workers share of it, and what each of them makes of it.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
 use causeway_model::{
-    AccessLog, Bootstrap, CodecType, HeaderKeyFormat, HttpConnectionManager, HttpFilter, Listener,
-    NetworkFilter, Node, OperatorKind, ProxyName, Runtime,
+    AccessLog, CodecType, FilterChainMatch, HeaderKeyFormat, HttpConnectionManager, HttpFilter, Listener,
+    OperatorKind, ProxyName, Runtime,
 };
 use causeway_routing::RouteTable;
-use causeway_stats::Registry;
 
-use crate::access_log::{CompiledFilter, LogFiles, OpenLog};
+use super::{Compile, DataPlaneOptions};
+use crate::access_log::{CompiledFilter, OpenLog};
 use crate::cluster::LocalCluster;
 use crate::filters::{self, Filter, SharedByFilters};
-use crate::overload::Overload;
 use crate::routes::{RouteEntry, RouteTables};
-use crate::stats::{ListenerScopes, ListenerShards};
-use crate::timer::{Millis, millis};
+use crate::stats::{HttpScopes, HttpShards};
 use crate::traffic::TrafficScopes;
-
-/// A configuration, compiled and shared by all workers.
-#[derive(Debug)]
-pub struct Snapshot {
-    pub(crate) listeners: Vec<Arc<ListenerSnapshot>>,
-    pub(crate) options: DataPlaneOptions,
-    pub(crate) overload: Arc<Overload>,
-}
-
-/// What the command line says about the data plane.
-#[derive(Debug, Clone, Default)]
-pub struct DataPlaneOptions {
-    /// Sends `x-causeway-reason` with the reason's key in local answers to requests that failed.
-    pub reason_header: bool,
-    /// An address of this machine that is not loopback, which stands in `x-forwarded-for` for clients on
-    /// 127.0.0.1, as with Envoy.
-    pub own_address: Option<std::net::IpAddr>,
-}
-
-/// A listener and its connection manager.
-#[derive(Debug)]
-pub(crate) struct ListenerSnapshot {
-    pub(crate) config: Arc<Listener>,
-    pub(crate) manager: ManagerSnapshot,
-    /// Logs of connections.
-    pub(crate) logs: Vec<OpenLog>,
-    pub(crate) scopes: ListenerScopes,
-    /// Scopes of virtual clusters and routes.
-    traffic: TrafficScopes,
-}
 
 /// A connection manager.
 #[derive(Debug)]
 pub(crate) struct ManagerSnapshot {
-    pub(crate) config: Arc<HttpConnectionManager>,
+    config: Arc<HttpConnectionManager>,
+    scopes: HttpScopes,
+    /// Scopes of virtual clusters and routes.
+    traffic: TrafficScopes,
     pub(crate) table: Arc<RouteTable>,
     pub(crate) logs: Vec<OpenLog>,
     pub(crate) reply_filters: Vec<CompiledFilter>,
@@ -85,69 +52,29 @@ pub(crate) struct Measures {
     pub(crate) routing: bool,
 }
 
-impl Snapshot {
-    /// Compiles a configuration. Access logs are opened here. The runtime is given extra, since the admin
-    /// server may have changed it.
+impl ManagerSnapshot {
+    /// Compiles the connection manager of a listener.
     ///
     /// # Errors
     ///
-    /// One line for each thing that can't be had: a log that can't be opened.
-    pub fn compile(
-        bootstrap: &Bootstrap,
-        runtime: &Arc<Runtime>,
-        registry: &Arc<Registry>,
-        files: &LogFiles,
-        workers: usize,
-        options: DataPlaneOptions,
-    ) -> Result<Arc<Self>, Vec<String>> {
-        let mut faults = Vec::new();
-        let mut listeners = Vec::with_capacity(bootstrap.listeners.len());
-        for config in &bootstrap.listeners {
-            let NetworkFilter::HttpConnectionManager(manager) = &config.filter_chain.filter;
-            let scopes = ListenerScopes::new(registry, &config.stat_name, manager, workers);
-            let traffic = TrafficScopes::new(registry, &manager.route_config);
-            let logs = OpenLog::open_all(&config.access_logs, runtime, files);
-            match (ManagerSnapshot::compile(manager, runtime, files, &bootstrap.node), logs) {
-                (Ok(manager), Ok(logs)) => {
-                    let config = Arc::clone(config);
-                    let mut manager = manager;
-                    manager.measures.round_trip |= asks(&config.access_logs, &OperatorKind::RoundTripTime);
-                    listeners.push(Arc::new(ListenerSnapshot { config, manager, logs, scopes, traffic }));
-                }
-                (manager, logs) => {
-                    faults.extend(manager.err().into_iter().chain(logs.err()).flatten());
-                }
-            }
-        }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        let overload = Overload::new(&bootstrap.overload, registry);
-        Ok(Arc::new(Self { listeners, options, overload }))
-    }
-
-    /// Its overload manager.
-    #[must_use]
-    pub const fn overload(&self) -> &Arc<Overload> {
-        &self.overload
-    }
-}
-
-impl ManagerSnapshot {
-    fn compile(
+    /// One line for each log that can't be opened.
+    pub(super) fn compile(
         config: &Arc<HttpConnectionManager>,
-        runtime: &Arc<Runtime>,
-        files: &LogFiles,
-        node: &Node,
+        listener: &Listener,
+        with: &Compile<'_>,
     ) -> Result<Self, Vec<String>> {
-        let logs = OpenLog::open_all(&config.access_logs, runtime, files)?;
+        let (runtime, node) = (with.runtime, with.node);
+        let logs = OpenLog::open_all(&config.access_logs, runtime, with.files)?;
         let http1 = &config.http1;
         let kib = usize::try_from(config.max_request_headers_kb).unwrap_or(usize::MAX);
         Ok(Self {
+            scopes: HttpScopes::new(with.registry, &listener.stat_name, config),
+            traffic: TrafficScopes::new(with.registry, &config.route_config),
             table: Arc::new(RouteTable::compile(Arc::clone(&config.route_config), runtime)),
             logs_hold_failures: config.access_logs.iter().any(tells_failures),
             measures: Measures {
-                round_trip: asks(&config.access_logs, &OperatorKind::RoundTripTime),
+                round_trip: asks(&config.access_logs, &OperatorKind::RoundTripTime)
+                    || asks(&listener.access_logs, &OperatorKind::RoundTripTime),
                 routing: config.record_route_resolution_stats
                     || asks(&config.access_logs, &OperatorKind::RouteResolutionTime),
             },
@@ -215,25 +142,31 @@ pub(crate) const fn key_format(format: HeaderKeyFormat) -> KeyFormat {
     }
 }
 
-/// A listener as one worker has it.
+/// A listener with one of its connection managers, as one worker has it.
 #[derive(Debug)]
-pub(crate) struct ListenerRuntime {
+pub(crate) struct HttpRuntime {
     pub(crate) config: Arc<Listener>,
     pub(crate) manager: ManagerRuntime,
-    pub(crate) shards: ListenerShards,
+    pub(crate) shards: HttpShards,
+    /// Which connections of the listener it gets; those that no filter chain is for where it is none.
+    pub(super) place: Option<FilterChainMatch>,
 }
 
-impl ListenerRuntime {
-    /// The part that all workers share.
-    pub(crate) fn snapshot(&self) -> &ListenerSnapshot {
-        &self.manager.snapshot
+impl HttpRuntime {
+    pub(super) fn new(
+        config: Arc<Listener>,
+        place: Option<FilterChainMatch>,
+        manager: ManagerRuntime,
+        worker: usize,
+    ) -> Self {
+        Self { config, place, shards: manager.snapshot.scopes.shard(worker), manager }
     }
 }
 
 /// A connection manager as one worker has it.
 #[derive(Debug)]
 pub(crate) struct ManagerRuntime {
-    snapshot: Arc<ListenerSnapshot>,
+    snapshot: Arc<ManagerSnapshot>,
     pub(crate) config: Arc<HttpConnectionManager>,
     /// For each route of the table.
     entries: Vec<Rc<RouteEntry>>,
@@ -249,43 +182,26 @@ pub(crate) struct FilterRuntime {
     pub(crate) disabled: bool,
 }
 
-impl ListenerRuntime {
-    /// Makes a worker's own of a listener.
-    pub(crate) fn new(
-        snapshot: &Arc<ListenerSnapshot>,
-        clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
-        options: &DataPlaneOptions,
-        worker: usize,
-    ) -> Rc<Self> {
-        Rc::new(Self {
-            config: Arc::clone(&snapshot.config),
-            manager: ManagerRuntime::new(snapshot, clusters, options, worker),
-            shards: snapshot.scopes.shard(worker),
-        })
-    }
-}
-
 impl ManagerRuntime {
-    fn new(
-        snapshot: &Arc<ListenerSnapshot>,
+    pub(super) fn new(
+        snapshot: &Arc<ManagerSnapshot>,
         clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
         options: &DataPlaneOptions,
         worker: usize,
     ) -> Self {
-        let manager = &snapshot.manager;
-        let config = &manager.config;
+        let config = &snapshot.config;
         let filters: Vec<_> = chains(config).collect();
         let tables = RouteTables {
             table: &config.route_config,
             filters: &filters,
             clusters,
-            runtime: &manager.runtime,
+            runtime: &snapshot.runtime,
             traffic: &snapshot.traffic,
             worker,
         };
         let chains = filters
             .iter()
-            .zip(&manager.chains)
+            .zip(&snapshot.chains)
             .map(|(filters, shared)| {
                 let runtime = |(at, filter): (usize, &HttpFilter)| FilterRuntime {
                     filter: filters::build(filter, at, shared),
@@ -305,7 +221,7 @@ impl ManagerRuntime {
 
     /// The part that all workers share.
     pub(crate) fn shared(&self) -> &ManagerSnapshot {
-        &self.snapshot.manager
+        &self.snapshot
     }
 
     /// The filters of a chain: 0 is the connection manager's own.
@@ -323,9 +239,4 @@ impl ManagerRuntime {
     pub(crate) fn entry(&self, route: usize) -> Option<&Rc<RouteEntry>> {
         self.entries.get(route)
     }
-}
-
-/// A duration of the configuration in the data plane's milliseconds; zero is none.
-pub(crate) fn timeout(duration: Option<Duration>) -> Option<Millis> {
-    duration.filter(|duration| !duration.is_zero()).map(millis)
 }

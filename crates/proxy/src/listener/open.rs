@@ -1,0 +1,48 @@
+//! A connection that has its filter chain.
+
+use std::rc::Rc;
+
+use crate::access_log::log_connection;
+use crate::connection::ConnectionInfo;
+use crate::snapshot::ListenerRuntime;
+use crate::worker::Worker;
+
+/// A connection of a listener, held by whoever serves it. The listener counts it as open, and the worker knows
+/// it, until this is dropped; then the listener's logs get their lines.
+#[derive(Debug)]
+pub(crate) struct OpenConnection {
+    worker: Rc<Worker>,
+    listener: Rc<ListenerRuntime>,
+    info: Rc<ConnectionInfo>,
+}
+
+impl OpenConnection {
+    pub(super) fn new(worker: &Rc<Worker>, listener: &Rc<ListenerRuntime>, info: ConnectionInfo) -> Self {
+        let info = Rc::new(info);
+        listener.shards.connection_opened();
+        worker.connection_opened(&info);
+        Self { worker: Rc::clone(worker), listener: Rc::clone(listener), info }
+    }
+
+    pub(crate) const fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
+    /// What is known about it.
+    pub(crate) const fn info(&self) -> &Rc<ConnectionInfo> {
+        &self.info
+    }
+
+    /// Milliseconds since it was taken.
+    pub(crate) fn age(&self) -> u64 {
+        u64::try_from(self.info.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.listener.shards.connection_closed(self.age());
+        self.worker.connection_closed(&self.info);
+        log_connection(&self.worker, &self.listener, &self.info);
+    }
+}

@@ -1,0 +1,147 @@
+//! A listener, compiled: what workers share of it, and what each of them makes of it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use causeway_model::{FilterChain, Listener, NetworkFilter};
+
+use super::manager::ManagerSnapshot;
+use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
+use crate::access_log::OpenLog;
+use crate::cluster::LocalCluster;
+use crate::listener::{Arrival, ChainChoice, ListenerScopes, ListenerShards};
+
+/// A listener and its filter chains.
+#[derive(Debug)]
+pub(crate) struct ListenerSnapshot {
+    pub(crate) config: Arc<Listener>,
+    /// Logs of connections.
+    pub(crate) logs: Vec<OpenLog>,
+    /// For each of its chains ([`Listener::chains`]) what its connections are for.
+    services: Vec<ServiceSnapshot>,
+    choice: ChainChoice,
+    scopes: ListenerScopes,
+}
+
+/// What the connections of a filter chain are for.
+#[derive(Debug)]
+enum ServiceSnapshot {
+    None,
+    Http(Arc<ManagerSnapshot>),
+}
+
+impl ListenerSnapshot {
+    /// Compiles a listener.
+    ///
+    /// # Errors
+    ///
+    /// One line for each log that can't be opened.
+    pub(super) fn compile(config: &Arc<Listener>, with: &Compile<'_>) -> Result<Self, Vec<String>> {
+        let mut faults = Vec::new();
+        let mut services = Vec::new();
+        for chain in config.chains() {
+            match &chain.filter {
+                NetworkFilter::None => services.push(ServiceSnapshot::None),
+                NetworkFilter::HttpConnectionManager(manager) => {
+                    match ManagerSnapshot::compile(manager, config, with) {
+                        Ok(manager) => services.push(ServiceSnapshot::Http(Arc::new(manager))),
+                        Err(of_manager) => faults.extend(of_manager),
+                    }
+                }
+            }
+        }
+        match OpenLog::open_all(&config.access_logs, with.runtime, with.files) {
+            Ok(logs) if faults.is_empty() => Ok(Self {
+                logs,
+                services,
+                choice: ChainChoice::new(config),
+                scopes: ListenerScopes::new(with.registry, &config.stat_name, with.workers),
+                config: Arc::clone(config),
+            }),
+            logs => {
+                faults.extend(logs.err().into_iter().flatten());
+                Err(faults)
+            }
+        }
+    }
+}
+
+/// A listener as one worker has it.
+#[derive(Debug)]
+pub(crate) struct ListenerRuntime {
+    pub(crate) config: Arc<Listener>,
+    pub(crate) shards: ListenerShards,
+    snapshot: Arc<ListenerSnapshot>,
+    chains: Vec<Rc<ChainRuntime>>,
+}
+
+/// A filter chain as one worker has it.
+#[derive(Debug)]
+pub(crate) struct ChainRuntime {
+    pub(crate) config: Arc<FilterChain>,
+    pub(crate) service: Service,
+}
+
+/// What the connections of a filter chain are for, as one worker has it.
+#[derive(Debug)]
+pub(crate) enum Service {
+    /// There is no network filter: they are closed.
+    None,
+    /// HTTP.
+    Http(Rc<HttpRuntime>),
+}
+
+impl ListenerRuntime {
+    /// Makes a worker's own of a listener.
+    pub(crate) fn new(
+        snapshot: &Arc<ListenerSnapshot>,
+        clusters: &HashMap<Arc<str>, Rc<LocalCluster>>,
+        options: &DataPlaneOptions,
+        worker: usize,
+    ) -> Rc<Self> {
+        let matched = snapshot.config.filter_chains.len();
+        let chain = |(at, (config, service)): (usize, (&Arc<FilterChain>, &ServiceSnapshot))| {
+            let service = match service {
+                ServiceSnapshot::None => Service::None,
+                ServiceSnapshot::Http(manager) => {
+                    let place = (at < matched).then(|| config.matcher.clone());
+                    let listener = Arc::clone(&snapshot.config);
+                    let manager = ManagerRuntime::new(manager, clusters, options, worker);
+                    Service::Http(Rc::new(HttpRuntime::new(listener, place, manager, worker)))
+                }
+            };
+            Rc::new(ChainRuntime { config: Arc::clone(config), service })
+        };
+        Rc::new(Self {
+            config: Arc::clone(&snapshot.config),
+            shards: snapshot.scopes.shard(worker),
+            chains: snapshot.config.chains().zip(&snapshot.services).enumerate().map(chain).collect(),
+            snapshot: Arc::clone(snapshot),
+        })
+    }
+
+    /// The part that all workers share.
+    pub(crate) fn snapshot(&self) -> &ListenerSnapshot {
+        &self.snapshot
+    }
+
+    /// The filter chain of a connection; `None` where there is none for it.
+    pub(crate) fn chain_of(&self, arrival: &Arrival<'_>) -> Option<&Rc<ChainRuntime>> {
+        self.chains.get(self.snapshot.choice.find(arrival)?)
+    }
+
+    /// The connection manager that serves the connections of another one, which is this listener's or was
+    /// so before a reload: the one of the chain for the same connections. `None` where there is none.
+    pub(crate) fn http_in_place_of(&self, before: &HttpRuntime) -> Option<&Rc<HttpRuntime>> {
+        let managers = || {
+            self.chains.iter().filter_map(|chain| match &chain.service {
+                Service::Http(http) => Some(http),
+                Service::None => None,
+            })
+        };
+        managers()
+            .find(|http| std::ptr::eq(&***http, before))
+            .or_else(|| managers().find(|http| http.place == before.place))
+    }
+}

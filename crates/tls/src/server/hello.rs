@@ -1,0 +1,113 @@
+//! The first message of a client, read before it is known what it is answered with.
+
+use std::io;
+
+use rustls::server::{Acceptor, ClientHello};
+use rustls::{CipherSuite, Error};
+
+/// What of a client's first message decides how it is answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hello {
+    /// The name that it asks for, in lower case.
+    pub server_name: Option<Box<str>>,
+    /// The application protocols that it speaks, the dearest first.
+    pub alpn: Vec<Box<[u8]>>,
+    /// It speaks TLS 1.3.
+    pub speaks_tls13: bool,
+    /// It takes OCSP responses (RFC 6066 §8).
+    pub takes_ocsp: bool,
+}
+
+/// What came is no first message of TLS.
+#[derive(Debug)]
+pub struct HelloError {
+    /// What rustls says.
+    pub error: Error,
+    /// What the client is told.
+    pub alert: Vec<u8>,
+}
+
+impl Hello {
+    /// Reads the message from what has come; `None` where it is not complete.
+    ///
+    /// # Errors
+    ///
+    /// Where it will never be one.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, HelloError> {
+        let mut acceptor = Acceptor::default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // Reading from bytes fails only where too much is there for one message.
+            match acceptor.read_tls(&mut rest) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => return Err(too_much(&error)),
+            }
+            match acceptor.accept() {
+                Ok(Some(accepted)) => return Ok(Some(Self::of(&accepted.client_hello(), bytes))),
+                Ok(None) => {}
+                Err((error, mut alert)) => {
+                    let mut told = Vec::new();
+                    // Writing to memory does not fail.
+                    let _ = alert.write_all(&mut told);
+                    return Err(HelloError { error, alert: told });
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn of(hello: &ClientHello<'_>, bytes: &[u8]) -> Self {
+        let is_13 = |suite: &CipherSuite| u16::from(*suite) >> 8 == 0x13;
+        Self {
+            server_name: hello.server_name().map(|name| name.to_ascii_lowercase().into()),
+            alpn: hello.alpn().into_iter().flatten().map(Into::into).collect(),
+            speaks_tls13: hello.cipher_suites().iter().any(is_13),
+            takes_ocsp: has_extension(bytes, STATUS_REQUEST),
+        }
+    }
+}
+
+fn too_much(error: &io::Error) -> HelloError {
+    HelloError { error: Error::General(error.to_string()), alert: Vec::new() }
+}
+
+/// `status_request` (RFC 6066 §8).
+const STATUS_REQUEST: u16 = 5;
+
+/// Whether a message that rustls has understood has an extension.
+fn has_extension(bytes: &[u8], wanted: u16) -> bool {
+    let mut message = Vec::new();
+    let mut rest = bytes;
+    // The message may come in several records.
+    while let Some((header, behind)) = rest.split_first_chunk::<5>() {
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        let Some((content, behind)) = behind.split_at_checked(length) else { break };
+        message.extend_from_slice(content);
+        rest = behind;
+    }
+    extensions(&message).is_some_and(|mut rest| {
+        while let Some((header, behind)) = rest.split_first_chunk::<4>() {
+            if u16::from_be_bytes([header[0], header[1]]) == wanted {
+                return true;
+            }
+            let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+            let Some((_, behind)) = behind.split_at_checked(length) else { break };
+            rest = behind;
+        }
+        false
+    })
+}
+
+/// The extensions of a message (RFC 8446 §4.1.2).
+fn extensions(message: &[u8]) -> Option<&[u8]> {
+    // Type, length, version, random.
+    let rest = message.get(4 + 2 + 32..)?;
+    let (session, rest) = rest.split_first()?;
+    let rest = rest.get(usize::from(*session)..)?;
+    let (suites, rest) = rest.split_first_chunk::<2>()?;
+    let rest = rest.get(usize::from(u16::from_be_bytes(*suites))..)?;
+    let (methods, rest) = rest.split_first()?;
+    let rest = rest.get(usize::from(*methods)..)?;
+    rest.get(2..)
+}

@@ -1,0 +1,48 @@
+//! What happens inside a handshake and is told to nobody by rustls. It is left here for whoever drives the
+//! handshake, who has to ask at once, before another handshake goes on.
+
+use std::cell::RefCell;
+
+use rustls::SignatureScheme;
+
+use crate::verify::Counter;
+
+/// What a step of a handshake came to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// The certificate that was chosen, by its place.
+    pub certificate: Option<usize>,
+    /// An OCSP response was sent along.
+    pub stapled: bool,
+    /// A certificate was left out because its OCSP response is missing or old.
+    pub staple_failed: bool,
+    /// How the client has signed.
+    pub signature: Option<SignatureScheme>,
+    /// What became of the client's certificate.
+    pub verdict: Option<Verdict>,
+}
+
+/// What became of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was looked at, and is trusted.
+    Trusted,
+    /// It is not trusted, and was taken all the same; this is counted.
+    Tolerated(Counter),
+    /// Nobody looked at it.
+    Unseen,
+}
+
+thread_local! {
+    static NOTED: RefCell<Noted> = RefCell::default();
+}
+
+/// What has been noted on this thread since the last time.
+#[must_use]
+pub fn take() -> Noted {
+    NOTED.take()
+}
+
+pub(super) fn note(change: impl FnOnce(&mut Noted)) {
+    NOTED.with_borrow_mut(change);
+}
