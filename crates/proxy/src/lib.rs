@@ -27,6 +27,7 @@ mod format;
 mod grpc_timeout;
 mod header_mutations;
 mod header_rules;
+mod http2;
 mod io;
 mod listener;
 mod local_reply;

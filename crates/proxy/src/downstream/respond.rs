@@ -18,7 +18,7 @@ use crate::exchange::{Exchange, Next};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::proxy_status;
-use crate::pump::Pump;
+use crate::pump::{Going, Pump, Source};
 use crate::record::ActiveRequest;
 use crate::stats::HttpStat;
 
@@ -184,6 +184,7 @@ impl Downstream {
             (_, true) => BodyToClient::Plain,
             (Version::Http11, false) => BodyToClient::Chunked,
             (Version::Http10, false) => BodyToClient::UntilClose,
+            (Version::Http2, false) => BodyToClient::Plain,
         };
         // Envoy tells the end of what an old client gets by a length, or else by the close, also where there is no
         // body.
@@ -399,8 +400,9 @@ impl Downstream {
         if framing.is_none() {
             return request.facts.upgrade;
         }
-        let mut pump = Pump::new(self.request_body(framing), false, None);
-        let complete = pump.discard(&mut self.inbound);
+        let mut pump = Pump::new(self.request_body(framing), Going::Plain);
+        let mut source = Source::Http1 { stream: &mut self.stream, buffer: &mut self.inbound };
+        let complete = pump.discard(&mut source);
         request.facts.bytes_received = pump.bytes;
         !complete
     }

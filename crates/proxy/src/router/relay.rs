@@ -22,7 +22,7 @@ use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
 use crate::exchange::Exchange;
 use crate::pool::UpstreamConnection;
-use crate::pump::{Ends, Kept, Pump, PumpError};
+use crate::pump::{Ends, Going, Kept, Pump, PumpError, Sink, Source};
 use crate::record::ActiveRequest;
 use crate::snapshot::{key_format, timeout};
 use crate::stats::HttpStat;
@@ -173,7 +173,8 @@ impl Relay<'_> {
             let trailers =
                 http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
             let trailers = trailers.then(|| key_format(http.header_key_format));
-            let pump = Pump::new(self.downstream.request_body(framing), chunked, trailers);
+            let going = if chunked { Going::Chunked { trailers } } else { Going::Plain };
+            let pump = Pump::new(self.downstream.request_body(framing), going);
             self.upload = Some(pump.keeping(self.most_kept()));
         }
     }
@@ -253,10 +254,8 @@ impl Relay<'_> {
         };
         let before = (pump.read, pump.bytes);
         let mut ends = Ends {
-            source: &mut downstream.stream,
-            buffer: &mut downstream.inbound,
-            sink: &mut upstream.stream,
-            out: &mut request.to_upstream,
+            source: Source::Http1 { stream: &mut downstream.stream, buffer: &mut downstream.inbound },
+            sink: Sink::Http1 { stream: &mut upstream.stream, out: &mut request.to_upstream },
             pool: &downstream.worker.buffers,
             most: downstream.listener.config.per_connection_buffer_limit_bytes,
         };
@@ -287,7 +286,9 @@ impl Relay<'_> {
                 self.upload_failed = true;
                 Upload::Fine
             }
-            Poll::Ready(Err(PumpError::SourceClosed | PumpError::Source(_))) => Upload::ClientGone,
+            Poll::Ready(Err(PumpError::SourceClosed | PumpError::Source(_) | PumpError::SourceStream(_))) => {
+                Upload::ClientGone
+            }
             Poll::Ready(Err(PumpError::Malformed(failure))) => Upload::Failed(failure),
         }
     }
@@ -402,7 +403,9 @@ impl Relay<'_> {
         let Relay { downstream, request, upload, upload_failed, .. } = &mut self;
         let unread = match upload {
             Some(pump) => {
-                let complete = pump.discard(&mut downstream.inbound);
+                let mut source =
+                    Source::Http1 { stream: &mut downstream.stream, buffer: &mut downstream.inbound };
+                let complete = pump.discard(&mut source);
                 request.facts.bytes_received = pump.bytes;
                 request.facts.body_read = pump.consumed;
                 request.facts.body_passed = pump.written;

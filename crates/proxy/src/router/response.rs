@@ -12,7 +12,7 @@ use crate::downstream::{After, BodyToClient};
 use crate::exchange::{Next, ResponseDetails};
 use crate::format::Decimal;
 use crate::header_mutations::{Message, mutate};
-use crate::pump::{Ends, Pump, PumpError};
+use crate::pump::{Ends, Going, Pump, PumpError, Sink, Source};
 use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 use crate::traffic::TrafficStat;
@@ -123,7 +123,8 @@ impl Relay<'_> {
         let http1 = &self.downstream.listener.manager.config.http1;
         let trailers = http.enable_trailers && http1.enable_trailers;
         let trailers = trailers.then(|| key_format(http1.header_key_format));
-        Pump::new(decoder, body == BodyToClient::Chunked && !framing.is_none(), trailers)
+        let chunked = body == BodyToClient::Chunked && !framing.is_none();
+        Pump::new(decoder, if chunked { Going::Chunked { trailers } } else { Going::Plain })
     }
 
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>, passing: &mut Passing) -> Poll<BodyEvent> {
@@ -135,10 +136,8 @@ impl Relay<'_> {
         }
         let before = (download.read, download.bytes, self.request.to_client.pending());
         let mut ends = Ends {
-            source: &mut self.upstream.stream,
-            buffer: &mut self.upstream.buffer,
-            sink: &mut self.downstream.stream,
-            out: &mut self.request.to_client,
+            source: Source::Http1 { stream: &mut self.upstream.stream, buffer: &mut self.upstream.buffer },
+            sink: Sink::Http1 { stream: &mut self.downstream.stream, out: &mut self.request.to_client },
             pool: &self.downstream.worker.buffers,
             most: self.forwarding.cluster.config().per_connection_buffer_limit_bytes,
         };
@@ -171,6 +170,14 @@ impl Relay<'_> {
                 self.upstream.closed_by_peer();
                 self.request.facts.upstream_close = Some("RemoteReset");
                 let how = format!("broke: {error}");
+                return Poll::Ready(BodyEvent::Failed(self.short(
+                    download,
+                    Reason::UpstreamResetInBody,
+                    &how,
+                )));
+            }
+            Poll::Ready(Err(PumpError::SourceStream(error))) => {
+                let how = format!("was reset: {error}");
                 return Poll::Ready(BodyEvent::Failed(self.short(
                     download,
                     Reason::UpstreamResetInBody,

@@ -11,7 +11,7 @@ use super::relay::Relay;
 use super::response::BodyEvent;
 use crate::deadlines::Timer;
 use crate::downstream::After;
-use crate::pump::{Ends, Pump, PumpError};
+use crate::pump::{Ends, Going, Pump, PumpError, Sink, Source};
 use crate::stats::HttpStat;
 
 /// How a tunnel ends.
@@ -89,7 +89,7 @@ pub(super) async fn raw(mut relay: Relay<'_>) -> After {
 /// Bytes as they are.
 fn as_it_is() -> Pump {
     let limits = TrailerLimits { bytes: 0, fields: 0 };
-    Pump::new(BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits), false, None)
+    Pump::new(BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits), Going::Plain)
 }
 
 fn poll_tunnel(
@@ -103,10 +103,8 @@ fn poll_tunnel(
     let Relay { downstream, request, upstream, forwarding, .. } = relay;
     if !*up_ended {
         let mut ends = Ends {
-            source: &mut downstream.stream,
-            buffer: &mut downstream.inbound,
-            sink: &mut upstream.stream,
-            out: &mut request.to_upstream,
+            source: Source::Http1 { stream: &mut downstream.stream, buffer: &mut downstream.inbound },
+            sink: Sink::Http1 { stream: &mut upstream.stream, out: &mut request.to_upstream },
             pool: &downstream.worker.buffers,
             most: downstream.listener.config.per_connection_buffer_limit_bytes,
         };
@@ -122,10 +120,8 @@ fn poll_tunnel(
         }
     }
     let mut ends = Ends {
-        source: &mut upstream.stream,
-        buffer: &mut upstream.buffer,
-        sink: &mut downstream.stream,
-        out: &mut request.to_client,
+        source: Source::Http1 { stream: &mut upstream.stream, buffer: &mut upstream.buffer },
+        sink: Sink::Http1 { stream: &mut downstream.stream, out: &mut request.to_client },
         pool: &downstream.worker.buffers,
         most: forwarding.cluster.config().per_connection_buffer_limit_bytes,
     };
