@@ -1,12 +1,16 @@
 //! A client's connection: waiting for requests, serving them one after the other, closing.
 
 mod arrival;
+mod client;
 mod manager;
+mod opened;
 mod read;
 mod respond;
 mod seen;
 mod upgrade;
 
+pub(crate) use client::Client;
+pub(crate) use opened::Opened;
 pub(crate) use respond::BodyToClient;
 pub(crate) use seen::SeenByRouting;
 
@@ -18,8 +22,7 @@ use std::time::Duration;
 
 use causeway_model::TimerType;
 
-use crate::access_log::log_connection;
-use crate::buffer::{Buffer, FOR_HEAD};
+use crate::buffer::FOR_HEAD;
 use crate::connection::ConnectionInfo;
 use crate::deadlines::{Deadlines, Timer};
 use crate::io::Transport;
@@ -38,9 +41,8 @@ pub(crate) struct Downstream {
     pub(crate) info: Rc<ConnectionInfo>,
     /// The listener as it is now: a reload replaces it between two requests.
     pub(crate) listener: Rc<ListenerRuntime>,
-    pub(crate) stream: Transport,
-    /// What the client sent and nobody used up yet.
-    pub(crate) inbound: Buffer,
+    /// The client's side.
+    pub(crate) client: Client,
     pub(crate) deadlines: Deadlines,
     /// Requests that were served.
     pub(crate) served: u32,
@@ -50,19 +52,12 @@ pub(crate) struct Downstream {
     pub(crate) stream_idle: Option<Millis>,
     /// The upgrade that the request asks for and may have.
     pub(crate) upgrade: Option<Vec<u8>>,
-    /// The listener that took the connection, whose counters it is in.
-    origin: Rc<ListenerRuntime>,
+    opened: Opened,
     idle_since: Millis,
     /// While the connection is idle, it is closed at this time.
     close_at: Option<Millis>,
     /// It has been given `drain_timeout` to end.
     drained: bool,
-    /// It has passed, and the connection is closed behind a response only.
-    soft_drain: bool,
-    closed_by_peer: bool,
-    with_request: bool,
-    /// Something has come of a request.
-    spoken: bool,
 }
 
 /// What happens behind a request.
@@ -102,26 +97,22 @@ impl Downstream {
         info: ConnectionInfo,
         stream: Transport,
     ) -> Self {
+        let info = Rc::new(info);
         Self {
+            opened: Opened::new(worker, &info, &listener),
             deadlines: Deadlines::new(&worker.timers),
             worker: Rc::clone(worker),
             slot: Rc::clone(slot),
-            info: Rc::new(info),
+            info,
             stream_idle: None,
             upgrade: None,
             idle_since: worker.now(),
             close_at: None,
             drained: false,
-            soft_drain: false,
-            origin: Rc::clone(&listener),
             listener,
-            stream,
-            inbound: Buffer::default(),
+            client: Client::http1(stream),
             served: 0,
             draining: false,
-            closed_by_peer: false,
-            with_request: false,
-            spoken: false,
         }
     }
 
@@ -130,7 +121,6 @@ impl Downstream {
     /// It is boxed because a future holds what it was called with beside what becomes of it: unboxed, an idle
     /// connection would be there twice.
     pub(crate) async fn serve(mut self: Box<Self>) {
-        self.opened();
         let opened = self.worker.timers.at(self.info.opened);
         let config = &self.listener.manager.config;
         if let Some(most) = timeout(config.max_connection_duration) {
@@ -156,7 +146,7 @@ impl Downstream {
             }
         };
         if after == After::Gone {
-            self.closed_by_peer = true;
+            self.opened.closed_by_peer = true;
         }
         if after == After::Linger {
             self.linger(Linger::Shut).await;
@@ -166,11 +156,11 @@ impl Downstream {
 
     /// Waits until the client sends something, without holding memory for it.
     async fn wait_for_request(&mut self) -> Wait {
-        self.worker.buffers.reclaim(&mut self.inbound);
+        self.client.reclaim(&self.worker.buffers);
         self.deadlines.set(Timer::Close, self.close_at);
         let mut ends = None;
         let wait = poll_fn(|cx| {
-            if self.stream.poll_read_ready(cx).is_ready() {
+            if self.client.poll_read_ready(cx).is_ready() {
                 return Poll::Ready(Wait::Readable);
             }
             self.poll_drain(cx);
@@ -233,8 +223,7 @@ impl Downstream {
         http.inc(HttpStat::DownstreamCxMaxDurationReached);
         self.draining = true;
         if config.safe_max_connection_duration {
-            self.origin.shards.http.adjust(HttpStat::DownstreamCxHttp1SoftDrain, 1);
-            self.soft_drain = true;
+            self.opened.drain_softly();
             return;
         }
         self.drain();
@@ -295,15 +284,14 @@ impl Downstream {
         let mut shut = how == Linger::Open;
         let closed_in_time = poll_fn(|cx| {
             if !std::mem::replace(&mut shut, true) {
-                self.stream.shutdown_write(cx);
+                self.client.shutdown_write(cx);
             }
             loop {
-                let unread = self.inbound.filled().len();
-                self.inbound.consume(unread);
-                self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
+                self.throw_away();
+                self.client.make_room(&self.worker.buffers, FOR_HEAD);
                 match self.poll_client(cx) {
                     Poll::Ready(Ok(0) | Err(_)) => {
-                        self.closed_by_peer = true;
+                        self.opened.closed_by_peer = true;
                         return Poll::Ready(true);
                     }
                     Poll::Ready(Ok(_)) => {}
@@ -325,40 +313,22 @@ impl Downstream {
         }
     }
 
-    fn opened(&self) {
-        self.listener.shards.connection_opened();
-        self.worker.connection_opened(&self.info);
+    /// What has arrived belongs to nobody.
+    fn throw_away(&mut self) {
+        let unread = self.client.unread().len();
+        self.client.consume(unread);
     }
 
     fn closed(&mut self) {
-        let unread = self.inbound.filled().len();
-        self.inbound.consume(unread);
-        self.worker.buffers.reclaim(&mut self.inbound);
+        self.throw_away();
+        self.client.reclaim(&self.worker.buffers);
+        self.measure_round_trip();
     }
-}
 
-impl Drop for Downstream {
-    fn drop(&mut self) {
-        if self.origin.manager.shared().measures.round_trip {
-            self.info.round_trip.set(self.stream.round_trip());
+    /// Asks the kernel for the round trip to the client, where a log shows it.
+    fn measure_round_trip(&self) {
+        if self.listener.manager.shared().measures.round_trip {
+            self.info.round_trip.set(self.client.round_trip());
         }
-        let length = u64::try_from(self.info.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let shards = &self.origin.shards;
-        shards.connection_closed(length, self.spoken);
-        let (by, with_request) = if self.closed_by_peer {
-            (HttpStat::DownstreamCxDestroyRemote, HttpStat::DownstreamCxDestroyRemoteActiveRq)
-        } else {
-            (HttpStat::DownstreamCxDestroyLocal, HttpStat::DownstreamCxDestroyLocalActiveRq)
-        };
-        shards.http.inc(by);
-        if self.soft_drain {
-            shards.http.adjust(HttpStat::DownstreamCxHttp1SoftDrain, -1);
-        }
-        if self.with_request {
-            shards.http.inc(HttpStat::DownstreamCxDestroyActiveRq);
-            shards.http.inc(with_request);
-        }
-        self.worker.connection_closed(&self.info);
-        log_connection(&self.worker, &self.origin, &self.info);
     }
 }

@@ -18,7 +18,7 @@ use crate::exchange::{Exchange, Next};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::proxy_status;
-use crate::pump::{Going, Pump, Source};
+use crate::pump::{Going, Pump};
 use crate::record::ActiveRequest;
 use crate::stats::HttpStat;
 
@@ -89,10 +89,10 @@ impl Downstream {
         let mut decoder = self.request_body(framing);
         poll_fn(|cx| {
             loop {
-                while !decoder.is_done() && !self.inbound.is_empty() {
-                    let found = decoder.decode(self.inbound.filled())?;
+                while !decoder.is_done() && !self.client.unread().is_empty() {
+                    let found = decoder.decode(self.client.unread())?;
                     request.facts.bytes_received += (found.data_end - found.data_start) as u64;
-                    self.inbound.consume(found.consumed);
+                    self.client.consume(found.consumed);
                 }
                 if decoder.is_done() {
                     return Poll::Ready(Ok(()));
@@ -100,7 +100,7 @@ impl Downstream {
                 if let Poll::Ready(failure) = self.poll_timeout(cx, false, request) {
                     return Poll::Ready(Err(failure));
                 }
-                self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
+                self.client.make_room(&self.worker.buffers, FOR_HEAD);
                 match self.poll_client(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(0) | Err(_)) => {
@@ -265,11 +265,12 @@ impl Downstream {
 
     async fn flush_before(&mut self, next: Next, request: &mut ActiveRequest) -> Result<(), ()> {
         let bytes = request.to_client.pending() as u64;
-        let result = poll_fn(|cx| match request.to_client.poll_flush_before(next, cx, &mut self.stream) {
-            Poll::Ready(result) => Poll::Ready(result.map_err(|_| ())),
-            Poll::Pending => self.poll_write_deadline(cx).map(Err),
-        })
-        .await;
+        let result =
+            poll_fn(|cx| match self.client.sink(&mut request.to_client).poll_flush_before(next, cx) {
+                Poll::Ready(result) => Poll::Ready(result.map_err(|_| ())),
+                Poll::Pending => self.poll_write_deadline(cx).map(Err),
+            })
+            .await;
         request.facts.wire_sent += bytes;
         self.count_sent(bytes);
         result
@@ -325,12 +326,12 @@ impl Downstream {
     /// sends belongs to its next request.
     pub(crate) fn poll_client_gone(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
-            if !self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD) {
+            if !self.client.make_room(&self.worker.buffers, FOR_HEAD) {
                 return false;
             }
             match self.poll_client(cx) {
                 Poll::Pending => {
-                    self.worker.buffers.reclaim(&mut self.inbound);
+                    self.client.reclaim(&self.worker.buffers);
                     return false;
                 }
                 Poll::Ready(Ok(0) | Err(_)) => return true,
@@ -400,16 +401,15 @@ impl Downstream {
         if framing.is_none() {
             return request.facts.upgrade;
         }
-        let mut pump = Pump::new(self.request_body(framing), Going::Plain);
-        let mut source = Source::Http1 { stream: &mut self.stream, buffer: &mut self.inbound };
-        let complete = pump.discard(&mut source);
+        let mut pump = self.upload(framing, Going::Plain);
+        let complete = pump.discard(&mut self.client.source());
         request.facts.bytes_received = pump.bytes;
         !complete
     }
 
     /// Reads from the client once; 0 is the end.
     pub(super) fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let read = self.stream.poll_read(cx, &mut self.inbound);
+        let read = self.client.poll_read(cx);
         match &read {
             Poll::Ready(Ok(count)) => self.count_received(*count as u64),
             Poll::Ready(Err(_)) => self.info.course.was_reset.set(true),
@@ -432,8 +432,13 @@ impl Downstream {
         sent.set(sent.get() + count);
     }
 
+    /// What takes the body of a request from the client.
+    pub(crate) fn upload(&self, framing: BodyFraming, going: Going) -> Pump {
+        Pump::new(self.request_body(framing), going)
+    }
+
     /// A decoder for the body of a request.
-    pub(crate) fn request_body(&self, framing: BodyFraming) -> BodyDecoder {
+    fn request_body(&self, framing: BodyFraming) -> BodyDecoder {
         let limits = self.listener.manager.shared().request_rules.limits;
         let limits = TrailerLimits { bytes: limits.bytes, fields: limits.fields };
         BodyDecoder::new(framing, Reason::RequestChunkMalformed, limits)

@@ -47,7 +47,8 @@ impl Sink<'_> {
         self.poll_flush_before(Next::More, cx)
     }
 
-    pub(super) fn poll_flush_before(&mut self, next: Next, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Writes what waits here; what happens next with the sink is known.
+    pub(crate) fn poll_flush_before(&mut self, next: Next, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Http1 { stream, out } => out.poll_flush_before(next, cx, stream),
             Self::Http2(_) => Poll::Ready(Ok(())),

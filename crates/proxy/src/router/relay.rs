@@ -22,7 +22,7 @@ use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
 use crate::exchange::Exchange;
 use crate::pool::UpstreamConnection;
-use crate::pump::{Ends, Going, Kept, Pump, PumpError, Sink, Source};
+use crate::pump::{Ends, Going, Kept, Pump, PumpError, Sink};
 use crate::record::ActiveRequest;
 use crate::snapshot::{key_format, timeout};
 use crate::stats::HttpStat;
@@ -174,7 +174,7 @@ impl Relay<'_> {
                 http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
             let trailers = trailers.then(|| key_format(http.header_key_format));
             let going = if chunked { Going::Chunked { trailers } } else { Going::Plain };
-            let pump = Pump::new(self.downstream.request_body(framing), going);
+            let pump = self.downstream.upload(framing, going);
             self.upload = Some(pump.keeping(self.most_kept()));
         }
     }
@@ -254,7 +254,7 @@ impl Relay<'_> {
         };
         let before = (pump.read, pump.bytes);
         let mut ends = Ends {
-            source: Source::Http1 { stream: &mut downstream.stream, buffer: &mut downstream.inbound },
+            source: downstream.client.source(),
             sink: Sink::Http1 { stream: &mut upstream.stream, out: &mut request.to_upstream },
             pool: &downstream.worker.buffers,
             most: downstream.listener.config.per_connection_buffer_limit_bytes,
@@ -403,9 +403,7 @@ impl Relay<'_> {
         let Relay { downstream, request, upload, upload_failed, .. } = &mut self;
         let unread = match upload {
             Some(pump) => {
-                let mut source =
-                    Source::Http1 { stream: &mut downstream.stream, buffer: &mut downstream.inbound };
-                let complete = pump.discard(&mut source);
+                let complete = pump.discard(&mut downstream.client.source());
                 request.facts.bytes_received = pump.bytes;
                 request.facts.body_read = pump.consumed;
                 request.facts.body_passed = pump.written;

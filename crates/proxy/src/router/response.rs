@@ -12,7 +12,7 @@ use crate::downstream::{After, BodyToClient};
 use crate::exchange::{Next, ResponseDetails};
 use crate::format::Decimal;
 use crate::header_mutations::{Message, mutate};
-use crate::pump::{Ends, Going, Pump, PumpError, Sink, Source};
+use crate::pump::{Ends, Going, Pump, PumpError, Source};
 use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 use crate::traffic::TrafficStat;
@@ -137,7 +137,7 @@ impl Relay<'_> {
         let before = (download.read, download.bytes, self.request.to_client.pending());
         let mut ends = Ends {
             source: Source::Http1 { stream: &mut self.upstream.stream, buffer: &mut self.upstream.buffer },
-            sink: Sink::Http1 { stream: &mut self.downstream.stream, out: &mut self.request.to_client },
+            sink: self.downstream.client.sink(&mut self.request.to_client),
             pool: &self.downstream.worker.buffers,
             most: self.forwarding.cluster.config().per_connection_buffer_limit_bytes,
         };
@@ -249,7 +249,7 @@ impl Relay<'_> {
         // What has arrived is the client's.
         let _ = self.downstream.flush(&mut self.request).await;
         if body == BodyToClient::UntilClose {
-            self.downstream.stream.reset_on_close();
+            self.downstream.client.break_off();
         }
         After::Close
     }

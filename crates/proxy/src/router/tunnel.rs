@@ -103,7 +103,7 @@ fn poll_tunnel(
     let Relay { downstream, request, upstream, forwarding, .. } = relay;
     if !*up_ended {
         let mut ends = Ends {
-            source: Source::Http1 { stream: &mut downstream.stream, buffer: &mut downstream.inbound },
+            source: downstream.client.source(),
             sink: Sink::Http1 { stream: &mut upstream.stream, out: &mut request.to_upstream },
             pool: &downstream.worker.buffers,
             most: downstream.listener.config.per_connection_buffer_limit_bytes,
@@ -121,7 +121,7 @@ fn poll_tunnel(
     }
     let mut ends = Ends {
         source: Source::Http1 { stream: &mut upstream.stream, buffer: &mut upstream.buffer },
-        sink: Sink::Http1 { stream: &mut downstream.stream, out: &mut request.to_client },
+        sink: downstream.client.sink(&mut request.to_client),
         pool: &downstream.worker.buffers,
         most: forwarding.cluster.config().per_connection_buffer_limit_bytes,
     };
