@@ -17,6 +17,7 @@ mod cluster;
 mod filter;
 mod headers;
 mod health_check;
+mod http2;
 mod http_connection_manager;
 mod internal_redirect;
 mod listener;
@@ -38,6 +39,7 @@ pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, 
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
     Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, TcpKeepalive, Thresholds,
+    UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
@@ -52,6 +54,7 @@ pub use http_connection_manager::{
     OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, SchemeTransformation,
     ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
+pub use http2::{Http2Keepalive, Http2Options};
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{
     DrainType, FilterChain, Listener, NetworkFilter, SocketOption, SocketState, TrafficDirection,

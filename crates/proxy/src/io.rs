@@ -25,18 +25,21 @@ impl Transport {
     /// for the next bytes costs no system call of its own.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
         let mut room = ReadBuf::new(buffer.space());
-        let result = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut room),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut room),
-        };
-        match result {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) => {
-                let count = room.filled().len();
-                buffer.advance(count);
-                Poll::Ready(Ok(count))
-            }
+        ready!(self.poll_read_into(cx, &mut room))?;
+        let count = room.filled().len();
+        buffer.advance(count);
+        Poll::Ready(Ok(count))
+    }
+
+    /// Reads once into this room; what is not longer than before is the end of the stream.
+    pub(crate) fn poll_read_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, room),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, room),
         }
     }
 

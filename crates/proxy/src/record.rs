@@ -179,6 +179,12 @@ impl Drop for ActiveRequest {
             }
             let facts = &mut exchange.facts;
             facts.upstream_wire_sent = facts.upstream_head_sent + facts.body_passed;
+            if let Some(count) = &facts.upstream_count {
+                facts.upstream_wire_sent = count.sent.get();
+                facts.upstream_fields_sent = count.head_sent.get();
+                facts.upstream_wire_received = count.received.get();
+                facts.upstream_fields_received = count.head_received.get();
+            }
             let millis = now.saturating_duration_since(begun).as_millis();
             self.count(&exchange, u64::try_from(millis).unwrap_or(u64::MAX));
             self.log(&exchange);
@@ -217,7 +223,10 @@ impl ActiveRequest {
             }
         }
         let Some(cluster) = &facts.cluster else { return };
-        cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent);
+        // A connection that many share counts by itself.
+        if facts.upstream_count.is_none() {
+            cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent);
+        }
         if facts.redirected {
             return;
         }

@@ -14,7 +14,9 @@ use crate::breakers::{BreakerShard, Breakers, Resource};
 use crate::dns::NameReport;
 use crate::host::{Host, HostCells};
 use crate::host_set::{HostSet, Spread};
-use crate::stats::{ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat};
+use crate::stats::{
+    ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat,
+};
 use crate::why;
 
 /// A cluster. Shared by all threads; what changes is published by the main thread.
@@ -100,6 +102,12 @@ impl Cluster {
     /// The statistics that Envoy shows from the first HTTP/1 connection on.
     #[must_use]
     pub fn http1_stats(&self) -> Scope<ClusterHttp1Stat> {
+        self.registry.scope(self.stats.name().clone())
+    }
+
+    /// The statistics that Envoy shows from the first HTTP/2 connection on.
+    #[must_use]
+    pub fn http2_stats(&self) -> Scope<ClusterHttp2Stat> {
         self.registry.scope(self.stats.name().clone())
     }
 

@@ -18,6 +18,7 @@ mod hcm;
 mod header_mutation;
 mod headers;
 mod health_check;
+mod http2;
 mod internal_redirect;
 mod listener;
 mod local_reply;

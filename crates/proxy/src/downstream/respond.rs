@@ -216,7 +216,9 @@ impl Downstream {
         let line_end = head.position();
         head.fields(&exchange.response, |field| field.known != Some(Known::ContentLength) || status != 204);
         if status == 101 {
-            head.field("connection", b"Upgrade");
+            // Envoy writes it so where it was no answer of HTTP/1.
+            let stream = exchange.facts.upstream_count.is_some();
+            head.field("connection", if stream { b"upgrade" } else { b"Upgrade" });
         } else if exchange.facts.tunnel && status == 200 {
             // What `connection` says would be about a connection that is no longer one of HTTP.
         } else if !keeps_alive || enough || exchange.facts.tunnel {

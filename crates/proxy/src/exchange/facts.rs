@@ -13,6 +13,7 @@ use causeway_upstream::Host;
 
 use crate::cluster::LocalCluster;
 use crate::filters::FilterState;
+use crate::pool::StreamCount;
 use crate::routes::{RouteEntry, RouteTarget};
 use crate::traffic::{Traffic, VirtualCluster};
 
@@ -115,6 +116,8 @@ pub(crate) struct Facts {
     pub(crate) upstream_fields_sent: u64,
     /// Bytes of the fields that came from the back-end, counted as those of the request.
     pub(crate) upstream_fields_received: u64,
+    /// A stream of HTTP/2 is what it is sent on: what has passed there.
+    pub(crate) upstream_count: Option<Rc<StreamCount>>,
     /// How the client's connection ended, in lines about connections (`%DOWNSTREAM_DETECTED_CLOSE_TYPE%`).
     pub(crate) client_close: Option<&'static str>,
     /// How the back-end closed: `Normal`, `RemoteReset`, …

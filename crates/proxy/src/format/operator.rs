@@ -105,8 +105,11 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::EmitTime(format) => Operand::Time(format, view.clock.wall(Instant::now())),
         OperatorKind::Protocol => facts.protocol.map(causeway_http::Version::as_str).into(),
-        // Envoy names a protocol from the first attempt on, and HTTP/1 is the only one so far.
-        OperatorKind::UpstreamProtocol => facts.connect_end.map(|_| "HTTP/1.1").into(),
+        // Envoy names a protocol from the first attempt on.
+        OperatorKind::UpstreamProtocol => {
+            let protocol = if facts.upstream_count.is_some() { "HTTP/2" } else { "HTTP/1.1" };
+            facts.connect_end.map(|_| protocol).into()
+        }
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
         OperatorKind::ConnectionTerminationDetails => Operand::Absent,

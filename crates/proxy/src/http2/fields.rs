@@ -1,17 +1,23 @@
 //! Fields of HTTP/2 messages: names are in lower case, and what is about one connection is not sent (RFC 9113 §8.2).
 
-use causeway_http::HeaderBlock;
+use causeway_http::{Field, HeaderBlock};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Fields as they are sent. What could not stand in a message of HTTP/2 is left out; nothing that was read from a
 /// peer could not.
 pub(crate) fn fields(block: &HeaderBlock) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(block.len());
-    for field in block.iter() {
+    fields_where(block, |_| true)
+}
+
+/// Those of the fields of which this is true.
+pub(crate) fn fields_where(block: &HeaderBlock, wanted: impl Fn(&Field<'_>) -> bool) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for field in block.iter().filter(wanted) {
         if let (Ok(name), Ok(value)) =
             (HeaderName::from_bytes(field.name), HeaderValue::from_bytes(field.value))
         {
-            map.append(name, value);
+            // It has room for more fields than any limit lets through.
+            let _ = map.try_append(name, value);
         }
     }
     map

@@ -75,7 +75,7 @@ impl Sink<'_> {
     }
 
     /// Writes some of the data of a frame, which is taken off it.
-    pub(super) fn poll_write_frame(
+    pub(crate) fn poll_write_frame(
         &mut self,
         cx: &mut Context<'_>,
         data: &mut Bytes,

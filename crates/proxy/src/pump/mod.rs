@@ -70,6 +70,8 @@ pub(crate) enum Going {
         /// Trailers are passed on behind it, with names written in this way.
         trailers: Option<KeyFormat>,
     },
+    /// It is thrown away: nothing may follow the head.
+    Nowhere,
     /// HTTP/2: in frames of its stream.
     Stream {
         /// Trailers are passed on behind it.
@@ -150,6 +152,13 @@ impl Pump {
         match &self.coming {
             Coming::Framed(decoder) => decoder.trailers(),
             Coming::Stream { trailers, .. } => trailers.clone(),
+        }
+    }
+
+    /// The source failed, but behind the end of the body.
+    pub(crate) const fn source_ended(&mut self) {
+        if let Coming::Stream { done, .. } = &mut self.coming {
+            *done = true;
         }
     }
 
@@ -362,7 +371,9 @@ impl Pump {
                 *done = stream.is_end_stream();
                 self.read += data.len() as u64;
                 self.consumed += data.len() as u64;
-                if !data.is_empty() {
+                if let Going::Nowhere = self.going {
+                    let _ = stream.flow_control().release_capacity(data.len());
+                } else if !data.is_empty() {
                     if let Some(kept) = &mut self.kept {
                         kept.add(&data);
                     }

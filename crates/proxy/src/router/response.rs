@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, ResponseHead, TrailerLimits};
-use causeway_http::{Known, forwarding};
+use causeway_http::{Known, Method, forwarding};
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
@@ -12,7 +12,8 @@ use crate::downstream::{After, BodyToClient};
 use crate::exchange::{Next, ResponseDetails};
 use crate::format::Decimal;
 use crate::header_mutations::{Message, mutate};
-use crate::pump::{Ends, Going, Pump, PumpError, Source};
+use crate::pool::Upstream;
+use crate::pump::{Ends, Going, Pump, PumpError};
 use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 use crate::traffic::TrafficStat;
@@ -113,6 +114,19 @@ impl Relay<'_> {
     }
 
     fn download(&self, framing: BodyFraming, body: BodyToClient) -> Pump {
+        let chunked = body == BodyToClient::Chunked && !framing.is_none();
+        if self.upstream.is_http2() {
+            let http1 = &self.downstream.listener.manager.config.http1;
+            let trailers = http1.enable_trailers.then(|| key_format(http1.header_key_format));
+            let status = self.request.facts.status;
+            let bodiless = self.request.method() == Method::Head || matches!(status, 204 | 304);
+            let going = match (bodiless, chunked) {
+                (true, _) => Going::Nowhere,
+                (false, true) => Going::Chunked { trailers },
+                (false, false) => Going::Plain,
+            };
+            return Pump::of_stream(framing.is_none(), going);
+        }
         let http = &self.forwarding.cluster.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
         let limits = TrailerLimits {
@@ -123,7 +137,6 @@ impl Relay<'_> {
         let http1 = &self.downstream.listener.manager.config.http1;
         let trailers = http.enable_trailers && http1.enable_trailers;
         let trailers = trailers.then(|| key_format(http1.header_key_format));
-        let chunked = body == BodyToClient::Chunked && !framing.is_none();
         Pump::new(decoder, if chunked { Going::Chunked { trailers } } else { Going::Plain })
     }
 
@@ -135,8 +148,9 @@ impl Relay<'_> {
             Upload::Failed(failure) => return Poll::Ready(BodyEvent::Failed(failure)),
         }
         let before = (download.read, download.bytes, self.request.to_client.pending());
+        let Some(source) = self.upstream.source() else { return Poll::Ready(BodyEvent::Complete) };
         let mut ends = Ends {
-            source: Source::Http1 { stream: &mut self.upstream.stream, buffer: &mut self.upstream.buffer },
+            source,
             sink: self.downstream.client.sink(&mut self.request.to_client),
             pool: &self.downstream.worker.buffers,
             most: self.forwarding.cluster.config().per_connection_buffer_limit_bytes,
@@ -148,12 +162,18 @@ impl Relay<'_> {
                 let now = self.downstream.worker.instant();
                 self.request.facts.response_body_begin.get_or_insert(now);
             }
-            self.received(usize::try_from(download.read - before.0).unwrap_or(0));
+            if !self.upstream.is_http2() {
+                self.received(usize::try_from(download.read - before.0).unwrap_or(0));
+            }
             self.downstream.touch();
         }
         match result {
             Poll::Ready(Ok(())) => {
                 self.request.response_trailers = download.trailers();
+                if let (Upstream::Http2(stream), Some(_)) = (&self.upstream, &self.request.response_trailers)
+                {
+                    stream.note_trailers();
+                }
                 return Poll::Ready(BodyEvent::Complete);
             }
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
@@ -177,12 +197,11 @@ impl Relay<'_> {
                 )));
             }
             Poll::Ready(Err(PumpError::SourceStream(error))) => {
-                let how = format!("was reset: {error}");
-                return Poll::Ready(BodyEvent::Failed(self.short(
-                    download,
-                    Reason::UpstreamResetInBody,
-                    &how,
-                )));
+                return match self.stream_failed(&error, download) {
+                    Some(failure) => Poll::Ready(BodyEvent::Failed(failure)),
+                    // What is left is to write the end.
+                    None => self.poll_body(cx, passing),
+                };
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
                 self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
@@ -218,13 +237,18 @@ impl Relay<'_> {
         self.downstream.count_sent(to_client);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
-        // A request for an upgrade or a tunnel has no end, so its connection is not used again.
-        if passing.reusable && upload_complete && upstream.buffer.is_empty() && !request.facts.upgrade {
-            upstream.end_request();
-            upstream.pool().give_back(upstream);
-        } else if !request.facts.upgrade {
-            // What follows on it belongs to no request, or the back-end said that it ends.
-            upstream.end_request();
+        match upstream {
+            // It has nothing left, or is reset.
+            Upstream::Http2(stream) => drop(stream),
+            // A request for an upgrade or a tunnel has no end, so its connection is not used again.
+            Upstream::Http1(_) if request.facts.upgrade => {}
+            Upstream::Http1(upstream) => {
+                upstream.end_request();
+                // What follows on it would belong to no request, or the back-end said that it ends.
+                if passing.reusable && upload_complete && upstream.buffer.is_empty() {
+                    upstream.pool().give_back(upstream);
+                }
+            }
         }
         if !upload_complete {
             downstream.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
