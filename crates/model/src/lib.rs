@@ -18,6 +18,7 @@ mod filter;
 mod filter_chain;
 mod headers;
 mod health_check;
+mod http2;
 mod http_connection_manager;
 mod internal_redirect;
 mod listener;
@@ -44,7 +45,7 @@ pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, 
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
     Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, ServerNameOptions, TcpKeepalive,
-    Thresholds,
+    Thresholds, UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
@@ -60,6 +61,7 @@ pub use http_connection_manager::{
     OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, SchemeTransformation,
     ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
+pub use http2::{Http2Keepalive, Http2Options};
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{DrainType, Listener, SocketOption, SocketState, TrafficDirection};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};

@@ -28,6 +28,7 @@ mod gate;
 mod grpc_timeout;
 mod header_mutations;
 mod header_rules;
+mod http2;
 mod io;
 mod listener;
 mod local_reply;

@@ -19,6 +19,7 @@ mod hcm;
 mod header_mutation;
 mod headers;
 mod health_check;
+mod http2;
 mod internal_redirect;
 mod listener;
 mod local_reply;

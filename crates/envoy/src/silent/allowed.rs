@@ -4,7 +4,6 @@
 pub(super) const SILENT: &[(&str, &str)] = &[
     ("HealthCheck.name", "it is what people call the check"),
     ("HttpFilter.is_optional", "the filter is known, so it is there"),
-    ("HttpProtocolOptions.use_downstream_protocol_config", "both sides speak HTTP/1, so it is what happens"),
     (
         "RouteConfiguration.max_direct_response_body_size_bytes",
         "the bodies are within it; larger ones are refused",

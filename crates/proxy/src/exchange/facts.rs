@@ -13,6 +13,7 @@ use causeway_upstream::Host;
 
 use crate::cluster::LocalCluster;
 use crate::filters::FilterState;
+use crate::pool::StreamCount;
 use crate::routes::{RouteEntry, RouteTarget};
 use crate::traffic::{Traffic, VirtualCluster};
 
@@ -132,6 +133,8 @@ pub(crate) struct Facts {
     pub(crate) upstream_fields_sent: u64,
     /// Bytes of the fields that came from the back-end, counted as those of the request.
     pub(crate) upstream_fields_received: u64,
+    /// A stream of HTTP/2 is what it is sent on: what has passed there.
+    pub(crate) upstream_count: Option<Rc<StreamCount>>,
     /// How the client's connection ended, in lines about connections (`%DOWNSTREAM_DETECTED_CLOSE_TYPE%`).
     pub(crate) client_close: Option<&'static str>,
     /// How the back-end closed: `Normal`, `RemoteReset`, …
@@ -171,6 +174,20 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// All bytes to the back-end.
+    pub(crate) const fn upstream_wire_sent(&self) -> u64 {
+        self.upstream_head_sent + self.body_passed
+    }
+
+    /// Takes over what a stream has counted: its frames are written by a connection that knows no requests.
+    pub(crate) fn take_count(&mut self) {
+        let Some(count) = &self.upstream_count else { return };
+        self.upstream_head_sent = count.sent.get().saturating_sub(self.body_passed);
+        self.upstream_fields_sent = count.head_sent.get();
+        self.upstream_wire_received = count.received.get();
+        self.upstream_fields_received = count.head_received.get();
+    }
+
     /// The route, as a log shows it.
     pub(crate) fn shown_route(&self) -> Option<&Rc<RouteEntry>> {
         match &self.rerouted {

@@ -106,9 +106,10 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::EmitTime(format) => Operand::Time(format, view.clock.wall(Instant::now())),
         OperatorKind::Protocol => facts.protocol.map(causeway_http::Version::as_str).into(),
-        // Envoy names a protocol from the first attempt on, and HTTP/1 is the only one so far.
+        // Envoy names a protocol from the first attempt on.
         OperatorKind::UpstreamProtocol => {
-            facts.connect_end.filter(|_| facts.subject == Subject::Request).map(|_| "HTTP/1.1").into()
+            let protocol = if facts.upstream_count.is_some() { "HTTP/2" } else { "HTTP/1.1" };
+            facts.connect_end.filter(|_| facts.subject == Subject::Request).map(|_| protocol).into()
         }
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
@@ -128,7 +129,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::DownstreamHeaderBytesReceived => Operand::Number(facts.request_field_bytes),
         OperatorKind::DownstreamHeaderBytesSent => Operand::Number(facts.response_field_bytes),
         OperatorKind::UpstreamWireBytesReceived => Operand::Number(facts.upstream_wire_received),
-        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_head_sent + facts.body_passed),
+        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_wire_sent()),
         OperatorKind::UpstreamHeaderBytesReceived => Operand::Number(facts.upstream_fields_received),
         OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.upstream_fields_sent),
         OperatorKind::FieldBytes(section) => Operand::Number(field_bytes(view, *section)),

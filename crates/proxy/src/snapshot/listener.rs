@@ -10,8 +10,8 @@ use super::manager::ManagerSnapshot;
 use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
 use crate::access_log::OpenLog;
 use crate::cluster::LocalCluster;
-use crate::listener::{Arrival, Balance, ChainChoice, ListenerScopes, ListenerShards};
 use crate::gate::{Gates, GatesSnapshot};
+use crate::listener::{Arrival, Balance, ChainChoice, ListenerScopes, ListenerShards};
 use crate::tcp::{TcpRuntime, TcpSnapshot};
 
 /// A listener and its filter chains.

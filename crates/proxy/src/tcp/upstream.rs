@@ -13,6 +13,7 @@ use crate::buffer::Buffer;
 use crate::cluster::{LocalCluster, Permit};
 use crate::connect::{Connected, connect};
 use crate::io::Transport;
+use crate::pool::PoolKind;
 use crate::worker::Worker;
 
 /// A connection to a back-end, with everything that is counted while it exists.
@@ -161,7 +162,7 @@ struct Life {
 
 impl Life {
     fn begin(worker: &Worker, cluster: &Rc<LocalCluster>, host: &Arc<Host>, permit: Permit) -> Self {
-        cluster.note_connection(false);
+        cluster.note_connection(&PoolKind::Raw);
         cluster.stats().adjust(ClusterStat::UpstreamCxActive, 1);
         let cells = cluster.cells(host);
         cells.inc(HostStat::CxTotal);

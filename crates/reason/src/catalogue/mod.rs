@@ -6,6 +6,7 @@ mod connect;
 mod connection;
 mod dns;
 mod health;
+mod http2;
 mod limits;
 mod local;
 mod routing;
@@ -204,6 +205,34 @@ reasons! {
         UpstreamSwitchedUnasked = UPSTREAM_SWITCHED_UNASKED,
         /// The back-end itself answered 5xx.
         UpstreamStatus = UPSTREAM_STATUS,
+    }
+    http2 {
+        /// The back-end reset the stream.
+        UpstreamStreamReset = UPSTREAM_STREAM_RESET,
+        /// The back-end refused the stream (RFC 9113 §8.7): nothing was done with the request.
+        UpstreamStreamRefused = UPSTREAM_STREAM_REFUSED,
+        /// A GOAWAY of the back-end leaves this stream out: nothing was done with the request.
+        UpstreamGoaway = UPSTREAM_GOAWAY,
+        /// The back-end reset the stream with `CONNECT_ERROR`.
+        UpstreamTunnelFailed = UPSTREAM_TUNNEL_FAILED,
+        /// The back-end reset the stream with `PROTOCOL_ERROR`.
+        UpstreamFoundFault = UPSTREAM_FOUND_FAULT,
+        /// The back-end closed the connection with requests on it.
+        UpstreamConnectionLost = UPSTREAM_CONNECTION_LOST,
+        /// The back-end did not answer a PING in time.
+        UpstreamPingTimeout = UPSTREAM_PING_TIMEOUT,
+        /// The back-end answered HTTP/2 in HTTP/1.
+        UpstreamSpeaksHttp1 = UPSTREAM_SPEAKS_HTTP1,
+        /// The back-end broke the rules of the connection.
+        UpstreamHttp2Broken = UPSTREAM_HTTP2_BROKEN,
+        /// The back-end broke the rules of a message (RFC 9113 §8.1.1).
+        UpstreamMessageMalformed = UPSTREAM_MESSAGE_MALFORMED,
+        /// The back-end sent too many frames that carry nothing.
+        UpstreamFlood = UPSTREAM_FLOOD,
+        /// The response's head is larger, or has more fields, than allowed.
+        UpstreamHeadOverflow = UPSTREAM_HEAD_OVERFLOW,
+        /// The request's authority or method can't stand in a message of HTTP/2.
+        RequestUnsendable = REQUEST_UNSENDABLE,
     }
     limits {
         /// The route's `timeout` passed.
