@@ -41,7 +41,7 @@ pub use access_log::{
 };
 pub use address::{Address, CidrRange, CidrSet, EndpointAddress};
 pub use bind::{BindConfig, SourceAddress};
-pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsSink};
+pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsReceiver, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
     Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, ServerNameOptions, TcpKeepalive,
