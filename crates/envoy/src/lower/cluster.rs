@@ -481,6 +481,11 @@ impl Cx<'_> {
     fn common_http(&self, common: &Message<'_>, http: &mut ClusterHttpOptions) {
         http.idle_timeout = self.timeout(common, "idle_timeout", http.idle_timeout);
         http.max_connection_duration = self.timeout(common, "max_connection_duration", None);
+        self.has_no_effect(
+            common,
+            "max_connection_duration_jitter",
+            "connections to back-ends get none, with Envoy neither",
+        );
         http.max_stream_duration = self.timeout(common, "max_stream_duration", None);
         http.max_requests_per_connection = common
             .u32("max_requests_per_connection")
