@@ -342,7 +342,10 @@ impl Relay<'_> {
     fn poll_response_head(&mut self, cx: &mut Context<'_>) -> Poll<HeadEvent> {
         if self.upstream.is_http2() {
             return self.poll_stream_head(cx).map(|head| match head {
-                Ok(head) => HeadEvent::Head(head),
+                Ok(head) => {
+                    self.keep_answer(&head);
+                    HeadEvent::Head(head)
+                }
                 Err(failure) => HeadEvent::Failed(failure),
             });
         }
