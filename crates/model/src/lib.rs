@@ -44,8 +44,8 @@ pub use bind::{BindConfig, SourceAddress};
 pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsReceiver, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
-    Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, ServerNameOptions, TcpKeepalive,
-    Thresholds, UpstreamProtocol,
+    Endpoint, HashFunction, HealthStatus, LbPolicy, Locality, LocalityEndpoints, Maglev, RingHash,
+    ServerNameOptions, TcpKeepalive, Thresholds, UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
