@@ -7,4 +7,5 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
+pub mod http;
 pub mod proxy;
