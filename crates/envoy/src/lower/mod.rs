@@ -23,6 +23,7 @@ mod http2;
 mod internal_redirect;
 mod lb_policy;
 mod listener;
+mod listener_filter;
 mod local_reply;
 mod matcher;
 mod network_filter;
