@@ -78,8 +78,8 @@ pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource,
-    OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat, TimePart,
-    TimeShape, TimeZone,
+    NameKind, OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat,
+    TimePart, TimeShape, TimeZone, TlsPart,
 };
 pub use tls::{
     CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,

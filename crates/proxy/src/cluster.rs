@@ -9,8 +9,8 @@ use causeway_model::{Cluster as ClusterConfig, RoutingPriority};
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Cluster, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat, Health, Host,
-    HostCells, HostId, HostStat, LoadBalancer, Resource, WorkerCluster,
+    Cluster, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterSslStat, ClusterStat, Health,
+    Host, HostCells, HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
@@ -18,7 +18,11 @@ use tokio::task::AbortHandle;
 use crate::pool::HostPool;
 use crate::stats::{ReasonCounters, StatusCounters};
 use crate::timer::Millis;
+use crate::way::Way;
 use crate::worker::Worker;
+
+/// What connections have to have in common to be shared.
+type PoolKey = (HostId, RoutingPriority, Option<Rc<Way>>);
 
 /// A cluster as one worker has it.
 #[derive(Debug)]
@@ -32,13 +36,15 @@ pub(crate) struct LocalCluster {
     /// There from the first response on.
     responses: OnceCell<Shard<ClusterResponseStat>>,
     internal: OnceCell<Shard<ClusterInternalStat>>,
+    /// There where the cluster speaks TLS.
+    ssl: Option<Shard<ClusterSslStat>>,
     /// There from the first connection on.
     http1: OnceCell<Shard<ClusterHttp1Stat>>,
     balancer: RefCell<LoadBalancer>,
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
     /// By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
-    pools: RefCell<foldhash::HashMap<(HostId, RoutingPriority), Rc<HostPool>>>,
+    pools: RefCell<foldhash::HashMap<PoolKey, Rc<HostPool>>>,
     /// Compares the pools with each new host set; there from the first pool on.
     follower: OnceCell<AbortHandle>,
     /// Another cluster has taken its place. A request that was on its way here still gets its connection, but a
@@ -57,6 +63,7 @@ impl LocalCluster {
             reasons: ReasonCounters::new(),
             responses: OnceCell::new(),
             internal: OnceCell::new(),
+            ssl: shared.sockets().ssl().map(|ssl| ssl.shard(worker)),
             http1: OnceCell::new(),
             balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
             generation: Cell::new(shared.generation()),
@@ -120,12 +127,13 @@ impl LocalCluster {
         worker: &Rc<Worker>,
         host: &Arc<Host>,
         priority: RoutingPriority,
+        way: Option<Rc<Way>>,
     ) -> Rc<HostPool> {
         self.follower.get_or_init(|| worker.spawn(follow(Rc::downgrade(self))));
         let mut pools = self.pools.borrow_mut();
         let pool = pools
-            .entry((host.id(), priority))
-            .or_insert_with(|| HostPool::new(worker, self, host, priority, false));
+            .entry((host.id(), priority, way.clone()))
+            .or_insert_with(|| HostPool::new(worker, self, host, priority, false, way));
         if self.closed.get() {
             pool.close();
         }
@@ -138,8 +146,9 @@ impl LocalCluster {
         worker: &Rc<Worker>,
         host: &Arc<Host>,
         priority: RoutingPriority,
+        way: Option<Rc<Way>>,
     ) -> Rc<HostPool> {
-        HostPool::new(worker, self, host, priority, true)
+        HostPool::new(worker, self, host, priority, true, way)
     }
 
     /// Compares the connections with a host set that has changed. Hosts that are gone lose their idle
@@ -152,7 +161,7 @@ impl LocalCluster {
         let mut balancer = self.balancer.borrow_mut();
         let hosts = balancer.hosts();
         let config = self.config();
-        self.pools.borrow_mut().retain(|(id, _), pool| {
+        self.pools.borrow_mut().retain(|(id, ..), pool| {
             let Some(host) = hosts.hosts().find(|host| host.id() == *id) else {
                 pool.close();
                 return false;
@@ -170,6 +179,8 @@ impl LocalCluster {
         for pool in self.pools.borrow().values() {
             pool.close_idle(now);
         }
+        // There may be as many of those as clients think of names.
+        self.pools.borrow_mut().retain(|(.., way), pool| way.is_none() || !pool.is_unused());
     }
 
     /// The cluster is gone: its idle connections are closed, and those in use afterwards.
@@ -188,6 +199,16 @@ impl LocalCluster {
             self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
             self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
         }
+    }
+
+    /// This worker's cells of what is counted about TLS, where the cluster speaks it.
+    pub(crate) const fn ssl(&self) -> Option<&Shard<ClusterSslStat>> {
+        self.ssl.as_ref()
+    }
+
+    /// Counts a connection that was not made because its TLS is not ready.
+    pub(crate) fn count_tls_not_ready(&self, why: &Unusable) {
+        self.shared().sockets().count_unusable(why, self.worker);
     }
 
     /// Counts a response, or a local answer in place of one.

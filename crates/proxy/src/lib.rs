@@ -41,6 +41,7 @@ mod snapshot;
 mod stats;
 mod timer;
 mod traffic;
+mod way;
 mod worker;
 
 pub use access_log::{AdminLog, AdminRequest, FilesystemShard, LogFiles};

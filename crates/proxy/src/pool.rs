@@ -18,9 +18,10 @@ use causeway_upstream::{ClusterStat, Health, Host, HostStat, Resource};
 
 use crate::buffer::Buffer;
 use crate::cluster::{LocalCluster, Permit};
-use crate::connect::{Connected, connect};
+use crate::connect::{Connected, TlsFacts, connect};
 use crate::io::Transport;
 use crate::timer::Millis;
+use crate::way::Way;
 use crate::worker::Worker;
 
 /// The connections of one worker to one host, for one routing priority.
@@ -32,6 +33,8 @@ pub(crate) struct HostPool {
     priority: RoutingPriority,
     /// Its connections are not for HTTP: each is a tunnel, and is never used again.
     raw: bool,
+    /// How its connections are made beyond the address of the host.
+    way: Option<Rc<Way>>,
     /// The one given back last is taken first, so that the others can grow old.
     idle: RefCell<Vec<Idle>>,
     waiting: RefCell<VecDeque<Rc<Waiter>>>,
@@ -60,6 +63,8 @@ pub(crate) struct UpstreamConnection {
     /// Its number, unique in the process.
     pub(crate) id: u64,
     pub(crate) local: Option<std::net::SocketAddr>,
+    /// What is known of its TLS, where it speaks it.
+    pub(crate) tls: Option<Rc<TlsFacts>>,
     pub(crate) remote: Arc<Address>,
     /// Requests that were sent on it before.
     pub(crate) served: u32,
@@ -104,6 +109,7 @@ impl HostPool {
         host: &Arc<Host>,
         priority: RoutingPriority,
         raw: bool,
+        way: Option<Rc<Way>>,
     ) -> Rc<Self> {
         Rc::new(Self {
             worker: Rc::clone(worker),
@@ -111,6 +117,7 @@ impl HostPool {
             host: Arc::clone(host),
             priority,
             raw,
+            way,
             idle: RefCell::default(),
             waiting: RefCell::default(),
             connecting: Cell::new(0),
@@ -240,10 +247,11 @@ impl HostPool {
             _permit: permit,
         };
         let address = self.host.address();
-        let result = connect(&address, cluster.config()).await;
+        let alpn: &[&str] = if self.raw { &[] } else { &["http/1.1"] };
+        let result = connect(&address, &self.host, &cluster, self.way.as_deref(), alpn).await;
         self.connecting.set(self.connecting.get() - 1);
         match result {
-            Ok(Connected { stream, local }) => {
+            Ok(Connected { stream, local, tls }) => {
                 let took = made.elapsed().as_millis();
                 cluster
                     .stats()
@@ -254,6 +262,7 @@ impl HostPool {
                     buffer: Buffer::default(),
                     id,
                     local,
+                    tls,
                     remote: address,
                     served: 0,
                     idle_for: 0,
@@ -266,7 +275,9 @@ impl HostPool {
             Err(failure) => {
                 cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
                 match failure.reason {
-                    Reason::ConnectTimeout => cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout),
+                    Reason::ConnectTimeout | Reason::UpstreamTlsTimeout => {
+                        cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout)
+                    }
                     Reason::SourceBindFailed => {
                         // An option that can't be set is no error of binding, and has no words of Envoy's.
                         if failure.transport.is_some() {
@@ -383,6 +394,11 @@ impl HostPool {
         self.closed.set(true);
         let closed = std::mem::take(&mut *self.idle.borrow_mut());
         drop(closed);
+    }
+
+    /// Whether nobody uses it, and nothing is kept in it.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.open.get() == 0 && self.connecting.get() == 0 && self.waiting.borrow().is_empty()
     }
 
     fn count(&self, stat: ClusterStat) {

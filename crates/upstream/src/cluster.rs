@@ -14,6 +14,7 @@ use crate::breakers::{BreakerShard, Breakers, Resource};
 use crate::dns::NameReport;
 use crate::host::{Host, HostCells};
 use crate::host_set::{HostSet, Spread};
+use crate::sockets::Sockets;
 use crate::stats::{ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat};
 use crate::why;
 
@@ -24,6 +25,7 @@ pub struct Cluster {
     registry: Arc<Registry>,
     stats: Scope<ClusterStat>,
     breakers: Breakers,
+    sockets: Sockets,
     generation: AtomicU64,
     hosts: ArcSwap<HostSet>,
     names: ArcSwap<Vec<Arc<NameReport>>>,
@@ -50,12 +52,14 @@ impl Cluster {
         let stats: Scope<ClusterStat> = registry.scope(scope_name(&config));
         let breakers = Breakers::new(&config.circuit_breakers, registry, stats.name());
         stats.shard(registry.main_shard()).set(ClusterStat::WarmingState, 1);
+        let sockets = Sockets::new(&config, registry, stats.name());
         let hosts = HostSet::new(Vec::new(), spread_of(&config));
         Self {
             config,
             registry: Arc::clone(registry),
             stats,
             breakers,
+            sockets,
             generation: AtomicU64::new(0),
             hosts: ArcSwap::from_pointee(hosts),
             names: ArcSwap::default(),
@@ -101,6 +105,12 @@ impl Cluster {
     #[must_use]
     pub fn http1_stats(&self) -> Scope<ClusterHttp1Stat> {
         self.registry.scope(self.stats.name().clone())
+    }
+
+    /// What is spoken with its hosts below HTTP.
+    #[must_use]
+    pub const fn sockets(&self) -> &Sockets {
+        &self.sockets
     }
 
     /// A worker's part in it. Only the worker of that number may use what is counted in it.

@@ -22,6 +22,7 @@ mod dns;
 mod driver;
 mod edf;
 mod flags;
+mod handshake;
 mod health;
 mod host;
 mod host_set;
@@ -32,6 +33,7 @@ mod report;
 mod rng;
 #[cfg(test)]
 mod simulation;
+mod sockets;
 mod stats;
 #[cfg(test)]
 #[path = "../tests/support/config.rs"]
@@ -45,11 +47,16 @@ pub use cluster::{Cluster, WorkerCluster};
 pub use connect::{ConnectPhase, Stream, connect, connect_failure, connect_timeout};
 pub use dns::NameReport;
 pub use flags::{Health, HealthFlags};
+pub use handshake::{
+    HandshakeError, HandshakeSeen, alert_words, count_handshake, handshake_failure, handshake_not_ready,
+    handshake_timeout, stat_of,
+};
 pub use health::CheckReport;
 pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};
 pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
+pub use sockets::{Socket, Sockets, Tls, Unusable, ready};
 pub use stats::{
-    ClusterHttp1Stat, ClusterInternalStat, ClusterManagerStat, ClusterResponseStat, ClusterStat, DnsStat,
-    HealthCheckStat, RemainingStat,
+    ClusterHttp1Stat, ClusterInternalStat, ClusterManagerStat, ClusterResponseStat, ClusterSslStat,
+    ClusterStat, DnsStat, HealthCheckStat, RemainingStat,
 };

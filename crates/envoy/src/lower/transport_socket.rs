@@ -28,8 +28,7 @@ impl Cx<'_> {
             "RawBuffer" => Some(UpstreamSocket::default()),
             "UpstreamTlsContext" => {
                 let tls = self.upstream_tls(&extension.config)?;
-                self.vital(type_place(socket), "TLS towards back-ends is not implemented");
-                Some(UpstreamSocket { proxy_protocol: None, tls: Some(Arc::new(tls)) })
+                Some(UpstreamSocket { proxy_protocol: None, tls: Some(tls) })
             }
             "ProxyProtocolUpstreamTransport" => {
                 let config = &extension.config;
@@ -59,7 +58,6 @@ impl Cx<'_> {
 
     /// `Cluster.transport_socket_matches`.
     pub(super) fn transport_socket_matches(&self, cluster: &Message<'_>) -> Vec<TransportSocketMatch> {
-        self.not_implemented_vital(cluster, "transport_socket_matches", "");
         let mut found = Vec::new();
         for entry in cluster.messages("transport_socket_matches") {
             let criteria = match entry.json("match").map(|json| &json.kind) {

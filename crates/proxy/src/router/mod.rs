@@ -29,6 +29,7 @@ use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
 use crate::timer::Millis;
 use crate::traffic::{self, TrafficStat};
+use crate::way::Way;
 
 /// What the router works with.
 struct Forwarding {
@@ -178,10 +179,11 @@ async fn connection(
     host: &Arc<Host>,
 ) -> Result<Box<UpstreamConnection>, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
+    let way = Way::of(request, &forwarding.cluster, host);
     let pool = if forwarding.raw {
-        forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority)
+        forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority, way)
     } else {
-        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority)
+        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority, way)
     };
     let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
     if let Some(connection) = pool.take_idle() {
