@@ -5,24 +5,26 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
 
-use causeway_model::{Cluster as ClusterConfig, RoutingPriority};
+use causeway_http::Version;
+use causeway_model::{Cluster as ClusterConfig, RoutingPriority, UpstreamProtocol};
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Cluster, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterSslStat, ClusterStat, Health,
-    Host, HostCells, HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
+    Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
+    ClusterSizeStat, ClusterSslStat, ClusterStat, Health, Host, HostCells, HostId, HostStat, LoadBalancer,
+    Resource, Unusable, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
 
-use crate::pool::HostPool;
+use crate::pool::{HostPool, PoolKind};
 use crate::stats::{ReasonCounters, StatusCounters};
 use crate::timer::Millis;
 use crate::way::Way;
 use crate::worker::Worker;
 
-/// What connections have to have in common to be shared.
-type PoolKey = (HostId, RoutingPriority, Option<Rc<Way>>);
+/// What connections have to have in common to be shared; the bool is whether they speak HTTP/2.
+type PoolKey = (HostId, RoutingPriority, bool, Option<Rc<Way>>);
 
 /// A cluster as one worker has it.
 #[derive(Debug)]
@@ -38,8 +40,11 @@ pub(crate) struct LocalCluster {
     internal: OnceCell<Shard<ClusterInternalStat>>,
     /// There where the cluster speaks TLS.
     ssl: Option<Shard<ClusterSslStat>>,
+    budgets: Option<Shard<ClusterBudgetStat>>,
+    sizes: Option<Shard<ClusterSizeStat>>,
     /// There from the first connection on.
     http1: OnceCell<Shard<ClusterHttp1Stat>>,
+    http2: OnceCell<Shard<ClusterHttp2Stat>>,
     balancer: RefCell<LoadBalancer>,
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
@@ -64,7 +69,10 @@ impl LocalCluster {
             responses: OnceCell::new(),
             internal: OnceCell::new(),
             ssl: shared.sockets().ssl().map(|ssl| ssl.shard(worker)),
+            budgets: shared.budget_stats().map(|scope| scope.shard(worker)),
+            sizes: shared.size_stats().map(|scope| scope.shard(worker)),
             http1: OnceCell::new(),
+            http2: OnceCell::new(),
             balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
             generation: Cell::new(shared.generation()),
             pools: RefCell::default(),
@@ -121,19 +129,31 @@ impl LocalCluster {
         self.shared().usage(priority, resource).1
     }
 
-    /// The connections to a host.
+    /// Whether a request of a client that speaks this version goes to the back-ends in HTTP/2.
+    fn speaks_http2(&self, client: Version) -> bool {
+        match self.config().http.protocol {
+            UpstreamProtocol::Http1 => false,
+            UpstreamProtocol::Http2(_) => true,
+            UpstreamProtocol::Downstream(_) => client == Version::Http2,
+        }
+    }
+
+    /// The connections to a host, for requests of a client that speaks this version.
     pub(crate) fn pool(
         self: &Rc<Self>,
         worker: &Rc<Worker>,
         host: &Arc<Host>,
         priority: RoutingPriority,
+        client: Version,
         way: Option<Rc<Way>>,
     ) -> Rc<HostPool> {
+        let http2 = self.speaks_http2(client);
         self.follower.get_or_init(|| worker.spawn(follow(Rc::downgrade(self))));
         let mut pools = self.pools.borrow_mut();
-        let pool = pools
-            .entry((host.id(), priority, way.clone()))
-            .or_insert_with(|| HostPool::new(worker, self, host, priority, false, way));
+        let pool = pools.entry((host.id(), priority, http2, way.clone())).or_insert_with(|| {
+            let kind = if http2 { PoolKind::Http2 } else { PoolKind::Http1 };
+            HostPool::new(worker, self, host, priority, kind, way)
+        });
         if self.closed.get() {
             pool.close();
         }
@@ -148,7 +168,7 @@ impl LocalCluster {
         priority: RoutingPriority,
         way: Option<Rc<Way>>,
     ) -> Rc<HostPool> {
-        HostPool::new(worker, self, host, priority, true, way)
+        HostPool::new(worker, self, host, priority, PoolKind::Raw, way)
     }
 
     /// Compares the connections with a host set that has changed. Hosts that are gone lose their idle
@@ -192,12 +212,19 @@ impl LocalCluster {
     }
 
     /// Notes that a connection is made, for HTTP or for something else.
-    pub(crate) fn note_connection(&self, http: bool) {
+    pub(crate) fn note_connection(&self, kind: &PoolKind) {
         self.shared().note_traffic();
         self.stats().inc(ClusterStat::UpstreamCxTotal);
-        if http {
-            self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
-            self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
+        match kind {
+            PoolKind::Http1 => {
+                self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
+                self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
+            }
+            PoolKind::Http2 => {
+                self.http2().inc(ClusterHttp2Stat::Nghttp2UpstreamConnections);
+                self.stats().inc(ClusterStat::UpstreamCxHttp2Total);
+            }
+            PoolKind::Raw => {}
         }
     }
 
@@ -209,6 +236,11 @@ impl LocalCluster {
     /// Counts a connection that was not made because its TLS is not ready.
     pub(crate) fn count_tls_not_ready(&self, why: &Unusable) {
         self.shared().sockets().count_unusable(why, self.worker);
+    }
+
+    /// What is counted about HTTP/2.
+    pub(crate) fn http2(&self) -> &Shard<ClusterHttp2Stat> {
+        self.http2.get_or_init(|| self.shared().http2_stats().shard(self.worker))
     }
 
     /// Counts a response, or a local answer in place of one.
@@ -240,6 +272,16 @@ impl LocalCluster {
         } else {
             self.responses().record(ClusterResponseStat::ExternalUpstreamRqTime, millis);
         }
+    }
+
+    /// How much of their time requests take, where that is tracked.
+    pub(crate) const fn budgets(&self) -> Option<&Shard<ClusterBudgetStat>> {
+        self.budgets.as_ref()
+    }
+
+    /// How large requests and responses are, where that is tracked.
+    pub(crate) const fn sizes(&self) -> Option<&Shard<ClusterSizeStat>> {
+        self.sizes.as_ref()
     }
 
     fn responses(&self) -> &Shard<ClusterResponseStat> {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use causeway_model::{Address, FilterChain, Listener, Metadata};
 
+use crate::listener::Turn;
 use crate::worker::Place;
 
 /// What is known about a client's connection from its beginning.
@@ -30,6 +31,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) course: Course,
     /// Counts it among those that the process may have, where it counts; held for its `Drop`.
     pub(crate) _place: Option<Place>,
+    /// Counts it among those of its worker, where they are shared out exactly; held for its `Drop`.
+    pub(crate) _turn: Option<Turn>,
     /// Wakes the connection when its listener drains, or the overload manager wants something.
     pub(crate) waker: RefCell<Option<Waker>>,
 }

@@ -57,6 +57,7 @@ pub use host_set::{HostSet, Priority};
 pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
 pub use sockets::{Socket, Sockets, Tls, Unusable, ready};
 pub use stats::{
-    ClusterHttp1Stat, ClusterInternalStat, ClusterManagerStat, ClusterResponseStat, ClusterSslStat,
-    ClusterStat, DnsStat, HealthCheckStat, RemainingStat,
+    ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterManagerStat,
+    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat, HealthCheckStat,
+    RemainingStat,
 };

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use causeway_model::{DownstreamSocket, FilterChain, FilterChainMatch, NetworkFilter, SourceType};
+use causeway_model::{DownstreamSocket, FilterChain, FilterChainMatch, SourceType};
 
 use super::Cx;
-use super::extension::{short_kind, type_place};
 use crate::diagnostic::Draft;
 use crate::extension::Category;
 use crate::tree::{Item, Message, Value};
@@ -49,7 +48,7 @@ impl Cx<'_> {
         }
         let matcher = chain.message("filter_chain_match").map(|condition| self.chain_match(condition));
         let transport_socket = self.downstream_socket(chain);
-        let filter = self.network_filters(chain);
+        let (gates, filter) = self.network_filters(chain);
         self.not_implemented(chain, "transport_socket_connect_timeout", "");
         Some(FilterChain {
             position: self.position(chain),
@@ -58,6 +57,7 @@ impl Cx<'_> {
             matcher: matcher.unwrap_or_default(),
             transport_socket: transport_socket?,
             transport_socket_connect_timeout: None,
+            gates,
             filter: filter?,
         })
     }
@@ -97,51 +97,6 @@ impl Cx<'_> {
         };
         self.transport_socket(socket, Category::DownstreamSocket);
         Some(DownstreamSocket::RawBuffer)
-    }
-
-    /// `filters`: the last one ends the chain.
-    fn network_filters(&self, chain: &Message<'_>) -> Option<NetworkFilter> {
-        let filters: Vec<_> = chain.messages("filters").collect();
-        let mut last = Some(NetworkFilter::None);
-        for (at, filter) in filters.iter().enumerate() {
-            let lowered = self.network_filter(filter);
-            if lowered.is_some() && at + 1 < filters.len() {
-                self.push(
-                    Draft::rejected(
-                        "filter-order",
-                        "an HTTP connection manager has to be the last filter of its chain",
-                    )
-                    .at(filter.here()),
-                );
-            }
-            last = lowered;
-        }
-        last
-    }
-
-    /// A network filter that ends a chain.
-    fn network_filter(&self, filter: &Message<'_>) -> Option<NetworkFilter> {
-        if filter.has("config_discovery") {
-            self.vital(
-                filter.at_key("config_discovery"),
-                "extensions by discovery (ECDS) are not implemented",
-            );
-            filter.settle_all();
-            return None;
-        }
-        let extension = self.extension(filter, Category::NetworkFilter)?;
-        match short_kind(extension.kind) {
-            "HttpConnectionManager" => {
-                let manager = self.http_connection_manager(&extension.config)?;
-                Some(NetworkFilter::HttpConnectionManager(Arc::new(manager)))
-            }
-            _ => {
-                let text = format!("the network filter {} is not implemented", extension.name);
-                self.vital(type_place(filter), text);
-                filter.settle_all();
-                None
-            }
-        }
     }
 }
 

@@ -5,7 +5,6 @@ pub(super) const SILENT: &[(&str, &str)] = &[
     ("ConfigSource.resource_api_version", "files of secrets are of version 3 alone"),
     ("HealthCheck.name", "it is what people call the check"),
     ("HttpFilter.is_optional", "the filter is known, so it is there"),
-    ("HttpProtocolOptions.use_downstream_protocol_config", "both sides speak HTTP/1, so it is what happens"),
     (
         "RouteConfiguration.max_direct_response_body_size_bytes",
         "the bodies are within it; larger ones are refused",
@@ -43,6 +42,7 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("HttpProtocolOptions.ExplicitHttpConfig.http2_protocol_options", "it is deep in its own rules"),
     ("HttpProtocolOptions.outlier_detection", "it is deep in its own rules"),
     ("LbEndpoint.endpoint_name", "an endpoint of that name would have to come by EDS"),
+    ("Listener.access_log", EXTENSION),
     ("Listener.additional_addresses", "the address is in use by another listener"),
     ("Listener.listener_filters", EXTENSION),
     ("OverloadManager.buffer_factory_config", RANGE),
@@ -57,6 +57,8 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("Secret.session_ticket_keys", CONFLICT),
     ("Secret.validation_context", CONFLICT),
     ("SocketAddress.resolver_name", "Envoy refuses it, and so do we"),
+    ("TcpProxy.access_log_flush_interval", CONFLICT),
+    ("TcpProxy.flush_access_log_on_connected", CONFLICT),
     ("WeightedCluster.ClusterWeight.cluster_header", CONFLICT),
 ];
 

@@ -19,7 +19,7 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     }
     let mut exchange = Exchange::default();
     exchange.facts.begun = Some(info.opened);
-    exchange.facts.reply_end = Some(Instant::now());
+    exchange.facts.ended = Some(Instant::now());
     let course = &info.course;
     exchange.facts.bytes_received = course.received.get();
     exchange.facts.bytes_sent = course.sent.get();
@@ -33,17 +33,27 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
         exchange.facts.flags.set(Flag::NoRouteFound);
         exchange.facts.details = "filter_chain_not_found".into();
     }
-    let random = worker.random();
+    log_exchange(worker, listener, info, &exchange, worker.random());
+}
+
+/// The same, of a connection about which this is known.
+pub(crate) fn log_exchange(
+    worker: &Worker,
+    listener: &ListenerRuntime,
+    info: &ConnectionInfo,
+    exchange: &Exchange,
+    random: u64,
+) {
     let clock = worker.clock.borrow();
     let view = View {
-        exchange: &exchange,
+        exchange,
         connection: info,
         clock: &clock,
         unique: random,
         log_type: "NotSet",
         unfinished: None,
     };
-    for log in logs {
+    for log in &listener.snapshot().logs {
         worker.logs.write(log, &view, random);
     }
 }

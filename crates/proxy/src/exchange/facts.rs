@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use causeway_http::Version;
+use causeway_http::{HeaderBlock, Version};
 use causeway_model::Address;
 use causeway_reason::{Failure, Flags};
 use causeway_upstream::Host;
@@ -14,15 +14,30 @@ use causeway_upstream::Host;
 use crate::cluster::LocalCluster;
 use crate::connect::TlsFacts;
 use crate::filters::FilterState;
+use crate::pool::StreamCount;
 use crate::routes::{RouteEntry, RouteTarget};
 use crate::traffic::{Traffic, VirtualCluster};
 
 /// A moment that may not have come.
 pub(crate) type Moment = Option<Instant>;
 
+/// What an exchange is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A request and its response.
+    #[default]
+    Request,
+    /// A connection that is passed on as it is.
+    Connection,
+    /// A connection that a filter does not let through.
+    RefusedConnection,
+}
+
 /// What is known about one request.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
+    /// What it is about.
+    pub(crate) subject: Subject,
     /// The request's first byte was seen.
     pub(crate) begun: Moment,
     /// Its last byte was.
@@ -43,6 +58,8 @@ pub(crate) struct Facts {
     pub(crate) reply_begin: Moment,
     /// The last byte was.
     pub(crate) reply_end: Moment,
+    /// It is over, however it ended.
+    pub(crate) ended: Moment,
 
     /// Version of the request.
     pub(crate) protocol: Option<Version>,
@@ -106,10 +123,11 @@ pub(crate) struct Facts {
     pub(crate) request_field_bytes: u64,
     /// Bytes of the response's fields, to the client.
     pub(crate) response_field_bytes: u64,
+    /// Bytes of the response's trailers, to the client, with their names and values, and with all that is around
+    /// them.
+    pub(crate) response_trailer_bytes: TrailerBytes,
     /// Bytes of the response's head, to the client.
     pub(crate) response_head_bytes: u64,
-    /// All bytes to the back-end.
-    pub(crate) upstream_wire_sent: u64,
     /// All bytes from the back-end.
     pub(crate) upstream_wire_received: u64,
     /// Bytes of the head that was sent to the back-end.
@@ -118,10 +136,24 @@ pub(crate) struct Facts {
     pub(crate) upstream_fields_sent: u64,
     /// Bytes of the fields that came from the back-end, counted as those of the request.
     pub(crate) upstream_fields_received: u64,
+    /// A stream of HTTP/2 is what it is sent on: what has passed there.
+    pub(crate) upstream_count: Option<Rc<StreamCount>>,
     /// How the client's connection ended, in lines about connections (`%DOWNSTREAM_DETECTED_CLOSE_TYPE%`).
     pub(crate) client_close: Option<&'static str>,
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
+    /// Why the connection to the back-end was closed from this side, in Envoy's words.
+    pub(crate) upstream_closed_because: Option<&'static str>,
+    /// What the transport said when an attempt to connect failed that was not the last.
+    pub(crate) connect_failure: Option<Box<str>>,
+
+    /// The route's timeout, in milliseconds, if it has one.
+    pub(crate) timeout: Option<u64>,
+    /// What the back-end answered, as it did, where logs of the router or statistics want to know.
+    pub(crate) answer: Option<Box<UpstreamAnswer>>,
+
+    /// These facts are those of one attempt ([`Self::of_attempt`]).
+    pub(crate) attempt: bool,
 
     /// Where a redirect of the back-end would lead, or led: what a log shows as route and cluster.
     pub(crate) rerouted: Option<Box<Rerouted>>,
@@ -145,6 +177,20 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// All bytes to the back-end.
+    pub(crate) const fn upstream_wire_sent(&self) -> u64 {
+        self.upstream_head_sent + self.body_passed
+    }
+
+    /// Takes over what a stream has counted: its frames are written by a connection that knows no requests.
+    pub(crate) fn take_count(&mut self) {
+        let Some(count) = &self.upstream_count else { return };
+        self.upstream_head_sent = count.sent.get().saturating_sub(self.body_passed);
+        self.upstream_fields_sent = count.head_sent.get();
+        self.upstream_wire_received = count.received.get();
+        self.upstream_fields_received = count.head_received.get();
+    }
+
     /// The route, as a log shows it.
     pub(crate) fn shown_route(&self) -> Option<&Rc<RouteEntry>> {
         match &self.rerouted {
@@ -195,6 +241,22 @@ impl Facts {
         };
         format!("after {took} ms: {how_far}")
     }
+}
+
+/// How long trailers are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TrailerBytes {
+    /// Their lines.
+    pub(crate) fields: u64,
+    /// The same with the chunk before them and the line behind.
+    pub(crate) all: u64,
+}
+
+/// The head of a back-end's response before anything has changed it.
+#[derive(Debug)]
+pub(crate) struct UpstreamAnswer {
+    pub(crate) status: u16,
+    pub(crate) fields: HeaderBlock,
 }
 
 /// The route that a redirect leads to, where there is one, and its cluster.

@@ -12,9 +12,12 @@ use crate::access_log::log_connection;
 use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
 use crate::downstream::Downstream;
+use crate::gate::Refused;
 use crate::io::Transport;
 use crate::snapshot::{ChainRuntime, ListenerRuntime, Service};
 use crate::stats::ListenerStat;
+use crate::tcp::TcpSession;
+use crate::terminal;
 use crate::worker::Worker;
 
 /// A connection that has no filter chain yet.
@@ -71,7 +74,14 @@ impl Arriving {
     fn serve(mut self, chain: &ChainRuntime) {
         self.info.id = self.worker.next_connection_id();
         self.info.chain = Some(Arc::clone(&chain.config));
-        let open = OpenConnection::new(&self.worker, &self.listener, self.info);
+        let mut open = OpenConnection::new(&self.worker, &self.listener, self.info);
+        match chain.gates.admit(&self.worker) {
+            Ok(admitted) => open.admit(admitted),
+            Err(refused) => {
+                refuse(refused, chain, &self.slot, open, self.stream);
+                return;
+            }
+        }
         match &chain.service {
             Service::None => {
                 self.listener.shards.listener.inc(ListenerStat::NetworkExtensionConfigMissing);
@@ -82,6 +92,44 @@ impl Arriving {
                 let connection = Downstream::new(&self.slot, http, open, self.stream, self.prefetched);
                 self.worker.spawn(Box::new(connection).serve());
             }
+            Service::Tcp(proxy) => {
+                let session = TcpSession::new(&self.slot, proxy, open, self.stream, self.prefetched);
+                self.worker.spawn(Box::new(session).serve());
+            }
+            Service::Echo => {
+                self.worker.spawn(terminal::echo(open, self.stream, self.prefetched));
+            }
+            Service::DirectResponse(response) => {
+                let response = Arc::clone(response);
+                self.worker.spawn(terminal::direct_response(open, self.stream, response));
+            }
+        }
+    }
+}
+
+/// Closes a connection that a filter in front does not let through, as what would have served it does.
+fn refuse(
+    refused: Refused,
+    chain: &ChainRuntime,
+    slot: &Rc<ListenerSlot>,
+    open: OpenConnection,
+    stream: Transport,
+) {
+    let worker = Rc::clone(open.worker());
+    match &chain.service {
+        Service::Tcp(proxy) => {
+            let session = TcpSession::new(slot, proxy, open, stream, Buffer::default());
+            worker.spawn(Box::new(session).refuse(refused));
+        }
+        Service::Http(http) => {
+            refused.tell(&worker, open.info());
+            http.shards.reasons.count(&http.shards.http, refused.failure.reason);
+            let connection = Downstream::new(slot, Rc::clone(http), open, stream, Buffer::default());
+            worker.spawn(refused.close(connection));
+        }
+        Service::None | Service::Echo | Service::DirectResponse(_) => {
+            refused.tell(&worker, open.info());
+            worker.spawn(refused.close((stream, open)));
         }
     }
 }

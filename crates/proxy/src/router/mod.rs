@@ -5,6 +5,7 @@ mod internal_redirect;
 mod relay;
 mod response;
 mod rewrite;
+mod stream;
 mod tunnel;
 mod upstream_request;
 
@@ -13,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use causeway_http::{Known, Method};
+use causeway_http::{Known, Method, Version};
 use causeway_model::{ClusterName, LoadShedPointKind, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::{ClusterStat, Host, Resource};
@@ -24,9 +25,10 @@ use crate::downstream::{After, Downstream, SeenByRouting};
 use crate::format::Decimal;
 use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
-use crate::pool::UpstreamConnection;
+use crate::pool::Upstream;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
+use crate::stats::HttpStat;
 use crate::timer::Millis;
 use crate::traffic::{self, TrafficStat};
 use crate::way::Way;
@@ -73,6 +75,12 @@ pub(crate) async fn forward(
     if let Err(reply) = envoy_headers::check(&request, &config.strict_check_headers) {
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     }
+    if downstream.sheds(LoadShedPointKind::HttpDownstreamFilterCheck) {
+        downstream.listener.shards.http.inc(HttpStat::RqOverloadLocalReply);
+        let mut reply = LocalReply::failed(downstream.overloaded(Reason::Overloaded));
+        reply.by_router = true;
+        return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
+    }
     let timeout = envoy_headers::timeout(&mut request, route, config.respect_expected_rq_timeout);
     let suppress = config.suppress_envoy_headers;
     if let Some(timeout) = timeout
@@ -102,6 +110,7 @@ pub(crate) async fn forward(
             .with_evidence(format!("{most} requests are running, which is max_requests"));
         return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await);
     };
+    request.facts.timeout = timeout;
     let forwarding = Forwarding {
         cluster,
         priority: route.priority,
@@ -161,7 +170,7 @@ fn not_found(
         }
         None => format!("the route at {} has no cluster", entry.route.position),
     };
-    downstream.listener.shards.http.inc(crate::stats::HttpStat::NoCluster);
+    downstream.listener.shards.http.inc(HttpStat::NoCluster);
     LocalReply::failed(Failure::new(Reason::ClusterNotFound).with_evidence(evidence))
         .with_status(route.cluster_not_found_status)
 }
@@ -177,16 +186,18 @@ async fn connection(
     request: &mut ActiveRequest,
     forwarding: &Forwarding,
     host: &Arc<Host>,
-) -> Result<Box<UpstreamConnection>, Unconnected> {
+) -> Result<Upstream, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
+    downstream.log_attempt_later();
     let way = Way::of(request, &forwarding.cluster, host);
     let pool = if forwarding.raw {
         forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority, way)
     } else {
-        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority, way)
+        let client = request.facts.protocol.unwrap_or(Version::Http11);
+        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority, client, way)
     };
     let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
-    if let Some(connection) = pool.take_idle() {
+    if let Some(connection) = pool.take() {
         return Ok(connection);
     }
     let shed = downstream.worker.overload();

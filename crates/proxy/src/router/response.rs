@@ -3,16 +3,17 @@
 use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, ResponseHead, TrailerLimits};
-use causeway_http::{Known, forwarding};
+use causeway_http::{Known, Method, forwarding};
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
 use super::relay::{Relay, Upload};
 use crate::downstream::{After, BodyToClient};
-use crate::exchange::{Next, ResponseDetails};
+use crate::exchange::{Next, ResponseDetails, TrailerBytes};
 use crate::format::Decimal;
 use crate::header_mutations::{Message, mutate};
-use crate::pump::{Ends, Pump, PumpError};
+use crate::pool::Upstream;
+use crate::pump::{Ends, Going, Pump, PumpError};
 use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 use crate::traffic::TrafficStat;
@@ -29,6 +30,8 @@ pub(super) struct Passing {
     download: Pump,
     /// How the body goes to the client.
     pub(super) body: BodyToClient,
+    /// Trailers are passed on behind it.
+    trailers: bool,
     /// The connection can serve another request behind it.
     reusable: bool,
 }
@@ -63,6 +66,7 @@ impl Relay<'_> {
         let body = self.downstream.write_head(&mut self.request, framing.is_none(), false);
         let next = if self.downstream.ends_behind(&self.request) { Next::Close } else { Next::More };
         Passing {
+            trailers: self.passes_trailers() && body == BodyToClient::Chunked,
             download: self.download(framing, body).before(next),
             body,
             reusable: head.keeps_alive() && framing == head.framing,
@@ -113,6 +117,19 @@ impl Relay<'_> {
     }
 
     fn download(&self, framing: BodyFraming, body: BodyToClient) -> Pump {
+        let chunked = body == BodyToClient::Chunked && !framing.is_none();
+        if self.upstream.is_http2() {
+            let http1 = &self.downstream.listener.manager.config.http1;
+            let trailers = http1.enable_trailers.then(|| key_format(http1.header_key_format));
+            let status = self.request.facts.status;
+            let bodiless = self.request.method() == Method::Head || matches!(status, 204 | 304);
+            let going = match (bodiless, chunked) {
+                (true, _) => Going::Nowhere,
+                (false, true) => Going::Chunked { trailers },
+                (false, false) => Going::Plain,
+            };
+            return Pump::of_stream(framing.is_none(), going);
+        }
         let http = &self.forwarding.cluster.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
         let limits = TrailerLimits {
@@ -121,9 +138,15 @@ impl Relay<'_> {
         };
         let decoder = BodyDecoder::new(framing, Reason::UpstreamChunkMalformed, limits);
         let http1 = &self.downstream.listener.manager.config.http1;
-        let trailers = http.enable_trailers && http1.enable_trailers;
-        let trailers = trailers.then(|| key_format(http1.header_key_format));
-        Pump::new(decoder, body == BodyToClient::Chunked && !framing.is_none(), trailers)
+        let trailers = self.passes_trailers().then(|| key_format(http1.header_key_format));
+        let show = http.enable_trailers && self.downstream.has_filters(&self.request);
+        Pump::new(decoder, if chunked { Going::Chunked { trailers } } else { Going::Plain })
+            .showing_trailers(show)
+    }
+
+    fn passes_trailers(&self) -> bool {
+        self.forwarding.cluster.config().http.enable_trailers
+            && self.downstream.listener.manager.config.http1.enable_trailers
     }
 
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>, passing: &mut Passing) -> Poll<BodyEvent> {
@@ -134,11 +157,10 @@ impl Relay<'_> {
             Upload::Failed(failure) => return Poll::Ready(BodyEvent::Failed(failure)),
         }
         let before = (download.read, download.bytes, self.request.to_client.pending());
+        let Some(source) = self.upstream.source() else { return Poll::Ready(BodyEvent::Complete) };
         let mut ends = Ends {
-            source: &mut self.upstream.stream,
-            buffer: &mut self.upstream.buffer,
-            sink: &mut self.downstream.stream,
-            out: &mut self.request.to_client,
+            source,
+            sink: self.downstream.client.sink(&mut self.request.to_client),
             pool: &self.downstream.worker.buffers,
             most: self.forwarding.cluster.config().per_connection_buffer_limit_bytes,
         };
@@ -149,12 +171,26 @@ impl Relay<'_> {
                 let now = self.downstream.worker.instant();
                 self.request.facts.response_body_begin.get_or_insert(now);
             }
-            self.received(usize::try_from(download.read - before.0).unwrap_or(0));
+            if !self.upstream.is_http2() {
+                self.received(usize::try_from(download.read - before.0).unwrap_or(0));
+            }
             self.downstream.touch();
         }
         match result {
             Poll::Ready(Ok(())) => {
-                self.request.response_trailers = download.trailers();
+                if let Some(trailers) = download.trailers_to_change() {
+                    self.request.response_trailers = Some(trailers);
+                    self.downstream.filter_trailers(&mut self.request, true);
+                    download.change_trailers(self.request.response_trailers.take().unwrap_or_default());
+                    return self.poll_body(cx, passing);
+                }
+                let http2 = self.upstream.is_http2();
+                let seen = http2 || self.forwarding.cluster.config().http.enable_trailers;
+                self.request.response_trailers = download.trailers().filter(|_| seen);
+                if let (Upstream::Http2(stream), Some(_)) = (&self.upstream, &self.request.response_trailers)
+                {
+                    stream.note_trailers();
+                }
                 return Poll::Ready(BodyEvent::Complete);
             }
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
@@ -176,6 +212,13 @@ impl Relay<'_> {
                     Reason::UpstreamResetInBody,
                     &how,
                 )));
+            }
+            Poll::Ready(Err(PumpError::SourceStream(error))) => {
+                return match self.stream_failed(&error, download) {
+                    Some(failure) => Poll::Ready(BodyEvent::Failed(failure)),
+                    // What is left is to write the end.
+                    None => self.poll_body(cx, passing),
+                };
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
                 self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
@@ -201,23 +244,41 @@ impl Relay<'_> {
     pub(super) fn complete(mut self, passing: &Passing) -> After {
         let now = self.downstream.worker.instant();
         let head_bytes = self.request.facts.response_head_bytes;
+        let trailers = self.request.response_trailers.take();
         let facts = &mut self.request.facts;
         facts.response_end = Some(now);
         facts.reply_end = Some(now);
         facts.finished = true;
+        if let Some(trailers) = &trailers {
+            let text: usize = trailers.iter().map(|field| field.name.len() + field.value.len()).sum();
+            let fields = trailers.iter().count();
+            facts.upstream_fields_received += (text + fields * 3) as u64;
+            if passing.trailers {
+                let lines = (text + fields * ": \r\n".len()) as u64;
+                facts.response_field_bytes += lines;
+                let all = lines + "0\r\n\r\n".len() as u64;
+                facts.response_trailer_bytes = TrailerBytes { fields: lines, all };
+            }
+        }
         let to_client = head_bytes + passing.download.written;
         facts.wire_sent += to_client;
         facts.wire_received += facts.body_read;
         self.downstream.count_sent(to_client);
+        self.request.response_trailers = trailers;
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
-        // A request for an upgrade or a tunnel has no end, so its connection is not used again.
-        if passing.reusable && upload_complete && upstream.buffer.is_empty() && !request.facts.upgrade {
-            upstream.end_request();
-            upstream.pool().give_back(upstream);
-        } else if !request.facts.upgrade {
-            // What follows on it belongs to no request, or the back-end said that it ends.
-            upstream.end_request();
+        match upstream {
+            // It has nothing left, or is reset.
+            Upstream::Http2(stream) => drop(stream),
+            // A request for an upgrade or a tunnel has no end, so its connection is not used again.
+            Upstream::Http1(_) if request.facts.upgrade => {}
+            Upstream::Http1(upstream) => {
+                upstream.end_request();
+                // What follows on it would belong to no request, or the back-end said that it ends.
+                if passing.reusable && upload_complete && upstream.buffer.is_empty() {
+                    upstream.pool().give_back(upstream);
+                }
+            }
         }
         if !upload_complete {
             downstream.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
@@ -230,9 +291,12 @@ impl Relay<'_> {
     }
 
     /// It failed behind the head: the client has to see that the message is not complete.
-    pub(super) async fn cut(mut self, failure: Failure, body: BodyToClient) -> After {
+    pub(super) async fn cut(mut self, failure: Failure, passing: Passing) -> After {
         let http = &self.downstream.listener.shards.http;
         http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
+        // Envoy counts a response that it resets from both sides.
+        http.inc(HttpStat::DownstreamRqTxReset);
+        http.inc(HttpStat::DownstreamRqRxReset);
         if failure.reason == Reason::RouteTimeout {
             self.forwarding.cluster.count_timeout(self.request.facts.host.as_deref());
             self.request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
@@ -240,9 +304,14 @@ impl Relay<'_> {
         self.request.facts.failure = None;
         self.request.fail(Failure { met: Met::AfterHead, ..failure });
         // What has arrived is the client's.
+        let waiting = self.request.to_client.pending() as u64;
+        let facts = &mut self.request.facts;
+        facts.wire_received += facts.body_read;
+        let to_client = facts.response_head_bytes + passing.download.written;
+        facts.wire_sent += to_client - waiting.min(to_client);
         let _ = self.downstream.flush(&mut self.request).await;
-        if body == BodyToClient::UntilClose {
-            self.downstream.stream.reset_on_close();
+        if passing.body == BodyToClient::UntilClose {
+            self.downstream.client.break_off();
         }
         After::Close
     }
