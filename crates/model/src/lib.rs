@@ -22,6 +22,7 @@ mod http2;
 mod http_connection_manager;
 mod internal_redirect;
 mod listener;
+mod listener_filter;
 mod local_reply;
 mod matcher;
 mod network_filter;
@@ -64,6 +65,9 @@ pub use http_connection_manager::{
 pub use http2::{Http2Keepalive, Http2Options};
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{DrainType, Listener, SocketOption, SocketState, TrafficDirection};
+pub use listener_filter::{
+    ConnectionPredicate, ListenerFilter, ListenerFilterKind, ProxyProtocol, TlvEncoding, TlvRule,
+};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,

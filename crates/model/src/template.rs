@@ -374,6 +374,8 @@ pub enum MetadataSource {
     Listener,
     /// Of the filter chain of the listener.
     FilterChain,
+    /// What filters have said.
+    Dynamic,
 }
 
 /// Which path `PATH` prints.

@@ -6,7 +6,9 @@ use std::task::Waker;
 use std::time::Instant;
 
 use causeway_model::{Address, FilterChain, Listener, Metadata};
+use causeway_reason::Failure;
 
+use crate::listener::Inspected;
 use crate::listener::Turn;
 use crate::worker::Place;
 
@@ -15,9 +17,9 @@ use crate::worker::Place;
 pub(crate) struct ConnectionInfo {
     /// Its number, unique in the process; 0 while, or because, it has no filter chain.
     pub(crate) id: u64,
-    /// The other end.
+    /// The client.
     pub(crate) remote: Address,
-    /// Our end.
+    /// Where it connected to.
     pub(crate) local: Address,
     /// When it was taken.
     pub(crate) opened: Instant,
@@ -25,6 +27,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) listener: Option<Arc<Listener>>,
     /// Its filter chain, once it is chosen.
     pub(crate) chain: Option<Arc<FilterChain>>,
+    /// What listener filters have found out, where there are some.
+    pub(crate) inspected: Option<Box<Inspected>>,
     /// The kernel's estimate of the round trip in microseconds, where an access log asks for it.
     pub(crate) round_trip: Cell<Option<u64>>,
     /// How it has gone so far.
@@ -48,8 +52,8 @@ pub(crate) struct Course {
     pub(crate) speaks_http: Cell<bool>,
     /// What came was refused by the codec.
     pub(crate) broke_protocol: Cell<bool>,
-    /// No filter chain is for it.
-    pub(crate) fits_no_chain: Cell<bool>,
+    /// Why it was closed before anything could be asked on it.
+    pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// The client reset it.
     pub(crate) was_reset: Cell<bool>,
     /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`), in Envoy's words.
@@ -57,6 +61,16 @@ pub(crate) struct Course {
 }
 
 impl ConnectionInfo {
+    /// The machine at the other end, whoever the client is.
+    pub(crate) fn direct_remote(&self) -> &Address {
+        self.inspected.as_ref().and_then(|found| found.direct_remote.as_ref()).unwrap_or(&self.remote)
+    }
+
+    /// Our end of the connection, wherever the client connected to.
+    pub(crate) fn direct_local(&self) -> &Address {
+        self.inspected.as_ref().and_then(|found| found.direct_local.as_ref()).unwrap_or(&self.local)
+    }
+
     /// Name of the listener.
     pub(crate) fn listener_name(&self) -> &str {
         self.listener.as_ref().map_or("admin", |listener| &listener.name)

@@ -17,6 +17,7 @@ mod connection;
 mod dns;
 mod health;
 mod limits;
+mod listener;
 mod local;
 mod routing;
 #[path = "../site/mod.rs"]
@@ -43,6 +44,7 @@ const AT_ONCE: usize = 3;
 fn families() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("client", client::cases()),
+        ("listener", listener::cases()),
         ("routing", routing::cases()),
         ("dns", dns::cases()),
         ("connect", connect::cases()),
@@ -134,6 +136,11 @@ async fn run(cases: Vec<Case>) {
 #[tokio::test]
 async fn client() {
     run(client::cases()).await;
+}
+
+#[tokio::test]
+async fn listener() {
+    run(listener::cases()).await;
 }
 
 #[tokio::test]

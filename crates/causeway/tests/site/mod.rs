@@ -39,6 +39,10 @@ const SOON: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Listener {
     pub(crate) name: &'static str,
+    /// Fields of the listener. With some, it has the access log too, for connections that nothing was asked on.
+    pub(crate) fields: String,
+    /// Which connections its filter chain is for.
+    pub(crate) chain: &'static str,
     /// Fields of the connection manager.
     pub(crate) manager: String,
     pub(crate) domains: &'static str,
@@ -58,6 +62,8 @@ impl Default for Listener {
     fn default() -> Self {
         Self {
             name: "main",
+            fields: String::new(),
+            chain: "{}",
             manager: String::new(),
             domains: "*",
             routes: "- match: {prefix: /}\n  route: {cluster: app}\n".to_owned(),
@@ -72,7 +78,11 @@ impl Default for Listener {
 impl Listener {
     /// The listener on a port of an address.
     pub(crate) fn yaml(&self, at: SocketAddr) -> String {
-        let Self { name, manager, domains, routes, filters, router, tcp, gates } = self;
+        let Self { name, fields, chain, manager, domains, routes, filters, router, tcp, gates } = self;
+        let fields = match fields.as_str() {
+            "" => String::new(),
+            fields => indent(fields, 4) + &indent(ACCESS_LOG, 4),
+        };
         let manager = indent(manager, 10);
         let log = indent(ACCESS_LOG, 10);
         let gates = indent(gates, 6);
@@ -96,8 +106,9 @@ impl Listener {
         format!(
             r#"  - name: {name}
     address: {{socket_address: {{address: {ip}, port_value: {port}}}}}
-    filter_chains:
-    - filters:
+{fields}    filter_chains:
+    - filter_chain_match: {chain}
+      filters:
 {gates}      - name: hcm
         typed_config:
           "@type": {HCM}

@@ -22,6 +22,7 @@ mod health_check;
 mod http2;
 mod internal_redirect;
 mod listener;
+mod listener_filter;
 mod local_reply;
 mod matcher;
 mod network_filter;

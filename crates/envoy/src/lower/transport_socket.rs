@@ -86,20 +86,10 @@ impl Cx<'_> {
             "V2" => ProxyProtocolVersion::V2,
             _ => ProxyProtocolVersion::V1,
         };
-        let byte = |number: u64| u8::try_from(number).ok();
-        let pass_through_tlvs = config.message("pass_through_tlvs").map_or(PassThroughTlvs::None, |pass| {
-            let kinds = pass.items("tlv_type").iter().filter_map(|item| match item.value {
-                crate::tree::Value::Uint(number) => byte(number),
-                _ => None,
-            });
-            match pass.choice("match_type") {
-                "INCLUDE" => PassThroughTlvs::Only(kinds.collect()),
-                _ => PassThroughTlvs::All,
-            }
-        });
+        let pass_through_tlvs = pass_through_tlvs(config);
         let mut added_tlvs = Vec::new();
         for entry in config.messages("added_tlvs") {
-            let kind = entry.u32("type").and_then(|number| byte(u64::from(number))).unwrap_or(0);
+            let kind = entry.u32("type").and_then(|number| u8::try_from(number).ok()).unwrap_or(0);
             added_tlvs.extend(self.tlv_value(entry).map(|value| TlvEntry { kind, value }));
         }
         let lowered = ProxyProtocolConfig { version, pass_through_tlvs, added_tlvs };
@@ -129,5 +119,18 @@ impl Cx<'_> {
                 None
             }
         }
+    }
+}
+
+/// `pass_through_tlvs`; none where it is not set.
+pub(super) fn pass_through_tlvs(holder: &Message<'_>) -> PassThroughTlvs {
+    let Some(pass) = holder.message("pass_through_tlvs") else { return PassThroughTlvs::None };
+    let kinds = pass.items("tlv_type").iter().filter_map(|item| match item.value {
+        crate::tree::Value::Uint(number) => u8::try_from(number).ok(),
+        _ => None,
+    });
+    match pass.choice("match_type") {
+        "INCLUDE" => PassThroughTlvs::Only(kinds.collect()),
+        _ => PassThroughTlvs::All,
     }
 }

@@ -127,7 +127,7 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("DOWNSTREAM_WIRE_BYTES_RECEIVED", Bare, Full),
     ("DOWNSTREAM_WIRE_BYTES_SENT", Bare, Full),
     ("DURATION", Bare, Full),
-    ("DYNAMIC_METADATA", RequiredLength, Absent),
+    ("DYNAMIC_METADATA", RequiredLength, Full),
     ("EMIT_TIME", Optional, Full),
     ("EMIT_TIME_LOCAL", Optional, Full),
     ("ENVIRONMENT", RequiredLength, Full),
@@ -314,9 +314,10 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "BYTES_SENT" => K::BytesSent,
         "CAUSEWAY_EVIDENCE" => K::Evidence,
         "CAUSEWAY_REASON" => K::Reason,
+        "DYNAMIC_METADATA" => metadata(MetadataSource::Dynamic, parameter),
         "CLUSTER_METADATA" => metadata(MetadataSource::Cluster, parameter),
         "UPSTREAM_METADATA" => upstream_metadata(parameter),
-        "METADATA" => return any_metadata(command, parameter),
+        "METADATA" => return any_metadata(parameter),
         "COMMON_DURATION" => return common_duration(command, parameter),
         "CONNECTION_ID" => K::ConnectionId,
         "CONNECTION_TERMINATION_DETAILS" => K::ConnectionTerminationDetails,
@@ -581,7 +582,7 @@ fn upstream_metadata(parameter: &str) -> OperatorKind {
     }
 }
 
-fn any_metadata(command: &Command<'_>, parameter: &str) -> Result<OperatorKind, Wrong> {
+fn any_metadata(parameter: &str) -> Result<OperatorKind, Wrong> {
     let (kind, rest) = parameter.split_once(':').unwrap_or((parameter, ""));
     let source = match kind {
         "ROUTE" => MetadataSource::Route,
@@ -589,8 +590,7 @@ fn any_metadata(command: &Command<'_>, parameter: &str) -> Result<OperatorKind, 
         "CLUSTER" => MetadataSource::Cluster,
         "UPSTREAM_HOST" => MetadataSource::UpstreamHost,
         "LISTENER" => MetadataSource::Listener,
-        // Filters would set it, and none does.
-        "DYNAMIC" => return Ok(OperatorKind::Absent(command.text.into())),
+        "DYNAMIC" => MetadataSource::Dynamic,
         "LISTENER_FILTER_CHAIN" => MetadataSource::FilterChain,
         _ => {
             return Err(Wrong::new(format!(

@@ -324,6 +324,7 @@ fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: 
         MetadataSource::FilterChain => {
             view.connection.filter_chain_metadata().and_then(|metadata| metadata.get(namespace, path))
         }
+        MetadataSource::Dynamic => facts.dynamic_metadata.get(namespace, path),
         MetadataSource::Listener => {
             view.connection.metadata().and_then(|metadata| metadata.get(namespace, path))
         }

@@ -8,6 +8,7 @@ mod dns;
 mod health;
 mod http2;
 mod limits;
+mod listener;
 mod local;
 mod routing;
 mod upstream_tls;
@@ -98,6 +99,16 @@ reasons! {
         RequestIdleTimeout = REQUEST_IDLE_TIMEOUT,
         /// The request was not complete when `max_stream_duration` had passed.
         RequestMaxDuration = REQUEST_MAX_DURATION,
+    }
+    listener {
+        /// A listener that demands a PROXY protocol header, and a connection that does not begin with one.
+        ProxyHeaderMissing = PROXY_HEADER_MISSING,
+        /// A PROXY protocol header that is malformed, or of a version that is not allowed.
+        ProxyHeaderInvalid = PROXY_HEADER_INVALID,
+        /// The listener filters had not seen enough of the connection within `listener_filters_timeout`.
+        ListenerFiltersTimeout = LISTENER_FILTERS_TIMEOUT,
+        /// No filter chain of the listener is for the connection.
+        NoFilterChain = NO_FILTER_CHAIN,
     }
     routing {
         /// No virtual host has a domain for the request's authority.
