@@ -98,7 +98,7 @@ pub use tls::{
     TlsCertificate, TlsParams, TlsVersion, UpstreamTls, Validation,
 };
 pub use upstream_socket::{
-    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry, TlvValue,
+    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry,
     TransportSocketMatch, UpstreamSocket,
 };
 pub use value::{Metadata, Value};

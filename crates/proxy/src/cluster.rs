@@ -17,6 +17,7 @@ use causeway_upstream::{
 
 use tokio::task::AbortHandle;
 
+use crate::connection::ConnectionInfo;
 use crate::pool::{HostPool, PoolKind};
 use crate::stats::{ReasonCounters, StatusCounters};
 use crate::timer::Millis;
@@ -25,6 +26,33 @@ use crate::worker::Worker;
 
 /// What connections have to have in common to be shared; the bool is whether they speak HTTP/2.
 type PoolKey = (HostId, RoutingPriority, bool, Option<Rc<Way>>);
+
+/// The connections to a host that are for one client alone. They end with this.
+#[derive(Debug)]
+pub(crate) struct OwnPool {
+    cluster: Weak<LocalCluster>,
+    key: PoolKey,
+}
+
+impl OwnPool {
+    /// Lets the connections of that key end with the client.
+    fn keep(cluster: &Rc<LocalCluster>, key: &PoolKey, client: &ConnectionInfo) {
+        let mut pools = client.course.pools.borrow_mut();
+        if !pools.iter().any(|own| own.key == *key) {
+            pools.push(Self { cluster: Rc::downgrade(cluster), key: key.clone() });
+        }
+    }
+}
+
+impl Drop for OwnPool {
+    fn drop(&mut self) {
+        let Some(cluster) = self.cluster.upgrade() else { return };
+        let pool = cluster.pools.borrow_mut().remove(&self.key);
+        if let Some(pool) = pool {
+            pool.close();
+        }
+    }
+}
 
 /// A cluster as one worker has it.
 #[derive(Debug)]
@@ -144,13 +172,17 @@ impl LocalCluster {
         worker: &Rc<Worker>,
         host: &Arc<Host>,
         priority: RoutingPriority,
-        client: Version,
+        (client, version): (&ConnectionInfo, Version),
         way: Option<Rc<Way>>,
     ) -> Rc<HostPool> {
-        let http2 = self.speaks_http2(client);
+        let http2 = self.speaks_http2(version);
         self.follower.get_or_init(|| worker.spawn(follow(Rc::downgrade(self))));
         let mut pools = self.pools.borrow_mut();
-        let pool = pools.entry((host.id(), priority, http2, way.clone())).or_insert_with(|| {
+        let key = (host.id(), priority, http2, way.clone());
+        if way.as_ref().is_some_and(|way| way.header.is_some()) {
+            OwnPool::keep(self, &key, client);
+        }
+        let pool = pools.entry(key).or_insert_with(|| {
             let kind = if http2 { PoolKind::Http2 } else { PoolKind::Http1 };
             HostPool::new(worker, self, host, priority, kind, way)
         });
@@ -231,6 +263,11 @@ impl LocalCluster {
     /// This worker's cells of what is counted about TLS, where the cluster speaks it.
     pub(crate) const fn ssl(&self) -> Option<&Shard<ClusterSslStat>> {
         self.ssl.as_ref()
+    }
+
+    /// Counts a PROXY header whose TLVs do not fit.
+    pub(crate) fn count_tlvs_exceed(&self) {
+        self.shared().sockets().count_tlvs_exceed(self.worker);
     }
 
     /// Counts a connection that was not made because its TLS is not ready.

@@ -34,6 +34,7 @@ mod listener;
 mod local_reply;
 mod overload;
 mod pool;
+mod proxy_header;
 mod proxy_status;
 mod pump;
 mod record;

@@ -7,6 +7,8 @@ use causeway_http::Known;
 use causeway_upstream::{Host, Socket};
 
 use crate::cluster::LocalCluster;
+use crate::connection::ConnectionInfo;
+use crate::proxy_header::header;
 use crate::record::ActiveRequest;
 
 /// What connections of some requests have in common, and those of others have not.
@@ -16,14 +18,51 @@ pub(crate) struct Way {
     pub(crate) server_name: Option<Box<str>>,
     /// The name that the certificate has to bear in place of the configured ones.
     pub(crate) expected: Option<Box<str>>,
+    /// What is sent first, a PROXY header: connections that have one are for one client alone, and end with it.
+    pub(crate) header: Option<Box<[u8]>>,
 }
 
 impl Way {
     /// The way for a request; `None` where it needs nothing of its own.
-    pub(crate) fn of(request: &ActiveRequest, cluster: &LocalCluster, host: &Host) -> Option<Rc<Self>> {
+    pub(crate) fn of(
+        request: &ActiveRequest,
+        client: &ConnectionInfo,
+        cluster: &LocalCluster,
+        host: &Host,
+    ) -> Option<Rc<Self>> {
         let socket = cluster.shared().sockets().of(host)?;
-        let way = Self::default().for_name_of(request, cluster, socket);
-        (way != Self::default()).then(|| Rc::new(way))
+        Self::default().for_client(client, cluster, socket, host).for_name_of(request, cluster, socket).some()
+    }
+
+    /// The way for what is no request; `None` where it needs nothing of its own.
+    pub(crate) fn of_connection(
+        client: &ConnectionInfo,
+        cluster: &LocalCluster,
+        host: &Host,
+    ) -> Option<Rc<Self>> {
+        let socket = cluster.shared().sockets().of(host)?;
+        Self::default().for_client(client, cluster, socket, host).some()
+    }
+
+    fn some(self) -> Option<Rc<Self>> {
+        (self != Self::default()).then(|| Rc::new(self))
+    }
+
+    fn for_client(
+        mut self,
+        client: &ConnectionInfo,
+        cluster: &LocalCluster,
+        socket: &Socket,
+        host: &Host,
+    ) -> Self {
+        if let Some(socket) = &socket.proxy_protocol {
+            let (header, too_long) = header(socket, host, client);
+            if too_long {
+                cluster.count_tlvs_exceed();
+            }
+            self.header = Some(header.into());
+        }
+        self
     }
 
     /// `auto_sni` and `auto_san_validation`: the name is the host of the request as the back-end gets it, or what a

@@ -9,7 +9,7 @@ use causeway_stats::{Registry, Scope, ScopeName};
 use causeway_tls::client::{ClientContext, ClientSettings, ClientState, NotReady};
 
 use crate::host::Host;
-use crate::stats::{ClusterSslStat, SocketFactoryStat};
+use crate::stats::{ClusterSslStat, ProxyProtocolStat, SocketFactoryStat};
 
 /// Where endpoints say what they speak.
 const NAMESPACE: &str = "envoy.transport_socket_match";
@@ -21,6 +21,7 @@ pub struct Sockets {
     sockets: Vec<Matched>,
     ssl: Option<Scope<ClusterSslStat>>,
     factory: Option<Scope<SocketFactoryStat>>,
+    proxy_protocol: Option<Scope<ProxyProtocolStat>>,
 }
 
 #[derive(Debug)]
@@ -108,9 +109,11 @@ impl Sockets {
             socket: Arc::new(Socket::new("", &config.transport_socket, config)),
         };
         let sockets: Vec<_> = matches.chain([rest]).collect();
+        let has_header = sockets.iter().any(|matched| matched.socket.proxy_protocol.is_some());
         let speaks_tls = sockets.iter().any(|matched| matched.socket.tls.is_some());
         Self {
             ssl: speaks_tls.then(|| registry.scope(scope.clone())),
+            proxy_protocol: has_header.then(|| registry.scope(scope.clone())),
             factory: speaks_tls.then(|| registry.scope(scope.clone())),
             sockets,
         }
@@ -163,6 +166,13 @@ impl Sockets {
                     factory.shard(worker).inc(SocketFactoryStat::UpstreamContextSecretsNotReady);
                 }
             }
+        }
+    }
+
+    /// Counts a header whose TLVs do not fit.
+    pub fn count_tlvs_exceed(&self, worker: usize) {
+        if let Some(stats) = &self.proxy_protocol {
+            stats.shard(worker).inc(ProxyProtocolStat::TlvsExceedMaxLength);
         }
     }
 

@@ -292,6 +292,14 @@ causeway_stats::schema! {
 }
 
 causeway_stats::schema! {
+    /// `cluster.<name>.upstream.proxyprotocol.`: of clusters whose connections begin with a PROXY header.
+    pub enum ProxyProtocolStat {
+        /// Headers whose TLVs were left out because they do not fit.
+        TlvsExceedMaxLength = counter "upstream.proxyprotocol.v2_tlvs_exceed_max_length",
+    }
+}
+
+causeway_stats::schema! {
     /// `cluster.<name>.client_ssl_socket_factory.`: of clusters that speak TLS.
     pub enum SocketFactoryStat {
         /// Never moves: it is about clients.

@@ -3,12 +3,15 @@
 mod tls;
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Instant;
 
 use causeway_model::Address;
 use causeway_reason::Failure;
-use causeway_upstream::{Host, Stream, connect_timeout, handshake_timeout};
+use causeway_upstream::{ConnectPhase, Host, Stream, connect_failure, connect_timeout, handshake_timeout};
 
 use crate::cluster::LocalCluster;
 use crate::io::Transport;
@@ -35,6 +38,7 @@ pub(crate) async fn connect(
     alpn: &[&str],
 ) -> Result<Connected, Failure> {
     let config = cluster.config();
+    let began = Instant::now();
     let shaking = Cell::new(false);
     let connecting = async {
         let connected = causeway_upstream::connect(
@@ -43,13 +47,18 @@ pub(crate) async fn connect(
             config.upstream_bind_config.as_deref(),
         )
         .await?;
-        let (stream, local) = match connected {
+        let (mut stream, local) = match connected {
             Stream::Tcp(stream) => {
                 let local = stream.local_addr().ok();
                 (Transport::Tcp(stream), local)
             }
             Stream::Unix(stream) => (Transport::Unix(stream), None),
         };
+        if let Some(header) = way.and_then(|way| way.header.as_deref()) {
+            write_all(&mut stream, header).await.map_err(|error| {
+                connect_failure(address, &error, ConnectPhase::Delayed, began.elapsed(), None)
+            })?;
+        }
         let socket = cluster.shared().sockets().of(host);
         let Some(tls) = socket.and_then(|socket| socket.tls.as_ref()) else {
             return Ok(Connected { stream, local, tls: None });
@@ -63,4 +72,16 @@ pub(crate) async fn connect(
         Err(_) if shaking.get() => Err(handshake_timeout(address, config.connect_timeout)),
         Err(_) => Err(connect_timeout(address, config.connect_timeout)),
     }
+}
+
+/// Writes all of it, which is a header: what follows has to wait.
+async fn write_all(stream: &mut Transport, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let count = poll_fn(|cx| stream.poll_write(cx, bytes)).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = bytes.get(count..).unwrap_or_default();
+    }
+    Ok(())
 }

@@ -213,7 +213,8 @@ impl TcpSession {
             };
             self.record.facts().attempts += 1;
             let worker = Rc::clone(&self.worker);
-            match self.unless_cut(Upstream::connect(&worker, &cluster, &host)).await {
+            let info = Rc::clone(&self.info);
+            match self.unless_cut(Upstream::connect(&worker, &cluster, &host, &info)).await {
                 Ok(Ok(upstream)) => return Some(self.connected(upstream, host)),
                 Ok(Err(not)) => {
                     if let Some(no) = self.not_connected(not, &cluster) {

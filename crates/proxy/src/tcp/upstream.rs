@@ -12,8 +12,10 @@ use causeway_upstream::{ClusterStat, Host, HostStat, Resource};
 use crate::buffer::Buffer;
 use crate::cluster::{LocalCluster, Permit};
 use crate::connect::{Connected, TlsFacts, connect};
+use crate::connection::ConnectionInfo;
 use crate::io::Transport;
 use crate::pool::PoolKind;
+use crate::way::Way;
 use crate::worker::Worker;
 
 /// A connection to a back-end, with everything that is counted while it exists.
@@ -47,6 +49,7 @@ impl Upstream {
         worker: &Rc<Worker>,
         cluster: &Rc<LocalCluster>,
         host: &Arc<Host>,
+        client: &ConnectionInfo,
     ) -> Result<Self, NotConnected> {
         let pending = match Pending::new(cluster, host) {
             Ok(pending) => pending,
@@ -55,7 +58,8 @@ impl Upstream {
         let permit = cluster.acquire_beyond(RoutingPriority::Default, Resource::Connections);
         let mut life = Life::begin(worker, cluster, host, permit);
         let address = host.address();
-        let connected = connect(&address, host, cluster, None, &[]).await;
+        let way = Way::of_connection(client, cluster, host);
+        let connected = connect(&address, host, cluster, way.as_deref(), &[]).await;
         drop(pending);
         let stats = cluster.stats();
         match connected {
