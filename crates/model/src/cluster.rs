@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     BindConfig, EndpointAddress, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, Metadata,
-    SourcePosition, TransportSocketMatch, UpstreamSocket,
+    SourcePosition, TlvEntry, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -217,6 +217,9 @@ pub struct Endpoint {
     pub health_check_address: Option<SocketAddr>,
     /// `health_check_config.disable_active_health_check`.
     pub disable_active_health_check: bool,
+    /// TLVs of PROXY headers to this endpoint (`metadata.typed_filter_metadata`, `PerHostConfig`); they take the
+    /// place of those of the same type that are sent to all.
+    pub proxy_protocol_tlvs: Vec<TlvEntry>,
     /// `metadata`.
     pub metadata: Metadata,
 }

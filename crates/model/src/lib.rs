@@ -89,8 +89,8 @@ pub use source::SourcePosition;
 pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource,
-    OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat, TimePart,
-    TimeShape, TimeZone,
+    NameKind, OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat,
+    TimePart, TimeShape, TimeZone, TlsPart,
 };
 pub use tls::{
     CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,
@@ -98,7 +98,7 @@ pub use tls::{
     TlsCertificate, TlsParams, TlsVersion, UpstreamTls, Validation,
 };
 pub use upstream_socket::{
-    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry, TlvValue,
+    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry,
     TransportSocketMatch, UpstreamSocket,
 };
 pub use value::{Metadata, Value};

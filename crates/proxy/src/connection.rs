@@ -8,6 +8,7 @@ use std::time::Instant;
 use causeway_model::{Address, FilterChain, Listener, Metadata};
 use causeway_reason::Failure;
 
+use crate::cluster::OwnPool;
 use crate::listener::Inspected;
 use crate::listener::Turn;
 use crate::worker::Place;
@@ -52,6 +53,8 @@ pub(crate) struct Course {
     pub(crate) speaks_http: Cell<bool>,
     /// What came was refused by the codec.
     pub(crate) broke_protocol: Cell<bool>,
+    /// Connections to back-ends that are for this client alone.
+    pub(crate) pools: RefCell<Vec<OwnPool>>,
     /// Why it was closed before anything could be asked on it.
     pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// The client reset it.

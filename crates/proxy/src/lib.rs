@@ -34,6 +34,7 @@ mod listener;
 mod local_reply;
 mod overload;
 mod pool;
+mod proxy_header;
 mod proxy_status;
 mod pump;
 mod record;
@@ -45,6 +46,7 @@ mod tcp;
 mod terminal;
 mod timer;
 mod traffic;
+mod way;
 mod worker;
 
 pub use access_log::{AdminLog, AdminRequest, FilesystemShard, LogFiles};

@@ -283,7 +283,10 @@ impl Core {
 
     /// Begins to check a host, where it is to be checked.
     fn admit(&mut self, host: &Arc<Host>, inherited: Option<Vec<Session>>, now: Instant) -> Vec<NewCheck> {
-        self.stats.inc(ClusterStat::DefaultTotalMatchCount);
+        match self.cluster.sockets().of(host).filter(|socket| !socket.name.is_empty()) {
+            Some(socket) => self.stats.dynamic(&format!("{}.total_match_count", socket.name)).inc(),
+            None => self.stats.inc(ClusterStat::DefaultTotalMatchCount),
+        }
         if !host.is_checked() {
             return Vec::new();
         }

@@ -1,13 +1,14 @@
 //! The operators there are: Envoy 1.40's, and two of Causeway's own.
 
 use causeway_model::{
-    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, MetadataSource, OperatorKind, Peer,
-    TimeZone,
+    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, MetadataSource, NameKind,
+    OperatorKind, Peer, TimeZone, TlsPart,
 };
 
 use super::Command;
 use super::parameters::{
     any_metadata, common_duration, header, metadata, network, path, time_format, upstream_metadata,
+    upstream_tls,
 };
 use crate::suggest;
 
@@ -202,30 +203,30 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("UPSTREAM_LOCAL_ADDRESS", Bare, Full),
     ("UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Optional, Full),
     ("UPSTREAM_LOCAL_CLOSE_REASON", Bare, Full),
-    ("UPSTREAM_LOCAL_DNS_SAN", Bare, Absent),
-    ("UPSTREAM_LOCAL_IP_SAN", Bare, Absent),
+    ("UPSTREAM_LOCAL_DNS_SAN", Bare, Full),
+    ("UPSTREAM_LOCAL_IP_SAN", Bare, Full),
     ("UPSTREAM_LOCAL_PORT", Bare, Full),
-    ("UPSTREAM_LOCAL_URI_SAN", Bare, Absent),
+    ("UPSTREAM_LOCAL_URI_SAN", Bare, Full),
     ("UPSTREAM_METADATA", Required, Full),
-    ("UPSTREAM_PEER_CERT", Bare, Absent),
-    ("UPSTREAM_PEER_CERT_V_END", Optional, Absent),
-    ("UPSTREAM_PEER_CERT_V_START", Optional, Absent),
-    ("UPSTREAM_PEER_DNS_SAN", Bare, Absent),
-    ("UPSTREAM_PEER_IP_SAN", Bare, Absent),
-    ("UPSTREAM_PEER_ISSUER", Bare, Absent),
-    ("UPSTREAM_PEER_SUBJECT", Bare, Absent),
-    ("UPSTREAM_PEER_URI_SAN", Bare, Absent),
+    ("UPSTREAM_PEER_CERT", Bare, Full),
+    ("UPSTREAM_PEER_CERT_V_END", Optional, Full),
+    ("UPSTREAM_PEER_CERT_V_START", Optional, Full),
+    ("UPSTREAM_PEER_DNS_SAN", Bare, Full),
+    ("UPSTREAM_PEER_IP_SAN", Bare, Full),
+    ("UPSTREAM_PEER_ISSUER", Bare, Full),
+    ("UPSTREAM_PEER_SUBJECT", Bare, Full),
+    ("UPSTREAM_PEER_URI_SAN", Bare, Full),
     ("UPSTREAM_PROTOCOL", Bare, Full),
     ("UPSTREAM_REMOTE_ADDRESS", Bare, Full),
     ("UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID", Bare, Absent),
     ("UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Optional, Full),
     ("UPSTREAM_REMOTE_PORT", Bare, Full),
     ("UPSTREAM_REQUEST_ATTEMPT_COUNT", Bare, Full),
-    ("UPSTREAM_SERVER_NAME", Bare, Absent),
-    ("UPSTREAM_TLS_CIPHER", Bare, Absent),
-    ("UPSTREAM_TLS_GROUP", Bare, Absent),
+    ("UPSTREAM_SERVER_NAME", Bare, Full),
+    ("UPSTREAM_TLS_CIPHER", Bare, Full),
+    ("UPSTREAM_TLS_GROUP", Bare, Full),
     ("UPSTREAM_TLS_SESSION_ID", Bare, Absent),
-    ("UPSTREAM_TLS_VERSION", Bare, Absent),
+    ("UPSTREAM_TLS_VERSION", Bare, Full),
     ("UPSTREAM_TRANSPORT_FAILURE_REASON", Bare, Full),
     ("UPSTREAM_WIRE_BYTES_RECEIVED", Bare, Full),
     ("UPSTREAM_WIRE_BYTES_SENT", Bare, Full),
@@ -442,6 +443,13 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "UPSTREAM_REQUEST_ATTEMPT_COUNT" => K::UpstreamRequestAttemptCount,
         "UPSTREAM_TRANSPORT_FAILURE_REASON" => K::UpstreamTransportFailureReason,
         "VIRTUAL_CLUSTER_NAME" => K::VirtualClusterName,
+        name if name.starts_with("UPSTREAM_TLS_") || name.starts_with("UPSTREAM_PEER_") => {
+            K::UpstreamTls(upstream_tls(command)?)
+        }
+        "UPSTREAM_SERVER_NAME" => K::UpstreamTls(TlsPart::ServerName),
+        "UPSTREAM_LOCAL_DNS_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Dns)),
+        "UPSTREAM_LOCAL_URI_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Uri)),
+        "UPSTREAM_LOCAL_IP_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Ip)),
         "VIRTUAL_HOST_NAME" => K::VirtualHostName,
         _ => return Err(Wrong::unsupported(command)),
     })

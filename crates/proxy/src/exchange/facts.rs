@@ -12,6 +12,7 @@ use causeway_reason::{Failure, Flags};
 use causeway_upstream::Host;
 
 use crate::cluster::LocalCluster;
+use crate::connect::TlsFacts;
 use crate::filters::FilterState;
 use crate::pool::StreamCount;
 use crate::routes::{RouteEntry, RouteTarget};
@@ -84,6 +85,8 @@ pub(crate) struct Facts {
     pub(crate) upstream_local: Option<SocketAddr>,
     /// The other end.
     pub(crate) upstream_remote: Option<Arc<Address>>,
+    /// What is known of its TLS, where it speaks it.
+    pub(crate) upstream_tls: Option<Rc<TlsFacts>>,
     /// Number of the connection to it.
     pub(crate) upstream_connection: Option<u64>,
     /// How often a route was looked for.

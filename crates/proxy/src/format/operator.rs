@@ -210,6 +210,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Evidence => {
             facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
         }
+        OperatorKind::UpstreamTls(part) => {
+            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::tls::upstream(part, tls))
+        }
         OperatorKind::Absent(_) => Operand::Absent,
     }
 }

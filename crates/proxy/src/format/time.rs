@@ -41,6 +41,11 @@ fn nanos(duration: Duration) -> i64 {
 }
 
 impl WallTime {
+    /// A time that is given in seconds since 1970.
+    pub(crate) const fn at(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000))
+    }
+
     /// Whole seconds since 1970.
     pub(crate) fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000_000)

@@ -15,9 +15,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::buffer::Buffer;
 
-#[expect(unused_imports, reason = "what makes connections of either side brings the first user")]
 pub(crate) use session::Session;
-#[expect(unused_imports, reason = "what makes connections of either side brings the first user")]
 pub(crate) use tls::{TlsError, TlsStream};
 
 /// A connection of any kind.

@@ -161,6 +161,7 @@ impl Relay<'_> {
         facts.connect_end = Some(now);
         facts.upstream_connection = Some(self.upstream.id());
         facts.upstream_local = self.upstream.local();
+        facts.upstream_tls = self.upstream.tls();
         facts.upstream_remote = Some(Arc::clone(self.upstream.remote()));
         if let Some(host) = facts.host.clone() {
             self.request.attempted.push((host, self.upstream.id()));

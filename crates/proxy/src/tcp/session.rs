@@ -213,7 +213,8 @@ impl TcpSession {
             };
             self.record.facts().attempts += 1;
             let worker = Rc::clone(&self.worker);
-            match self.unless_cut(Upstream::connect(&worker, &cluster, &host)).await {
+            let info = Rc::clone(&self.info);
+            match self.unless_cut(Upstream::connect(&worker, &cluster, &host, &info)).await {
                 Ok(Ok(upstream)) => return Some(self.connected(upstream, host)),
                 Ok(Err(not)) => {
                     if let Some(no) = self.not_connected(not, &cluster) {
@@ -277,6 +278,7 @@ impl TcpSession {
         facts.host = Some(host);
         facts.connect_end = Some(self.worker.instant());
         facts.upstream_local = upstream.local;
+        facts.upstream_tls.clone_from(&upstream.tls);
         facts.upstream_remote = Some(Arc::clone(&upstream.remote));
         facts.upstream_connection = Some(upstream.id);
         Box::new(upstream)
