@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{CidrRange, HttpConnectionManager, Metadata, SourcePosition};
+use crate::{CidrRange, DownstreamTls, HttpConnectionManager, Metadata, SourcePosition};
 
 /// `config.listener.v3.FilterChain`.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +18,8 @@ pub struct FilterChain {
     pub matcher: FilterChainMatch,
     /// What the bytes of its connections are wrapped in (`transport_socket`).
     pub transport_socket: DownstreamSocket,
-    /// How long the handshake of the transport socket may take (`transport_socket_connect_timeout`); any time
-    /// where it is none.
+    /// How long the handshake of the transport socket may take (`transport_socket_connect_timeout`); 10 s unless
+    /// set, any time where it is zero.
     pub transport_socket_connect_timeout: Option<Duration>,
     /// What its connections are for.
     pub filter: NetworkFilter,
@@ -30,6 +30,8 @@ pub struct FilterChain {
 pub enum DownstreamSocket {
     /// Bytes as they are (`RawBuffer`).
     RawBuffer,
+    /// TLS (`DownstreamTlsContext`).
+    Tls(Arc<DownstreamTls>),
 }
 
 /// The network filter that ends a chain.

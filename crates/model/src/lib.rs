@@ -53,9 +53,9 @@ pub use headers::{
 };
 pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
 pub use http_connection_manager::{
-    ArrivalTimeout, CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
-    OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, SchemeTransformation,
-    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
+    ArrivalTimeout, ClientCertDetails, CodecType, EscapedSlashesAction, ForwardClientCert, HeaderKeyFormat,
+    Http1Options, HttpConnectionManager, OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus,
+    SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{DrainType, Listener, SocketOption, SocketState, TrafficDirection};
@@ -77,9 +77,9 @@ pub use route::{
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
 pub use template::{
-    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource,
-    OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat, TimePart,
-    TimeShape, TimeZone,
+    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HostSource, JsonTemplate,
+    MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer, RequestedServerName,
+    Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone, TlsFact,
 };
 pub use tls::{
     CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,

@@ -1,12 +1,14 @@
 //! What is known about a client's connection.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
 use causeway_model::{Address, FilterChain, Listener, Metadata};
+use causeway_reason::Failure;
 
+use crate::tls::TlsInfo;
 use crate::worker::Place;
 
 /// What is known about a client's connection from its beginning.
@@ -26,6 +28,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) chain: Option<Arc<FilterChain>>,
     /// The kernel's estimate of the round trip in microseconds, where an access log asks for it.
     pub(crate) round_trip: Cell<Option<u64>>,
+    /// What is known from the handshake of TLS, once it is over.
+    pub(crate) tls: OnceCell<Box<TlsInfo>>,
     /// How it has gone so far.
     pub(crate) course: Course,
     /// Counts it among those that the process may have, where it counts; held for its `Drop`.
@@ -51,9 +55,25 @@ pub(crate) struct Course {
     pub(crate) was_reset: Cell<bool>,
     /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`), in Envoy's words.
     pub(crate) closed_because: Cell<Option<&'static str>>,
+    /// Why it was ended (`%CONNECTION_TERMINATION_DETAILS%`), in Envoy's words.
+    pub(crate) terminated_because: Cell<Option<&'static str>>,
+    /// Why TLS failed (`%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`), in Envoy's words.
+    pub(crate) transport_failure: RefCell<Option<String>>,
+    /// Why it failed as a whole.
+    pub(crate) failure: RefCell<Option<Failure>>,
 }
 
 impl ConnectionInfo {
+    /// Whether TLS is spoken.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.tls.get().is_some()
+    }
+
+    /// The name that the client asked for in its handshake, in lower case, where a listener filter has looked for it.
+    pub(crate) const fn server_name(&self) -> Option<&str> {
+        None
+    }
+
     /// Name of the listener.
     pub(crate) fn listener_name(&self) -> &str {
         self.listener.as_ref().map_or("admin", |listener| &listener.name)

@@ -14,6 +14,7 @@
 
 mod access_log;
 mod buffer;
+mod client_certificate;
 mod cluster;
 mod connect;
 mod connection;
@@ -40,6 +41,7 @@ mod routes;
 mod snapshot;
 mod stats;
 mod timer;
+mod tls;
 mod traffic;
 mod worker;
 

@@ -6,6 +6,7 @@
 )]
 
 pub mod certificate;
+pub mod failure;
 pub mod identity;
 pub mod names;
 pub mod params;

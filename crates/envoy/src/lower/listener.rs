@@ -245,23 +245,6 @@ impl Cx<'_> {
             }
         }
     }
-
-    /// A transport socket: plain ones are understood, any other can't be left out.
-    pub(super) fn transport_socket(&self, socket: &Message<'_>, category: Category) {
-        let Some(extension) = self.extension(socket, category) else { return };
-        let kind = short_kind(extension.kind);
-        if kind != "RawBuffer" {
-            let what = match kind {
-                "DownstreamTlsContext" => {
-                    let _ = self.downstream_tls(&extension.config);
-                    "TLS towards clients".to_owned()
-                }
-                _ => format!("the transport socket {}", extension.name),
-            };
-            self.vital(super::extension::type_place(socket), format!("{what} is not implemented"));
-            socket.settle_all();
-        }
-    }
 }
 
 /// Whether a listener takes datagrams.

@@ -1,8 +1,9 @@
 //! The operators there are: Envoy 1.40's, and two of Causeway's own.
 
 use causeway_model::{
-    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HeaderName, MetadataSource,
-    OperatorKind, PathForm, Peer, TimeZone,
+    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HeaderName, HostSource,
+    MetadataSource, NameSource, OperatorKind, PathForm, Peer, RequestedServerName, SanKind, TimeZone,
+    TlsFact,
 };
 
 use super::{Command, time};
@@ -84,46 +85,46 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("DOWNSTREAM_DIRECT_REMOTE_ADDRESS", Bare, Full),
     ("DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", Optional, Full),
     ("DOWNSTREAM_DIRECT_REMOTE_PORT", Bare, Full),
-    ("DOWNSTREAM_HANDSHAKE_DURATION", Bare, Absent),
+    ("DOWNSTREAM_HANDSHAKE_DURATION", Bare, Full),
     ("DOWNSTREAM_HEADER_BYTES_RECEIVED", Bare, Full),
     ("DOWNSTREAM_HEADER_BYTES_SENT", Bare, Full),
     ("DOWNSTREAM_LOCAL_ADDRESS", Bare, Full),
     ("DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID", Bare, Absent),
     ("DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Optional, Full),
     ("DOWNSTREAM_LOCAL_CLOSE_REASON", Bare, Full),
-    ("DOWNSTREAM_LOCAL_DNS_SAN", Bare, Absent),
-    ("DOWNSTREAM_LOCAL_EMAIL_SAN", Bare, Absent),
-    ("DOWNSTREAM_LOCAL_IP_SAN", Bare, Absent),
-    ("DOWNSTREAM_LOCAL_OTHERNAME_SAN", Bare, Absent),
+    ("DOWNSTREAM_LOCAL_DNS_SAN", Bare, Full),
+    ("DOWNSTREAM_LOCAL_EMAIL_SAN", Bare, Full),
+    ("DOWNSTREAM_LOCAL_IP_SAN", Bare, Full),
+    ("DOWNSTREAM_LOCAL_OTHERNAME_SAN", Bare, Full),
     ("DOWNSTREAM_LOCAL_PORT", Bare, Full),
-    ("DOWNSTREAM_LOCAL_SUBJECT", Bare, Absent),
-    ("DOWNSTREAM_LOCAL_URI_SAN", Bare, Absent),
-    ("DOWNSTREAM_PEER_CERT", Bare, Absent),
-    ("DOWNSTREAM_PEER_CERT_V_END", Optional, Absent),
-    ("DOWNSTREAM_PEER_CERT_V_START", Optional, Absent),
-    ("DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1", Bare, Absent),
-    ("DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", Bare, Absent),
-    ("DOWNSTREAM_PEER_CHAIN_SERIALS", Bare, Absent),
-    ("DOWNSTREAM_PEER_DNS_SAN", Bare, Absent),
-    ("DOWNSTREAM_PEER_EMAIL_SAN", Bare, Absent),
-    ("DOWNSTREAM_PEER_FINGERPRINT_1", Bare, Absent),
-    ("DOWNSTREAM_PEER_FINGERPRINT_256", Bare, Absent),
-    ("DOWNSTREAM_PEER_IP_SAN", Bare, Absent),
-    ("DOWNSTREAM_PEER_ISSUER", Bare, Absent),
-    ("DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256", Bare, Absent),
-    ("DOWNSTREAM_PEER_ISSUER_SERIAL", Bare, Absent),
-    ("DOWNSTREAM_PEER_OTHERNAME_SAN", Bare, Absent),
-    ("DOWNSTREAM_PEER_SERIAL", Bare, Absent),
-    ("DOWNSTREAM_PEER_SUBJECT", Bare, Absent),
-    ("DOWNSTREAM_PEER_URI_SAN", Bare, Absent),
+    ("DOWNSTREAM_LOCAL_SUBJECT", Bare, Full),
+    ("DOWNSTREAM_LOCAL_URI_SAN", Bare, Full),
+    ("DOWNSTREAM_PEER_CERT", Bare, Full),
+    ("DOWNSTREAM_PEER_CERT_V_END", Optional, Full),
+    ("DOWNSTREAM_PEER_CERT_V_START", Optional, Full),
+    ("DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1", Bare, Full),
+    ("DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256", Bare, Full),
+    ("DOWNSTREAM_PEER_CHAIN_SERIALS", Bare, Full),
+    ("DOWNSTREAM_PEER_DNS_SAN", Bare, Full),
+    ("DOWNSTREAM_PEER_EMAIL_SAN", Bare, Full),
+    ("DOWNSTREAM_PEER_FINGERPRINT_1", Bare, Full),
+    ("DOWNSTREAM_PEER_FINGERPRINT_256", Bare, Full),
+    ("DOWNSTREAM_PEER_IP_SAN", Bare, Full),
+    ("DOWNSTREAM_PEER_ISSUER", Bare, Full),
+    ("DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256", Bare, Full),
+    ("DOWNSTREAM_PEER_ISSUER_SERIAL", Bare, Full),
+    ("DOWNSTREAM_PEER_OTHERNAME_SAN", Bare, Full),
+    ("DOWNSTREAM_PEER_SERIAL", Bare, Full),
+    ("DOWNSTREAM_PEER_SUBJECT", Bare, Full),
+    ("DOWNSTREAM_PEER_URI_SAN", Bare, Full),
     ("DOWNSTREAM_REMOTE_ADDRESS", Bare, Full),
     ("DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Optional, Full),
     ("DOWNSTREAM_REMOTE_PORT", Bare, Full),
-    ("DOWNSTREAM_TLS_CIPHER", Bare, Absent),
-    ("DOWNSTREAM_TLS_GROUP", Bare, Absent),
-    ("DOWNSTREAM_TLS_SESSION_ID", Bare, Absent),
-    ("DOWNSTREAM_TLS_VERSION", Bare, Absent),
-    ("DOWNSTREAM_TRANSPORT_FAILURE_REASON", Bare, Absent),
+    ("DOWNSTREAM_TLS_CIPHER", Bare, Full),
+    ("DOWNSTREAM_TLS_GROUP", Bare, Full),
+    ("DOWNSTREAM_TLS_SESSION_ID", Bare, Full),
+    ("DOWNSTREAM_TLS_VERSION", Bare, Full),
+    ("DOWNSTREAM_TRANSPORT_FAILURE_REASON", Bare, Full),
     ("DOWNSTREAM_WIRE_BYTES_RECEIVED", Bare, Full),
     ("DOWNSTREAM_WIRE_BYTES_SENT", Bare, Full),
     ("DURATION", Bare, Full),
@@ -147,7 +148,7 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("QUERY_PARAM", RequiredLength, Full),
     ("QUERY_PARAMS", OptionalLength, Full),
     ("REQ", RequiredLength, Full),
-    ("REQUESTED_SERVER_NAME", Optional, Absent),
+    ("REQUESTED_SERVER_NAME", Optional, Full),
     ("REQUEST_DURATION", Bare, Full),
     ("REQUEST_HEADER", RequiredLength, Full),
     ("REQUEST_HEADERS_BYTES", Bare, Full),
@@ -346,6 +347,12 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "DOWNSTREAM_HEADER_BYTES_SENT" | "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => {
             K::DownstreamHeaderBytesSent
         }
+        "REQUESTED_SERVER_NAME" => K::RequestedServerName(requested_server_name(parameter)),
+        "DOWNSTREAM_PEER_CERT_V_START" => {
+            K::Tls(TlsFact::PeerValidFrom(time_format(command, TimeZone::Utc)?))
+        }
+        "DOWNSTREAM_PEER_CERT_V_END" => K::Tls(TlsFact::PeerValidUntil(time_format(command, TimeZone::Utc)?)),
+        name if let Some(fact) = tls_fact(name) => K::Tls(fact),
         "DOWNSTREAM_WIRE_BYTES_RECEIVED" => K::DownstreamWireBytesReceived,
         "DOWNSTREAM_WIRE_BYTES_SENT" => K::DownstreamWireBytesSent,
         "DOWNSTREAM_LOCAL_ADDRESS" => address(Peer::DownstreamLocal, AddressPart::Whole),
@@ -472,6 +479,62 @@ fn header(
         (None, Some(alternative)) => make(alternative, None),
         (None, None) => OperatorKind::Absent(command.text.into()),
     })
+}
+
+/// Operators about the client's handshake that take no parameters.
+fn tls_fact(name: &str) -> Option<TlsFact> {
+    let of_names = |kind: &str| {
+        Some(match kind {
+            "DNS_SAN" => SanKind::Dns,
+            "URI_SAN" => SanKind::Uri,
+            "EMAIL_SAN" => SanKind::Email,
+            "IP_SAN" => SanKind::IpAddress,
+            "OTHERNAME_SAN" => SanKind::OtherName("".into()),
+            _ => return None,
+        })
+    };
+    Some(match name {
+        "DOWNSTREAM_TLS_VERSION" => TlsFact::Version,
+        "DOWNSTREAM_TLS_CIPHER" => TlsFact::Cipher,
+        "DOWNSTREAM_TLS_GROUP" => TlsFact::Group,
+        "DOWNSTREAM_TLS_SESSION_ID" => TlsFact::SessionId,
+        "DOWNSTREAM_HANDSHAKE_DURATION" => TlsFact::HandshakeDuration,
+        "DOWNSTREAM_TRANSPORT_FAILURE_REASON" => TlsFact::FailureReason,
+        "DOWNSTREAM_PEER_SUBJECT" => TlsFact::PeerSubject,
+        "DOWNSTREAM_PEER_ISSUER" => TlsFact::PeerIssuer,
+        "DOWNSTREAM_PEER_SERIAL" => TlsFact::PeerSerial,
+        "DOWNSTREAM_PEER_FINGERPRINT_256" => TlsFact::PeerSha256,
+        "DOWNSTREAM_PEER_FINGERPRINT_1" => TlsFact::PeerSha1,
+        "DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256" => TlsFact::PeerIssuerSha256,
+        "DOWNSTREAM_PEER_ISSUER_SERIAL" => TlsFact::PeerIssuerSerial,
+        "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256" => TlsFact::PeerChainSha256,
+        "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1" => TlsFact::PeerChainSha1,
+        "DOWNSTREAM_PEER_CHAIN_SERIALS" => TlsFact::PeerChainSerials,
+        "DOWNSTREAM_PEER_CERT" => TlsFact::PeerCertificate,
+        "DOWNSTREAM_LOCAL_SUBJECT" => TlsFact::LocalSubject,
+        name => match (name.strip_prefix("DOWNSTREAM_PEER_"), name.strip_prefix("DOWNSTREAM_LOCAL_")) {
+            (Some(kind), _) => TlsFact::PeerNames(of_names(kind)?),
+            (_, Some(kind)) => TlsFact::LocalNames(of_names(kind)?),
+            (None, None) => return None,
+        },
+    })
+}
+
+/// The parameters of `REQUESTED_SERVER_NAME`, which have been checked.
+fn requested_server_name(parameter: &str) -> RequestedServerName {
+    let (name, host) = parameter.split_once(':').unwrap_or((parameter, ""));
+    RequestedServerName {
+        name: match name {
+            "SNI_FIRST" => NameSource::SniFirst,
+            "HOST_FIRST" => NameSource::HostFirst,
+            _ => NameSource::SniOnly,
+        },
+        host: match host {
+            "ORIG" => HostSource::Original,
+            "HOST" => HostSource::Current,
+            _ => HostSource::OriginalOrCurrent,
+        },
+    }
 }
 
 fn time_format(command: &Command<'_>, zone: TimeZone) -> Result<causeway_model::TimeFormat, Wrong> {

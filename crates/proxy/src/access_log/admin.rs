@@ -92,6 +92,7 @@ impl AdminLog {
             listener: None,
             chain: None,
             round_trip: Cell::default(),
+            tls: std::cell::OnceCell::new(),
             course: Course::default(),
             _place: None,
             waker: RefCell::new(None),

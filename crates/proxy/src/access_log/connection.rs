@@ -33,6 +33,7 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
         exchange.facts.flags.set(Flag::NoRouteFound);
         exchange.facts.details = "filter_chain_not_found".into();
     }
+    exchange.facts.failure = course.failure.borrow().clone().map(Box::new);
     let random = worker.random();
     let clock = worker.clock.borrow();
     let view = View {

@@ -106,6 +106,9 @@ impl Downstream {
     ) -> Self {
         let worker = open.worker();
         listener.shards.connection_opened();
+        if open.info().tls.get().is_some() {
+            listener.shards.tls_opened();
+        }
         Self {
             deadlines: Deadlines::new(&worker.timers),
             worker: Rc::clone(worker),
@@ -344,6 +347,9 @@ impl Drop for Downstream {
         }
         let shards = &self.origin.shards;
         shards.connection_closed(self.open.age(), self.spoken);
+        if self.info.tls.get().is_some() {
+            shards.tls_closed();
+        }
         let (by, with_request) = if self.closed_by_peer {
             (HttpStat::DownstreamCxDestroyRemote, HttpStat::DownstreamCxDestroyRemoteActiveRq)
         } else {

@@ -6,6 +6,7 @@ mod json;
 mod operator;
 mod query;
 mod time;
+mod tls;
 
 use std::time::Instant;
 

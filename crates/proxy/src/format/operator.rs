@@ -109,7 +109,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::UpstreamProtocol => facts.connect_end.map(|_| "HTTP/1.1").into(),
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
-        OperatorKind::ConnectionTerminationDetails => Operand::Absent,
+        OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
+        OperatorKind::Tls(fact) => super::tls::fact(fact, view),
+        OperatorKind::RequestedServerName(wanted) => super::tls::requested_server_name(*wanted, view),
         OperatorKind::ResponseFlags if facts.flags.is_empty() => "-".into(),
         OperatorKind::ResponseFlags => facts.flags.short().to_string().into(),
         OperatorKind::ResponseFlagsLong if facts.flags.is_empty() => "-".into(),
@@ -418,7 +420,7 @@ fn grpc_status<'a>(view: &View<'a>, number: bool, snake_case: bool) -> Operand<'
 }
 
 /// Text in which white space is replaced, so that it stays one word of a log line.
-fn one_word(text: &str) -> String {
+pub(super) fn one_word(text: &str) -> String {
     text.replace(' ', "_")
 }
 

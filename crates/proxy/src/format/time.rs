@@ -41,6 +41,11 @@ fn nanos(duration: Duration) -> i64 {
 }
 
 impl WallTime {
+    /// So many seconds since 1970.
+    pub(crate) const fn of_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000))
+    }
+
     /// Whole seconds since 1970.
     pub(crate) fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000_000)

@@ -15,9 +15,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::buffer::Buffer;
 
-#[expect(unused_imports, reason = "what makes connections of either side brings the first user")]
 pub(crate) use session::Session;
-#[expect(unused_imports, reason = "what makes connections of either side brings the first user")]
 pub(crate) use tls::{TlsError, TlsStream};
 
 /// A connection of any kind.
@@ -130,15 +128,6 @@ impl Transport {
                 return;
             }
         };
-    }
-
-    #[expect(dead_code, reason = "asked by what makes connections of either side")]
-    /// The TLS session, where there is one.
-    pub(crate) fn tls(&self) -> Option<&rustls::CommonState> {
-        match self {
-            Self::Tcp(_) | Self::Unix(_) => None,
-            Self::Tls(stream) => Some(stream.session()),
-        }
     }
 
     /// The kernel's estimate of the round trip to the peer in microseconds; a Unix socket has none.

@@ -248,6 +248,7 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         listener: Some(std::sync::Arc::clone(&runtime.config)),
         chain: None,
         round_trip: std::cell::Cell::default(),
+        tls: std::cell::OnceCell::new(),
         course: Course::default(),
         _place: place,
         waker: std::cell::RefCell::new(None),

@@ -12,9 +12,11 @@ use crate::access_log::log_connection;
 use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
 use crate::downstream::Downstream;
+use crate::exchange::Exchange;
 use crate::io::Transport;
 use crate::snapshot::{ChainRuntime, ListenerRuntime, Service};
 use crate::stats::ListenerStat;
+use crate::tls::{NoHandshake, shake_hands};
 use crate::worker::Worker;
 
 /// A connection that has no filter chain yet.
@@ -59,7 +61,7 @@ impl Arriving {
         };
         if let Some(chain) = self.listener.chain_of(&arrival) {
             let chain = Rc::clone(chain);
-            self.serve(&chain);
+            self.serve(chain);
         } else {
             self.listener.shards.listener.inc(ListenerStat::NoFilterChainMatch);
             self.info.course.fits_no_chain.set(true);
@@ -68,19 +70,76 @@ impl Arriving {
     }
 
     /// Has the connection served by what its filter chain is for.
-    fn serve(mut self, chain: &ChainRuntime) {
+    fn serve(mut self, chain: Rc<ChainRuntime>) {
         self.info.id = self.worker.next_connection_id();
         self.info.chain = Some(Arc::clone(&chain.config));
         let open = OpenConnection::new(&self.worker, &self.listener, self.info);
+        let opened = Opened { slot: self.slot, listener: self.listener, chain, open };
+        if opened.chain.tls.is_some() {
+            let worker = self.worker;
+            worker.spawn(shake(opened, self.stream, self.prefetched));
+        } else {
+            opened.start(self.stream, self.prefetched);
+        }
+    }
+}
+
+/// A connection that has its filter chain, and is counted.
+struct Opened {
+    slot: Rc<ListenerSlot>,
+    listener: Rc<ListenerRuntime>,
+    chain: Rc<ChainRuntime>,
+    open: OpenConnection,
+}
+
+/// Shakes hands before anything else happens.
+async fn shake(opened: Opened, stream: Transport, prefetched: Buffer) {
+    let worker = Rc::clone(opened.open.worker());
+    let chain = Rc::clone(&opened.chain);
+    let Some(tls) = &chain.tls else { return };
+    match Box::pin(shake_hands(&worker, tls, stream, prefetched)).await {
+        Ok((stream, info)) => {
+            // It is set once.
+            let _ = opened.open.info().tls.set(Box::new(info));
+            opened.start(stream, Buffer::default());
+        }
+        Err(none) => opened.give_up(none),
+    }
+}
+
+impl Opened {
+    /// There was no handshake.
+    fn give_up(self, none: NoHandshake) {
+        let info = self.open.info();
+        let course = &info.course;
+        if none.late {
+            course.closed_because.set(Some("transport_socket_timeout"));
+            course.terminated_because.set(Some("transport socket timeout was reached"));
+            self.listener.shards.listener.inc(ListenerStat::DownstreamCxTransportSocketConnectTimeout);
+        }
+        let _ = info.tls.set(Box::new(none.info));
+        *course.transport_failure.borrow_mut() = none.words;
+        let worker = self.open.worker();
+        worker.failures.note(worker, &Exchange::default(), info, &none.failure);
+        if let Service::Http(http) = &self.chain.service {
+            http.shards.connection_failed(self.open.age(), none.failure.reason);
+        }
+        *course.failure.borrow_mut() = Some(none.failure);
+    }
+
+    /// Has the connection served by what its filter chain is for.
+    fn start(self, stream: Transport, prefetched: Buffer) {
+        let Self { slot, listener, chain, open } = self;
         match &chain.service {
             Service::None => {
-                self.listener.shards.listener.inc(ListenerStat::NetworkExtensionConfigMissing);
+                listener.shards.listener.inc(ListenerStat::NetworkExtensionConfigMissing);
                 open.info().course.closed_because.set(Some("no_filters"));
             }
             Service::Http(http) => {
                 let http = Rc::clone(http);
-                let connection = Downstream::new(&self.slot, http, open, self.stream, self.prefetched);
-                self.worker.spawn(Box::new(connection).serve());
+                let worker = Rc::clone(open.worker());
+                let connection = Downstream::new(&slot, http, open, stream, prefetched);
+                worker.spawn(Box::new(connection).serve());
             }
         }
     }

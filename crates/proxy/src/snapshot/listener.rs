@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use causeway_model::{FilterChain, Listener, NetworkFilter};
+use causeway_model::{DownstreamSocket, FilterChain, Listener, NetworkFilter};
 
 use super::manager::ManagerSnapshot;
 use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
 use crate::access_log::OpenLog;
 use crate::cluster::LocalCluster;
 use crate::listener::{Arrival, ChainChoice, ListenerScopes, ListenerShards};
+use crate::stats::scope_of_listener;
+use crate::tls::{TlsRuntime, TlsSnapshot};
 
 /// A listener and its filter chains.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct ListenerSnapshot {
     pub(crate) logs: Vec<OpenLog>,
     /// For each of its chains ([`Listener::chains`]) what its connections are for.
     services: Vec<ServiceSnapshot>,
+    /// For each of its chains TLS, where it is spoken.
+    sockets: Vec<Option<Arc<TlsSnapshot>>>,
     choice: ChainChoice,
     scopes: ListenerScopes,
 }
@@ -40,7 +44,18 @@ impl ListenerSnapshot {
     pub(super) fn compile(config: &Arc<Listener>, with: &Compile<'_>) -> Result<Self, Vec<String>> {
         let mut faults = Vec::new();
         let mut services = Vec::new();
+        let mut sockets = Vec::new();
         for chain in config.chains() {
+            match &chain.transport_socket {
+                DownstreamSocket::RawBuffer => sockets.push(None),
+                DownstreamSocket::Tls(tls) => {
+                    let scope = scope_of_listener(&config.stat_name);
+                    match TlsSnapshot::new(tls, chain, scope, with.registry) {
+                        Ok(tls) => sockets.push(Some(Arc::new(tls))),
+                        Err(of_tls) => faults.push(of_tls),
+                    }
+                }
+            }
             match &chain.filter {
                 NetworkFilter::None => services.push(ServiceSnapshot::None),
                 NetworkFilter::HttpConnectionManager(manager) => {
@@ -55,6 +70,7 @@ impl ListenerSnapshot {
             Ok(logs) if faults.is_empty() => Ok(Self {
                 logs,
                 services,
+                sockets,
                 choice: ChainChoice::new(config),
                 scopes: ListenerScopes::new(with.registry, &config.stat_name, with.workers),
                 config: Arc::clone(config),
@@ -80,6 +96,8 @@ pub(crate) struct ListenerRuntime {
 #[derive(Debug)]
 pub(crate) struct ChainRuntime {
     pub(crate) config: Arc<FilterChain>,
+    /// TLS, where it is spoken.
+    pub(crate) tls: Option<TlsRuntime>,
     pub(crate) service: Service,
 }
 
@@ -111,7 +129,8 @@ impl ListenerRuntime {
                     Service::Http(Rc::new(HttpRuntime::new(listener, place, manager, worker)))
                 }
             };
-            Rc::new(ChainRuntime { config: Arc::clone(config), service })
+            let tls = snapshot.sockets.get(at).and_then(Option::as_ref).map(|tls| tls.shard(worker));
+            Rc::new(ChainRuntime { config: Arc::clone(config), tls, service })
         };
         Rc::new(Self {
             config: Arc::clone(&snapshot.config),

@@ -8,6 +8,7 @@ mod health;
 mod limits;
 mod local;
 mod routing;
+mod tls;
 
 use crate::Spec;
 
@@ -95,6 +96,28 @@ reasons! {
         RequestIdleTimeout = REQUEST_IDLE_TIMEOUT,
         /// The request was not complete when `max_stream_duration` had passed.
         RequestMaxDuration = REQUEST_MAX_DURATION,
+    }
+    tls {
+        /// The client spoke without TLS where TLS is expected.
+        TlsNotSpoken = TLS_NOT_SPOKEN,
+        /// No version of TLS is spoken by both sides.
+        TlsVersionUnsupported = TLS_VERSION_UNSUPPORTED,
+        /// No cipher suite, group or kind of certificate is known to both sides.
+        TlsNoSharedCipher = TLS_NO_SHARED_CIPHER,
+        /// A client without the certificate that is demanded.
+        TlsClientCertificateMissing = TLS_CLIENT_CERTIFICATE_MISSING,
+        /// A client whose certificate is not accepted.
+        TlsClientCertificateRefused = TLS_CLIENT_CERTIFICATE_REFUSED,
+        /// The client does not accept what it was shown.
+        TlsRefusedByClient = TLS_REFUSED_BY_CLIENT,
+        /// The client closed in the middle of the handshake.
+        TlsHandshakeClosed = TLS_HANDSHAKE_CLOSED,
+        /// The handshake took longer than `transport_socket_connect_timeout`.
+        TlsHandshakeTimeout = TLS_HANDSHAKE_TIMEOUT,
+        /// The client broke the rules of TLS.
+        TlsHandshakeFailed = TLS_HANDSHAKE_FAILED,
+        /// A secret of the listener is not there yet.
+        TlsSecretMissing = TLS_SECRET_MISSING,
     }
     routing {
         /// No virtual host has a domain for the request's authority.
