@@ -39,6 +39,7 @@ pub struct Case {
     pub(crate) sort_log: bool,
     pub(crate) files: Vec<(&'static str, String)>,
     pub(crate) names: Vec<(&'static str, DnsAnswer)>,
+    pub(crate) workers: usize,
 }
 
 /// A part of the observations that is not equal, on purpose.
@@ -72,6 +73,7 @@ impl Case {
             sort_log: false,
             files: Vec::new(),
             names: Vec::new(),
+            workers: 1,
         }
     }
 
@@ -158,6 +160,13 @@ impl Case {
         self
     }
 
+    /// More fields of the router.
+    #[must_use]
+    pub fn router(mut self, fields: &str) -> Self {
+        self.config.router.push(yaml(fields));
+        self
+    }
+
     /// More fields of the route configuration.
     #[must_use]
     pub fn route_config(mut self, fields: &str) -> Self {
@@ -227,6 +236,13 @@ impl Case {
     #[must_use]
     pub fn with_file(mut self, name: &'static str, text: &str) -> Self {
         self.files.push((name, text.into()));
+        self
+    }
+
+    /// The number of workers, or threads as Envoy calls them; one if nothing is said.
+    #[must_use]
+    pub const fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
         self
     }
 

@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) virtual_hosts: Vec<String>,
     pub(crate) routes: Vec<String>,
     pub(crate) filters: Vec<String>,
+    pub(crate) router: Vec<String>,
     pub(crate) clusters: Vec<Cluster>,
     pub(crate) more_clusters: Vec<String>,
 }
@@ -105,7 +106,8 @@ impl Config {
         }
         write_line(out, 10, "http_filters:");
         put(out, 10, &self.filters);
-        write_line(out, 10, &format!("- {{name: router, typed_config: {{\"@type\": {ROUTER}}}}}"));
+        write_line(out, 10, &format!("- name: router\n  typed_config:\n    \"@type\": {ROUTER}"));
+        put(out, 14, &self.router);
     }
 
     fn render_routes(&self, out: &mut String) {

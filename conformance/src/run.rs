@@ -81,7 +81,8 @@ pub(crate) async fn run(case: &Case, peer: Peer, binary: &Path) -> Seen {
         run.reserve(&name);
     }
     let text = run.fill(&config);
-    let mut builder = Proxy::build(peer, binary, &text).directory(directory).limit(START);
+    let mut builder =
+        Proxy::build(peer, binary, &text).directory(directory).limit(START).concurrency(case.workers);
     if config.contains("{{admin}}") {
         builder = builder.admin(run.admin_address());
     }

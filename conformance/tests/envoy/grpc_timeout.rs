@@ -70,5 +70,19 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(Request::get("/").header("grpc-timeout", "100m"))
             .send(Request::get("/").header("grpc-timeout", "0S").header("content-type", "application/grpc"))
             .stats(&["http.ingress.downstream_rq_max_duration_reached"]),
+        Case::new("no_time_at_all_for_a_body")
+            .routes(
+                "
+                - match: {prefix: /}
+                  route: {cluster: app, max_stream_duration: {grpc_timeout_header_max: 10s}}",
+            )
+            .log("%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED%")
+            .on_one_connection([
+                Request::post("/whole", "abc").header("grpc-timeout", "0S"),
+                Request::post("/grpc", "abc").header("grpc-timeout", "0S").header("content-type", "application/grpc"),
+            ])
+            .raw("POST /half HTTP/1.1\r\nhost: test\r\ngrpc-timeout: 0S\r\ncontent-length: 3\r\n\r\na")
+            .raw("POST /chunks HTTP/1.1\r\nhost: test\r\ngrpc-timeout: 0S\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+            .stats(&["http.ingress.downstream_rq_max_duration_reached", "http.ingress.downstream_rq_response_before_rq_complete"]),
     ]
 }

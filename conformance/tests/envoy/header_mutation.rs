@@ -1,6 +1,6 @@
-//! The filter that changes header fields and the query.
+//! The filter that changes header fields, the query and trailers.
 
-use causeway_conformance::{Case, Reply, Request};
+use causeway_conformance::{Case, Reply, Request, Run, Script};
 
 /// The filter with these mutations.
 fn filter(mutations: &str) -> String {
@@ -136,6 +136,28 @@ query_parameter_mutations:
             .routes("- match: {prefix: /direct}\n  direct_response: {status: 200}")
             .get("/direct")
             .get("/nothing"),
+        trailers("trailers_are_changed_where_there_are_some", true, true),
+        trailers("trailers_that_clients_may_not_send", false, true),
+        trailers("trailers_that_back_ends_may_not_send", true, false),
+        trailers("without_trailers_there_is_nothing_to_change", false, false),
+        Case::new("trailers_are_changed_by_the_nearest_place_last")
+            .backend("app", Reply::ok("x").chunked().trailer("x-t", "1"))
+            .hcm("http_protocol_options: {enable_trailers: true}")
+            .cluster("app", "http_protocol_options: {enable_trailers: true}")
+            .filters(&filter("\nresponse_trailers_mutations:\n- append: {header: {key: x-t, value: filter}}"))
+            .routes(&format!(
+                "
+                - match: {{prefix: /}}
+                  route: {{cluster: app}}
+                  typed_per_filter_config:
+                    mutate:
+                      \"@type\": {TYPE}HeaderMutationPerRoute
+                      mutations: {{response_trailers_mutations: [{{append: {{header: {{key: x-t, value: route}}, append_action: OVERWRITE_IF_EXISTS}}}}]}}",
+            ))
+            .get("/"),
+        Case::new("a_pseudo_header_is_no_trailer")
+            .filters(&filter("\nresponse_trailers_mutations:\n- append: {header: {key: ':status', value: x}}"))
+            .get("/"),
     ]
 }
 
@@ -150,4 +172,39 @@ fn place(filter: &str, value: &str) -> String {
 
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn trailers(name: &'static str, from_clients: bool, from_back_ends: bool) -> Case {
+    Case::new(name)
+        .backend(
+            "app",
+            Script::by(|request| {
+                let reply = Reply::ok("hello");
+                let with = reply.clone().chunked().trailer("x-t", "t").trailer("x-rm", "1");
+                if request.path() == "/with" { with.into() } else { reply.into() }
+            }),
+        )
+        .hcm(&format!("http_protocol_options: {{enable_trailers: {from_clients}}}"))
+        .cluster("app", &format!("http_protocol_options: {{enable_trailers: {from_back_ends}}}"))
+        .router("suppress_envoy_headers: true")
+        .log("%REQ(:PATH)% %TRAILER(x-t)% %TRAILER(x-made)% %TRAILER(x-rm)% %RESPONSE_TRAILERS_BYTES% %DOWNSTREAM_HEADER_BYTES_SENT%")
+        .filters(&filter(
+            r#"
+request_trailers_mutations:
+- append: {header: {key: x-made, value: "%REQ(:path)% %RESPONSE_CODE%"}}
+- append: {header: {key: x-empty, value: "%REQ(x-none)%"}}
+- remove: x-rm
+response_trailers_mutations:
+- append: {header: {key: x-made, value: "%TRAILER(x-t)% %RESPONSE_CODE% %RESP(x-own)%"}}
+- append: {header: {key: x-t, value: more}}
+- remove: x-rm"#,
+        ))
+        .raw("POST /with HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-q: 1\r\nx-rm: 2\r\n\r\n")
+        .raw("POST /without HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+        .get("/with")
+        .step(async |run: &mut Run| {
+            let received = run.backend("app").received();
+            let trailers = received.iter().map(|request| request.trailers.to_json());
+            run.note("trailers", trailers.collect());
+        })
 }

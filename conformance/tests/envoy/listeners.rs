@@ -21,6 +21,31 @@ pub(crate) fn cases() -> Vec<Case> {
             .listener("drain_type: MODIFY_ONLY")
             .ask_admin(Request::new("POST", "/healthcheck/fail"))
             .on_one_connection([Request::get("/a"), Request::get("/b")]),
+        Case::new("connections_are_shared_out_exactly")
+            .workers(3)
+            .listener("connection_balance_config: {exact_balance: {}}")
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut connections = Vec::new();
+                for _ in 0..12 {
+                    let mut connection = run.connect().await;
+                    let answered = connection.exchange(&Request::get("/")).await.is_ok();
+                    connections.push((connection, answered));
+                }
+                let answered = connections.iter().filter(|(_, answered)| *answered).count();
+                run.note("answered", json!(answered));
+                note_workers(run, "twelve", 4).await;
+                // Three of four go; whoever has the fewest gets the next ones.
+                connections.truncate(3);
+                note_workers(run, "three", 1).await;
+                for _ in 0..3 {
+                    connections.push((run.connect().await, true));
+                }
+                note_workers(run, "six", 2).await;
+            }),
+        Case::new("a_way_to_share_connections_out_has_to_be_named")
+            .without_log()
+            .listener("connection_balance_config: {}"),
         Case::new("bodies_pass_small_buffers")
             .listener("per_connection_buffer_limit_bytes: 1024")
             .echoes(&["app"])
@@ -51,4 +76,25 @@ fn note_timer(run: &mut Run, connection: &Connection) {
         ours.then(|| columns.get(5).is_some_and(|timer| timer.starts_with("02:")))
     });
     run.note("there is a timer for probes", json!(timer));
+}
+
+/// Whether each worker comes to have so many connections.
+async fn note_workers(run: &mut Run, label: &str, each: u64) {
+    let names: Vec<String> = (0..3)
+        .map(|worker| format!("listener.127.0.0.1_{{{{listen}}}}.worker_{worker}.downstream_cx_active"))
+        .collect();
+    let names: Vec<String> = names.iter().map(|name| run.fill(name)).collect();
+    let mut counts = Vec::new();
+    for _ in 0..40 {
+        let stats = run.stats().await;
+        counts = names
+            .iter()
+            .map(|name| stats.get(name).copied().map_or(-1, |count| i64::try_from(count).unwrap_or(-1)))
+            .collect();
+        if counts.iter().all(|count| u64::try_from(*count) == Ok(each)) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    run.note(label, json!(counts));
 }

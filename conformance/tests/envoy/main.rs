@@ -5,6 +5,7 @@ mod access_log;
 mod admin;
 mod bodies;
 mod circuit_breakers;
+mod cluster_stats;
 mod connect;
 mod cors;
 mod disconnects;
@@ -30,9 +31,11 @@ mod redirects;
 mod retries;
 mod rewriting;
 mod routing;
+mod slow_readers;
 mod source_address;
 mod stats_sinks;
 mod timeouts;
+mod upstream_log;
 mod virtual_clusters;
 mod websocket;
 mod weighted_clusters;
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         ("admin", admin::cases()),
         ("bodies", bodies::cases()),
         ("circuit_breakers", circuit_breakers::cases()),
+        ("cluster_stats", cluster_stats::cases()),
         ("connect", connect::cases()),
         ("cors", cors::cases()),
         ("disconnects", disconnects::cases()),
@@ -71,9 +75,11 @@ fn main() -> ExitCode {
         ("retries", retries::cases()),
         ("rewriting", rewriting::cases()),
         ("routing", routing::cases()),
+        ("slow_readers", slow_readers::cases()),
         ("source_address", source_address::cases()),
         ("stats_sinks", stats_sinks::cases()),
         ("timeouts", timeouts::cases()),
+        ("upstream_log", upstream_log::cases()),
         ("virtual_clusters", virtual_clusters::cases()),
         ("websocket", websocket::cases()),
         ("weighted_clusters", weighted_clusters::cases()),

@@ -55,6 +55,19 @@ fn actions() -> Vec<Case> {
                 "http.ingress.rq_total",
                 "http.ingress.downstream_cx_protocol_error",
             ]),
+        overloaded("an_answer_may_say_so", "stop_accepting_requests", "")
+            .hcm("append_local_overload: true")
+            .get("/a")
+            .send(Request::get("/grpc").header("content-type", "application/grpc")),
+        overloaded("an_answer_says_so_without_headers_of_envoy_too", "stop_accepting_requests", "")
+            .hcm("append_local_overload: true")
+            .router("suppress_envoy_headers: true")
+            .get("/a"),
+        Case::new("idle_connections_of_http_1_stay")
+            .bootstrap(&action("close_idle_http_connections", ""))
+            .pause(Duration::from_millis(300))
+            .on_one_connection([Request::get("/a"), Request::get("/b")])
+            .stats(&["http.ingress.downstream_cx_idle_timeout"]),
         overloaded("connections_end_behind_their_response", "disable_http_keepalive", "")
             .differs("D-10", &["2 GET /a", "end"], "fin").get("/a").stats(&[
             "http.ingress.downstream_cx_overload_disable_keepalive",
@@ -194,6 +207,30 @@ fn places() -> Vec<Case> {
             "http.ingress.downstream_rq_overload_close",
             "http.ingress.downstream_rq_5xx",
         ]),
+        place("a_place_filters", "http_downstream_filter_check")
+            .hcm("append_local_overload: true")
+            .filters(
+                r#"
+                - name: cors
+                  typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}"#,
+            )
+            .get("/a")
+            .send(Request::post("/b", "body"))
+            .stats(&[
+                "overload.envoy.load_shed_points.http_downstream_filter_check.shed_load_count",
+                "http.ingress.rq_overload_local_reply",
+                "http.ingress.downstream_rq_overload_close",
+                "http.ingress.downstream_rq_5xx",
+                "http.ingress.rq_total",
+            ]),
+        place("a_place_filters_before_a_direct_response", "http_downstream_filter_check")
+            .routes("- match: {prefix: /}\n  direct_response: {status: 200}")
+            .get("/a")
+            .stats(&["http.ingress.rq_direct_response", "http.ingress.rq_total"]),
+        place("a_place_filters_where_there_is_no_route", "http_downstream_filter_check")
+            .routes("- match: {prefix: /other}\n  direct_response: {status: 200}")
+            .get("/a")
+            .stats(&["http.ingress.no_route", "http.ingress.rq_total"]),
         place("a_place_dispatch", "http1_server_abort_dispatch").get("/a").stats(&[
             "overload.envoy.load_shed_points.http1_server_abort_dispatch.shed_load_count",
             "http.ingress.downstream_rq_overload_close",

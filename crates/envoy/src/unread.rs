@@ -117,21 +117,11 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
         &["listener_filters_timeout", "continue_on_listener_filters_timeout"],
         "no listener filter waits for anything",
     ),
-    (
-        "config.listener.v3.Listener",
-        &["connection_balance_config"],
-        "each worker has a socket of its own, and the system shares connections out",
-    ),
     ("config.listener.v3.FilterChain", &["metadata"], "nothing asks for it"),
     (
         "config.listener.v3.FilterChain",
         &["transport_socket_connect_timeout"],
         "there is no handshake to wait for",
-    ),
-    (
-        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        &["append_local_overload"],
-        "there is no overload manager",
     ),
     (
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",

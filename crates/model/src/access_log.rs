@@ -27,6 +27,15 @@ pub struct AccessLogOptions {
     pub on_tunnel: bool,
 }
 
+/// When the router writes lines beside the one at the end of an attempt (`Router.UpstreamAccessLogOptions`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UpstreamLogOptions {
+    /// A line when there is a connection to the host (`flush_upstream_log_on_upstream_stream`).
+    pub on_connection: bool,
+    /// A line each time so much has passed (`upstream_log_flush_interval`), at least a millisecond.
+    pub interval: Option<Duration>,
+}
+
 /// Where an access log goes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AccessLogSink {

@@ -58,6 +58,11 @@ pub struct Cluster {
     /// What is spoken instead with endpoints whose metadata says so (`transport_socket_matches`): the first
     /// that fits.
     pub transport_socket_matches: Vec<TransportSocketMatch>,
+    /// Whether it is counted how much of their time requests take (`track_cluster_stats.timeout_budgets`,
+    /// `track_timeout_budgets`).
+    pub track_timeout_budgets: bool,
+    /// Whether sizes of requests and responses are counted (`track_cluster_stats.request_response_sizes`).
+    pub track_request_response_sizes: bool,
     /// `metadata`.
     pub metadata: Metadata,
 }

@@ -56,6 +56,10 @@ pub struct MessageMutations {
     pub query: Vec<QueryMutation>,
     /// Changes to fields of the response, in their order.
     pub response: Vec<HeaderMutation>,
+    /// Changes to trailers of the request, where it has some, in their order.
+    pub request_trailers: Vec<HeaderMutation>,
+    /// Changes to trailers of the response, where it has some, in their order.
+    pub response_trailers: Vec<HeaderMutation>,
 }
 
 /// `config.core.v3.KeyValueMutation` of query parameters.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     AccessLog, AccessLogOptions, CidrSet, HeaderMutation, HeaderName, HttpFilter, LocalReplyConfig,
-    RouteConfiguration, SourcePosition, StringMatcher,
+    RouteConfiguration, SourcePosition, StringMatcher, UpstreamLogOptions,
 };
 
 /// `extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -16,6 +16,12 @@ use crate::{
 pub struct HttpConnectionManager {
     /// When lines are written beside the one at the end (`access_log_options`).
     pub access_log_options: AccessLogOptions,
+    /// Whether an answer of the overload manager says so in `x-envoy-local-overloaded` (`append_local_overload`).
+    pub append_local_overload: bool,
+    /// Logs with a line for each attempt to have a back-end answer (`Router.upstream_log`).
+    pub upstream_logs: Vec<AccessLog>,
+    /// When those get other lines (`Router.upstream_log_options`).
+    pub upstream_log_options: UpstreamLogOptions,
     /// Whether it is counted how often routes are looked for, and how long that takes
     /// (`record_route_resolution_stats`).
     pub record_route_resolution_stats: bool,

@@ -34,6 +34,7 @@ mod value;
 
 pub use access_log::{
     AccessLog, AccessLogFilter, AccessLogFormat, AccessLogOptions, AccessLogSink, Comparison, ComparisonOp,
+    UpstreamLogOptions,
 };
 pub use address::{Address, CidrRange, CidrSet, EndpointAddress};
 pub use bind::{BindConfig, SourceAddress};

@@ -43,6 +43,9 @@ pub struct Listener {
     pub ignore_global_conn_limit: bool,
     /// The overload manager has nothing to say about it (`bypass_overload_manager`).
     pub bypass_overload_manager: bool,
+    /// Each connection goes to the worker that has the fewest of them (`connection_balance_config.exact_balance`),
+    /// and not to the one that took it.
+    pub exact_balance: bool,
     /// Further socket options.
     pub socket_options: Vec<SocketOption>,
     /// What the traffic is; only `/drain_listeners?inboundonly` asks.

@@ -100,6 +100,8 @@ pub enum LoadShedPointKind {
     Http1ServerAbortDispatch,
     /// A request is complete enough to be routed: it is answered 503.
     HttpConnectionManagerDecodeHeaders,
+    /// The router has a request for a back-end: it is answered 503.
+    HttpDownstreamFilterCheck,
     /// A request would need a new connection to its back-end.
     ConnectionPoolNewConnection,
 }
@@ -200,11 +202,12 @@ impl OverloadActionKind {
 
 impl LoadShedPointKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::TcpListenerAccept,
         Self::HcmOndataCreatingCodec,
         Self::Http1ServerAbortDispatch,
         Self::HttpConnectionManagerDecodeHeaders,
+        Self::HttpDownstreamFilterCheck,
         Self::ConnectionPoolNewConnection,
     ];
 
@@ -218,6 +221,7 @@ impl LoadShedPointKind {
             Self::HttpConnectionManagerDecodeHeaders => {
                 "envoy.load_shed_points.http_connection_manager_decode_headers"
             }
+            Self::HttpDownstreamFilterCheck => "envoy.load_shed_points.http_downstream_filter_check",
             Self::ConnectionPoolNewConnection => "envoy.load_shed_points.connection_pool_new_connection",
         }
     }

@@ -491,6 +491,8 @@ pub enum DurationPoint {
     DownstreamTxBegin,
     /// `DS_TX_END`: the last byte was sent to the client.
     DownstreamTxEnd,
+    /// Its end, whatever that is, or the moment of the line if it has none yet. `DURATION` alone speaks of it.
+    End,
 }
 
 /// Units of `COMMON_DURATION`.

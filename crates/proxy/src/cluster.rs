@@ -9,8 +9,8 @@ use causeway_model::{Cluster as ClusterConfig, RoutingPriority};
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Cluster, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat, Health, Host,
-    HostCells, HostId, HostStat, LoadBalancer, Resource, WorkerCluster,
+    Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterSizeStat,
+    ClusterStat, Health, Host, HostCells, HostId, HostStat, LoadBalancer, Resource, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
@@ -32,6 +32,8 @@ pub(crate) struct LocalCluster {
     /// There from the first response on.
     responses: OnceCell<Shard<ClusterResponseStat>>,
     internal: OnceCell<Shard<ClusterInternalStat>>,
+    budgets: Option<Shard<ClusterBudgetStat>>,
+    sizes: Option<Shard<ClusterSizeStat>>,
     /// There from the first connection on.
     http1: OnceCell<Shard<ClusterHttp1Stat>>,
     balancer: RefCell<LoadBalancer>,
@@ -57,6 +59,8 @@ impl LocalCluster {
             reasons: ReasonCounters::new(),
             responses: OnceCell::new(),
             internal: OnceCell::new(),
+            budgets: shared.budget_stats().map(|scope| scope.shard(worker)),
+            sizes: shared.size_stats().map(|scope| scope.shard(worker)),
             http1: OnceCell::new(),
             balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
             generation: Cell::new(shared.generation()),
@@ -219,6 +223,16 @@ impl LocalCluster {
         } else {
             self.responses().record(ClusterResponseStat::ExternalUpstreamRqTime, millis);
         }
+    }
+
+    /// How much of their time requests take, where that is tracked.
+    pub(crate) const fn budgets(&self) -> Option<&Shard<ClusterBudgetStat>> {
+        self.budgets.as_ref()
+    }
+
+    /// How large requests and responses are, where that is tracked.
+    pub(crate) const fn sizes(&self) -> Option<&Shard<ClusterSizeStat>> {
+        self.sizes.as_ref()
     }
 
     fn responses(&self) -> &Shard<ClusterResponseStat> {

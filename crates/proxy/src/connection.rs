@@ -8,6 +8,7 @@ use std::time::Instant;
 use causeway_model::{Address, FilterChain, Listener, Metadata};
 use causeway_reason::Failure;
 
+use crate::listener::Turn;
 use crate::tls::TlsInfo;
 use crate::worker::Place;
 
@@ -34,6 +35,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) course: Course,
     /// Counts it among those that the process may have, where it counts; held for its `Drop`.
     pub(crate) _place: Option<Place>,
+    /// Counts it among those of its worker, where they are shared out exactly; held for its `Drop`.
+    pub(crate) _turn: Option<Turn>,
     /// Wakes the connection when its listener drains, or the overload manager wants something.
     pub(crate) waker: RefCell<Option<Waker>>,
 }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -81,6 +81,7 @@ impl DataPlane {
             counted_connections: Arc::default(),
             failing: AtomicBool::new(false),
             log_flush: options.log_flush,
+            workers: OnceLock::new(),
         });
         let http1 = registry.scope::<Http1Stat>(ScopeName::root().then("http1"));
         let workers = (0..options.workers.max(1))
@@ -89,7 +90,8 @@ impl DataPlane {
                 let (http1, shared) = (http1.clone(), Arc::clone(&shared));
                 WorkerThread::start(id, move || Worker::new(id, seed, http1.shard(id), shared))
             })
-            .collect::<io::Result<_>>()?;
+            .collect::<io::Result<Vec<WorkerThread>>>()?;
+        let _ = shared.workers.set(workers.iter().map(|worker| worker.commands.downgrade()).collect());
         Ok(Self { workers, shared, bound: RefCell::default() })
     }
 

@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     StreamDuration,
     /// Another line of the access log about the request: `access_log_flush_interval`.
     AccessLog,
+    /// Another line of the router's logs about the attempt: `upstream_log_flush_interval`.
+    UpstreamLog,
     /// `max_stream_duration` of the cluster.
     UpstreamDuration,
     /// A closed connection waits for the client to close: `delayed_close_timeout`. Also: a connection
@@ -32,7 +34,7 @@ pub(crate) enum Timer {
     Close,
 }
 
-const TIMERS: [Timer; 10] = [
+const TIMERS: [Timer; 11] = [
     Timer::Idle,
     Timer::ConnectionDuration,
     Timer::RequestHeaders,
@@ -41,6 +43,7 @@ const TIMERS: [Timer; 10] = [
     Timer::StreamIdle,
     Timer::StreamDuration,
     Timer::AccessLog,
+    Timer::UpstreamLog,
     Timer::UpstreamDuration,
     Timer::Close,
 ];
@@ -82,6 +85,7 @@ impl Deadlines {
             Timer::StreamIdle,
             Timer::StreamDuration,
             Timer::AccessLog,
+            Timer::UpstreamLog,
             Timer::UpstreamDuration,
         ] {
             if let Some(slot) = self.at.get_mut(timer as usize) {

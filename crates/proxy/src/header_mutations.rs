@@ -64,13 +64,19 @@ pub(crate) enum Message {
     Request,
     /// The response's.
     Response,
+    /// Trailers of the request.
+    RequestTrailers,
+    /// Trailers of the response.
+    ResponseTrailers,
 }
 
 impl Message {
-    const fn block(self, exchange: &mut Exchange) -> &mut HeaderBlock {
+    fn block(self, exchange: &mut Exchange) -> &mut HeaderBlock {
         match self {
             Self::Request => &mut exchange.request,
             Self::Response => &mut exchange.response,
+            Self::RequestTrailers => exchange.request_trailers.get_or_insert_default(),
+            Self::ResponseTrailers => exchange.response_trailers.get_or_insert_default(),
         }
     }
 
@@ -79,6 +85,7 @@ impl Message {
         Known::from_bytes(name.as_bytes()).is_some_and(|known| match self {
             Self::Request => known.is_joined_in_request(),
             Self::Response => known.is_joined_in_response(),
+            Self::RequestTrailers | Self::ResponseTrailers => false,
         })
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct LocalReply {
     pub(crate) close: bool,
     /// It is not given before all of the request has arrived.
     pub(crate) at_end: bool,
+    /// The request had come as far as the router.
+    pub(crate) by_router: bool,
 }
 
 #[derive(Debug)]
@@ -63,6 +65,7 @@ impl LocalReply {
             details: None,
             close,
             at_end: false,
+            by_router: false,
         }
     }
 
@@ -77,6 +80,7 @@ impl LocalReply {
             details: None,
             close: false,
             at_end: false,
+            by_router: false,
         }
     }
 
@@ -141,7 +145,14 @@ pub(crate) fn prepare(
     viewer: &Viewer,
     random: u64,
 ) -> Vec<u8> {
-    let LocalReply { status, body, format, headers, cause, details, .. } = reply;
+    let overloaded = reply.reason() == Some(Reason::Overloaded) && !reply.by_router;
+    let LocalReply { status, body, format, mut headers, cause, details, .. } = reply;
+    if manager.config.suppress_envoy_headers {
+        headers.retain(|(name, _)| **name != *Known::EnvoyOverloaded.as_str());
+    }
+    if overloaded && manager.config.append_local_overload {
+        headers.push((Cow::Borrowed("x-envoy-local-overloaded"), b"true".to_vec()));
+    }
     match cause {
         Cause::Failure(failure) => {
             note_failure(exchange, failure);

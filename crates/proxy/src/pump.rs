@@ -30,6 +30,8 @@ pub(crate) struct Pump {
     pass_trailers: Option<KeyFormat>,
     /// A large piece that is being written.
     piece: Option<Piece>,
+    /// What becomes of trailers on their way.
+    trailers: Trailers,
     ended: bool,
     /// What happens with the sink behind the body.
     next: Next,
@@ -45,6 +47,17 @@ pub(crate) struct Pump {
     pub(crate) consumed: u64,
     /// Bytes written to the other side, with what stands around the data there.
     pub(crate) written: u64,
+}
+
+/// What becomes of the trailers of a body.
+#[derive(Debug)]
+enum Trailers {
+    /// They pass as they came.
+    Pass,
+    /// They are shown to somebody first, who may change them.
+    Show,
+    /// Those that pass.
+    Changed(HeaderBlock),
 }
 
 /// A body that may have to be sent once more.
@@ -125,6 +138,7 @@ impl Pump {
             chunked,
             pass_trailers,
             piece: None,
+            trailers: Trailers::Pass,
             ended: false,
             next: Next::More,
             kept: None,
@@ -142,6 +156,27 @@ impl Pump {
         self
     }
 
+    /// The same, where trailers are shown before they pass ([`Self::trailers_to_change`]).
+    pub(crate) fn showing_trailers(mut self, show: bool) -> Self {
+        if show {
+            self.trailers = Trailers::Show;
+        }
+        self
+    }
+
+    /// Trailers that wait to be changed. A body is not complete before [`Self::change_trailers`] where there are some.
+    pub(crate) fn trailers_to_change(&self) -> Option<HeaderBlock> {
+        match self.trailers {
+            Trailers::Show if self.decoder.is_done() => self.decoder.trailers(),
+            _ => None,
+        }
+    }
+
+    /// Has these pass.
+    pub(crate) fn change_trailers(&mut self, trailers: HeaderBlock) {
+        self.trailers = Trailers::Changed(trailers);
+    }
+
     /// The same, and the body is kept while it passes.
     pub(crate) fn keeping(mut self, most: Option<usize>) -> Self {
         self.kept = most.map(Kept::new);
@@ -153,12 +188,15 @@ impl Pump {
         self.kept.take()
     }
 
-    /// Trailers that came behind the body.
+    /// Trailers behind the body.
     pub(crate) fn trailers(&self) -> Option<HeaderBlock> {
-        self.decoder.trailers()
+        match &self.trailers {
+            Trailers::Changed(trailers) => Some(trailers.clone()),
+            Trailers::Pass | Trailers::Show => self.decoder.trailers(),
+        }
     }
 
-    /// Moves what can be moved. Ready when the body is complete and written.
+    /// Moves what can be moved. Ready when the body is complete and written, or trailers wait to be changed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
         loop {
             if self.piece.is_some() {
@@ -168,6 +206,9 @@ impl Pump {
                 }
             }
             if self.decoder.is_done() {
+                if self.trailers_to_change().is_some() {
+                    return Poll::Ready(Ok(()));
+                }
                 self.end(ends.out);
                 return ends.out.poll_flush_before(self.next, cx, ends.sink).map_err(|_| PumpError::Sink);
             }
@@ -262,7 +303,7 @@ impl Pump {
             return;
         }
         let before = out.pending();
-        match self.pass_trailers.zip(self.decoder.trailers()) {
+        match self.pass_trailers.zip(self.trailers()) {
             Some((format, trailers)) => {
                 out.bytes().extend_from_slice(b"0\r\n");
                 let mut fields = HeadWriter::trailers(out.bytes(), format);

@@ -5,11 +5,13 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::{ClusterStat, HostStat};
+use causeway_upstream::{ClusterBudgetStat, ClusterSizeStat, ClusterStat, HostStat};
+
+use crate::cluster::LocalCluster;
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Facts};
-use crate::format::View;
+use crate::format::{FieldSize, View};
 use crate::local_reply::note_failure;
 use crate::snapshot::HttpRuntime;
 use crate::stats::{HttpStat, RouteResolutionStat};
@@ -112,6 +114,50 @@ impl ActiveRequest {
         });
     }
 
+    /// There is a connection for the attempt to have a back-end answer: the router's logs may want to know.
+    pub(crate) fn log_connected(&mut self) {
+        if self.listener.manager.config.upstream_log_options.on_connection
+            && let Some(mut exchange) = self.exchange.take()
+        {
+            self.log_attempt(&mut exchange, "UpstreamPoolReady", Some(self.worker.instant()));
+            self.exchange = Some(exchange);
+        }
+    }
+
+    /// Writes a line for each of the router's logs about the attempt that goes on.
+    pub(crate) fn log_attempt_so_far(&self) {
+        let facts = &self.facts;
+        let mut copy = Exchange {
+            request: self.request.clone(),
+            head: self.head.clone(),
+            path: self.path.clone(),
+            attempted: self.attempted.clone(),
+            facts: facts.of_attempt(),
+            ..Exchange::default()
+        };
+        if let Some(answer) = &facts.answer {
+            copy.response.clone_from(&answer.fields);
+        }
+        self.write_attempt(&copy, "UpstreamPeriodic", Some(self.worker.instant()));
+    }
+
+    /// Writes a line for each of the router's logs about the attempt to have a back-end answer.
+    fn log_attempt(&self, exchange: &mut Exchange, log_type: &'static str, unfinished: Option<Instant>) {
+        if self.listener.manager.shared().upstream_logs.is_empty() || !exchange.facts.was_attempted() {
+            return;
+        }
+        exchange.as_attempt(|attempt| self.write_attempt(attempt, log_type, unfinished));
+    }
+
+    fn write_attempt(&self, attempt: &Exchange, log_type: &'static str, unfinished: Option<Instant>) {
+        let viewer = Viewer { log_type, unfinished, ..self.viewer() };
+        viewer.view(attempt, |view| {
+            for log in &self.listener.manager.shared().upstream_logs {
+                self.worker.logs.write(log, view, self.random);
+            }
+        });
+    }
+
     /// It failed and can't be answered any more, or was answered already.
     pub(crate) fn fail(&mut self, failure: Failure) {
         note_failure(self, Box::new(failure));
@@ -167,7 +213,7 @@ impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let Some(mut exchange) = self.exchange.take() else { return };
         if let Some(begun) = exchange.facts.begun {
-            let now = *exchange.facts.reply_end.get_or_insert_with(|| self.worker.instant());
+            let now = *exchange.facts.ended.insert(exchange.facts.reply_end.unwrap_or(self.worker.instant()));
             if !exchange.facts.finished {
                 let reason = if self.worker.is_stopping() { Reason::DrainDeadline } else { Reason::Dropped };
                 let failure = Failure::new(reason).with_evidence(exchange.facts.so_far());
@@ -177,11 +223,19 @@ impl Drop for ActiveRequest {
                     "a request ended without an outcome: {exchange:?}"
                 );
             }
-            let facts = &mut exchange.facts;
-            facts.upstream_wire_sent = facts.upstream_head_sent + facts.body_passed;
+            // It is for the texts of answers; a log has nothing to print there, as with Envoy.
+            exchange.local_body.clear();
             let millis = now.saturating_duration_since(begun).as_millis();
             self.count(&exchange, u64::try_from(millis).unwrap_or(u64::MAX));
+            // What goes because the client did is heard of by the router last.
+            let first = !exchange.facts.outlived_by_attempt();
+            if first {
+                self.log_attempt(&mut exchange, "UpstreamEnd", None);
+            }
             self.log(&exchange);
+            if !first {
+                self.log_attempt(&mut exchange, "UpstreamEnd", None);
+            }
         }
         self.worker.exchanges.give(exchange);
     }
@@ -217,7 +271,11 @@ impl ActiveRequest {
             }
         }
         let Some(cluster) = &facts.cluster else { return };
-        cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent);
+        if facts.was_attempted() {
+            count_attempt(exchange, cluster);
+        }
+        let sent = facts.upstream_head_sent + facts.body_passed;
+        cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, sent);
         if facts.redirected {
             return;
         }
@@ -262,6 +320,38 @@ impl ActiveRequest {
             && !manager.logs_hold_failures
         {
             self.worker.failures.note(&self.worker, exchange, &self.connection, failure);
+        }
+    }
+}
+
+/// Counts how large the request and its response were, and how much of its time it took, where the cluster tracks
+/// that.
+fn count_attempt(exchange: &Exchange, cluster: &LocalCluster) {
+    let facts = &exchange.facts;
+    if let Some(sizes) = cluster.sizes() {
+        let head = FieldSize::of_request(exchange);
+        sizes.record(ClusterSizeStat::RqHeadersCount, head.fields);
+        sizes.record(ClusterSizeStat::RqHeadersSize, head.bytes);
+        let sent = if facts.connect_end.is_some() { facts.bytes_received } else { 0 };
+        sizes.record(ClusterSizeStat::RqBodySize, sent);
+        if let Some(answer) = &facts.answer {
+            let head = FieldSize::of_response(&answer.fields);
+            sizes.record(ClusterSizeStat::RsHeadersCount, head.fields);
+            sizes.record(ClusterSizeStat::RsHeadersSize, head.bytes);
+            sizes.record(ClusterSizeStat::RsBodySize, facts.bytes_sent);
+        }
+    }
+    if let Some(budgets) = cluster.budgets() {
+        let timed_out = facts.failure.as_ref().is_some_and(|failure| failure.reason == Reason::RouteTimeout);
+        if !timed_out {
+            // No attempt has a timeout of its own, which Envoy shows as 0.
+            budgets.record(ClusterBudgetStat::PerTryPercentUsed, 0);
+        }
+        let complete = facts.response_end.is_some() && facts.connect_end.is_some() && !facts.redirected;
+        if let (true, Some(since), Some(ended)) = (complete || timed_out, facts.request_end, facts.ended) {
+            let taken = u64::try_from(ended.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX);
+            let percent = facts.timeout.map_or(0, |timeout| taken.saturating_mul(100) / timeout.max(1));
+            budgets.record(ClusterBudgetStat::PercentUsed, percent);
         }
     }
 }

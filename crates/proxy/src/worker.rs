@@ -5,15 +5,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use causeway_http::RequestIdSource;
 use causeway_http::date::imf_fixdate;
 use causeway_stats::Shard;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::task::AbortHandle;
 
 use crate::access_log::LogBuffers;
@@ -23,7 +23,7 @@ use crate::connection::ConnectionInfo;
 use crate::exchange::ExchangePool;
 use crate::failure_log::FailureLog;
 use crate::format::Clock;
-use crate::listener::{ListenerSlot, SocketKey, WorkerSocket};
+use crate::listener::{self, HandedOver, ListenerSlot, SocketKey, WorkerSocket};
 use crate::overload::{Changes, WorkerOverload};
 use crate::pool::Reaper;
 use crate::snapshot::{ListenerRuntime, Snapshot};
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Drain(Drain),
     /// The overload manager found something.
     Overload(Changes),
+    /// Another worker took a connection that this one is to have.
+    Take(Box<HandedOver>),
     /// Access logs are handed over now.
     FlushLogs(tokio::sync::oneshot::Sender<()>),
     /// Who is still connected?
@@ -91,6 +93,8 @@ pub(crate) struct SharedByWorkers {
     pub(crate) failing: AtomicBool,
     /// Access logs are handed over after this time at most.
     pub(crate) log_flush: Duration,
+    /// By their numbers, once all have started.
+    pub(crate) workers: OnceLock<Vec<WeakUnboundedSender<Command>>>,
 }
 
 /// One connection among those that the process may have, until it is dropped.
@@ -189,6 +193,7 @@ impl Worker {
                 Command::Update { snapshot, clusters, sockets } => self.update(&snapshot, &clusters, sockets),
                 Command::Drain(drain) => self.drain(drain),
                 Command::Overload(changes) => self.overload_changed(changes),
+                Command::Take(taken) => self.take_over(*taken),
                 Command::FlushLogs(done) => {
                     self.logs.flush();
                     let _ = done.send(());
@@ -273,6 +278,22 @@ impl Worker {
                 slot.drain();
                 self.wake_draining(slot);
             }
+        }
+    }
+
+    /// Has another worker serve a connection.
+    pub(crate) fn hand_over(&self, to: usize, taken: HandedOver) {
+        if let Some(worker) = self.shared.workers.get().and_then(|workers| workers.get(to)) {
+            // Nobody tells a worker that has ended; what it was to have is closed.
+            let _ = worker.upgrade().map(|worker| worker.send(Command::Take(Box::new(taken))));
+        }
+    }
+
+    fn take_over(self: &Rc<Self>, taken: HandedOver) {
+        let slot = self.slots.borrow().iter().find(|slot| *slot.key() == taken.key).cloned();
+        // Where the listener is gone, so is the connection.
+        if let Some(slot) = slot {
+            listener::take_over(self, &slot, taken);
         }
     }
 

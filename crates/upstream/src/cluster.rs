@@ -14,7 +14,10 @@ use crate::breakers::{BreakerShard, Breakers, Resource};
 use crate::dns::NameReport;
 use crate::host::{Host, HostCells};
 use crate::host_set::{HostSet, Spread};
-use crate::stats::{ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterStat};
+use crate::stats::{
+    ClusterBudgetStat, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterSizeStat,
+    ClusterStat,
+};
 use crate::why;
 
 /// A cluster. Shared by all threads; what changes is published by the main thread.
@@ -95,6 +98,18 @@ impl Cluster {
     #[must_use]
     pub fn internal_stats(&self) -> Scope<ClusterInternalStat> {
         self.registry.scope(self.stats.name().clone())
+    }
+
+    /// How much of their time requests take, where that is tracked.
+    #[must_use]
+    pub fn budget_stats(&self) -> Option<Scope<ClusterBudgetStat>> {
+        self.config.track_timeout_budgets.then(|| self.registry.scope(self.stats.name().clone()))
+    }
+
+    /// How large requests and responses are, where that is tracked.
+    #[must_use]
+    pub fn size_stats(&self) -> Option<Scope<ClusterSizeStat>> {
+        self.config.track_request_response_sizes.then(|| self.registry.scope(self.stats.name().clone()))
     }
 
     /// The statistics that Envoy shows from the first HTTP/1 connection on.

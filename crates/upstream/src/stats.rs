@@ -251,6 +251,34 @@ causeway_stats::schema! {
 }
 
 causeway_stats::schema! {
+    /// `cluster.<name>.`: of clusters with `track_timeout_budgets`.
+    pub enum ClusterBudgetStat {
+        /// How much of the route's timeout it took to get a response, in per cent.
+        PercentUsed = histogram "upstream_rq_timeout_budget_percent_used",
+        /// How much of its own timeout an attempt took, in per cent; 0 where it has none.
+        PerTryPercentUsed = histogram "upstream_rq_timeout_budget_per_try_percent_used",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.`: of clusters that track sizes of requests and responses.
+    pub enum ClusterSizeStat {
+        /// Bytes of the bodies of requests.
+        RqBodySize = histogram "upstream_rq_body_size",
+        /// Fields of the heads of requests, as HTTP/2 counts them: the first line is some of them.
+        RqHeadersCount = histogram "upstream_rq_headers_count",
+        /// Bytes of their names and values.
+        RqHeadersSize = histogram "upstream_rq_headers_size",
+        /// Bytes of the bodies of responses.
+        RsBodySize = histogram "upstream_rs_body_size",
+        /// Fields of the heads of responses.
+        RsHeadersCount = histogram "upstream_rs_headers_count",
+        /// Bytes of their names and values.
+        RsHeadersSize = histogram "upstream_rs_headers_size",
+    }
+}
+
+causeway_stats::schema! {
     /// `cluster.<name>.http1.`: what Envoy shows from the first HTTP/1 connection on.
     pub enum ClusterHttp1Stat {
         /// Header fields that were left out because of a `_` in their names.

@@ -94,6 +94,7 @@ impl Cx<'_> {
         let overprovisioning = assignment
             .and_then(|assignment| assignment.message("policy"))
             .and_then(|policy| policy.u32("overprovisioning_factor"));
+        let tracked = message.message("track_cluster_stats");
         let own_bind = self.bind_config(message);
         let health_checks = self.health_checks(message, tls);
         let http = self.cluster_http(message, tls);
@@ -133,6 +134,10 @@ impl Cx<'_> {
             upstream_bind_config: super::bind::Bind::of_cluster(own_bind.as_ref(), bind),
             transport_socket,
             transport_socket_matches,
+            track_timeout_budgets: message.bool("track_timeout_budgets")
+                | tracked.is_some_and(|tracked| tracked.bool("timeout_budgets")),
+            track_request_response_sizes: tracked
+                .is_some_and(|tracked| tracked.bool("request_response_sizes")),
             metadata: self.metadata(message, "metadata"),
         })
     }

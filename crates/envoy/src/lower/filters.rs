@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use causeway_model::{
-    Cors, FilterConfig, FilterSettings, HeaderName, HealthCheckFilter, HttpFilter, PerFilterConfig,
+    AccessLog, Cors, FilterConfig, FilterSettings, HeaderName, HealthCheckFilter, HttpFilter,
+    PerFilterConfig, UpstreamLogOptions,
 };
 
 use super::Cx;
@@ -27,6 +28,8 @@ pub(super) struct Router {
     pub(super) strict_check_headers: Vec<HeaderName>,
     pub(super) respect_expected_rq_timeout: bool,
     pub(super) suppress_grpc_code_stats: bool,
+    pub(super) upstream_logs: Vec<AccessLog>,
+    pub(super) upstream_log_options: UpstreamLogOptions,
 }
 
 impl Cx<'_> {
@@ -182,6 +185,14 @@ impl Cx<'_> {
                 .collect(),
             respect_expected_rq_timeout: config.bool("respect_expected_rq_timeout"),
             suppress_grpc_code_stats: config.bool("suppress_grpc_request_failure_code_stats"),
+            upstream_logs: self.access_logs(config, "upstream_log"),
+            upstream_log_options: config.message("upstream_log_options").map_or_else(
+                UpstreamLogOptions::default,
+                |options| UpstreamLogOptions {
+                    on_connection: options.bool("flush_upstream_log_on_upstream_stream"),
+                    interval: self.duration(options, "upstream_log_flush_interval"),
+                },
+            ),
         };
         if let Some(main) = main {
             self.same_router(config, &router, main);
@@ -202,10 +213,20 @@ impl Cx<'_> {
                 "suppress_grpc_request_failure_code_stats",
                 router.suppress_grpc_code_stats == main.suppress_grpc_code_stats,
             ),
+            ("upstream_log", router.upstream_logs == main.upstream_logs),
         ] {
             if !same {
-                let text = format!("`{field}` of a router for upgrades has to be that of the other router");
-                self.unsupported(config.at_key(field), text);
+                self.unsupported(config.at_key(field), unlike_the_other(field));
+            }
+        }
+        let (own, other) = (router.upstream_log_options, main.upstream_log_options);
+        let options = config.message("upstream_log_options").unwrap_or(config);
+        for (field, same) in [
+            ("flush_upstream_log_on_upstream_stream", own.on_connection == other.on_connection),
+            ("upstream_log_flush_interval", own.interval == other.interval),
+        ] {
+            if !same {
+                self.unsupported(options.at_key(field), unlike_the_other(field));
             }
         }
     }
@@ -297,6 +318,10 @@ impl Cx<'_> {
             }
         }
     }
+}
+
+fn unlike_the_other(field: &str) -> String {
+    format!("`{field}` of a router for upgrades has to be that of the other router")
 }
 
 enum Lowered {

@@ -55,6 +55,9 @@ impl Cx<'_> {
             dynamic_stats: chain.router.dynamic_stats,
             access_logs: self.access_logs(hcm, "access_log"),
             access_log_options: self.access_log_options(hcm),
+            append_local_overload: hcm.bool("append_local_overload"),
+            upstream_logs: chain.router.upstream_logs,
+            upstream_log_options: chain.router.upstream_log_options,
             record_route_resolution_stats: hcm.bool("record_route_resolution_stats"),
             server_name: match hcm.text("server_name") {
                 "" => "envoy".into(),

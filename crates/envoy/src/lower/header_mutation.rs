@@ -16,14 +16,13 @@ impl Cx<'_> {
     pub(super) fn message_mutations(&self, config: &Message<'_>) -> MessageMutations {
         let Some(mutations) = config.message("mutations") else { return MessageMutations::default() };
         self.has_query_formatter.set(self.formatters(mutations));
-        for field in ["request_trailers_mutations", "response_trailers_mutations"] {
-            self.not_implemented(mutations, field, "");
-        }
         let query = mutations.messages("query_parameter_mutations");
         let mutations = MessageMutations {
             request: self.sequence(mutations, "request_mutations", OF_REQUESTS),
             query: query.filter_map(|mutation| self.query_mutation(mutation)).collect(),
             response: self.sequence(mutations, "response_mutations", OF_RESPONSES),
+            request_trailers: self.sequence(mutations, "request_trailers_mutations", &[]),
+            response_trailers: self.sequence(mutations, "response_trailers_mutations", &[]),
         };
         self.has_query_formatter.set(false);
         mutations

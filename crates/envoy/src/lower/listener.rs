@@ -118,6 +118,7 @@ impl Cx<'_> {
             connection_limit: None,
             ignore_global_conn_limit: message.bool("ignore_global_conn_limit"),
             bypass_overload_manager: message.bool("bypass_overload_manager"),
+            exact_balance: self.exact_balance(message),
             socket_options,
             traffic_direction: match message.choice("traffic_direction") {
                 "INBOUND" => TrafficDirection::Inbound,
@@ -134,6 +135,22 @@ impl Cx<'_> {
             name,
         };
         (!listener.addresses.is_empty()).then_some(listener)
+    }
+
+    /// `connection_balance_config`.
+    fn exact_balance(&self, message: &Message<'_>) -> bool {
+        let Some(config) = message.message("connection_balance_config") else { return false };
+        match config.which("balance_type") {
+            Some("exact_balance") => {
+                config.settle("exact_balance");
+                true
+            }
+            Some(other) => {
+                self.not_implemented(config, other, "");
+                false
+            }
+            None => false,
+        }
     }
 
     fn listener_addresses(&self, message: &Message<'_>) -> (Vec<Address>, bool) {

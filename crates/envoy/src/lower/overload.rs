@@ -116,8 +116,11 @@ impl Cx<'_> {
             let kind = OverloadActionKind::ALL.into_iter().find(|kind| kind.name() == name);
             let Some(kind) = kind else {
                 match name.as_str() {
-                    "envoy.overload_actions.reset_high_memory_stream"
-                    | "envoy.overload_actions.close_idle_http_connections" => {
+                    "envoy.overload_actions.close_idle_http_connections" => self.ignored(
+                        message.at("name"),
+                        format!("`{name}` has no effect here: it closes no connection of HTTP/1, with Envoy neither"),
+                    ),
+                    "envoy.overload_actions.reset_high_memory_stream" => {
                         self.unsupported(
                             message.at("name"),
                             format!("the overload action `{name}` is not implemented"),
@@ -208,10 +211,6 @@ impl Cx<'_> {
             let triggers = self.triggers(message, names, &format!("the load shed point `{name}`"));
             match LoadShedPointKind::ALL.into_iter().find(|kind| kind.name() == name) {
                 Some(kind) => found.push(LoadShedPoint { kind, triggers }),
-                None if name == "envoy.load_shed_points.http_downstream_filter_check" => {
-                    let text = format!("the load shed point `{name}` is not implemented");
-                    self.unsupported(message.at("name"), text);
-                }
                 // Those of HTTP/2, HTTP/3 and TCP proxies, and names that Envoy does not know either.
                 None => self.ignored(
                     message.at("name"),

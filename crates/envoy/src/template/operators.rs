@@ -379,7 +379,7 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
             };
             address(peer, network(parameter))
         }
-        "DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::DownstreamTxEnd),
+        "DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::End),
         "REQUEST_DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::DownstreamRxEnd),
         "REQUEST_TX_DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::UpstreamTxEnd),
         "RESPONSE_DURATION" => duration(DurationPoint::DownstreamRxBegin, DurationPoint::UpstreamRxBegin),

@@ -76,6 +76,7 @@ impl AdminLog {
         facts.begun = now.checked_sub(request.duration);
         facts.request_end = facts.begun;
         facts.reply_end = Some(now);
+        facts.ended = Some(now);
         facts.protocol = Some(request.version);
         facts.status = request.status;
         facts.bytes_received = request.bytes_received;
@@ -95,6 +96,7 @@ impl AdminLog {
             tls: std::cell::OnceCell::new(),
             course: Course::default(),
             _place: None,
+            _turn: None,
             waker: RefCell::new(None),
         };
         let clock = Clock::now();

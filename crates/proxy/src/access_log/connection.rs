@@ -19,7 +19,7 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     }
     let mut exchange = Exchange::default();
     exchange.facts.begun = Some(info.opened);
-    exchange.facts.reply_end = Some(Instant::now());
+    exchange.facts.ended = Some(Instant::now());
     let course = &info.course;
     exchange.facts.bytes_received = course.received.get();
     exchange.facts.bytes_sent = course.sent.get();

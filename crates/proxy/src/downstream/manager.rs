@@ -291,10 +291,15 @@ impl Downstream {
                 let http = &self.listener.shards.http;
                 http.inc(HttpStat::DownstreamRqMaxDurationReached);
                 http.inc(HttpStat::RqTotal);
-                let complete = !request.is_open_ended();
+                let complete = !request.is_open_ended() || self.holds_whole_body(request);
                 let reason = if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration };
                 let failure = Failure::new(reason).with_evidence("grpc-timeout leaves no time at all");
-                return Err(Unrouted::AtOnce(LocalReply::failed(failure)));
+                let mut reply = LocalReply::failed(failure);
+                reply.at_end = complete;
+                if !complete {
+                    self.discard_request_body(request);
+                }
+                return Err(Unrouted::AtOnce(reply));
             }
             Limit::Of(limit) => Some(limit),
         };

@@ -207,6 +207,17 @@ impl Downstream {
         }
     }
 
+    /// The next line about the attempt, where the router's logs want lines while there is no answer.
+    pub(crate) fn log_attempt_later(&mut self) {
+        let manager = &self.listener.manager;
+        if manager.shared().upstream_logs.is_empty() {
+            return;
+        }
+        if let Some(interval) = timeout(manager.config.upstream_log_options.interval) {
+            self.deadlines.set(Timer::UpstreamLog, Some(self.worker.now() + interval.max(1)));
+        }
+    }
+
     fn late(&mut self, timer: Timer, request: &ActiveRequest) -> Option<Head> {
         let since = request.facts.begun;
         let held = self.inbound.filled().len();
@@ -245,7 +256,9 @@ impl Downstream {
                 self.draining = true;
                 None
             }
-            Timer::Idle | Timer::Route | Timer::StreamIdle | Timer::UpstreamDuration => None,
+            Timer::Idle | Timer::Route | Timer::StreamIdle | Timer::UpstreamDuration | Timer::UpstreamLog => {
+                None
+            }
         }
     }
 }

@@ -308,6 +308,30 @@ impl Downstream {
         }
     }
 
+    /// Whether there are filters that may change trailers.
+    pub(crate) fn has_filters(&self, request: &ActiveRequest) -> bool {
+        !self.listener.manager.filters(request.facts.chain).is_empty()
+    }
+
+    /// Runs the filters over trailers of a request, or, in reverse order, of a response.
+    pub(crate) fn filter_trailers(&self, request: &mut ActiveRequest, of_response: bool) {
+        let (entry, target) = (request.facts.route.clone(), request.facts.target.clone());
+        let chain = request.facts.chain;
+        let filters = self.listener.manager.filters(chain);
+        for step in 0..filters.len() {
+            let at = if of_response { filters.len() - 1 - step } else { step };
+            let Some(runtime) = filters.get(at) else { continue };
+            let overrides = entry.as_ref().and_then(|entry| entry.overrides(target.as_deref(), chain, at));
+            if overrides.and_then(|overrides| overrides.disabled).unwrap_or(runtime.disabled) {
+                continue;
+            }
+            with_context(request, overrides, |context| match of_response {
+                true => runtime.filter.on_response_trailers(context),
+                false => runtime.filter.on_request_trailers(context),
+            });
+        }
+    }
+
     /// Runs the filters over a response, in reverse order.
     pub(crate) fn filter_response(&self, request: &mut ActiveRequest) {
         let (entry, target) = (request.facts.route.clone(), request.facts.target.clone());
@@ -384,6 +408,11 @@ impl Downstream {
                     self.log_later();
                     continue;
                 }
+                Poll::Ready(Timer::UpstreamLog) => {
+                    request.log_attempt_so_far();
+                    self.log_attempt_later();
+                    continue;
+                }
                 Poll::Ready(Timer::Idle | Timer::RequestHeaders | Timer::Close) => continue,
             };
             return Poll::Ready(Failure::new(reason).with_evidence(request.facts.so_far()));
@@ -403,6 +432,18 @@ impl Downstream {
         let complete = pump.discard(&mut self.inbound);
         request.facts.bytes_received = pump.bytes;
         !complete
+    }
+
+    /// Whether all of a request's body is in the buffer already.
+    pub(super) fn holds_whole_body(&self, request: &ActiveRequest) -> bool {
+        let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
+        let mut decoder = self.request_body(framing);
+        let mut rest = self.inbound.filled();
+        while !request.facts.upgrade && !decoder.is_done() && !rest.is_empty() {
+            let Ok(found) = decoder.decode(rest) else { return false };
+            rest = rest.get(found.consumed..).unwrap_or_default();
+        }
+        decoder.is_done()
     }
 
     /// Reads from the client once; 0 is the end.

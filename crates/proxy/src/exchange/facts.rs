@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use causeway_http::Version;
+use causeway_http::{HeaderBlock, Version};
 use causeway_model::Address;
 use causeway_reason::{Failure, Flags};
 use causeway_upstream::Host;
@@ -42,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) reply_begin: Moment,
     /// The last byte was.
     pub(crate) reply_end: Moment,
+    /// It is over, however it ended.
+    pub(crate) ended: Moment,
 
     /// Version of the request.
     pub(crate) protocol: Option<Version>,
@@ -105,10 +107,11 @@ pub(crate) struct Facts {
     pub(crate) request_field_bytes: u64,
     /// Bytes of the response's fields, to the client.
     pub(crate) response_field_bytes: u64,
+    /// Bytes of the response's trailers, to the client, with their names and values, and with all that is around
+    /// them.
+    pub(crate) response_trailer_bytes: TrailerBytes,
     /// Bytes of the response's head, to the client.
     pub(crate) response_head_bytes: u64,
-    /// All bytes to the back-end.
-    pub(crate) upstream_wire_sent: u64,
     /// All bytes from the back-end.
     pub(crate) upstream_wire_received: u64,
     /// Bytes of the head that was sent to the back-end.
@@ -121,6 +124,14 @@ pub(crate) struct Facts {
     pub(crate) client_close: Option<&'static str>,
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
+
+    /// The route's timeout, in milliseconds, if it has one.
+    pub(crate) timeout: Option<u64>,
+    /// What the back-end answered, as it did, where logs of the router or statistics want to know.
+    pub(crate) answer: Option<Box<UpstreamAnswer>>,
+
+    /// These facts are those of one attempt ([`Self::of_attempt`]).
+    pub(crate) attempt: bool,
 
     /// Where a redirect of the back-end would lead, or led: what a log shows as route and cluster.
     pub(crate) rerouted: Option<Box<Rerouted>>,
@@ -194,6 +205,22 @@ impl Facts {
         };
         format!("after {took} ms: {how_far}")
     }
+}
+
+/// How long trailers are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TrailerBytes {
+    /// Their lines.
+    pub(crate) fields: u64,
+    /// The same with the chunk before them and the line behind.
+    pub(crate) all: u64,
+}
+
+/// The head of a back-end's response before anything has changed it.
+#[derive(Debug)]
+pub(crate) struct UpstreamAnswer {
+    pub(crate) status: u16,
+    pub(crate) fields: HeaderBlock,
 }
 
 /// The route that a redirect leads to, where there is one, and its cluster.

@@ -1,6 +1,7 @@
 //! One request and its response: what they are, and what is known about them.
 
 mod again;
+mod attempt;
 mod facts;
 
 use std::cell::RefCell;
@@ -16,7 +17,7 @@ use causeway_upstream::Host;
 use crate::io::Transport;
 
 pub(crate) use again::{Again, Held};
-pub(crate) use facts::{Facts, Moment, Remote, Rerouted, ResponseDetails};
+pub(crate) use facts::{Facts, Moment, Remote, Rerouted, ResponseDetails, TrailerBytes, UpstreamAnswer};
 
 /// A request, its response, and what is known about them. Used again for the next request.
 #[derive(Debug, Default)]
@@ -29,9 +30,11 @@ pub(crate) struct Exchange {
     pub(crate) path: Vec<u8>,
     /// Fields of the response, as they are sent to the client.
     pub(crate) response: HeaderBlock,
+    /// Trailers of the request.
+    pub(crate) request_trailers: Option<HeaderBlock>,
     /// Trailers of the response.
     pub(crate) response_trailers: Option<HeaderBlock>,
-    /// Body of a local answer, for logs that print it.
+    /// Body of a local answer, for formats of answers that print it.
     pub(crate) local_body: Vec<u8>,
     /// What is known.
     pub(crate) facts: Facts,
@@ -83,6 +86,7 @@ impl Exchange {
         self.path.clear();
         self.path.shrink_to(keep);
         self.response.clear(keep);
+        self.request_trailers = None;
         self.response_trailers = None;
         self.local_body.clear();
         self.local_body.shrink_to(keep);

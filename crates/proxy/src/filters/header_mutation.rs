@@ -1,4 +1,4 @@
-//! Changes to header fields and to the query, in the middle of a filter chain
+//! Changes to header fields, to the query and to trailers, in the middle of a filter chain
 //! (`envoy.filters.http.header_mutation`).
 
 use std::sync::Arc;
@@ -53,6 +53,20 @@ impl Filter for HeaderMutationFilter {
     fn on_response(&self, context: &mut FilterContext<'_>) {
         self.each(context, |context, mutations| {
             mutate_in_order(context.exchange, Message::Response, &mutations.response, &context.viewer);
+        });
+    }
+
+    fn on_request_trailers(&self, context: &mut FilterContext<'_>) {
+        self.each(context, |context, mutations| {
+            let trailers = &mutations.request_trailers;
+            mutate_in_order(context.exchange, Message::RequestTrailers, trailers, &context.viewer);
+        });
+    }
+
+    fn on_response_trailers(&self, context: &mut FilterContext<'_>) {
+        self.each(context, |context, mutations| {
+            let trailers = &mutations.response_trailers;
+            mutate_in_order(context.exchange, Message::ResponseTrailers, trailers, &context.viewer);
         });
     }
 }

@@ -57,6 +57,12 @@ pub(crate) trait Filter: std::fmt::Debug {
 
     /// The head of its response, also of one the proxy gives by itself.
     fn on_response(&self, context: &mut FilterContext<'_>);
+
+    /// Trailers of a request, which are in the exchange. There are none of most requests.
+    fn on_request_trailers(&self, _context: &mut FilterContext<'_>) {}
+
+    /// Trailers of a response, which are in the exchange.
+    fn on_response_trailers(&self, _context: &mut FilterContext<'_>) {}
 }
 
 /// What filters remember from the request to its response.

@@ -2,6 +2,7 @@
 
 mod address;
 mod decimal;
+mod field_size;
 mod json;
 mod operator;
 mod query;
@@ -16,6 +17,7 @@ use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 
 pub(crate) use decimal::Decimal;
+pub(crate) use field_size::FieldSize;
 pub(crate) use json::render_json;
 pub(crate) use operator::{Operand, evaluate, grpc_status_of_any};
 pub(crate) use time::Clock;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use causeway_http::{HeaderBlock, Known, forwarding};
+use causeway_http::{HeaderBlock, Known};
 use causeway_model::{
     AddressPart, DurationPoint, DurationUnit, FieldSection, HeaderName, MetadataSource, Operator,
     OperatorKind, PathForm, TimeFormat, Value,
@@ -16,6 +16,7 @@ use causeway_reason::Reason;
 use super::View;
 use super::address::{address, attempted, host_name, write_ip};
 use super::decimal::write_number;
+use super::field_size::{FieldSize, first_line};
 use super::query::{query_param, query_params, without_query};
 use super::time::{Clock, WallTime, write_time};
 use crate::exchange::Moment;
@@ -118,12 +119,16 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseFlagsLong => facts.flags.long().to_string().into(),
         OperatorKind::BytesReceived => Operand::Number(facts.bytes_received),
         OperatorKind::BytesSent => Operand::Number(facts.bytes_sent),
-        OperatorKind::DownstreamWireBytesReceived => Operand::Number(facts.wire_received),
+        OperatorKind::DownstreamWireBytesReceived => {
+            // The body is added when all of it has come.
+            let body = if view.unfinished.is_some() { facts.body_read } else { 0 };
+            Operand::Number(facts.wire_received + body)
+        }
         OperatorKind::DownstreamWireBytesSent => Operand::Number(facts.wire_sent),
         OperatorKind::DownstreamHeaderBytesReceived => Operand::Number(facts.request_field_bytes),
         OperatorKind::DownstreamHeaderBytesSent => Operand::Number(facts.response_field_bytes),
         OperatorKind::UpstreamWireBytesReceived => Operand::Number(facts.upstream_wire_received),
-        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_wire_sent),
+        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_head_sent + facts.body_passed),
         OperatorKind::UpstreamHeaderBytesReceived => Operand::Number(facts.upstream_fields_received),
         OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.upstream_fields_sent),
         OperatorKind::FieldBytes(section) => Operand::Number(field_bytes(view, *section)),
@@ -144,7 +149,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             facts.upstream_connection.map(Operand::Number).unwrap_or(Operand::Absent)
         }
         OperatorKind::PoolReadyDuration => {
-            let end = facts.connect_end.or(facts.reply_begin).or(facts.reply_end);
+            let end = facts.connect_end.or(facts.reply_begin).or(facts.ended);
             between(facts.connect_begin, end, DurationUnit::Milliseconds)
         }
         OperatorKind::UpstreamAttempted(what) => attempted(view, *what),
@@ -196,8 +201,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             Operand::Bytes(source.uuid().to_vec().into())
         }
         OperatorKind::DetectedCloseType { upstream } => match upstream {
-            true => facts.upstream_close.into(),
-            false => facts.client_close.into(),
+            true => facts.upstream_close.or(facts.was_attempted().then_some("Normal")).into(),
+            // Also where nothing has closed it, as with Envoy.
+            false => facts.client_close.unwrap_or("Normal").into(),
         },
         OperatorKind::Reason => facts.failure.as_ref().map(|failure| Reason::key(failure.reason)).into(),
         OperatorKind::Evidence => {
@@ -245,55 +251,22 @@ fn request_header<'a>(view: &View<'a>, name: &'a HeaderName) -> Operand<'a> {
     if !name.is_pseudo() {
         return header(&exchange.request, name);
     }
-    first_line(view, name.as_str())
+    first_line(exchange, name.as_str()).into()
 }
 
-/// What HTTP/2 writes as a field with a colon.
-fn first_line<'a>(view: &View<'a>, name: &str) -> Operand<'a> {
-    let exchange = view.exchange;
-    let Some(head) = &exchange.head else { return Operand::Absent };
-    match name {
-        ":method" => head.method_name(&exchange.request).into(),
-        // CONNECT has no path (RFC 9113 §8.5).
-        ":path" if head.method == causeway_http::Method::Connect => Operand::Absent,
-        ":path" => exchange.path.as_slice().into(),
-        ":authority" => exchange.request.get(Known::Host).into(),
-        ":scheme" => if exchange.facts.https { "https" } else { "http" }.into(),
-        _ => Operand::Absent,
-    }
-}
-
-/// Bytes of names and values, counted as Envoy holds them: the first line is fields too, and fields that
-/// belong to a connection are none.
 fn field_bytes(view: &View<'_>, section: FieldSection) -> u64 {
     let exchange = view.exchange;
-    let of = |block: &HeaderBlock| -> usize {
-        let fields = block.iter().filter(|field| !field.known.is_some_and(forwarding::is_hop_by_hop));
-        fields
-            .map(|field| match field.known {
-                Some(Known::Host) => ":authority".len() + field.value.len(),
-                _ => field.name.len() + field.value.len(),
-            })
-            .sum()
-    };
-    let bytes = match section {
-        FieldSection::RequestHeaders => {
-            let line: usize = [":method", ":path", ":scheme"]
-                .into_iter()
-                .map(|name| match first_line(view, name) {
-                    Operand::Bytes(value) => name.len() + value.len(),
-                    _ => 0,
-                })
-                .sum();
-            line + of(&exchange.request)
+    match section {
+        FieldSection::RequestHeaders => FieldSize::of_request(exchange).bytes,
+        FieldSection::ResponseHeaders if exchange.facts.status == 0 => 0,
+        FieldSection::ResponseHeaders if exchange.facts.attempt => {
+            FieldSize::of_response(&exchange.response).bytes
         }
-        FieldSection::ResponseHeaders => match exchange.facts.status {
-            0 => 0,
-            _ => ":status".len() + 3 + of(&exchange.response),
-        },
-        FieldSection::ResponseTrailers => exchange.response_trailers.as_ref().map_or(0, of),
-    };
-    bytes as u64
+        FieldSection::ResponseHeaders => FieldSize::of_reply(&exchange.response).bytes,
+        FieldSection::ResponseTrailers => {
+            exchange.response_trailers.as_ref().map_or(0, |trailers| FieldSize::of_trailers(trailers).bytes)
+        }
+    }
 }
 
 fn status<'a>(status: u16) -> Operand<'a> {
@@ -312,7 +285,8 @@ fn duration<'a>(view: &View<'a>, from: DurationPoint, to: DurationPoint, unit: D
         DurationPoint::UpstreamRxBodyBegin => facts.response_body_begin,
         DurationPoint::UpstreamRxEnd => facts.response_end,
         DurationPoint::DownstreamTxBegin => facts.reply_begin,
-        DurationPoint::DownstreamTxEnd => facts.reply_end.or(view.unfinished),
+        DurationPoint::DownstreamTxEnd => facts.reply_end,
+        DurationPoint::End => facts.ended.or(view.unfinished),
     };
     between(at(from), at(to), unit)
 }

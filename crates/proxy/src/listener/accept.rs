@@ -11,12 +11,13 @@ use causeway_model::{Address, LoadShedPointKind, OverloadActionKind};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+use super::balance::{Bare, HandedOver, Turn};
 use super::{Arriving, ListenerSlot, WorkerListener};
 use crate::connection::{ConnectionInfo, Course};
 use crate::io::Transport;
 use crate::snapshot::ListenerRuntime;
 use crate::stats::ListenerStat;
-use crate::worker::Worker;
+use crate::worker::{Place, Worker};
 
 /// Connections taken at one go, so that those that are open get their turn.
 const AT_ONE_GO: u32 = 64;
@@ -240,6 +241,43 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         runtime.shards.listener.inc(ListenerStat::DownstreamCxOverflow);
         return;
     }
+    let Some(balance) = &runtime.snapshot().balance else {
+        return serve(worker, slot, runtime, stream, (remote, local), place, None);
+    };
+    let turn = balance.choose(worker.id);
+    if turn.worker == worker.id {
+        return serve(worker, slot, runtime, stream, (remote, local), place, Some(turn));
+    }
+    match Bare::from_transport(stream) {
+        Ok(stream) => {
+            let to = turn.worker;
+            let key = slot.key().clone();
+            worker.hand_over(to, HandedOver { key, stream, remote, local, place, turn });
+        }
+        // It is closed, as one that could not be taken.
+        Err(error) => tracing::warn!(target: "conn_handler", "cannot hand a connection over: {error}"),
+    }
+}
+
+/// Serves a connection that another worker took.
+pub(crate) fn take_over(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, taken: HandedOver) {
+    let Some(runtime) = slot.current() else { return };
+    let HandedOver { stream, remote, local, place, turn, .. } = taken;
+    match stream.into_transport() {
+        Ok(stream) => serve(worker, slot, runtime, stream, (remote, local), place, Some(turn)),
+        Err(error) => tracing::warn!(target: "conn_handler", "cannot take a connection over: {error}"),
+    }
+}
+
+fn serve(
+    worker: &Rc<Worker>,
+    slot: &Rc<ListenerSlot>,
+    runtime: Rc<ListenerRuntime>,
+    stream: Transport,
+    (remote, local): (Address, Address),
+    place: Option<Place>,
+    turn: Option<Turn>,
+) {
     let info = ConnectionInfo {
         id: 0,
         remote,
@@ -251,6 +289,7 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         tls: std::cell::OnceCell::new(),
         course: Course::default(),
         _place: place,
+        _turn: turn,
         waker: std::cell::RefCell::new(None),
     };
     Arriving::new(worker, slot, runtime, info, stream).begin();

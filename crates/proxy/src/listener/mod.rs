@@ -3,6 +3,7 @@
 
 mod accept;
 mod arriving;
+mod balance;
 mod bind;
 mod choice;
 mod open;
@@ -17,8 +18,9 @@ use crate::connection::ConnectionInfo;
 use crate::snapshot::{HttpRuntime, ListenerRuntime};
 use crate::worker::Worker;
 
-pub(crate) use accept::accept;
+pub(crate) use accept::{accept, take_over};
 use arriving::Arriving;
+pub(crate) use balance::{Balance, HandedOver, Turn};
 pub use bind::BindError;
 pub(crate) use bind::{Reservation, WorkerListener, WorkerSocket};
 pub(crate) use choice::{Arrival, ChainChoice};

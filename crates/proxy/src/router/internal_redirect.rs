@@ -81,6 +81,7 @@ impl Relay<'_> {
         let listener = Rc::clone(&self.downstream.listener);
         let random = self.request.random();
         let found = listener.manager.shared().table.lookup(&SeenByRouting { exchange: &next, random });
+        self.request.facts.route_was_looked_for(None);
         let route = match found {
             Lookup::Route(found) => listener.manager.entry(found.route_index).map(Rc::clone),
             // There is one, which redirects to https.

@@ -27,6 +27,7 @@ use crate::local_reply::LocalReply;
 use crate::pool::UpstreamConnection;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
+use crate::stats::HttpStat;
 use crate::timer::Millis;
 use crate::traffic::{self, TrafficStat};
 
@@ -72,6 +73,12 @@ pub(crate) async fn forward(
     if let Err(reply) = envoy_headers::check(&request, &config.strict_check_headers) {
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     }
+    if downstream.sheds(LoadShedPointKind::HttpDownstreamFilterCheck) {
+        downstream.listener.shards.http.inc(HttpStat::RqOverloadLocalReply);
+        let mut reply = LocalReply::failed(downstream.overloaded(Reason::Overloaded));
+        reply.by_router = true;
+        return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
+    }
     let timeout = envoy_headers::timeout(&mut request, route, config.respect_expected_rq_timeout);
     let suppress = config.suppress_envoy_headers;
     if let Some(timeout) = timeout
@@ -101,6 +108,7 @@ pub(crate) async fn forward(
             .with_evidence(format!("{most} requests are running, which is max_requests"));
         return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await);
     };
+    request.facts.timeout = timeout;
     let forwarding = Forwarding {
         cluster,
         priority: route.priority,
@@ -160,7 +168,7 @@ fn not_found(
         }
         None => format!("the route at {} has no cluster", entry.route.position),
     };
-    downstream.listener.shards.http.inc(crate::stats::HttpStat::NoCluster);
+    downstream.listener.shards.http.inc(HttpStat::NoCluster);
     LocalReply::failed(Failure::new(Reason::ClusterNotFound).with_evidence(evidence))
         .with_status(route.cluster_not_found_status)
 }
@@ -178,6 +186,7 @@ async fn connection(
     host: &Arc<Host>,
 ) -> Result<Box<UpstreamConnection>, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
+    downstream.log_attempt_later();
     let pool = if forwarding.raw {
         forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority)
     } else {

@@ -20,7 +20,7 @@ use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
 use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, UpstreamAnswer};
 use crate::pool::UpstreamConnection;
 use crate::pump::{Ends, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
@@ -130,7 +130,7 @@ pub(super) async fn relay(
     Served::Ended(match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
         BodyEvent::Complete => relay.complete(&passing),
         BodyEvent::ClientGone => relay.client_gone(),
-        BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing.body)).await,
+        BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing)).await,
     })
 }
 
@@ -157,6 +157,7 @@ impl Relay<'_> {
         if let Some(host) = facts.host.clone() {
             self.request.attempted.push((host, self.upstream.id));
         }
+        self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         let chunked =
             !self.forwarding.raw && upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
@@ -173,8 +174,10 @@ impl Relay<'_> {
             let trailers =
                 http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
             let trailers = trailers.then(|| key_format(http.header_key_format));
+            let show = self.downstream.listener.manager.config.http1.enable_trailers
+                && self.downstream.has_filters(&self.request);
             let pump = Pump::new(self.downstream.request_body(framing), chunked, trailers);
-            self.upload = Some(pump.keeping(self.most_kept()));
+            self.upload = Some(pump.showing_trailers(show).keeping(self.most_kept()));
         }
     }
 
@@ -271,6 +274,7 @@ impl Relay<'_> {
         }
         match result {
             Poll::Pending => Upload::Fine,
+            Poll::Ready(Ok(())) if self.change_request_trailers() => self.poll_upload(cx),
             Poll::Ready(Ok(())) => {
                 self.kept = self.upload.take().and_then(|mut pump| pump.take_kept());
                 if self.kept.as_ref().is_some_and(Kept::overflowed) {
@@ -292,6 +296,18 @@ impl Relay<'_> {
         }
     }
 
+    /// Has the filters change trailers of the request that wait for it; whether there were some.
+    fn change_request_trailers(&mut self) -> bool {
+        let Some(trailers) = self.upload.as_ref().and_then(Pump::trailers_to_change) else { return false };
+        self.request.request_trailers = Some(trailers);
+        self.downstream.filter_trailers(&mut self.request, false);
+        let changed = self.request.request_trailers.take().unwrap_or_default();
+        if let Some(pump) = &mut self.upload {
+            pump.change_trailers(changed);
+        }
+        true
+    }
+
     fn poll_response_head(&mut self, cx: &mut Context<'_>) -> Poll<HeadEvent> {
         let http = &self.forwarding.cluster.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
@@ -310,6 +326,7 @@ impl Relay<'_> {
                         self.upstream.buffer.consume(length);
                         self.scanned = 0;
                         self.request.facts.upstream_fields_received += head.field_bytes;
+                        self.keep_answer(&head);
                         return Poll::Ready(HeadEvent::Head(head));
                     }
                     Ok(Parsed::Partial) => self.scanned = held,
@@ -336,6 +353,15 @@ impl Relay<'_> {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(HeadEvent::Failed(self.closed(Some(&error)))),
             }
+        }
+    }
+
+    /// Keeps what the back-end says for the router's logs, which show it unchanged, and for statistics of its size.
+    fn keep_answer(&mut self, head: &ResponseHead) {
+        let logged = !self.downstream.listener.manager.shared().upstream_logs.is_empty();
+        if (logged || self.forwarding.cluster.sizes().is_some()) && !head.is_interim() {
+            let answer = UpstreamAnswer { status: head.status, fields: self.request.response.clone() };
+            self.request.facts.answer = Some(Box::new(answer));
         }
     }
 

@@ -9,7 +9,7 @@ use causeway_upstream::ClusterStat;
 
 use super::relay::{Relay, Upload};
 use crate::downstream::{After, BodyToClient};
-use crate::exchange::{Next, ResponseDetails};
+use crate::exchange::{Next, ResponseDetails, TrailerBytes};
 use crate::format::Decimal;
 use crate::header_mutations::{Message, mutate};
 use crate::pump::{Ends, Pump, PumpError};
@@ -29,6 +29,8 @@ pub(super) struct Passing {
     download: Pump,
     /// How the body goes to the client.
     pub(super) body: BodyToClient,
+    /// Trailers are passed on behind it.
+    trailers: bool,
     /// The connection can serve another request behind it.
     reusable: bool,
 }
@@ -63,6 +65,7 @@ impl Relay<'_> {
         let body = self.downstream.write_head(&mut self.request, framing.is_none(), false);
         let next = if self.downstream.ends_behind(&self.request) { Next::Close } else { Next::More };
         Passing {
+            trailers: self.passes_trailers() && body == BodyToClient::Chunked,
             download: self.download(framing, body).before(next),
             body,
             reusable: head.keeps_alive() && framing == head.framing,
@@ -121,9 +124,16 @@ impl Relay<'_> {
         };
         let decoder = BodyDecoder::new(framing, Reason::UpstreamChunkMalformed, limits);
         let http1 = &self.downstream.listener.manager.config.http1;
-        let trailers = http.enable_trailers && http1.enable_trailers;
-        let trailers = trailers.then(|| key_format(http1.header_key_format));
+        let trailers = self.passes_trailers().then(|| key_format(http1.header_key_format));
+        let show = self.forwarding.cluster.config().http.enable_trailers
+            && self.downstream.has_filters(&self.request);
         Pump::new(decoder, body == BodyToClient::Chunked && !framing.is_none(), trailers)
+            .showing_trailers(show)
+    }
+
+    fn passes_trailers(&self) -> bool {
+        self.forwarding.cluster.config().http.enable_trailers
+            && self.downstream.listener.manager.config.http1.enable_trailers
     }
 
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>, passing: &mut Passing) -> Poll<BodyEvent> {
@@ -154,7 +164,14 @@ impl Relay<'_> {
         }
         match result {
             Poll::Ready(Ok(())) => {
-                self.request.response_trailers = download.trailers();
+                if let Some(trailers) = download.trailers_to_change() {
+                    self.request.response_trailers = Some(trailers);
+                    self.downstream.filter_trailers(&mut self.request, true);
+                    download.change_trailers(self.request.response_trailers.take().unwrap_or_default());
+                    return self.poll_body(cx, passing);
+                }
+                let seen = self.forwarding.cluster.config().http.enable_trailers;
+                self.request.response_trailers = download.trailers().filter(|_| seen);
                 return Poll::Ready(BodyEvent::Complete);
             }
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
@@ -201,14 +218,27 @@ impl Relay<'_> {
     pub(super) fn complete(mut self, passing: &Passing) -> After {
         let now = self.downstream.worker.instant();
         let head_bytes = self.request.facts.response_head_bytes;
+        let trailers = self.request.response_trailers.take();
         let facts = &mut self.request.facts;
         facts.response_end = Some(now);
         facts.reply_end = Some(now);
         facts.finished = true;
+        if let Some(trailers) = &trailers {
+            let text: usize = trailers.iter().map(|field| field.name.len() + field.value.len()).sum();
+            let fields = trailers.iter().count();
+            facts.upstream_fields_received += (text + fields * 3) as u64;
+            if passing.trailers {
+                let lines = (text + fields * ": \r\n".len()) as u64;
+                facts.response_field_bytes += lines;
+                let all = lines + "0\r\n\r\n".len() as u64;
+                facts.response_trailer_bytes = TrailerBytes { fields: lines, all };
+            }
+        }
         let to_client = head_bytes + passing.download.written;
         facts.wire_sent += to_client;
         facts.wire_received += facts.body_read;
         self.downstream.count_sent(to_client);
+        self.request.response_trailers = trailers;
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
         // A request for an upgrade or a tunnel has no end, so its connection is not used again.
@@ -230,9 +260,12 @@ impl Relay<'_> {
     }
 
     /// It failed behind the head: the client has to see that the message is not complete.
-    pub(super) async fn cut(mut self, failure: Failure, body: BodyToClient) -> After {
+    pub(super) async fn cut(mut self, failure: Failure, passing: Passing) -> After {
         let http = &self.downstream.listener.shards.http;
         http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
+        // Envoy counts a response that it resets from both sides.
+        http.inc(HttpStat::DownstreamRqTxReset);
+        http.inc(HttpStat::DownstreamRqRxReset);
         if failure.reason == Reason::RouteTimeout {
             self.forwarding.cluster.count_timeout(self.request.facts.host.as_deref());
             self.request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
@@ -240,8 +273,13 @@ impl Relay<'_> {
         self.request.facts.failure = None;
         self.request.fail(Failure { met: Met::AfterHead, ..failure });
         // What has arrived is the client's.
+        let waiting = self.request.to_client.pending() as u64;
+        let facts = &mut self.request.facts;
+        facts.wire_received += facts.body_read;
+        let to_client = facts.response_head_bytes + passing.download.written;
+        facts.wire_sent += to_client - waiting.min(to_client);
         let _ = self.downstream.flush(&mut self.request).await;
-        if body == BodyToClient::UntilClose {
+        if passing.body == BodyToClient::UntilClose {
             self.downstream.stream.reset_on_close();
         }
         After::Close

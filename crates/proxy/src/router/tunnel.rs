@@ -33,7 +33,9 @@ pub(super) async fn tunnel(mut relay: Relay<'_>, head: ResponseHead) -> After {
         relay.request.response.set(Known::Upgrade, &protocol);
     }
     relay.downstream.write_head(&mut relay.request, true, false);
-    // Neither the request nor the response ends now, so neither can be late.
+    // Neither the request nor the response ends now, so neither can be late, and no log says when they did.
+    relay.request.facts.request_end = None;
+    relay.request.facts.upstream_request_end = None;
     for timer in [Timer::Route, Timer::Request, Timer::RequestHeaders] {
         relay.downstream.deadlines.set(timer, None);
     }
@@ -55,7 +57,7 @@ fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
     facts.bytes_received = up.bytes;
     facts.bytes_sent = down.bytes;
     facts.body_passed = up.written;
-    facts.wire_received += up.read;
+    facts.wire_received += up.consumed;
     let sent = facts.response_head_bytes + down.written;
     facts.wire_sent += sent;
     relay.downstream.count_sent(sent);
@@ -82,7 +84,7 @@ pub(super) async fn raw(mut relay: Relay<'_>) -> After {
     match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
         BodyEvent::Complete => relay.complete(&passing),
         BodyEvent::ClientGone => relay.client_gone(),
-        BodyEvent::Failed(failure) => relay.cut(failure, passing.body).await,
+        BodyEvent::Failed(failure) => relay.cut(failure, passing).await,
     }
 }
 
@@ -145,7 +147,6 @@ fn poll_tunnel(
 }
 
 async fn finish(mut relay: Relay<'_>, end: End) -> After {
-    relay.request.facts.reply_end = Some(relay.downstream.worker.instant());
     let facts = &relay.request.facts;
     let evidence = format!(
         "the upgraded connection ended after {} bytes from the client and {} bytes to it",
@@ -161,6 +162,7 @@ async fn finish(mut relay: Relay<'_>, end: End) -> After {
             After::Gone
         }
         End::Upstream { reset: false } if relay.forwarding.raw => {
+            relay.request.facts.reply_end = Some(relay.downstream.worker.instant());
             relay.request.facts.finished = true;
             After::Linger
         }

@@ -70,6 +70,11 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     }
     let fields = writer.position() - line_end;
     writer.end();
+    if let Some(upgrade) = upgrade {
+        // Logs show them: here they are more than matters of one connection.
+        exchange.request.append("connection", b"Upgrade");
+        exchange.request.append("upgrade", upgrade);
+    }
     exchange.facts.upstream_fields_sent = fields as u64;
     exchange.facts.upstream_head_sent = (exchange.to_upstream.pending() - before) as u64;
     chunked

@@ -10,7 +10,7 @@ use super::manager::ManagerSnapshot;
 use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
 use crate::access_log::OpenLog;
 use crate::cluster::LocalCluster;
-use crate::listener::{Arrival, ChainChoice, ListenerScopes, ListenerShards};
+use crate::listener::{Arrival, Balance, ChainChoice, ListenerScopes, ListenerShards};
 use crate::stats::scope_of_listener;
 use crate::tls::{TlsRuntime, TlsSnapshot};
 
@@ -25,6 +25,8 @@ pub(crate) struct ListenerSnapshot {
     /// For each of its chains TLS, where it is spoken.
     sockets: Vec<Option<Arc<TlsSnapshot>>>,
     choice: ChainChoice,
+    /// Where connections are shared out exactly: how many each worker has.
+    pub(crate) balance: Option<Arc<Balance>>,
     scopes: ListenerScopes,
 }
 
@@ -72,6 +74,7 @@ impl ListenerSnapshot {
                 services,
                 sockets,
                 choice: ChainChoice::new(config),
+                balance: config.exact_balance.then(|| Balance::new(with.workers)),
                 scopes: ListenerScopes::new(with.registry, &config.stat_name, with.workers),
                 config: Arc::clone(config),
             }),

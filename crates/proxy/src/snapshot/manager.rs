@@ -28,6 +28,8 @@ pub(crate) struct ManagerSnapshot {
     traffic: TrafficScopes,
     pub(crate) table: Arc<RouteTable>,
     pub(crate) logs: Vec<OpenLog>,
+    /// The router's, of attempts.
+    pub(crate) upstream_logs: Vec<OpenLog>,
     pub(crate) reply_filters: Vec<CompiledFilter>,
     pub(crate) request_rules: RequestRules,
     pub(crate) key_format: KeyFormat,
@@ -65,6 +67,7 @@ impl ManagerSnapshot {
     ) -> Result<Self, Vec<String>> {
         let (runtime, node) = (with.runtime, with.node);
         let logs = OpenLog::open_all(&config.access_logs, runtime, with.files)?;
+        let upstream_logs = OpenLog::open_all(&config.upstream_logs, runtime, with.files)?;
         let http1 = &config.http1;
         let kib = usize::try_from(config.max_request_headers_kb).unwrap_or(usize::MAX);
         Ok(Self {
@@ -74,11 +77,13 @@ impl ManagerSnapshot {
             logs_hold_failures: config.access_logs.iter().any(tells_failures),
             measures: Measures {
                 round_trip: asks(&config.access_logs, &OperatorKind::RoundTripTime)
-                    || asks(&listener.access_logs, &OperatorKind::RoundTripTime),
+                    || asks(&listener.access_logs, &OperatorKind::RoundTripTime)
+                    || asks(&config.upstream_logs, &OperatorKind::RoundTripTime),
                 routing: config.record_route_resolution_stats
                     || asks(&config.access_logs, &OperatorKind::RouteResolutionTime),
             },
             logs,
+            upstream_logs,
             reply_filters: config
                 .local_reply
                 .mappers

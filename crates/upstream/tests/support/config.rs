@@ -47,6 +47,8 @@ pub(crate) fn cluster_of(name: &str, kind: ClusterType, endpoints: Vec<Endpoint>
         upstream_bind_config: None,
         transport_socket: UpstreamSocket::default(),
         transport_socket_matches: Vec::new(),
+        track_timeout_budgets: false,
+        track_request_response_sizes: false,
         metadata: Metadata::default(),
     }
 }

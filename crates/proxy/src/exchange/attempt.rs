@@ -1,0 +1,122 @@
+//! An exchange as the router's own logs show it (`Router.upstream_log`): one attempt to have a back-end answer.
+//!
+//! Envoy keeps a second record for each attempt, seen from the back-end: what it received is what the back-end
+//! sent. What the client is told in the end is no part of it.
+
+use causeway_http::Version;
+use causeway_reason::{Flag, Flags, Reason};
+
+use super::{Exchange, Facts};
+
+impl Exchange {
+    /// Does something with the exchange as it is seen from the attempt.
+    pub(crate) fn as_attempt(&mut self, then: impl FnOnce(&Self)) {
+        let attempt = self.facts.of_attempt();
+        let mut whole = std::mem::replace(&mut self.facts, attempt);
+        let local_body = std::mem::take(&mut self.local_body);
+        let trailers = self.response_trailers.take();
+        // The fields that the back-end sent stand in the place of those that the client gets.
+        let mut answer = whole.answer.take();
+        let mut fields = answer.as_mut().map(|answer| std::mem::take(&mut answer.fields)).unwrap_or_default();
+        std::mem::swap(&mut self.response, &mut fields);
+        if answer.is_some() {
+            self.response_trailers = trailers;
+            then(self);
+        } else {
+            then(self);
+            self.response_trailers = trailers;
+        }
+        std::mem::swap(&mut self.response, &mut fields);
+        if let Some(answer) = &mut answer {
+            answer.fields = fields;
+        }
+        whole.answer = answer;
+        self.local_body = local_body;
+        self.facts = whole;
+    }
+}
+
+impl Facts {
+    /// Whether the router asked for a connection to a host, or would have, had a circuit breaker let it.
+    pub(crate) const fn was_attempted(&self) -> bool {
+        self.connect_begin.is_some() || self.host.is_some()
+    }
+
+    /// Whether the attempt ends behind the request: it is dropped because the request is.
+    pub(crate) fn outlived_by_attempt(&self) -> bool {
+        let client_left =
+            self.failure.as_ref().is_some_and(|failure| failure.reason == Reason::ClientDisconnected);
+        self.redirected || self.tunnel || client_left
+    }
+
+    /// What is known of the attempt.
+    pub(crate) fn of_attempt(&self) -> Self {
+        let connected = self.connect_end.is_some();
+        let answered = self.answer.is_some();
+        let if_connected = |count| if connected { count } else { 0 };
+        let if_answered = |count| if answered { count } else { 0 };
+        Self {
+            begun: self.connect_begin.or(self.begun),
+            connect_begin: self.connect_begin,
+            connect_end: self.connect_end,
+            upstream_request_end: self.upstream_request_end,
+            response_begin: self.response_begin,
+            response_body_begin: self.response_body_begin,
+            response_end: self.response_end,
+            ended: self.ended,
+            protocol: connected.then_some(Version::Http11),
+            remote: self.remote,
+            internal: self.internal,
+            https: self.https,
+            grpc: self.grpc,
+            route: self.route.clone(),
+            target: self.target.clone(),
+            cluster: self.cluster.clone(),
+            host: self.host.clone(),
+            upstream_local: self.upstream_local,
+            upstream_remote: self.upstream_remote.clone(),
+            upstream_connection: self.upstream_connection,
+            status: self.answer.as_ref().map_or(0, |answer| answer.status),
+            flags: of_the_back_end(self.flags),
+            failure: self.failure.clone(),
+            bytes_received: if_answered(self.bytes_sent),
+            bytes_sent: if_connected(self.bytes_received),
+            wire_received: if_connected(self.wire_received),
+            body_read: if_connected(self.body_read),
+            // When trailers pass on the attempt is over.
+            wire_sent: if_answered(self.wire_sent - self.response_trailer_bytes.all.min(self.wire_sent)),
+            request_field_bytes: if_connected(self.request_field_bytes),
+            response_field_bytes: if_answered(
+                self.response_field_bytes - self.response_trailer_bytes.fields.min(self.response_field_bytes),
+            ),
+            upstream_head_sent: self.upstream_head_sent,
+            body_passed: self.body_passed,
+            upstream_wire_received: self.upstream_wire_received,
+            upstream_fields_sent: self.upstream_fields_sent,
+            upstream_fields_received: self.upstream_fields_received,
+            upgrade: self.upgrade,
+            attempt: true,
+            client_close: self.client_close,
+            upstream_close: self.upstream_close,
+            ..Self::default()
+        }
+    }
+}
+
+/// The flags that tell what became of the attempt, not of the request.
+fn of_the_back_end(flags: Flags) -> Flags {
+    let mut kept = Flags::default();
+    let of_attempts = flags.iter().filter(|flag| {
+        matches!(
+            flag,
+            Flag::LocalReset
+                | Flag::UpstreamRemoteReset
+                | Flag::UpstreamConnectionFailure
+                | Flag::UpstreamConnectionTermination
+                | Flag::UpstreamOverflow
+                | Flag::UpstreamProtocolError
+        )
+    });
+    of_attempts.for_each(|flag| kept.set(flag));
+    kept
+}
