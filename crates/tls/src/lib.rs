@@ -7,6 +7,7 @@
 
 pub mod certificate;
 pub mod failure;
+pub mod follow;
 pub mod identity;
 pub mod names;
 pub mod params;

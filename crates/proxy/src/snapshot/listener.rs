@@ -11,7 +11,6 @@ use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
 use crate::access_log::OpenLog;
 use crate::cluster::LocalCluster;
 use crate::listener::{Arrival, Balance, ChainChoice, ListenerScopes, ListenerShards};
-use crate::stats::scope_of_listener;
 use crate::tls::{TlsRuntime, TlsSnapshot};
 
 /// A listener and its filter chains.
@@ -50,13 +49,10 @@ impl ListenerSnapshot {
         for chain in config.chains() {
             match &chain.transport_socket {
                 DownstreamSocket::RawBuffer => sockets.push(None),
-                DownstreamSocket::Tls(tls) => {
-                    let scope = scope_of_listener(&config.stat_name);
-                    match TlsSnapshot::new(tls, chain, scope, with.registry) {
-                        Ok(tls) => sockets.push(Some(Arc::new(tls))),
-                        Err(of_tls) => faults.push(of_tls),
-                    }
-                }
+                DownstreamSocket::Tls(tls) => match TlsSnapshot::new(tls, chain, config, with.registry) {
+                    Ok(tls) => sockets.push(Some(Arc::new(tls))),
+                    Err(of_tls) => faults.push(of_tls),
+                },
             }
             match &chain.filter {
                 NetworkFilter::None => services.push(ServiceSnapshot::None),
@@ -83,6 +79,13 @@ impl ListenerSnapshot {
                 Err(faults)
             }
         }
+    }
+}
+
+impl ListenerSnapshot {
+    /// TLS of its filter chains.
+    pub(super) fn tls(&self) -> impl Iterator<Item = &Arc<TlsSnapshot>> {
+        self.sockets.iter().flatten()
     }
 }
 

@@ -84,8 +84,9 @@ impl Handshake<'_> {
     async fn run(&mut self, mut stream: Transport) -> Result<Transport, Ended> {
         let Some(state) = self.tls.shared.context.state() else {
             self.tls.shards.not_ready();
-            let position = &self.tls.shared.context.config().common.position;
-            return Err(Ended::new(Reason::TlsSecretMissing, format!("TLS context at {position}")));
+            let config = self.tls.shared.context.config();
+            let evidence = format!("the TLS context at {}", config.common.position);
+            return Err(Ended::new(Reason::TlsSecretMissing, evidence));
         };
         let hello = self.hello(&mut stream).await?;
         self.info.server_name.clone_from(&hello.server_name);

@@ -7,10 +7,12 @@ mod stats;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_model::{DownstreamTls, FilterChain};
-use causeway_stats::{Registry, ScopeName};
+use causeway_model::{DownstreamTls, FilterChain, Listener};
+use causeway_stats::Registry;
+use causeway_tls::follow::{Followed, ReadSecrets, ShownCertificates, files_of_server};
 use causeway_tls::server::ServerContext;
 
+use crate::stats::scope_of_listener;
 use crate::timer::{Millis, millis};
 
 pub(crate) use handshake::{NoHandshake, shake_hands};
@@ -24,9 +26,13 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// TLS of a filter chain, as all workers share it.
 #[derive(Debug)]
 pub(crate) struct TlsSnapshot {
-    pub(crate) context: Arc<ServerContext>,
+    context: ServerContext,
     scopes: TlsScopes,
     timeout: Option<Millis>,
+    /// Name of the listener.
+    listener: Arc<str>,
+    /// The number of the cells that no worker has.
+    main: usize,
 }
 
 impl TlsSnapshot {
@@ -38,7 +44,7 @@ impl TlsSnapshot {
     pub(crate) fn new(
         config: &Arc<DownstreamTls>,
         chain: &FilterChain,
-        listener: ScopeName,
+        listener: &Listener,
         registry: &Registry,
     ) -> Result<Self, String> {
         let context =
@@ -48,9 +54,14 @@ impl TlsSnapshot {
             Some(Duration::ZERO) => None,
             Some(set) => Some(set),
         };
-        let scopes = TlsScopes::new(registry, listener);
-        let snapshot = Self { context: Arc::new(context), scopes, timeout: timeout.map(millis) };
-        snapshot.show_expiry(registry);
+        let snapshot = Self {
+            context,
+            scopes: TlsScopes::new(registry, &scope_of_listener(&listener.stat_name), config),
+            timeout: timeout.map(millis),
+            listener: Arc::clone(&listener.name),
+            main: registry.main_shard(),
+        };
+        snapshot.show_expiry();
         Ok(snapshot)
     }
 
@@ -59,7 +70,36 @@ impl TlsSnapshot {
         TlsRuntime { shared: Arc::clone(self), shards: self.scopes.shard(worker) }
     }
 
-    fn show_expiry(&self, _registry: &Registry) {}
+    fn show_expiry(&self) {
+        let Some(state) = self.context.state() else { return };
+        self.scopes.show_expiry(&state, self.main);
+    }
+}
+
+impl Followed for TlsSnapshot {
+    fn what(&self) -> String {
+        format!("listener {}", self.listener)
+    }
+
+    fn files(&self) -> Vec<Arc<str>> {
+        files_of_server(&self.context.config())
+    }
+
+    fn renew(&self, secrets: &ReadSecrets<'_>) -> Result<(), String> {
+        let by_secret = self.context.renew(secrets)?;
+        self.scopes.renewed(by_secret, self.main);
+        self.show_expiry();
+        Ok(())
+    }
+
+    fn renewal_failed(&self) {
+        self.scopes.renewal_failed(self.main);
+    }
+
+    fn certificates(&self) -> ShownCertificates {
+        let state = self.context.state();
+        state.map(|state| ShownCertificates::of(&state.identities, &state.authorities)).unwrap_or_default()
+    }
 }
 
 /// TLS of a filter chain, as one worker has it.

@@ -1,6 +1,6 @@
 //! TLS towards clients: a [`ServerContext`] for each filter chain that has a `DownstreamTlsContext`.
 //!
-//! What a context reads from files can be read again at any time ([`ServerContext::refresh`]): it is checked first,
+//! What a context reads from files can be read again at any time ([`ServerContext::renew`]): it is checked first,
 //! and connections that come afterwards get it. What can't be used changes nothing.
 
 mod choice;
@@ -13,12 +13,13 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use causeway_model::{CertificateValidation, DownstreamTls, Secret, TlsVersion, Validation};
 use rustls::ServerConfig;
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
 
 use crate::certificate;
+use crate::follow::{ReadSecrets, server_with_secrets};
 use crate::identity::{Authorities, Identity, IdentityError};
 use crate::params;
 use crate::source::{self, Unreadable};
@@ -39,7 +40,7 @@ const TICKETS: usize = 2;
 
 /// TLS towards the clients of a filter chain.
 pub struct ServerContext {
-    config: Arc<DownstreamTls>,
+    config: ArcSwap<DownstreamTls>,
     state: ArcSwapOption<ServerState>,
 }
 
@@ -99,13 +100,13 @@ impl ServerContext {
     /// Where something can't be read or used.
     pub fn new(config: &Arc<DownstreamTls>) -> Result<Self, ServerError> {
         let state = read(config)?.map(Arc::new);
-        Ok(Self { config: Arc::clone(config), state: ArcSwapOption::new(state) })
+        Ok(Self { config: ArcSwap::new(Arc::clone(config)), state: ArcSwapOption::new(state) })
     }
 
-    /// What it is made of.
+    /// What it is made of, with secrets as they were read last.
     #[must_use]
-    pub const fn config(&self) -> &Arc<DownstreamTls> {
-        &self.config
+    pub fn config(&self) -> Arc<DownstreamTls> {
+        self.config.load_full()
     }
 
     /// What it consists of at the moment; `None` while a secret is missing.
@@ -114,16 +115,20 @@ impl ServerContext {
         self.state.load_full()
     }
 
-    /// Reads everything again, with secrets that may have changed. Connections that come later get it.
+    /// Reads everything again. Connections that come later get it. Says whether secrets were among what has changed.
     ///
     /// # Errors
     ///
     /// Where something can't be read or used; then nothing has changed.
-    pub fn refresh(&self, config: &DownstreamTls) -> Result<(), ServerError> {
-        if let Some(state) = read(config)? {
+    pub fn renew(&self, secrets: &ReadSecrets<'_>) -> Result<bool, String> {
+        let before = self.config();
+        let config = server_with_secrets(&before, secrets)?;
+        if let Some(state) = read(&config).map_err(|error| error.to_string())? {
             self.state.store(Some(Arc::new(state)));
         }
-        Ok(())
+        let changed = config != *before;
+        self.config.store(Arc::new(config));
+        Ok(changed)
     }
 }
 
