@@ -247,7 +247,10 @@ fn named_routes(of: &Bootstrap) -> Vec<(&str, &causeway_model::RouteConfiguratio
     let chains = of.listeners.iter().flat_map(|listener| listener.chains());
     let managers = chains.filter_map(|chain| match &chain.filter {
         NetworkFilter::HttpConnectionManager(manager) => Some(manager),
-        NetworkFilter::None => None,
+        NetworkFilter::None
+        | NetworkFilter::TcpProxy(_)
+        | NetworkFilter::Echo
+        | NetworkFilter::DirectResponse(_) => None,
     });
     managers.map(|manager| (&*manager.route_config.name, &*manager.route_config)).collect()
 }

@@ -817,8 +817,8 @@ fn the_content_of_a_typed_struct_in_protobuf_is_read() {
         let listener = field(3, &field(3, &filter));
         load(&Source::new("test.pb", field(2, &field(1, &listener))), &LoadOptions::default()).diagnostics
     };
-    let said = load("envoy.extensions.filters.network.echo.v3.Echo");
-    assert!(said.iter().any(|d| d.message.contains("echo is not implemented")), "{}", said.render(false));
+    let said = load("envoy.extensions.filters.network.rbac.v3.RBAC");
+    assert!(said.iter().any(|d| d.message.contains("rbac is not implemented")), "{}", said.render(false));
     let said = load("envoy.extensions.No");
     assert!(said.iter().any(|d| d.code == "unknown-type"), "{}", said.render(false));
 }

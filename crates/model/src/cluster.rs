@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BindConfig, EndpointAddress, HeaderKeyFormat, HeaderName, HealthCheck, Metadata, SourcePosition,
-    TransportSocketMatch, UpstreamSocket,
+    BindConfig, EndpointAddress, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, Metadata,
+    SourcePosition, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -243,6 +243,8 @@ impl Default for Thresholds {
 /// fields of `Cluster`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterHttpOptions {
+    /// What is spoken with them.
+    pub protocol: UpstreamProtocol,
     /// Idle connections are closed after this time; 1 h unless set, `None` never.
     pub idle_timeout: Option<Duration>,
     /// Connections are not used any more after this time (`max_connection_duration`).
@@ -276,9 +278,33 @@ pub struct ServerNameOptions {
     pub header: Option<HeaderName>,
 }
 
+/// What is spoken with back-ends.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2, without asking (`explicit_http_config.http2_protocol_options`).
+    Http2(Box<Http2Options>),
+    /// What the client speaks (`use_downstream_protocol_config`); the settings are for HTTP/2.
+    Downstream(Box<Http2Options>),
+}
+
+impl UpstreamProtocol {
+    /// The settings of HTTP/2, where it may be spoken.
+    #[must_use]
+    pub fn http2(&self) -> Option<&Http2Options> {
+        match self {
+            Self::Http1 => None,
+            Self::Http2(options) | Self::Downstream(options) => Some(options),
+        }
+    }
+}
+
 impl Default for ClusterHttpOptions {
     fn default() -> Self {
         Self {
+            protocol: UpstreamProtocol::Http1,
             idle_timeout: Some(Duration::from_secs(3600)),
             max_connection_duration: None,
             max_requests_per_connection: None,

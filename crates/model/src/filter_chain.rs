@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{CidrRange, DownstreamTls, HttpConnectionManager, Metadata, SourcePosition};
+use crate::{
+    CidrRange, DownstreamTls, HttpConnectionManager, Metadata, NetworkGate, SourcePosition, TcpProxy,
+};
 
 /// `config.listener.v3.FilterChain`.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,8 @@ pub struct FilterChain {
     /// How long the handshake of the transport socket may take (`transport_socket_connect_timeout`); 10 s unless
     /// set, any time where it is zero.
     pub transport_socket_connect_timeout: Option<Duration>,
+    /// Network filters that connections have to pass before, in their order.
+    pub gates: Vec<NetworkGate>,
     /// What its connections are for.
     pub filter: NetworkFilter,
 }
@@ -41,6 +45,12 @@ pub enum NetworkFilter {
     None,
     /// HTTP.
     HttpConnectionManager(Arc<HttpConnectionManager>),
+    /// They are passed on as they are.
+    TcpProxy(Arc<TcpProxy>),
+    /// They get back what they send (`extensions.filters.network.echo.v3.Echo`).
+    Echo,
+    /// They are told this, and closed (`extensions.filters.network.direct_response.v3.Config`).
+    DirectResponse(Arc<[u8]>),
 }
 
 /// `config.listener.v3.FilterChainMatch`: a connection has to meet each condition; a list that is empty is none.

@@ -18,15 +18,18 @@ mod filter;
 mod filter_chain;
 mod headers;
 mod health_check;
+mod http2;
 mod http_connection_manager;
 mod internal_redirect;
 mod listener;
 mod local_reply;
 mod matcher;
+mod network_filter;
 mod overload;
 mod route;
 mod runtime;
 mod source;
+mod tcp_proxy;
 mod template;
 mod tls;
 mod upstream_socket;
@@ -42,7 +45,7 @@ pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, 
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
     Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, ServerNameOptions, TcpKeepalive,
-    Thresholds,
+    Thresholds, UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
@@ -58,6 +61,7 @@ pub use http_connection_manager::{
     Http1Options, HttpConnectionManager, OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus,
     SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
+pub use http2::{Http2Keepalive, Http2Options};
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{DrainType, Listener, SocketOption, SocketState, TrafficDirection};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
@@ -65,6 +69,7 @@ pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,
     ValueMatch,
 };
+pub use network_filter::{ConnectionLimit, ConnectionRateLimit, NetworkGate, RuntimeFlag, TokenBucket};
 pub use overload::{
     LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
     ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,
@@ -77,6 +82,7 @@ pub use route::{
 };
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
+pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HostSource, JsonTemplate,
     MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer, RequestedServerName,

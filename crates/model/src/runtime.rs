@@ -39,6 +39,17 @@ impl Runtime {
             _ => None,
         }
     }
+
+    /// The value of a key as a boolean, where it is one, or the text `true` or `false`.
+    #[must_use]
+    pub fn boolean(&self, key: &str) -> Option<bool> {
+        match self.get(key)? {
+            Value::Bool(value) => Some(*value),
+            Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        }
+    }
 }
 
 /// `config.core.v3.RuntimeFractionalPercent`: a share of requests that a runtime key may override.

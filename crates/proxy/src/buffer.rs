@@ -102,6 +102,13 @@ impl BufferPool {
         }
     }
 
+    /// Takes back the memory of a buffer, whatever it holds.
+    pub(crate) fn discard(&self, buffer: &mut Buffer) {
+        let held = buffer.filled().len();
+        buffer.consume(held);
+        self.reclaim(buffer);
+    }
+
     /// Lets go of memory that nobody uses.
     pub(crate) fn shrink(&self) {
         self.free.take();

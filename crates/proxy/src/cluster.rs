@@ -5,17 +5,19 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
 
-use causeway_model::{Cluster as ClusterConfig, RoutingPriority};
+use causeway_http::Version;
+use causeway_model::{Cluster as ClusterConfig, RoutingPriority, UpstreamProtocol};
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterSizeStat,
-    ClusterStat, Health, Host, HostCells, HostId, HostStat, LoadBalancer, Resource, WorkerCluster,
+    Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
+    ClusterSizeStat, ClusterStat, Health, Host, HostCells, HostId, HostStat, LoadBalancer, Resource,
+    WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
 
-use crate::pool::HostPool;
+use crate::pool::{HostPool, PoolKind};
 use crate::stats::{ReasonCounters, StatusCounters};
 use crate::timer::Millis;
 use crate::worker::Worker;
@@ -36,11 +38,12 @@ pub(crate) struct LocalCluster {
     sizes: Option<Shard<ClusterSizeStat>>,
     /// There from the first connection on.
     http1: OnceCell<Shard<ClusterHttp1Stat>>,
+    http2: OnceCell<Shard<ClusterHttp2Stat>>,
     balancer: RefCell<LoadBalancer>,
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
-    /// By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
-    pools: RefCell<foldhash::HashMap<(HostId, RoutingPriority), Rc<HostPool>>>,
+    /// One for each version of HTTP; `true` is HTTP/2. By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
+    pools: RefCell<foldhash::HashMap<(HostId, RoutingPriority, bool), Rc<HostPool>>>,
     /// Compares the pools with each new host set; there from the first pool on.
     follower: OnceCell<AbortHandle>,
     /// Another cluster has taken its place. A request that was on its way here still gets its connection, but a
@@ -62,6 +65,7 @@ impl LocalCluster {
             budgets: shared.budget_stats().map(|scope| scope.shard(worker)),
             sizes: shared.size_stats().map(|scope| scope.shard(worker)),
             http1: OnceCell::new(),
+            http2: OnceCell::new(),
             balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
             generation: Cell::new(shared.generation()),
             pools: RefCell::default(),
@@ -118,18 +122,30 @@ impl LocalCluster {
         self.shared().usage(priority, resource).1
     }
 
-    /// The connections to a host.
+    /// Whether a request of a client that speaks this version goes to the back-ends in HTTP/2.
+    fn speaks_http2(&self, client: Version) -> bool {
+        match self.config().http.protocol {
+            UpstreamProtocol::Http1 => false,
+            UpstreamProtocol::Http2(_) => true,
+            UpstreamProtocol::Downstream(_) => client == Version::Http2,
+        }
+    }
+
+    /// The connections to a host, for requests of a client that speaks this version.
     pub(crate) fn pool(
         self: &Rc<Self>,
         worker: &Rc<Worker>,
         host: &Arc<Host>,
         priority: RoutingPriority,
+        client: Version,
     ) -> Rc<HostPool> {
+        let http2 = self.speaks_http2(client);
         self.follower.get_or_init(|| worker.spawn(follow(Rc::downgrade(self))));
         let mut pools = self.pools.borrow_mut();
-        let pool = pools
-            .entry((host.id(), priority))
-            .or_insert_with(|| HostPool::new(worker, self, host, priority, false));
+        let pool = pools.entry((host.id(), priority, http2)).or_insert_with(|| {
+            let kind = if http2 { PoolKind::Http2 } else { PoolKind::Http1 };
+            HostPool::new(worker, self, host, priority, kind)
+        });
         if self.closed.get() {
             pool.close();
         }
@@ -143,7 +159,7 @@ impl LocalCluster {
         host: &Arc<Host>,
         priority: RoutingPriority,
     ) -> Rc<HostPool> {
-        HostPool::new(worker, self, host, priority, true)
+        HostPool::new(worker, self, host, priority, PoolKind::Raw)
     }
 
     /// Compares the connections with a host set that has changed. Hosts that are gone lose their idle
@@ -156,7 +172,7 @@ impl LocalCluster {
         let mut balancer = self.balancer.borrow_mut();
         let hosts = balancer.hosts();
         let config = self.config();
-        self.pools.borrow_mut().retain(|(id, _), pool| {
+        self.pools.borrow_mut().retain(|(id, ..), pool| {
             let Some(host) = hosts.hosts().find(|host| host.id() == *id) else {
                 pool.close();
                 return false;
@@ -185,13 +201,25 @@ impl LocalCluster {
     }
 
     /// Notes that a connection is made, for HTTP or for something else.
-    pub(crate) fn note_connection(&self, http: bool) {
+    pub(crate) fn note_connection(&self, kind: &PoolKind) {
         self.shared().note_traffic();
         self.stats().inc(ClusterStat::UpstreamCxTotal);
-        if http {
-            self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
-            self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
+        match kind {
+            PoolKind::Http1 => {
+                self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
+                self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
+            }
+            PoolKind::Http2 => {
+                self.http2().inc(ClusterHttp2Stat::Nghttp2UpstreamConnections);
+                self.stats().inc(ClusterStat::UpstreamCxHttp2Total);
+            }
+            PoolKind::Raw => {}
         }
+    }
+
+    /// What is counted about HTTP/2.
+    pub(crate) fn http2(&self) -> &Shard<ClusterHttp2Stat> {
+        self.http2.get_or_init(|| self.shared().http2_stats().shard(self.worker))
     }
 
     /// Counts a response, or a local answer in place of one.

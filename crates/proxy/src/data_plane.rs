@@ -31,6 +31,8 @@ pub struct StartOptions {
     pub seed: u64,
     /// Lines of access logs are handed over after this time at most.
     pub log_flush: Duration,
+    /// How long connections that are passed on as they are may go on when a reload has taken their listener away.
+    pub drain_time: Duration,
 }
 
 /// The workers, and what they listen on.
@@ -82,6 +84,7 @@ impl DataPlane {
             failing: AtomicBool::new(false),
             log_flush: options.log_flush,
             workers: OnceLock::new(),
+            drain_time: options.drain_time,
         });
         let http1 = registry.scope::<Http1Stat>(ScopeName::root().then("http1"));
         let workers = (0..options.workers.max(1))

@@ -1,4 +1,5 @@
-//! One line in the application log for each request that failed, unless an access log says why.
+//! One line in the application log for each request, and each connection that is passed on, that failed, unless an access
+//! log says why.
 //!
 //! A thousand clients that meet the same trouble say the same thing. The first is told in full; what
 //! follows within the next seconds is counted and told in one line.
@@ -11,7 +12,7 @@ use causeway_http::Known;
 use causeway_reason::{Blame, Failure, Language, Reason};
 
 use crate::connection::ConnectionInfo;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Subject};
 use crate::timer::Millis;
 use crate::worker::Worker;
 
@@ -97,10 +98,12 @@ fn tell(exchange: &Exchange, connection: &ConnectionInfo, failure: &Failure, sup
             );
         }
         None => {
-            let _ = write!(line, "request from {}", connection.remote);
+            let what = if facts.subject == Subject::Request { "request" } else { "connection" };
+            let _ = write!(line, "{what} from {}", connection.remote);
         }
     }
     let _ = match facts.status {
+        0 if facts.subject != Subject::Request => write!(line, " was closed"),
         0 => write!(line, " was not answered"),
         status => write!(line, " was answered {status}"),
     };

@@ -225,6 +225,7 @@ impl Drop for ActiveRequest {
             }
             // It is for the texts of answers; a log has nothing to print there, as with Envoy.
             exchange.local_body.clear();
+            exchange.facts.take_count();
             let millis = now.saturating_duration_since(begun).as_millis();
             self.count(&exchange, u64::try_from(millis).unwrap_or(u64::MAX));
             // What goes because the client did is heard of by the router last.
@@ -274,8 +275,10 @@ impl ActiveRequest {
         if facts.was_attempted() {
             count_attempt(exchange, cluster);
         }
-        let sent = facts.upstream_head_sent + facts.body_passed;
-        cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, sent);
+        // A connection that many share counts by itself.
+        if facts.upstream_count.is_none() {
+            cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent());
+        }
         if facts.redirected {
             return;
         }

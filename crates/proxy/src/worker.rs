@@ -95,6 +95,8 @@ pub(crate) struct SharedByWorkers {
     pub(crate) log_flush: Duration,
     /// By their numbers, once all have started.
     pub(crate) workers: OnceLock<Vec<WeakUnboundedSender<Command>>>,
+    /// How long connections that never come to an end by themselves outlive their listener.
+    pub(crate) drain_time: Duration,
 }
 
 /// One connection among those that the process may have, until it is dropped.
@@ -446,6 +448,11 @@ impl Worker {
     /// How long an idle connection is left open when its listener drains.
     pub(crate) const fn drain_grace(&self) -> Duration {
         self.grace.get()
+    }
+
+    /// How long connections that never come to an end by themselves outlive their listener.
+    pub(crate) fn drain_time(&self) -> Duration {
+        self.shared.drain_time
     }
 
     /// Whether connections end behind their next response, all of them.

@@ -132,6 +132,12 @@ pub enum ResetReason {
     ProtocolError,
     /// A circuit breaker is open.
     Overflow,
+    /// The upstream reset the stream.
+    RemoteReset,
+    /// The upstream reset the stream before it did anything with it.
+    RemoteRefusedStreamReset,
+    /// The upstream could not open, or lost, the tunnel that CONNECT asked for.
+    RemoteConnectError,
 }
 
 impl ResetReason {
@@ -145,6 +151,9 @@ impl ResetReason {
             Self::ConnectionTermination => "connection termination",
             Self::ProtocolError => "protocol error",
             Self::Overflow => "overflow",
+            Self::RemoteReset => "remote reset",
+            Self::RemoteRefusedStreamReset => "remote refused stream reset",
+            Self::RemoteConnectError => "remote error with CONNECT request",
         }
     }
 
@@ -158,6 +167,9 @@ impl ResetReason {
             Self::ConnectionTermination => "connection_termination",
             Self::ProtocolError => "protocol_error",
             Self::Overflow => "overflow",
+            Self::RemoteReset => "remote_reset",
+            Self::RemoteRefusedStreamReset => "remote_refused_stream_reset",
+            Self::RemoteConnectError => "remote_error_with_CONNECT_request",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::http2::Frame;
 use crate::message::{Headers, Received, to_bytes};
 
 /// A well-formed response in the making.
@@ -16,6 +17,14 @@ pub struct Reply {
     content: Content,
     framed: Framed,
     trailers: Headers,
+}
+
+/// What a response is made of.
+pub(crate) struct Parts {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+    pub(crate) trailers: Headers,
 }
 
 #[derive(Clone, Debug)]
@@ -104,12 +113,26 @@ impl Reply {
         self.framed == Framed::UntilClose || self.headers.has_token("connection", "close")
     }
 
-    pub(crate) fn to_bytes(&self, request: Option<&Received>) -> Vec<u8> {
-        let body = match (&self.content, request) {
+    fn content(&self, request: Option<&Received>) -> Vec<u8> {
+        match (&self.content, request) {
             (Content::Bytes(bytes), _) => bytes.clone(),
             (Content::Echo, Some(request)) => request.to_json().to_string().into_bytes(),
             (Content::Echo, None) => Vec::new(),
-        };
+        }
+    }
+
+    /// What it is made of, for a protocol that frames it in another way.
+    pub(crate) fn parts(&self, request: Option<&Received>) -> Parts {
+        Parts {
+            status: self.status,
+            headers: self.headers.clone(),
+            body: self.content(request),
+            trailers: self.trailers.clone(),
+        }
+    }
+
+    pub(crate) fn to_bytes(&self, request: Option<&Received>) -> Vec<u8> {
+        let body = self.content(request);
         let reason = self.reason.as_deref().unwrap_or_else(|| reason_of(self.status));
         let mut out = to_bytes(&format!("HTTP/1.1 {} {reason}\r\n", self.status));
         self.headers.write_to(&mut out);
@@ -147,6 +170,8 @@ pub enum Act {
     Reply(Reply),
     /// Sends these bytes.
     Send(Vec<u8>),
+    /// Puts these frames on a connection of HTTP/2.
+    Frames(Vec<Frame>),
     /// Sends that many bytes, of which none is worth looking at.
     Fill(usize),
     /// Does nothing for a while.
@@ -179,6 +204,12 @@ impl Answer {
     #[must_use]
     pub fn fill(length: usize) -> Self {
         Self::raw(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n")).then(Act::Fill(length))
+    }
+
+    /// Exactly these frames of HTTP/2.
+    #[must_use]
+    pub fn frames(frames: impl Into<Vec<Frame>>) -> Self {
+        Self(vec![Act::Frames(frames.into())])
     }
 
     /// Nothing, ever.
@@ -217,6 +248,12 @@ impl Answer {
     #[must_use]
     pub fn then_send(self, bytes: impl Into<Vec<u8>>) -> Self {
         self.then(Act::Send(bytes.into()))
+    }
+
+    /// Frames of HTTP/2 after what is there already.
+    #[must_use]
+    pub fn then_frames(self, frames: impl Into<Vec<Frame>>) -> Self {
+        self.then(Act::Frames(frames.into()))
     }
 
     /// A pause after what is there already.

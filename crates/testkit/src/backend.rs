@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::answer::{Act, Answer};
+use crate::http2;
 use crate::message::{Body, Framing, Received};
 use crate::script::Script;
 use crate::stream::{Stream, reset_on_close};
@@ -35,6 +36,28 @@ struct Seen {
     requests: AtomicUsize,
     connections: AtomicUsize,
     open: AtomicUsize,
+    first_bytes: Mutex<Vec<u8>>,
+    resets: Mutex<Vec<(usize, u32)>>,
+}
+
+impl http2::Service for Arc<Seen> {
+    fn begun(&self) -> (usize, bool) {
+        (self.requests.fetch_add(1, Ordering::AcqRel), !lock(&self.script).early)
+    }
+
+    fn received(&self, request: Received) -> Answer {
+        let script = lock(&self.script).clone();
+        lock(&self.received).push(request.clone());
+        script.answer(&request)
+    }
+
+    fn first_bytes(&self, bytes: &[u8]) {
+        lock(&self.first_bytes).extend_from_slice(bytes);
+    }
+
+    fn was_reset(&self, request: usize, code: u32) {
+        lock(&self.resets).push((request, code));
+    }
 }
 
 impl Backend {
@@ -73,6 +96,8 @@ impl Backend {
             requests: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            first_bytes: Mutex::default(),
+            resets: Mutex::default(),
         });
         let task = tokio::spawn(accept(listener, tls.clone(), Arc::clone(&seen)));
         Self { address, seen, task, tls }
@@ -111,6 +136,18 @@ impl Backend {
     #[must_use]
     pub fn open_connections(&self) -> usize {
         self.seen.open.load(Ordering::Acquire)
+    }
+
+    /// The first bytes of connections of HTTP/2, one after the other.
+    #[must_use]
+    pub fn first_bytes(&self) -> Vec<u8> {
+        lock(&self.seen.first_bytes).clone()
+    }
+
+    /// Which requests were reset by the client, in HTTP/2, and with which error codes.
+    #[must_use]
+    pub fn resets(&self) -> Vec<(usize, u32)> {
+        lock(&self.seen.resets).clone()
     }
 
     /// The requests it has read, in order.
@@ -152,10 +189,14 @@ async fn accept(listener: TcpListener, tls: Option<TlsServer>, seen: Arc<Seen>) 
         let number = seen.connections.fetch_add(1, Ordering::AcqRel);
         let open = Open::new(Arc::clone(&seen));
         let tls = tls.clone();
+        let http2 = lock(&seen.script).http2;
         connections.spawn(async move {
-            let stream = match tls {
-                None => Stream::new(socket),
-                Some(tls) => match tls.accept(socket).await {
+            let stream = match (tls, http2) {
+                (None, Some(settings)) => {
+                    return http2::serve(socket, number, settings, Arc::clone(&open.0)).await;
+                }
+                (None, None) => Stream::new(socket),
+                (Some(tls), _) => match tls.accept(socket).await {
                     Some(socket) => Stream::over(socket),
                     None => return,
                 },
@@ -223,6 +264,7 @@ async fn perform(stream: &mut Stream, answer: &Answer, request: Option<&Received
     for act in &answer.0 {
         let sent = match act {
             Act::Reply(reply) => stream.socket.write_all(&reply.to_bytes(request)).await,
+            Act::Frames(_) => panic!("frames belong to a script that speaks HTTP/2"),
             Act::Send(bytes) => stream.socket.write_all(bytes).await,
             Act::Fill(length) => fill(stream, *length).await,
             Act::Pause(time) => {
@@ -320,6 +362,36 @@ mod tests {
         assert_eq!(client.response("GET").await.unwrap().status, 101);
         client.write("ping").await;
         assert_eq!(client.read(4).await, b"ping");
+    }
+
+    #[tokio::test]
+    async fn speaks_http2_where_it_is_told_to() {
+        use bytes::Bytes;
+        let reply = Reply::ok("body").header("x-a", "1").trailer("x-t", "2");
+        let backend = Backend::start(Script::always(reply).http2()).await;
+        let socket = tokio::net::TcpStream::connect(backend.address()).await.unwrap();
+        let (mut client, connection) = h2::client::handshake(socket).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let request = http::Request::post("http://a.test/x?q").body(()).unwrap();
+        let (response, mut sending) = client.send_request(request, false).unwrap();
+        sending.send_data(Bytes::from_static(b"asked"), true).unwrap();
+        let response = response.await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.headers().get("x-a").unwrap().as_bytes()),
+            (200, &b"1"[..])
+        );
+        let mut body = response.into_body();
+        assert_eq!(body.data().await.unwrap().unwrap(), "body");
+        assert_eq!(body.trailers().await.unwrap().unwrap().get("x-t").unwrap(), "2");
+        let received = backend.received().remove(0);
+        assert_eq!((received.target.as_str(), received.body.as_slice()), ("/x?q", &b"asked"[..]));
+        assert_eq!(received.headers.get(":authority"), Some("a.test"));
+
+        backend.play(Answer::frames([crate::Frame::reset(7)]));
+        let request = http::Request::get("http://a.test/").body(()).unwrap();
+        let (response, _) = client.send_request(request, true).unwrap();
+        assert_eq!(response.await.unwrap_err().reason(), Some(h2::Reason::REFUSED_STREAM));
+        connection.abort();
     }
 
     #[tokio::test]

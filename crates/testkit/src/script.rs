@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::answer::{Answer, Reply};
+use crate::http2::Http2;
 use crate::message::Received;
 
 type Choice = dyn Fn(&Received) -> Answer + Send + Sync;
@@ -16,12 +17,14 @@ pub struct Script {
     pub(crate) greeting: Answer,
     /// Whether to answer when the header section is there, before the body is.
     pub(crate) early: bool,
+    /// Whether HTTP/2 is spoken, and how.
+    pub(crate) http2: Option<Http2>,
 }
 
 impl Script {
     /// The answer is found by a function.
     pub fn by(choose: impl Fn(&Received) -> Answer + Send + Sync + 'static) -> Self {
-        Self { choose: Arc::new(choose), greeting: Answer::default(), early: false }
+        Self { choose: Arc::new(choose), greeting: Answer::default(), early: false, http2: None }
     }
 
     /// Every request gets the same answer.
@@ -57,6 +60,27 @@ impl Script {
     #[must_use]
     pub fn early(mut self) -> Self {
         self.early = true;
+        self
+    }
+
+    /// Speaks HTTP/2, without being asked. Connections that are open stay what they are.
+    #[must_use]
+    pub fn http2(mut self) -> Self {
+        self.http2.get_or_insert_default();
+        self
+    }
+
+    /// Speaks HTTP/2, and allows that many streams at once.
+    #[must_use]
+    pub fn streams(mut self, most: u32) -> Self {
+        self.http2.get_or_insert_default().streams = Some(most);
+        self
+    }
+
+    /// Speaks HTTP/2, and takes CONNECT with a `:protocol` (RFC 8441).
+    #[must_use]
+    pub fn extended_connect(mut self) -> Self {
+        self.http2.get_or_insert_default().extended_connect = true;
         self
     }
 

@@ -15,8 +15,8 @@ use crate::dns::NameReport;
 use crate::host::{Host, HostCells};
 use crate::host_set::{HostSet, Spread};
 use crate::stats::{
-    ClusterBudgetStat, ClusterHttp1Stat, ClusterInternalStat, ClusterResponseStat, ClusterSizeStat,
-    ClusterStat,
+    ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
+    ClusterSizeStat, ClusterStat,
 };
 use crate::why;
 
@@ -115,6 +115,12 @@ impl Cluster {
     /// The statistics that Envoy shows from the first HTTP/1 connection on.
     #[must_use]
     pub fn http1_stats(&self) -> Scope<ClusterHttp1Stat> {
+        self.registry.scope(self.stats.name().clone())
+    }
+
+    /// The statistics that Envoy shows from the first HTTP/2 connection on.
+    #[must_use]
+    pub fn http2_stats(&self) -> Scope<ClusterHttp2Stat> {
         self.registry.scope(self.stats.name().clone())
     }
 

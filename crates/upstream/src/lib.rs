@@ -50,6 +50,6 @@ pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};
 pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
 pub use stats::{
-    ClusterBudgetStat, ClusterHttp1Stat, ClusterInternalStat, ClusterManagerStat, ClusterResponseStat,
-    ClusterSizeStat, ClusterStat, DnsStat, HealthCheckStat, RemainingStat,
+    ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterManagerStat,
+    ClusterResponseStat, ClusterSizeStat, ClusterStat, DnsStat, HealthCheckStat, RemainingStat,
 };

@@ -293,6 +293,70 @@ causeway_stats::schema! {
 }
 
 causeway_stats::schema! {
+    /// `cluster.<name>.http2.`: what Envoy shows from the first HTTP/2 connection on.
+    pub enum ClusterHttp2Stat {
+        /// Never moves: cookies of requests.
+        CookiesTotalBytesTooLarge = counter "http2.cookies_total_bytes_too_large",
+        /// Never moves: streams that end while their last bytes wait.
+        DeferredStreamClose = counter "http2.deferred_stream_close",
+        /// Header fields that were left out because of a `_` in their names.
+        DroppedHeadersWithUnderscores = counter "http2.dropped_headers_with_underscores",
+        /// GOAWAY frames that were sent.
+        GoawaySent = counter "http2.goaway_sent",
+        /// Never moves: such heads are counted in `header_overflow`.
+        HeaderListSizeTooLarge = counter "http2.header_list_size_too_large",
+        /// Responses whose heads were too large.
+        HeaderOverflow = counter "http2.header_overflow",
+        /// Never moves: heads for streams that do not exist.
+        HeadersCbNoStream = counter "http2.headers_cb_no_stream",
+        /// Connections closed because of empty frames.
+        InboundEmptyFramesFlood = counter "http2.inbound_empty_frames_flood",
+        /// Connections closed because of PRIORITY frames.
+        InboundPriorityFramesFlood = counter "http2.inbound_priority_frames_flood",
+        /// Connections closed because of WINDOW_UPDATE frames.
+        InboundWindowUpdateFramesFlood = counter "http2.inbound_window_update_frames_flood",
+        /// Connections closed because a PING was not answered.
+        KeepaliveTimeout = counter "http2.keepalive_timeout",
+        /// Never moves: METADATA frames.
+        MetadataEmptyFrames = counter "http2.metadata_empty_frames",
+        /// Never moves: a codec, or a side, that these connections don't have.
+        Nghttp2DownstreamConnections = counter "http2.nghttp2_downstream_connections",
+        /// Connections, as with Envoy's codec.
+        Nghttp2UpstreamConnections = counter "http2.nghttp2_upstream_connections",
+        /// Never moves: a codec, or a side, that these connections don't have.
+        Oghttp2DownstreamConnections = counter "http2.oghttp2_downstream_connections",
+        /// Never moves: a codec, or a side, that these connections don't have.
+        Oghttp2UpstreamConnections = counter "http2.oghttp2_upstream_connections",
+        /// Never moves: control frames do not pile up.
+        OutboundControlFlood = counter "http2.outbound_control_flood",
+        /// Never moves: control frames that wait to be sent.
+        OutboundControlFramesActive = gauge "http2.outbound_control_frames_active",
+        /// Never moves: frames do not pile up.
+        OutboundFlood = counter "http2.outbound_flood",
+        /// Never moves: frames that wait to be sent.
+        OutboundFramesActive = gauge "http2.outbound_frames_active",
+        /// Never moves: bytes that wait for a window.
+        PendingSendBytes = gauge "http2.pending_send_bytes",
+        /// Requests refused because of a `_` in the name of a header field.
+        RequestsRejectedWithUnderscoresInHeaders = counter "http2.requests_rejected_with_underscores_in_headers",
+        /// Responses that were malformed.
+        RxMessagingError = counter "http2.rx_messaging_error",
+        /// RST_STREAM frames received.
+        RxReset = counter "http2.rx_reset",
+        /// Never moves: streams that a back-end may not open.
+        StreamRefusedErrors = counter "http2.stream_refused_errors",
+        /// Streams that are open.
+        StreamsActive = gauge "http2.streams_active",
+        /// Trailers received.
+        Trailers = counter "http2.trailers",
+        /// Never moves: streams that wait for a window for too long have time-outs of their own.
+        TxFlushTimeout = counter "http2.tx_flush_timeout",
+        /// RST_STREAM frames sent.
+        TxReset = counter "http2.tx_reset",
+    }
+}
+
+causeway_stats::schema! {
     /// `cluster.<name>.health_check.`: of clusters with health checks.
     pub enum HealthCheckStat {
         /// Checks that were begun.

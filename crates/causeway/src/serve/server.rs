@@ -17,7 +17,8 @@ use causeway_envoy::Kind;
 use causeway_log::LogHandle;
 use causeway_model::{Address, Bootstrap, Runtime, Value};
 use causeway_proxy::{
-    AdminLog, BindError, DataPlane, DataPlaneOptions, Drain, LogFiles, Reserved, Snapshot, StartOptions,
+    AdminLog, BindError, DataPlane, DataPlaneOptions, Drain, GateStates, LogFiles, Reserved, Snapshot,
+    StartOptions,
 };
 use causeway_stats::{NameFilter, Registry};
 use causeway_upstream::{Cluster, ClusterManager, ManagerOptions};
@@ -38,6 +39,7 @@ pub(super) struct Server {
     pub(super) shared: Arc<Shared>,
     pub(super) log: LogHandle,
     pub(super) files: LogFiles,
+    gates: Arc<GateStates>,
     pub(super) manager: ClusterManager,
     pub(super) data_plane: DataPlane,
     pub(super) statistics: Statistics,
@@ -127,7 +129,12 @@ impl Server {
         statistics.deprecated(uses);
         let admin = start_admin(arguments, &loaded.bootstrap, &shared)?;
         let sinks = start_sinks(&loaded.bootstrap, &shared)?;
-        let start = StartOptions { workers: arguments.workers, seed, log_flush: arguments.log_flush };
+        let start = StartOptions {
+            workers: arguments.workers,
+            seed,
+            log_flush: arguments.log_flush,
+            drain_time: arguments.drain_time,
+        };
         let data_plane = DataPlane::start(&start, &registry)
             .map_err(|error| one(format!("cannot start a worker: {error}")))?;
         let _ = shared.connections.set(data_plane.connections());
@@ -143,6 +150,7 @@ impl Server {
             _sinks: sinks,
             shared,
             files,
+            gates: Arc::default(),
             manager,
             data_plane,
             statistics,
@@ -162,6 +170,7 @@ impl Server {
         let options = DataPlaneOptions {
             reason_header: self.arguments.reason_header,
             own_address: own_address(self.arguments.ip_version),
+            gates: Arc::clone(&self.gates),
         };
         let snapshot = Snapshot::compile(bootstrap, &runtime, registry, &self.files, workers, options)?;
         let admin_log = match &bootstrap.admin {

@@ -33,6 +33,8 @@ pub(crate) struct Case {
     evidence: &'static str,
     /// Status and body where they are not those of the catalogue.
     own: Option<(u16, &'static str)>,
+    /// Flags where they are not those of the catalogue.
+    flags: Option<&'static str>,
     inside: Option<fn(&Netns)>,
 }
 
@@ -77,6 +79,7 @@ impl Case {
             }),
             evidence: "",
             own: None,
+            flags: None,
             inside: None,
         }
     }
@@ -137,6 +140,18 @@ impl Case {
     /// The list of routes.
     pub(crate) fn routes(mut self, yaml: &str) -> Self {
         self.listener.routes = yaml.to_owned();
+        self
+    }
+
+    /// A TCP proxy with these fields stands in place of the connection manager.
+    pub(crate) fn tcp(mut self, yaml: &str) -> Self {
+        self.listener.tcp = Some(yaml.to_owned());
+        self
+    }
+
+    /// A network filter stands in front.
+    pub(crate) fn gate(mut self, yaml: &str) -> Self {
+        yaml.clone_into(&mut self.listener.gates);
         self
     }
 
@@ -215,6 +230,12 @@ impl Case {
         self
     }
 
+    /// The flags are not those of the catalogue.
+    pub(crate) fn fails_with(mut self, flags: &'static str) -> Self {
+        self.flags = Some(flags);
+        self
+    }
+
     /// Causeway runs in a network namespace of its own, which is prepared by this.
     pub(crate) fn in_namespace(mut self, prepare: fn(&Netns)) -> Self {
         self.inside = Some(prepare);
@@ -228,8 +249,20 @@ impl Case {
 
     /// Makes it fail, and says what is not as it should be.
     pub(crate) async fn run(self) -> Vec<String> {
-        let Self { reason, met, listener, mut cluster, behind, mut args, top, flow, evidence, own, inside } =
-            self;
+        let Self {
+            reason,
+            met,
+            listener,
+            mut cluster,
+            behind,
+            mut args,
+            top,
+            flow,
+            evidence,
+            own,
+            flags,
+            inside,
+        } = self;
         let ports = Ports::reserve();
         let netns = inside.map(|prepare| {
             let netns = Netns::new();
@@ -290,7 +323,7 @@ impl Case {
             Err(error) => return vec![format!("Causeway does not start: {error}\n{text}")],
         };
         let seen = flow(&mut site).await;
-        let expected = Expected { reason, met, own, evidence };
+        let expected = Expected { reason, met, own, flags, evidence, tcp: listener.tcp.is_some() };
         let mut wrong = Vec::new();
         if let Seen::Answer(answer) = &seen {
             expected.check_client(answer, &mut wrong);
@@ -357,7 +390,10 @@ struct Expected {
     reason: Reason,
     met: Met,
     own: Option<(u16, &'static str)>,
+    flags: Option<&'static str>,
     evidence: &'static str,
+    /// It is a matter of a TCP proxy, which knows no status and no details.
+    tcp: bool,
 }
 
 impl Expected {
@@ -410,23 +446,26 @@ impl Expected {
             wrong.push(format!("the access log has no line with {key}"));
             return;
         };
-        let flags = failure.flag().map_or("-", |flag| flag.short());
+        let flags = self.flags.unwrap_or_else(|| failure.flag().map_or("-", |flag| flag.short()));
         if line.flags != flags {
             wrong.push(format!("%RESPONSE_FLAGS% is {}, not {flags}", line.flags));
         }
         // Details may say more behind a bar: what the transport said.
-        let details = failure.details().to_string();
+        let mut details = failure.details().to_string();
         let mut words = line.details.split('|').next().unwrap_or_default();
         // Some say more than the catalogue can.
         if !details.contains('{') {
             words = words.split('{').next().unwrap_or_default();
+        }
+        if self.tcp {
+            details = "-".to_owned();
         }
         if words.trim_end_matches('}') != details.trim_end_matches('}') {
             wrong.push(format!("%RESPONSE_CODE_DETAILS% is {}, not {details}", line.details));
         }
         let spec = self.spec();
         let status = self.own.map_or(spec.status, |(status, _)| status);
-        if status != 0 && line.code != status.to_string() {
+        if status != 0 && !self.tcp && line.code != status.to_string() {
             wrong.push(format!("%RESPONSE_CODE% is {}, not {status}", line.code));
         }
         if self.reason == Reason::DirectResponse {
@@ -458,14 +497,14 @@ impl Expected {
         if counted != expected {
             wrong.push(format!("/reasons counts {counted:?}, not {expected:?}"));
         }
-        let name = format!("http.ingress.reason.{key}");
+        let (scope, tag) =
+            if self.tcp { ("tcp", "envoy_tcp_prefix") } else { ("http", "envoy_http_conn_manager_prefix") };
+        let name = format!("{scope}.ingress.reason.{key}");
         let count = site.stat(&name).await;
         if count != 1 {
             wrong.push(format!("/stats: {name} is {count}"));
         }
-        let exposed = format!(
-            "envoy_http_reason{{causeway_reason=\"{key}\",envoy_http_conn_manager_prefix=\"ingress\"}} 1"
-        );
+        let exposed = format!("envoy_{scope}_reason{{causeway_reason=\"{key}\",{tag}=\"ingress\"}} 1");
         let page = site.page("/stats/prometheus").await;
         if !page.lines().any(|line| line == exposed) {
             let lines: Vec<_> = page.lines().filter(|line| line.contains("_reason{")).collect();
@@ -474,6 +513,7 @@ impl Expected {
         // Whatever was in use has been given back.
         for gauge in [
             "http.ingress.downstream_rq_active",
+            "tcp.ingress.downstream_cx_rx_bytes_buffered",
             "cluster.app.upstream_rq_active",
             "cluster.app.upstream_rq_pending_active",
         ] {

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use causeway_reason::Reason;
-use causeway_testkit::{Answer, Netns, Reply, Request, Scratch, Script, exchange};
+use causeway_testkit::{Answer, End, Netns, Reply, Request, Scratch, Script, exchange};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::case::{Case, Seen, open};
@@ -16,6 +16,16 @@ use crate::site::Site;
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::of(Reason::ConnectRefused).nobody_listens().evidence("refused by the host"),
+        Case::of(Reason::ConnectRefused)
+            .tcp("cluster: app\nmax_connect_attempts: 2")
+            .nobody_listens()
+            .fails_with("UF,URX")
+            .evidence("attempt 2, the last")
+            .client(async |site: &mut Site| {
+                let (_, end) = open(site).await.rest(Duration::from_secs(5)).await;
+                assert_eq!(end, End::Fin);
+                Seen::Nothing
+            }),
         Case::of(Reason::ConnectRefused)
             .nobody_listens()
             .cluster(CHECK)

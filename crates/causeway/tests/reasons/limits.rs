@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causeway_reason::Reason;
-use causeway_testkit::{Answer, Reply, Request, Script, eventually, exchange};
+use causeway_testkit::{Answer, End, Reply, Request, Script, eventually, exchange};
 
 use crate::case::{Case, Seen, open};
 use crate::site::Site;
@@ -37,6 +37,15 @@ pub(crate) fn cases() -> Vec<Case> {
         breaker(Reason::CircuitBreakerPending, "{max_connections: 1, max_pending_requests: 1}", 2)
             .evidence("max_pending_requests"),
         breaker(Reason::CircuitBreakerRequests, "{max_requests: 1}", 1).evidence("max_requests"),
+        Case::of(Reason::CircuitBreakerConnections)
+            .tcp("cluster: app")
+            .cluster("circuit_breakers: {thresholds: [{max_connections: 0}]}")
+            .evidence("0 connections are open, and max_connections is 0")
+            .client(async |site: &mut Site| {
+                let (_, end) = open(site).await.rest(Duration::from_secs(5)).await;
+                assert_eq!(end, End::Fin);
+                Seen::Nothing
+            }),
         overload(
             Reason::Overloaded,
             "actions: [{name: envoy.overload_actions.stop_accepting_requests, triggers: [TRIGGER]}]",

@@ -13,6 +13,7 @@ mod backend;
 mod case;
 mod client;
 mod connect;
+mod connection;
 mod dns;
 mod health;
 mod limits;
@@ -48,6 +49,7 @@ fn families() -> Vec<(&'static str, Vec<Case>)> {
         ("health", health::cases()),
         ("backend", backend::cases()),
         ("limits", limits::cases()),
+        ("connection", connection::cases()),
         ("local", local::cases()),
     ]
 }
@@ -162,6 +164,11 @@ async fn backend() {
 #[tokio::test]
 async fn limits() {
     run(limits::cases()).await;
+}
+
+#[tokio::test]
+async fn connection() {
+    run(connection::cases()).await;
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ const ACCESS_LOG: &str = r#"access_log:
 
 const HCM: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+const TCP: &str = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy";
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 
 /// How long to wait for what has to come.
@@ -47,6 +48,10 @@ pub(crate) struct Listener {
     pub(crate) filters: String,
     /// What the router is told, behind a comma.
     pub(crate) router: &'static str,
+    /// Fields of the TCP proxy that stands in place of the connection manager.
+    pub(crate) tcp: Option<String>,
+    /// Network filters in front.
+    pub(crate) gates: String,
 }
 
 impl Default for Listener {
@@ -58,6 +63,8 @@ impl Default for Listener {
             routes: "- match: {prefix: /}\n  route: {cluster: app}\n".to_owned(),
             filters: String::new(),
             router: "",
+            tcp: None,
+            gates: String::new(),
         }
     }
 }
@@ -65,17 +72,33 @@ impl Default for Listener {
 impl Listener {
     /// The listener on a port of an address.
     pub(crate) fn yaml(&self, at: SocketAddr) -> String {
-        let Self { name, manager, domains, routes, filters, router } = self;
+        let Self { name, manager, domains, routes, filters, router, tcp, gates } = self;
         let manager = indent(manager, 10);
         let log = indent(ACCESS_LOG, 10);
+        let gates = indent(gates, 6);
+        let (ip, port) = (at.ip(), at.port());
+        if let Some(fields) = tcp {
+            let fields = indent(fields, 10);
+            return format!(
+                r#"  - name: {name}
+    address: {{socket_address: {{address: {ip}, port_value: {port}}}}}
+    filter_chains:
+    - filters:
+{gates}      - name: tcp
+        typed_config:
+          "@type": {TCP}
+          stat_prefix: ingress
+{fields}{log}"#
+            );
+        }
         let routes = indent(routes, 14);
         let filters = indent(filters, 10);
         format!(
             r#"  - name: {name}
-    address: {{socket_address: {{address: {}, port_value: {}}}}}
+    address: {{socket_address: {{address: {ip}, port_value: {port}}}}}
     filter_chains:
     - filters:
-      - name: hcm
+{gates}      - name: hcm
         typed_config:
           "@type": {HCM}
           stat_prefix: ingress
@@ -86,9 +109,7 @@ impl Listener {
               routes:
 {routes}          http_filters:
 {filters}          - {{name: router, typed_config: {{"@type": {ROUTER}{router}}}}}
-"#,
-            at.ip(),
-            at.port()
+"#
         )
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use causeway_model::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, LbPolicy, ServerNameOptions, Thresholds,
+    UpstreamProtocol,
 };
 
 use super::Cx;
@@ -361,14 +362,20 @@ impl Cx<'_> {
                         message.settle(field);
                     }
                 }
-                self.http_protocol_options(options, tls, &mut http);
+                self.http_protocol_options(message, options, tls, &mut http);
             }
             None => self.deprecated_http(message, tls, &mut http),
         }
         http
     }
 
-    fn http_protocol_options(&self, options: &Message<'_>, tls: bool, http: &mut ClusterHttpOptions) {
+    fn http_protocol_options(
+        &self,
+        cluster: &Message<'_>,
+        options: &Message<'_>,
+        tls: bool,
+        http: &mut ClusterHttpOptions,
+    ) {
         if let Some(common) = options.message("common_http_protocol_options") {
             self.common_http(common, http);
         }
@@ -382,18 +389,31 @@ impl Cx<'_> {
                             self.http1(http1, http);
                         }
                     }
-                    Some(other) => self.no_http2(explicit, other),
+                    Some("http2_protocol_options") => {
+                        if let Some(http2) = explicit.message("http2_protocol_options") {
+                            http.protocol = UpstreamProtocol::Http2(Box::new(self.http2(http2)));
+                        }
+                    }
+                    Some(other) => self.no_http3(explicit, other),
                     None => {}
                 }
             }
             Some("use_downstream_protocol_config") => {
-                // Clients speak HTTP/1 only, so back-ends are spoken to in HTTP/1 only.
                 let Some(downstream) = options.message("use_downstream_protocol_config") else { return };
-                downstream.settle("http2_protocol_options");
-                downstream.settle("http3_protocol_options");
+                let http2 = downstream.message("http2_protocol_options").map(|http2| self.http2(http2));
+                http.protocol = UpstreamProtocol::Downstream(Box::new(http2.unwrap_or_default()));
+                self.has_no_effect(downstream, "http3_protocol_options", "clients don't speak HTTP/3");
                 if let Some(http1) = downstream.message("http_protocol_options") {
                     self.http1(http1, http);
                 }
+            }
+            Some("auto_config") if !cluster.has("transport_socket") => {
+                self.reject(
+                    options.at_key("auto_config"),
+                    "conflict",
+                    "ALPN is part of TLS, and this cluster has no TLS `transport_socket`",
+                );
+                options.settle("auto_config");
             }
             Some(other) => self.not_implemented(options, other, ""),
             None => {}
@@ -423,9 +443,8 @@ impl Cx<'_> {
         };
     }
 
-    fn no_http2(&self, message: &Message<'_>, field: &str) {
-        let version = if field.starts_with("http3") { "HTTP/3" } else { "HTTP/2" };
-        self.unsupported(message.at_key(field), format!("{version} towards back-ends is not implemented"));
+    fn no_http3(&self, message: &Message<'_>, field: &str) {
+        self.unsupported(message.at_key(field), "HTTP/3 towards back-ends is not implemented");
         message.settle(field);
     }
 
@@ -441,13 +460,12 @@ impl Cx<'_> {
                 .related(message.at_key("http_protocol_options").span, "set here already"),
             );
         }
-        if message.has("http2_protocol_options") {
-            if downstream {
-                message.settle("http2_protocol_options");
-            } else {
-                self.no_http2(message, "http2_protocol_options");
-            }
-        }
+        let http2 = message.message("http2_protocol_options").map(|http2| Box::new(self.http2(http2)));
+        http.protocol = match (downstream, http2) {
+            (true, http2) => UpstreamProtocol::Downstream(http2.unwrap_or_default()),
+            (false, Some(http2)) => UpstreamProtocol::Http2(http2),
+            (false, None) => UpstreamProtocol::Http1,
+        };
         self.server_name_options(message, tls, http);
         if let Some(common) = message.message("common_http_protocol_options") {
             self.common_http(common, http);

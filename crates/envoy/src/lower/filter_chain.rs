@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causeway_model::{DownstreamSocket, FilterChain, FilterChainMatch, NetworkFilter, SourceType};
+use causeway_model::{DownstreamSocket, FilterChain, FilterChainMatch, SourceType};
 
 use super::Cx;
 use super::extension::{short_kind, type_place};
@@ -49,7 +49,7 @@ impl Cx<'_> {
         }
         let matcher = chain.message("filter_chain_match").map(|condition| self.chain_match(condition));
         let transport_socket = self.downstream_socket(chain);
-        let filter = self.network_filters(chain);
+        let (gates, filter) = self.network_filters(chain);
         let connect_timeout = self.duration(chain, "transport_socket_connect_timeout");
         Some(FilterChain {
             position: self.position(chain),
@@ -58,6 +58,7 @@ impl Cx<'_> {
             matcher: matcher.unwrap_or_default(),
             transport_socket: transport_socket?,
             transport_socket_connect_timeout: connect_timeout,
+            gates,
             filter: filter?,
         })
     }
@@ -106,51 +107,6 @@ impl Cx<'_> {
                 let text = format!("the transport socket {} is not implemented", extension.name);
                 self.vital(type_place(socket), text);
                 socket.settle_all();
-                None
-            }
-        }
-    }
-
-    /// `filters`: the last one ends the chain.
-    fn network_filters(&self, chain: &Message<'_>) -> Option<NetworkFilter> {
-        let filters: Vec<_> = chain.messages("filters").collect();
-        let mut last = Some(NetworkFilter::None);
-        for (at, filter) in filters.iter().enumerate() {
-            let lowered = self.network_filter(filter);
-            if lowered.is_some() && at + 1 < filters.len() {
-                self.push(
-                    Draft::rejected(
-                        "filter-order",
-                        "an HTTP connection manager has to be the last filter of its chain",
-                    )
-                    .at(filter.here()),
-                );
-            }
-            last = lowered;
-        }
-        last
-    }
-
-    /// A network filter that ends a chain.
-    fn network_filter(&self, filter: &Message<'_>) -> Option<NetworkFilter> {
-        if filter.has("config_discovery") {
-            self.vital(
-                filter.at_key("config_discovery"),
-                "extensions by discovery (ECDS) are not implemented",
-            );
-            filter.settle_all();
-            return None;
-        }
-        let extension = self.extension(filter, Category::NetworkFilter)?;
-        match short_kind(extension.kind) {
-            "HttpConnectionManager" => {
-                let manager = self.http_connection_manager(&extension.config)?;
-                Some(NetworkFilter::HttpConnectionManager(Arc::new(manager)))
-            }
-            _ => {
-                let text = format!("the network filter {} is not implemented", extension.name);
-                self.vital(type_place(filter), text);
-                filter.settle_all();
                 None
             }
         }

@@ -4,7 +4,6 @@
 pub(super) const SILENT: &[(&str, &str)] = &[
     ("HealthCheck.name", "it is what people call the check"),
     ("HttpFilter.is_optional", "the filter is known, so it is there"),
-    ("HttpProtocolOptions.use_downstream_protocol_config", "both sides speak HTTP/1, so it is what happens"),
     (
         "RouteConfiguration.max_direct_response_body_size_bytes",
         "the bodies are within it; larger ones are refused",
@@ -40,6 +39,7 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("HttpProtocolOptions.ExplicitHttpConfig.http2_protocol_options", "it is deep in its own rules"),
     ("HttpProtocolOptions.outlier_detection", "it is deep in its own rules"),
     ("LbEndpoint.endpoint_name", "an endpoint of that name would have to come by EDS"),
+    ("Listener.access_log", EXTENSION),
     ("Listener.additional_addresses", "the address is in use by another listener"),
     ("Listener.listener_filters", EXTENSION),
     ("OverloadManager.buffer_factory_config", RANGE),
@@ -51,6 +51,8 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("Router.strict_check_headers", "it takes the names of certain headers"),
     ("RuntimeLayer.admin_layer", "there may be one; it is in the file"),
     ("SocketAddress.resolver_name", "Envoy refuses it, and so do we"),
+    ("TcpProxy.access_log_flush_interval", CONFLICT),
+    ("TcpProxy.flush_access_log_on_connected", CONFLICT),
     ("WeightedCluster.ClusterWeight.cluster_header", CONFLICT),
 ];
 

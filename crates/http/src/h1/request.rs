@@ -94,6 +94,8 @@ impl RequestHead {
     pub const fn keeps_alive(&self) -> bool {
         match self.version {
             Version::Http11 => !self.connection.close,
+            // There, requests say nothing about their connection.
+            Version::Http2 => true,
             Version::Http10 => self.connection.keep_alive && !self.connection.close,
         }
     }

@@ -48,6 +48,7 @@ impl ResponseHead {
         match self.version {
             _ if matches!(self.framing, BodyFraming::UntilClose) => false,
             Version::Http11 => !self.connection.close,
+            Version::Http2 => true,
             Version::Http10 => self.connection.keep_alive && !self.connection.close,
         }
     }

@@ -34,17 +34,27 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
         exchange.facts.details = "filter_chain_not_found".into();
     }
     exchange.facts.failure = course.failure.borrow().clone().map(Box::new);
-    let random = worker.random();
+    log_exchange(worker, listener, info, &exchange, worker.random());
+}
+
+/// The same, of a connection about which this is known.
+pub(crate) fn log_exchange(
+    worker: &Worker,
+    listener: &ListenerRuntime,
+    info: &ConnectionInfo,
+    exchange: &Exchange,
+    random: u64,
+) {
     let clock = worker.clock.borrow();
     let view = View {
-        exchange: &exchange,
+        exchange,
         connection: info,
         clock: &clock,
         unique: random,
         log_type: "NotSet",
         unfinished: None,
     };
-    for log in logs {
+    for log in &listener.snapshot().logs {
         worker.logs.write(log, &view, random);
     }
 }

@@ -13,7 +13,7 @@ use causeway_model::{AccessLog, AccessLogFormat, Runtime};
 use crate::format::{Absent, View, render, render_json};
 
 pub use admin::{AdminLog, AdminRequest};
-pub(crate) use connection::log_connection;
+pub(crate) use connection::{log_connection, log_exchange};
 pub(crate) use filter::{CompiledFilter, Decide};
 pub(crate) use writer::LogSink;
 pub use writer::{FilesystemShard, LogFiles};

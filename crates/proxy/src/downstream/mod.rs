@@ -1,12 +1,16 @@
 //! A client's connection: waiting for requests, serving them one after the other, closing.
 
 mod arrival;
+mod client;
 mod manager;
+mod opened;
 mod read;
 mod respond;
 mod seen;
 mod upgrade;
 
+pub(crate) use client::Client;
+pub(crate) use opened::Opened;
 pub(crate) use respond::BodyToClient;
 pub(crate) use seen::SeenByRouting;
 
@@ -37,9 +41,8 @@ pub(crate) struct Downstream {
     pub(crate) info: Rc<ConnectionInfo>,
     /// The listener and its connection manager as they are now: a reload replaces them between two requests.
     pub(crate) listener: Rc<HttpRuntime>,
-    pub(crate) stream: Transport,
-    /// What the client sent and nobody used up yet.
-    pub(crate) inbound: Buffer,
+    /// The client's side.
+    pub(crate) client: Client,
     pub(crate) deadlines: Deadlines,
     /// Requests that were served.
     pub(crate) served: u32,
@@ -49,21 +52,13 @@ pub(crate) struct Downstream {
     pub(crate) stream_idle: Option<Millis>,
     /// The upgrade that the request asks for and may have.
     pub(crate) upgrade: Option<Vec<u8>>,
-    /// The connection manager that it began with, whose counters it is in.
-    origin: Rc<HttpRuntime>,
     idle_since: Millis,
     /// While the connection is idle, it is closed at this time.
     close_at: Option<Millis>,
     /// It has been given `drain_timeout` to end.
     drained: bool,
-    /// It has passed, and the connection is closed behind a response only.
-    soft_drain: bool,
-    closed_by_peer: bool,
-    with_request: bool,
-    /// Something has come of a request.
-    spoken: bool,
     /// The last to be dropped: then it is logged.
-    open: OpenConnection,
+    opened: Opened,
 }
 
 /// What happens behind a request.
@@ -104,32 +99,22 @@ impl Downstream {
         stream: Transport,
         inbound: Buffer,
     ) -> Self {
-        let worker = open.worker();
-        listener.shards.connection_opened();
-        if open.info().tls.get().is_some() {
-            listener.shards.tls_opened();
-        }
+        let (worker, info) = (Rc::clone(open.worker()), Rc::clone(open.info()));
         Self {
             deadlines: Deadlines::new(&worker.timers),
-            worker: Rc::clone(worker),
             slot: Rc::clone(slot),
-            info: Rc::clone(open.info()),
+            info,
             stream_idle: None,
             upgrade: None,
             idle_since: worker.now(),
             close_at: None,
             drained: false,
-            soft_drain: false,
-            origin: Rc::clone(&listener),
-            listener,
-            stream,
-            inbound,
+            client: Client::http1(stream, inbound),
             served: 0,
             draining: false,
-            closed_by_peer: false,
-            with_request: false,
-            spoken: false,
-            open,
+            opened: Opened::new(open, &listener),
+            worker,
+            listener,
         }
     }
 
@@ -163,7 +148,7 @@ impl Downstream {
             }
         };
         if after == After::Gone {
-            self.closed_by_peer = true;
+            self.opened.closed_by_peer = true;
         }
         if after == After::Linger {
             self.linger(Linger::Shut).await;
@@ -173,12 +158,12 @@ impl Downstream {
 
     /// Waits until the client sends something, without holding memory for it.
     async fn wait_for_request(&mut self) -> Wait {
-        self.worker.buffers.reclaim(&mut self.inbound);
+        self.client.reclaim(&self.worker.buffers);
         self.deadlines.set(Timer::Close, self.close_at);
         let mut ends = None;
         let wait = poll_fn(|cx| {
             // Something may have been read while it was found out what it is.
-            if !self.inbound.is_empty() || self.stream.poll_read_ready(cx).is_ready() {
+            if !self.client.unread().is_empty() || self.client.poll_read_ready(cx).is_ready() {
                 return Poll::Ready(Wait::Readable);
             }
             self.poll_drain(cx);
@@ -241,8 +226,7 @@ impl Downstream {
         http.inc(HttpStat::DownstreamCxMaxDurationReached);
         self.draining = true;
         if config.safe_max_connection_duration {
-            self.origin.shards.http.adjust(HttpStat::DownstreamCxHttp1SoftDrain, 1);
-            self.soft_drain = true;
+            self.opened.drain_softly();
             return;
         }
         self.drain();
@@ -303,15 +287,14 @@ impl Downstream {
         let mut shut = how == Linger::Open;
         let closed_in_time = poll_fn(|cx| {
             if !std::mem::replace(&mut shut, true) {
-                self.stream.shutdown_write(cx);
+                self.client.shutdown_write(cx);
             }
             loop {
-                let unread = self.inbound.filled().len();
-                self.inbound.consume(unread);
-                self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
+                self.throw_away();
+                self.client.make_room(&self.worker.buffers, FOR_HEAD);
                 match self.poll_client(cx) {
                     Poll::Ready(Ok(0) | Err(_)) => {
-                        self.closed_by_peer = true;
+                        self.opened.closed_by_peer = true;
                         return Poll::Ready(true);
                     }
                     Poll::Ready(Ok(_)) => {}
@@ -333,35 +316,22 @@ impl Downstream {
         }
     }
 
-    fn closed(&mut self) {
-        let unread = self.inbound.filled().len();
-        self.inbound.consume(unread);
-        self.worker.buffers.reclaim(&mut self.inbound);
+    /// What has arrived belongs to nobody.
+    fn throw_away(&mut self) {
+        let unread = self.client.unread().len();
+        self.client.consume(unread);
     }
-}
 
-impl Drop for Downstream {
-    fn drop(&mut self) {
-        if self.origin.manager.shared().measures.round_trip {
-            self.info.round_trip.set(self.stream.round_trip());
-        }
-        let shards = &self.origin.shards;
-        shards.connection_closed(self.open.age(), self.spoken);
-        if self.info.tls.get().is_some() {
-            shards.tls_closed();
-        }
-        let (by, with_request) = if self.closed_by_peer {
-            (HttpStat::DownstreamCxDestroyRemote, HttpStat::DownstreamCxDestroyRemoteActiveRq)
-        } else {
-            (HttpStat::DownstreamCxDestroyLocal, HttpStat::DownstreamCxDestroyLocalActiveRq)
-        };
-        shards.http.inc(by);
-        if self.soft_drain {
-            shards.http.adjust(HttpStat::DownstreamCxHttp1SoftDrain, -1);
-        }
-        if self.with_request {
-            shards.http.inc(HttpStat::DownstreamCxDestroyActiveRq);
-            shards.http.inc(with_request);
+    fn closed(&mut self) {
+        self.throw_away();
+        self.client.reclaim(&self.worker.buffers);
+        self.measure_round_trip();
+    }
+
+    /// Asks the kernel for the round trip to the client, where a log shows it.
+    fn measure_round_trip(&self) {
+        if self.listener.manager.shared().measures.round_trip {
+            self.info.round_trip.set(self.client.round_trip());
         }
     }
 }

@@ -36,28 +36,26 @@ impl Downstream {
     /// Reads and serves one request; `None` where nothing of one is there yet.
     pub(super) async fn request(&mut self) -> Option<After> {
         self.skip_empty_lines();
-        if self.inbound.is_empty() {
+        if self.client.unread().is_empty() {
             match poll_fn(|cx| Poll::Ready(self.poll_bytes(cx, FOR_HEAD))).await {
                 Poll::Pending => return None,
                 Poll::Ready(None) => return Some(After::Gone),
                 Poll::Ready(Some(())) => self.skip_empty_lines(),
             }
-            if self.inbound.is_empty() {
+            if self.client.unread().is_empty() {
                 return None;
             }
         }
-        self.speaks();
+        self.opened.speaks_http1();
         if self.served == 0 && self.sheds(LoadShedPointKind::HcmOndataCreatingCodec) {
             self.listener.shards.http.inc(HttpStat::DownstreamRqOverloadClose);
             return Some(After::Close);
         }
         let mut request = ActiveRequest::new(&self.worker, &self.listener, &self.info);
         let head = self.read_head(&mut request).await;
-        if self.listener.manager.shared().measures.round_trip {
-            self.info.round_trip.set(self.stream.round_trip());
-        }
+        self.measure_round_trip();
         if !matches!(head, Head::Complete) {
-            request.facts.wire_received = self.inbound.filled().len() as u64;
+            request.facts.wire_received = self.client.unread().len() as u64;
         }
         let after = match head {
             Head::Cut => {
@@ -68,17 +66,17 @@ impl Downstream {
                 After::Gone
             }
             Head::Refused(failure) => {
-                self.with_request = true;
+                self.opened.with_request = true;
                 let failure = self.behind_others(failure);
                 Box::pin(self.refuse(request, failure)).await
             }
             Head::Complete => {
-                self.with_request = true;
+                self.opened.with_request = true;
                 self.handle(request).await
             }
         };
         self.deadlines.clear_request();
-        self.with_request = after == After::Gone;
+        self.opened.with_request = after == After::Gone;
         self.served = self.served.saturating_add(1);
         self.idle_since = self.worker.now();
         Some(after)
@@ -94,20 +92,20 @@ impl Downstream {
             return Head::Refused(self.overloaded(Reason::OverloadedDispatch));
         }
         loop {
-            if self.inbound.filled().len() > scanned {
+            if self.client.unread().len() > scanned {
                 let exchange = &mut **request;
-                match parse_request(self.inbound.filled(), scanned, &rules, &mut exchange.request) {
+                match parse_request(self.client.unread(), scanned, &rules, &mut exchange.request) {
                     Ok(Parsed::Complete { head, length }) => {
                         exchange.facts.request_field_bytes = head.field_bytes;
                         exchange.facts.wire_received = length as u64;
                         exchange.facts.protocol = Some(head.version);
                         exchange.path.extend_from_slice(head.path(&exchange.request));
                         exchange.head = Some(head);
-                        self.inbound.consume(length);
+                        self.client.consume(length);
                         self.deadlines.set(Timer::RequestHeaders, None);
                         return Head::Complete;
                     }
-                    Ok(Parsed::Partial) => scanned = self.inbound.filled().len(),
+                    Ok(Parsed::Partial) => scanned = self.client.unread().len(),
                     Err(failure) => return Head::Refused(failure),
                 }
             }
@@ -126,16 +124,9 @@ impl Downstream {
         }
     }
 
-    /// The client has begun to speak, which is when Envoy takes the connection for one of HTTP/1.
-    fn speaks(&mut self) {
-        if !std::mem::replace(&mut self.spoken, true) {
-            self.origin.shards.http1_opened();
-        }
-    }
-
     /// The evidence for a client that left before its head was complete.
     fn unfinished_head(&self) -> String {
-        let held = self.inbound.filled();
+        let held = self.client.unread();
         format!("{} bytes of the head had arrived, but not its end; {}", held.len(), first_bytes(held))
     }
 
@@ -172,10 +163,10 @@ impl Downstream {
 
     /// Empty lines between requests are passed over (RFC 9112 §2.2).
     fn skip_empty_lines(&mut self) {
-        let empty = self.inbound.filled().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let empty = self.client.unread().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         // A PROXY header of version 2 begins with them; left alone, it is recognised and named.
-        if !self.inbound.filled().starts_with(b"\r\n\r\n\0") {
-            self.inbound.consume(empty);
+        if !self.client.unread().starts_with(b"\r\n\r\n\0") {
+            self.client.consume(empty);
         }
     }
 
@@ -193,7 +184,7 @@ impl Downstream {
 
     /// Reads once; `None` is the end.
     fn poll_bytes(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<Option<()>> {
-        self.worker.buffers.make_room(&mut self.inbound, wanted);
+        self.client.make_room(&self.worker.buffers, wanted);
         self.poll_client(cx).map(|read| match read {
             Ok(0) | Err(_) => None,
             Ok(_) => Some(()),
@@ -220,7 +211,7 @@ impl Downstream {
 
     fn late(&mut self, timer: Timer, request: &ActiveRequest) -> Option<Head> {
         let since = request.facts.begun;
-        let held = self.inbound.filled().len();
+        let held = self.client.unread().len();
         let by_default = self.by_default(timer);
         let refused = |reason| {
             let took = since.map_or(0, |since| since.elapsed().as_millis());

@@ -18,7 +18,7 @@ use crate::exchange::{Exchange, Next};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::proxy_status;
-use crate::pump::Pump;
+use crate::pump::{Going, Pump};
 use crate::record::ActiveRequest;
 use crate::stats::HttpStat;
 
@@ -89,10 +89,10 @@ impl Downstream {
         let mut decoder = self.request_body(framing);
         poll_fn(|cx| {
             loop {
-                while !decoder.is_done() && !self.inbound.is_empty() {
-                    let found = decoder.decode(self.inbound.filled())?;
+                while !decoder.is_done() && !self.client.unread().is_empty() {
+                    let found = decoder.decode(self.client.unread())?;
                     request.facts.bytes_received += (found.data_end - found.data_start) as u64;
-                    self.inbound.consume(found.consumed);
+                    self.client.consume(found.consumed);
                 }
                 if decoder.is_done() {
                     return Poll::Ready(Ok(()));
@@ -100,7 +100,7 @@ impl Downstream {
                 if let Poll::Ready(failure) = self.poll_timeout(cx, false, request) {
                     return Poll::Ready(Err(failure));
                 }
-                self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD);
+                self.client.make_room(&self.worker.buffers, FOR_HEAD);
                 match self.poll_client(cx) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(0) | Err(_)) => {
@@ -184,6 +184,7 @@ impl Downstream {
             (_, true) => BodyToClient::Plain,
             (Version::Http11, false) => BodyToClient::Chunked,
             (Version::Http10, false) => BodyToClient::UntilClose,
+            (Version::Http2, false) => BodyToClient::Plain,
         };
         // Envoy tells the end of what an old client gets by a length, or else by the close, also where there is no
         // body.
@@ -215,7 +216,9 @@ impl Downstream {
         let line_end = head.position();
         head.fields(&exchange.response, |field| field.known != Some(Known::ContentLength) || status != 204);
         if status == 101 {
-            head.field("connection", b"Upgrade");
+            // Envoy writes it so where it was no answer of HTTP/1.
+            let stream = exchange.facts.upstream_count.is_some();
+            head.field("connection", if stream { b"upgrade" } else { b"Upgrade" });
         } else if exchange.facts.tunnel && status == 200 {
             // What `connection` says would be about a connection that is no longer one of HTTP.
         } else if !keeps_alive || enough || exchange.facts.tunnel {
@@ -264,11 +267,12 @@ impl Downstream {
 
     async fn flush_before(&mut self, next: Next, request: &mut ActiveRequest) -> Result<(), ()> {
         let bytes = request.to_client.pending() as u64;
-        let result = poll_fn(|cx| match request.to_client.poll_flush_before(next, cx, &mut self.stream) {
-            Poll::Ready(result) => Poll::Ready(result.map_err(|_| ())),
-            Poll::Pending => self.poll_write_deadline(cx).map(Err),
-        })
-        .await;
+        let result =
+            poll_fn(|cx| match self.client.sink(&mut request.to_client).poll_flush_before(next, cx) {
+                Poll::Ready(result) => Poll::Ready(result.map_err(|_| ())),
+                Poll::Pending => self.poll_write_deadline(cx).map(Err),
+            })
+            .await;
         request.facts.wire_sent += bytes;
         self.count_sent(bytes);
         result
@@ -348,12 +352,12 @@ impl Downstream {
     /// sends belongs to its next request.
     pub(crate) fn poll_client_gone(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
-            if !self.worker.buffers.make_room(&mut self.inbound, FOR_HEAD) {
+            if !self.client.make_room(&self.worker.buffers, FOR_HEAD) {
                 return false;
             }
             match self.poll_client(cx) {
                 Poll::Pending => {
-                    self.worker.buffers.reclaim(&mut self.inbound);
+                    self.client.reclaim(&self.worker.buffers);
                     return false;
                 }
                 Poll::Ready(Ok(0) | Err(_)) => return true,
@@ -428,8 +432,8 @@ impl Downstream {
         if framing.is_none() {
             return request.facts.upgrade;
         }
-        let mut pump = Pump::new(self.request_body(framing), false, None);
-        let complete = pump.discard(&mut self.inbound);
+        let mut pump = self.upload(framing, Going::Plain);
+        let complete = pump.discard(&mut self.client.source());
         request.facts.bytes_received = pump.bytes;
         !complete
     }
@@ -438,7 +442,7 @@ impl Downstream {
     pub(super) fn holds_whole_body(&self, request: &ActiveRequest) -> bool {
         let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         let mut decoder = self.request_body(framing);
-        let mut rest = self.inbound.filled();
+        let mut rest = self.client.unread();
         while !request.facts.upgrade && !decoder.is_done() && !rest.is_empty() {
             let Ok(found) = decoder.decode(rest) else { return false };
             rest = rest.get(found.consumed..).unwrap_or_default();
@@ -448,7 +452,7 @@ impl Downstream {
 
     /// Reads from the client once; 0 is the end.
     pub(super) fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let read = self.stream.poll_read(cx, &mut self.inbound);
+        let read = self.client.poll_read(cx);
         match &read {
             Poll::Ready(Ok(count)) => self.count_received(*count as u64),
             Poll::Ready(Err(_)) => self.info.course.was_reset.set(true),
@@ -471,8 +475,13 @@ impl Downstream {
         sent.set(sent.get() + count);
     }
 
+    /// What takes the body of a request from the client.
+    pub(crate) fn upload(&self, framing: BodyFraming, going: Going) -> Pump {
+        Pump::new(self.request_body(framing), going)
+    }
+
     /// A decoder for the body of a request.
-    pub(crate) fn request_body(&self, framing: BodyFraming) -> BodyDecoder {
+    fn request_body(&self, framing: BodyFraming) -> BodyDecoder {
         let limits = self.listener.manager.shared().request_rules.limits;
         let limits = TrailerLimits { bytes: limits.bytes, fields: limits.fields };
         BodyDecoder::new(framing, Reason::RequestChunkMalformed, limits)

@@ -13,15 +13,30 @@ use causeway_upstream::Host;
 
 use crate::cluster::LocalCluster;
 use crate::filters::FilterState;
+use crate::pool::StreamCount;
 use crate::routes::{RouteEntry, RouteTarget};
 use crate::traffic::{Traffic, VirtualCluster};
 
 /// A moment that may not have come.
 pub(crate) type Moment = Option<Instant>;
 
+/// What an exchange is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A request and its response.
+    #[default]
+    Request,
+    /// A connection that is passed on as it is.
+    Connection,
+    /// A connection that a filter does not let through.
+    RefusedConnection,
+}
+
 /// What is known about one request.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
+    /// What it is about.
+    pub(crate) subject: Subject,
     /// The request's first byte was seen.
     pub(crate) begun: Moment,
     /// Its last byte was.
@@ -120,10 +135,16 @@ pub(crate) struct Facts {
     pub(crate) upstream_fields_sent: u64,
     /// Bytes of the fields that came from the back-end, counted as those of the request.
     pub(crate) upstream_fields_received: u64,
+    /// A stream of HTTP/2 is what it is sent on: what has passed there.
+    pub(crate) upstream_count: Option<Rc<StreamCount>>,
     /// How the client's connection ended, in lines about connections (`%DOWNSTREAM_DETECTED_CLOSE_TYPE%`).
     pub(crate) client_close: Option<&'static str>,
     /// How the back-end closed: `Normal`, `RemoteReset`, …
     pub(crate) upstream_close: Option<&'static str>,
+    /// Why the connection to the back-end was closed from this side, in Envoy's words.
+    pub(crate) upstream_closed_because: Option<&'static str>,
+    /// What the transport said when an attempt to connect failed that was not the last.
+    pub(crate) connect_failure: Option<Box<str>>,
 
     /// The route's timeout, in milliseconds, if it has one.
     pub(crate) timeout: Option<u64>,
@@ -155,6 +176,20 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// All bytes to the back-end.
+    pub(crate) const fn upstream_wire_sent(&self) -> u64 {
+        self.upstream_head_sent + self.body_passed
+    }
+
+    /// Takes over what a stream has counted: its frames are written by a connection that knows no requests.
+    pub(crate) fn take_count(&mut self) {
+        let Some(count) = &self.upstream_count else { return };
+        self.upstream_head_sent = count.sent.get().saturating_sub(self.body_passed);
+        self.upstream_fields_sent = count.head_sent.get();
+        self.upstream_wire_received = count.received.get();
+        self.upstream_fields_received = count.head_received.get();
+    }
+
     /// The route, as a log shows it.
     pub(crate) fn shown_route(&self) -> Option<&Rc<RouteEntry>> {
         match &self.rerouted {

@@ -17,7 +17,9 @@ use causeway_upstream::Host;
 use crate::io::Transport;
 
 pub(crate) use again::{Again, Held};
-pub(crate) use facts::{Facts, Moment, Remote, Rerouted, ResponseDetails, TrailerBytes, UpstreamAnswer};
+pub(crate) use facts::{
+    Facts, Moment, Remote, Rerouted, ResponseDetails, Subject, TrailerBytes, UpstreamAnswer,
+};
 
 /// A request, its response, and what is known about them. Used again for the next request.
 #[derive(Debug, Default)]

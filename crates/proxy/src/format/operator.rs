@@ -19,7 +19,7 @@ use super::decimal::write_number;
 use super::field_size::{FieldSize, first_line};
 use super::query::{query_param, query_params, without_query};
 use super::time::{Clock, WallTime, write_time};
-use crate::exchange::Moment;
+use crate::exchange::{Moment, Subject};
 
 /// The value of an operator.
 #[derive(Debug, PartialEq)]
@@ -106,8 +106,11 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::EmitTime(format) => Operand::Time(format, view.clock.wall(Instant::now())),
         OperatorKind::Protocol => facts.protocol.map(causeway_http::Version::as_str).into(),
-        // Envoy names a protocol from the first attempt on, and HTTP/1 is the only one so far.
-        OperatorKind::UpstreamProtocol => facts.connect_end.map(|_| "HTTP/1.1").into(),
+        // Envoy names a protocol from the first attempt on.
+        OperatorKind::UpstreamProtocol => {
+            let protocol = if facts.upstream_count.is_some() { "HTTP/2" } else { "HTTP/1.1" };
+            facts.connect_end.filter(|_| facts.subject == Subject::Request).map(|_| protocol).into()
+        }
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
         OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
@@ -128,7 +131,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::DownstreamHeaderBytesReceived => Operand::Number(facts.request_field_bytes),
         OperatorKind::DownstreamHeaderBytesSent => Operand::Number(facts.response_field_bytes),
         OperatorKind::UpstreamWireBytesReceived => Operand::Number(facts.upstream_wire_received),
-        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_head_sent + facts.body_passed),
+        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_wire_sent()),
         OperatorKind::UpstreamHeaderBytesReceived => Operand::Number(facts.upstream_fields_received),
         OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.upstream_fields_sent),
         OperatorKind::FieldBytes(section) => Operand::Number(field_bytes(view, *section)),
@@ -142,7 +145,8 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             facts.shown_cluster().map(|cluster| cluster.config().name.as_ref()).into()
         }
         OperatorKind::UpstreamTransportFailureReason => {
-            facts.failure.as_ref().and_then(|failure| failure.transport.as_deref()).map(one_word).into()
+            let failure = facts.failure.as_ref().and_then(|failure| failure.transport.as_deref());
+            failure.or(facts.connect_failure.as_deref()).map(one_word).into()
         }
         OperatorKind::UpstreamRequestAttemptCount => Operand::Number(u64::from(facts.attempts)),
         OperatorKind::UpstreamConnectionId => {
@@ -162,14 +166,16 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::Retransmitted => Operand::Number(0),
         // A request is logged before anything of ours closes a connection under it.
-        OperatorKind::LocalCloseReason { upstream: true } => Operand::Absent,
+        OperatorKind::LocalCloseReason { upstream: true } => facts.upstream_closed_because.into(),
         OperatorKind::LocalCloseReason { upstream: false } => {
             view.connection.course.closed_because.get().into()
         }
         OperatorKind::ConnectionId => Operand::Number(view.connection.id),
-        OperatorKind::StreamId => match exchange.request.get(Known::XRequestId) {
-            Some(id) => id.into(),
-            None => Operand::Number(view.unique),
+        OperatorKind::StreamId => match (facts.subject, exchange.request.get(Known::XRequestId)) {
+            (Subject::RefusedConnection, _) => Operand::Absent,
+            (Subject::Connection, _) => uuid(view.unique),
+            (Subject::Request, Some(id)) => id.into(),
+            (Subject::Request, None) => Operand::Number(view.unique),
         },
         OperatorKind::RouteName => {
             facts.shown_route().map(|entry| &*entry.route.name).filter(|name| !name.is_empty()).into()
@@ -196,10 +202,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             query_params(&exchange.path, *decoded).map_or(Operand::Absent, Operand::Bytes)
         }
         OperatorKind::Path { with_query, form } => path(view, *with_query, *form),
-        OperatorKind::UniqueId => {
-            let mut source = causeway_http::RequestIdSource::new(view.unique);
-            Operand::Bytes(source.uuid().to_vec().into())
-        }
+        OperatorKind::UniqueId => uuid(view.unique),
         OperatorKind::DetectedCloseType { upstream } => match upstream {
             true => facts.upstream_close.or(facts.was_attempted().then_some("Normal")).into(),
             // Also where nothing has closed it, as with Envoy.
@@ -391,6 +394,12 @@ fn grpc_status<'a>(view: &View<'a>, number: bool, snake_case: bool) -> Operand<'
         Some((camel, _)) => (*camel).into(),
         None => Operand::Number(status),
     }
+}
+
+/// An id that follows from a number.
+fn uuid(unique: u64) -> Operand<'static> {
+    let mut source = causeway_http::RequestIdSource::new(unique);
+    Operand::Bytes(source.uuid().to_vec().into())
 }
 
 /// Text in which white space is replaced, so that it stays one word of a log line.

@@ -13,9 +13,12 @@ use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
+use crate::gate::Refused;
 use crate::io::Transport;
 use crate::snapshot::{ChainRuntime, ListenerRuntime, Service};
 use crate::stats::ListenerStat;
+use crate::tcp::TcpSession;
+use crate::terminal;
 use crate::tls::{NoHandshake, shake_hands};
 use crate::worker::Worker;
 
@@ -73,7 +76,14 @@ impl Arriving {
     fn serve(mut self, chain: Rc<ChainRuntime>) {
         self.info.id = self.worker.next_connection_id();
         self.info.chain = Some(Arc::clone(&chain.config));
-        let open = OpenConnection::new(&self.worker, &self.listener, self.info);
+        let mut open = OpenConnection::new(&self.worker, &self.listener, self.info);
+        match chain.gates.admit(&self.worker) {
+            Ok(admitted) => open.admit(admitted),
+            Err(refused) => {
+                refuse(refused, &chain, &self.slot, open, self.stream);
+                return;
+            }
+        }
         let opened = Opened { slot: self.slot, listener: self.listener, chain, open };
         if opened.chain.tls.is_some() {
             let worker = self.worker;
@@ -130,6 +140,7 @@ impl Opened {
     /// Has the connection served by what its filter chain is for.
     fn start(self, stream: Transport, prefetched: Buffer) {
         let Self { slot, listener, chain, open } = self;
+        let worker = Rc::clone(open.worker());
         match &chain.service {
             Service::None => {
                 listener.shards.listener.inc(ListenerStat::NetworkExtensionConfigMissing);
@@ -137,10 +148,47 @@ impl Opened {
             }
             Service::Http(http) => {
                 let http = Rc::clone(http);
-                let worker = Rc::clone(open.worker());
                 let connection = Downstream::new(&slot, http, open, stream, prefetched);
                 worker.spawn(Box::new(connection).serve());
             }
+            Service::Tcp(proxy) => {
+                let session = TcpSession::new(&slot, proxy, open, stream, prefetched);
+                worker.spawn(Box::new(session).serve());
+            }
+            Service::Echo => {
+                worker.spawn(terminal::echo(open, stream, prefetched));
+            }
+            Service::DirectResponse(response) => {
+                let response = Arc::clone(response);
+                worker.spawn(terminal::direct_response(open, stream, response));
+            }
+        }
+    }
+}
+
+/// Closes a connection that a filter in front does not let through, as what would have served it does.
+fn refuse(
+    refused: Refused,
+    chain: &ChainRuntime,
+    slot: &Rc<ListenerSlot>,
+    open: OpenConnection,
+    stream: Transport,
+) {
+    let worker = Rc::clone(open.worker());
+    match &chain.service {
+        Service::Tcp(proxy) => {
+            let session = TcpSession::new(slot, proxy, open, stream, Buffer::default());
+            worker.spawn(Box::new(session).refuse(refused));
+        }
+        Service::Http(http) => {
+            refused.tell(&worker, open.info());
+            http.shards.reasons.count(&http.shards.http, refused.failure.reason);
+            let connection = Downstream::new(slot, Rc::clone(http), open, stream, Buffer::default());
+            worker.spawn(refused.close(connection));
+        }
+        Service::None | Service::Echo | Service::DirectResponse(_) => {
+            refused.tell(&worker, open.info());
+            worker.spawn(refused.close((stream, open)));
         }
     }
 }

@@ -90,6 +90,7 @@ pub(crate) struct ListenerSlot {
     current: RefCell<Option<Rc<ListenerRuntime>>>,
     draining: Cell<bool>,
     closed: Cell<bool>,
+    gone: Cell<bool>,
     /// Tells the accepting task that something has changed.
     changed: tokio::sync::Notify,
 }
@@ -102,6 +103,7 @@ impl ListenerSlot {
             current: RefCell::new(Some(runtime)),
             draining: Cell::new(false),
             closed: Cell::new(false),
+            gone: Cell::new(false),
             changed: tokio::sync::Notify::new(),
         });
         worker.spawn(accept(Rc::clone(worker), Rc::clone(&slot), socket.listener));
@@ -130,6 +132,7 @@ impl ListenerSlot {
 
     /// The listener is gone.
     pub(crate) fn close(&self) {
+        self.gone.set(true);
         self.drain();
         self.stop_listening();
     }
@@ -162,6 +165,11 @@ impl ListenerSlot {
     /// Whether its connections have to end.
     pub(crate) const fn is_draining(&self) -> bool {
         self.draining.get()
+    }
+
+    /// Whether a reload took the listener away.
+    pub(crate) const fn is_gone(&self) -> bool {
+        self.gone.get()
     }
 
     pub(crate) fn is_inbound(&self) -> bool {

@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::access_log::log_connection;
+use crate::access_log::{log_connection, log_exchange};
 use crate::connection::ConnectionInfo;
+use crate::exchange::Exchange;
+use crate::gate::Admitted;
 use crate::snapshot::ListenerRuntime;
 use crate::worker::Worker;
 
@@ -14,6 +16,9 @@ pub(crate) struct OpenConnection {
     worker: Rc<Worker>,
     listener: Rc<ListenerRuntime>,
     info: Rc<ConnectionInfo>,
+    /// What filters in front count it as; held for its `Drop`.
+    admitted: Vec<Admitted>,
+    logged: bool,
 }
 
 impl OpenConnection {
@@ -21,7 +26,24 @@ impl OpenConnection {
         let info = Rc::new(info);
         listener.shards.connection_opened();
         worker.connection_opened(&info);
-        Self { worker: Rc::clone(worker), listener: Rc::clone(listener), info }
+        Self {
+            worker: Rc::clone(worker),
+            listener: Rc::clone(listener),
+            info,
+            admitted: Vec::new(),
+            logged: false,
+        }
+    }
+
+    /// Filters in front have let it through.
+    pub(super) fn admit(&mut self, admitted: Vec<Admitted>) {
+        self.admitted = admitted;
+    }
+
+    /// Writes the lines of the listener's logs now, as of a connection about which more is known.
+    pub(crate) fn log_as(&mut self, exchange: &Exchange, random: u64) {
+        log_exchange(&self.worker, &self.listener, &self.info, exchange, random);
+        self.logged = true;
     }
 
     pub(crate) const fn worker(&self) -> &Rc<Worker> {
@@ -43,6 +65,8 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.listener.shards.connection_closed(self.age());
         self.worker.connection_closed(&self.info);
-        log_connection(&self.worker, &self.listener, &self.info);
+        if !self.logged {
+            log_connection(&self.worker, &self.listener, &self.info);
+        }
     }
 }

@@ -15,6 +15,7 @@ use causeway_upstream::ClusterStat;
 use super::relay::Relay;
 use crate::downstream::SeenByRouting;
 use crate::exchange::{Again, Held, Rerouted, ResponseDetails};
+use crate::pool::Upstream;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
 use crate::stats::HttpStat;
@@ -132,8 +133,12 @@ impl Relay<'_> {
 
         next.begin(self.request.facts.begun.unwrap_or(now));
         let Relay { upstream, .. } = self;
-        // Where a body follows, nobody reads it, and the connection goes.
-        if head.framing.is_none() && head.keeps_alive() && upstream.buffer.is_empty() {
+        // Where a body follows, nobody reads it, and the connection goes, or the stream.
+        if let Upstream::Http1(upstream) = upstream
+            && head.framing.is_none()
+            && head.keeps_alive()
+            && upstream.buffer.is_empty()
+        {
             upstream.end_request();
             if let Some(again) = &mut next.again {
                 again.held = Held(Some(upstream));

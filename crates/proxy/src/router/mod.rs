@@ -5,6 +5,7 @@ mod internal_redirect;
 mod relay;
 mod response;
 mod rewrite;
+mod stream;
 mod tunnel;
 mod upstream_request;
 
@@ -13,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use causeway_http::{Known, Method};
+use causeway_http::{Known, Method, Version};
 use causeway_model::{ClusterName, LoadShedPointKind, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::{ClusterStat, Host, Resource};
@@ -24,7 +25,7 @@ use crate::downstream::{After, Downstream, SeenByRouting};
 use crate::format::Decimal;
 use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
-use crate::pool::UpstreamConnection;
+use crate::pool::Upstream;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
 use crate::stats::HttpStat;
@@ -184,16 +185,17 @@ async fn connection(
     request: &mut ActiveRequest,
     forwarding: &Forwarding,
     host: &Arc<Host>,
-) -> Result<Box<UpstreamConnection>, Unconnected> {
+) -> Result<Upstream, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
     downstream.log_attempt_later();
     let pool = if forwarding.raw {
         forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority)
     } else {
-        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority)
+        let client = request.facts.protocol.unwrap_or(Version::Http11);
+        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority, client)
     };
     let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
-    if let Some(connection) = pool.take_idle() {
+    if let Some(connection) = pool.take() {
         return Ok(connection);
     }
     let shed = downstream.worker.overload();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use bytes::Bytes;
 use causeway_http::h1::{
     BodyFraming, HeadLimits, LAST_CHUNK, Parsed, ResponseHead, ResponseRules, chunk_header, parse_response,
 };
@@ -21,8 +22,8 @@ use crate::cluster::LocalCluster;
 use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
 use crate::exchange::{Exchange, UpstreamAnswer};
-use crate::pool::UpstreamConnection;
-use crate::pump::{Ends, Kept, Pump, PumpError};
+use crate::pool::Upstream;
+use crate::pump::{Ends, Going, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
 use crate::snapshot::{key_format, timeout};
 use crate::stats::HttpStat;
@@ -32,11 +33,13 @@ pub(super) struct Relay<'d> {
     pub(super) downstream: &'d mut Downstream,
     pub(super) request: ActiveRequest,
     pub(super) forwarding: Forwarding,
-    pub(super) upstream: Box<UpstreamConnection>,
+    pub(super) upstream: Upstream,
     /// The request's body; `None` once it is complete, or nobody takes it any more.
     pub(super) upload: Option<Pump>,
     /// The back-end takes no more of the request.
     pub(super) upload_failed: bool,
+    /// What is left to be sent of a body that is sent once more, by HTTP/2.
+    pub(super) resend: Bytes,
     /// The request's body as it was, where it may be sent again.
     pub(super) kept: Option<Kept>,
     /// The upgrade that was asked for.
@@ -90,7 +93,7 @@ pub(super) async fn relay(
     downstream: &mut Downstream,
     request: ActiveRequest,
     forwarding: Forwarding,
-    upstream: Box<UpstreamConnection>,
+    upstream: Upstream,
 ) -> Served {
     let running = Running::new(&forwarding.cluster, request.facts.host.clone());
     let mut relay = Relay {
@@ -101,13 +104,16 @@ pub(super) async fn relay(
         upstream,
         upload: None,
         upload_failed: false,
+        resend: Bytes::new(),
         kept: None,
         scanned: 0,
         answered: false,
         interim: Interim::None,
         _running: running,
     };
-    relay.begin();
+    if let Err(failure) = relay.begin() {
+        return Served::Ended(Box::pin(relay.fail(failure)).await);
+    }
     if relay.forwarding.raw {
         return Served::Ended(Box::pin(tunnel::raw(relay)).await);
     }
@@ -142,27 +148,37 @@ impl Relay<'_> {
         head.status == 101 || (connect && (200..300).contains(&head.status))
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Result<(), Failure> {
         let now = self.downstream.worker.instant();
-        self.upstream.begin_request();
+        if let Upstream::Http1(connection) = &mut self.upstream {
+            connection.begin_request();
+        }
         if let Some(most) = timeout(self.forwarding.cluster.config().http.max_stream_duration) {
             let at = self.downstream.worker.now() + most;
             self.downstream.deadlines.set(Timer::UpstreamDuration, Some(at));
         }
         let facts = &mut self.request.facts;
         facts.connect_end = Some(now);
-        facts.upstream_connection = Some(self.upstream.id);
-        facts.upstream_local = self.upstream.local;
-        facts.upstream_remote = Some(Arc::clone(&self.upstream.remote));
+        facts.upstream_connection = Some(self.upstream.id());
+        facts.upstream_local = self.upstream.local();
+        facts.upstream_remote = Some(Arc::clone(self.upstream.remote()));
         if let Some(host) = facts.host.clone() {
-            self.request.attempted.push((host, self.upstream.id));
+            self.request.attempted.push((host, self.upstream.id()));
         }
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
-        let chunked =
-            !self.forwarding.raw && upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
+        let http2 = self.upstream.is_http2();
+        if http2 {
+            self.request.facts.upstream_close = Some("Normal");
+            self.begin_stream(framing)?;
+        }
+        let chunked = !http2
+            && !self.forwarding.raw
+            && upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
         if self.request.again.is_some() {
-            self.send_again(framing, chunked);
+            if !http2 {
+                self.send_again(framing, chunked);
+            }
             self.request_complete(now);
         } else if framing.is_none() {
             // A tunnel has no end before its connection has.
@@ -171,14 +187,18 @@ impl Relay<'_> {
             }
         } else {
             let http = &self.forwarding.cluster.config().http;
-            let trailers =
-                http.enable_trailers && self.downstream.listener.manager.config.http1.enable_trailers;
-            let trailers = trailers.then(|| key_format(http.header_key_format));
-            let show = self.downstream.listener.manager.config.http1.enable_trailers
-                && self.downstream.has_filters(&self.request);
-            let pump = Pump::new(self.downstream.request_body(framing), chunked, trailers);
+            let theirs = self.downstream.listener.manager.config.http1.enable_trailers;
+            let trailers = (http.enable_trailers && theirs).then(|| key_format(http.header_key_format));
+            let going = match (http2, chunked) {
+                (true, _) => Going::Stream { trailers: theirs },
+                (false, true) => Going::Chunked { trailers },
+                (false, false) => Going::Plain,
+            };
+            let pump = self.downstream.upload(framing, going);
+            let show = theirs && self.downstream.has_filters(&self.request);
             self.upload = Some(pump.showing_trailers(show).keeping(self.most_kept()));
         }
+        Ok(())
     }
 
     /// How much of the body is kept, where the request may have to be sent again.
@@ -210,10 +230,13 @@ impl Relay<'_> {
         facts.body_passed = (to_upstream.pending() - before) as u64;
     }
 
-    /// Bytes behind the request's body are none of it: the back-end is told that there are no more.
+    /// The request's body is complete. Bytes behind it are none of it: the back-end of a tunnel is told that there
+    /// are no more.
     fn end_upload(&mut self, cx: &mut Context<'_>) {
-        if self.forwarding.raw {
-            self.upstream.stream.shutdown_write(cx);
+        match &mut self.upstream {
+            Upstream::Http1(connection) if self.forwarding.raw => connection.stream.shutdown_write(cx),
+            Upstream::Http1(_) => {}
+            Upstream::Http2(stream) => stream.request_complete(),
         }
     }
 
@@ -245,6 +268,10 @@ impl Relay<'_> {
     pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> Upload {
         let Self { downstream, request, upstream, upload, .. } = self;
         let Some(pump) = upload else {
+            let Upstream::Http1(upstream) = upstream else {
+                self.poll_resend(cx);
+                return Upload::Fine;
+            };
             if request.to_upstream.pending() > 0 && !self.upload_failed {
                 let written = request.to_upstream.poll_flush(cx, &mut upstream.stream);
                 if written.is_ready() {
@@ -255,11 +282,10 @@ impl Relay<'_> {
             return Upload::Fine;
         };
         let before = (pump.read, pump.bytes);
+        let Some(sink) = upstream.sink(&mut request.to_upstream) else { return Upload::Fine };
         let mut ends = Ends {
-            source: &mut downstream.stream,
-            buffer: &mut downstream.inbound,
-            sink: &mut upstream.stream,
-            out: &mut request.to_upstream,
+            source: downstream.client.source(),
+            sink,
             pool: &downstream.worker.buffers,
             most: downstream.listener.config.per_connection_buffer_limit_bytes,
         };
@@ -291,7 +317,9 @@ impl Relay<'_> {
                 self.upload_failed = true;
                 Upload::Fine
             }
-            Poll::Ready(Err(PumpError::SourceClosed | PumpError::Source(_))) => Upload::ClientGone,
+            Poll::Ready(Err(PumpError::SourceClosed | PumpError::Source(_) | PumpError::SourceStream(_))) => {
+                Upload::ClientGone
+            }
             Poll::Ready(Err(PumpError::Malformed(failure))) => Upload::Failed(failure),
         }
     }
@@ -309,6 +337,12 @@ impl Relay<'_> {
     }
 
     fn poll_response_head(&mut self, cx: &mut Context<'_>) -> Poll<HeadEvent> {
+        if self.upstream.is_http2() {
+            return self.poll_stream_head(cx).map(|head| match head {
+                Ok(head) => HeadEvent::Head(head),
+                Err(failure) => HeadEvent::Failed(failure),
+            });
+        }
         let http = &self.forwarding.cluster.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
         let limits = HeadLimits {
@@ -318,12 +352,13 @@ impl Relay<'_> {
         let method = self.request.head.as_ref().map_or(Method::Get, |head| head.method);
         let rules = ResponseRules { limits, method, upgrade: self.upgrade.is_some() };
         loop {
-            let held = self.upstream.buffer.filled().len();
+            let Upstream::Http1(upstream) = &mut self.upstream else { return Poll::Pending };
+            let held = upstream.buffer.filled().len();
             if held > self.scanned {
                 let response = &mut self.request.response;
-                match parse_response(self.upstream.buffer.filled(), self.scanned, &rules, response) {
+                match parse_response(upstream.buffer.filled(), self.scanned, &rules, response) {
                     Ok(Parsed::Complete { head, length }) => {
-                        self.upstream.buffer.consume(length);
+                        upstream.buffer.consume(length);
                         self.scanned = 0;
                         self.request.facts.upstream_fields_received += head.field_bytes;
                         self.keep_answer(&head);
@@ -337,10 +372,10 @@ impl Relay<'_> {
                 }
             }
             let wanted = if held >= FOR_BODY { (held * 2).min(limits.bytes + FOR_BODY) } else { FOR_BODY };
-            self.downstream.worker.buffers.make_room(&mut self.upstream.buffer, wanted);
-            match self.upstream.stream.poll_read(cx, &mut self.upstream.buffer) {
+            self.downstream.worker.buffers.make_room(&mut upstream.buffer, wanted);
+            match upstream.stream.poll_read(cx, &mut upstream.buffer) {
                 Poll::Pending => {
-                    self.downstream.worker.buffers.reclaim(&mut self.upstream.buffer);
+                    self.downstream.worker.buffers.reclaim(&mut upstream.buffer);
                     return Poll::Pending;
                 }
                 Poll::Ready(Ok(0)) => return Poll::Ready(HeadEvent::Failed(self.closed(None))),
@@ -373,10 +408,11 @@ impl Relay<'_> {
 
     /// The back-end closed the connection before the head of its response was complete: why?
     fn closed(&mut self, error: Option<&io::Error>) -> Failure {
-        self.upstream.closed_by_peer();
+        let Upstream::Http1(upstream) = &self.upstream else { return Reason::UpstreamConnectionLost.into() };
+        upstream.closed_by_peer();
         let reset = error.is_some();
         self.request.facts.upstream_close = Some(if reset { "RemoteReset" } else { "Normal" });
-        let reused = self.upstream.served > 1 && self.interim == Interim::None;
+        let reused = upstream.served > 1 && self.interim == Interim::None;
         let reason = match (self.answered, reused, reset) {
             (true, _, _) => Reason::UpstreamClosedInHead,
             (false, true, _) => Reason::KeepaliveRace,
@@ -387,9 +423,9 @@ impl Relay<'_> {
         let evidence = format!(
             "the connection {how} after {} bytes of an answer; it was {} ms old, this was request {} on it, and it had been idle for {} ms",
             self.request.facts.upstream_wire_received,
-            self.upstream.age().as_millis(),
-            self.upstream.served,
-            self.upstream.idle_for,
+            upstream.age().as_millis(),
+            upstream.served,
+            upstream.idle_for,
         );
         Failure::new(reason).with_evidence(evidence)
     }
@@ -398,7 +434,10 @@ impl Relay<'_> {
     /// Envoy passes on; an old client would take it for the final one (RFC 9110 §15.2).
     async fn interim(&mut self, head: ResponseHead) {
         // What came in one piece with it belongs to the next.
-        self.answered = !self.upstream.buffer.is_empty();
+        self.answered = match &self.upstream {
+            Upstream::Http1(connection) => !connection.buffer.is_empty(),
+            Upstream::Http2(_) => false,
+        };
         let wanted = self.downstream.listener.manager.config.proxy_100_continue
             && matches!(head.status, 100 | 102..=104)
             && self.request.head.as_ref().is_some_and(|head| head.version == Version::Http11);
@@ -428,7 +467,7 @@ impl Relay<'_> {
         let Relay { downstream, request, upload, upload_failed, .. } = &mut self;
         let unread = match upload {
             Some(pump) => {
-                let complete = pump.discard(&mut downstream.inbound);
+                let complete = pump.discard(&mut downstream.client.source());
                 request.facts.bytes_received = pump.bytes;
                 request.facts.body_read = pump.consumed;
                 request.facts.body_passed = pump.written;

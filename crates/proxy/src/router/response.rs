@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, ResponseHead, TrailerLimits};
-use causeway_http::{Known, forwarding};
+use causeway_http::{Known, Method, forwarding};
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
@@ -12,7 +12,8 @@ use crate::downstream::{After, BodyToClient};
 use crate::exchange::{Next, ResponseDetails, TrailerBytes};
 use crate::format::Decimal;
 use crate::header_mutations::{Message, mutate};
-use crate::pump::{Ends, Pump, PumpError};
+use crate::pool::Upstream;
+use crate::pump::{Ends, Going, Pump, PumpError};
 use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 use crate::traffic::TrafficStat;
@@ -116,6 +117,19 @@ impl Relay<'_> {
     }
 
     fn download(&self, framing: BodyFraming, body: BodyToClient) -> Pump {
+        let chunked = body == BodyToClient::Chunked && !framing.is_none();
+        if self.upstream.is_http2() {
+            let http1 = &self.downstream.listener.manager.config.http1;
+            let trailers = http1.enable_trailers.then(|| key_format(http1.header_key_format));
+            let status = self.request.facts.status;
+            let bodiless = self.request.method() == Method::Head || matches!(status, 204 | 304);
+            let going = match (bodiless, chunked) {
+                (true, _) => Going::Nowhere,
+                (false, true) => Going::Chunked { trailers },
+                (false, false) => Going::Plain,
+            };
+            return Pump::of_stream(framing.is_none(), going);
+        }
         let http = &self.forwarding.cluster.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
         let limits = TrailerLimits {
@@ -125,9 +139,8 @@ impl Relay<'_> {
         let decoder = BodyDecoder::new(framing, Reason::UpstreamChunkMalformed, limits);
         let http1 = &self.downstream.listener.manager.config.http1;
         let trailers = self.passes_trailers().then(|| key_format(http1.header_key_format));
-        let show = self.forwarding.cluster.config().http.enable_trailers
-            && self.downstream.has_filters(&self.request);
-        Pump::new(decoder, body == BodyToClient::Chunked && !framing.is_none(), trailers)
+        let show = http.enable_trailers && self.downstream.has_filters(&self.request);
+        Pump::new(decoder, if chunked { Going::Chunked { trailers } } else { Going::Plain })
             .showing_trailers(show)
     }
 
@@ -144,11 +157,10 @@ impl Relay<'_> {
             Upload::Failed(failure) => return Poll::Ready(BodyEvent::Failed(failure)),
         }
         let before = (download.read, download.bytes, self.request.to_client.pending());
+        let Some(source) = self.upstream.source() else { return Poll::Ready(BodyEvent::Complete) };
         let mut ends = Ends {
-            source: &mut self.upstream.stream,
-            buffer: &mut self.upstream.buffer,
-            sink: &mut self.downstream.stream,
-            out: &mut self.request.to_client,
+            source,
+            sink: self.downstream.client.sink(&mut self.request.to_client),
             pool: &self.downstream.worker.buffers,
             most: self.forwarding.cluster.config().per_connection_buffer_limit_bytes,
         };
@@ -159,7 +171,9 @@ impl Relay<'_> {
                 let now = self.downstream.worker.instant();
                 self.request.facts.response_body_begin.get_or_insert(now);
             }
-            self.received(usize::try_from(download.read - before.0).unwrap_or(0));
+            if !self.upstream.is_http2() {
+                self.received(usize::try_from(download.read - before.0).unwrap_or(0));
+            }
             self.downstream.touch();
         }
         match result {
@@ -170,8 +184,13 @@ impl Relay<'_> {
                     download.change_trailers(self.request.response_trailers.take().unwrap_or_default());
                     return self.poll_body(cx, passing);
                 }
-                let seen = self.forwarding.cluster.config().http.enable_trailers;
+                let http2 = self.upstream.is_http2();
+                let seen = http2 || self.forwarding.cluster.config().http.enable_trailers;
                 self.request.response_trailers = download.trailers().filter(|_| seen);
+                if let (Upstream::Http2(stream), Some(_)) = (&self.upstream, &self.request.response_trailers)
+                {
+                    stream.note_trailers();
+                }
                 return Poll::Ready(BodyEvent::Complete);
             }
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
@@ -193,6 +212,13 @@ impl Relay<'_> {
                     Reason::UpstreamResetInBody,
                     &how,
                 )));
+            }
+            Poll::Ready(Err(PumpError::SourceStream(error))) => {
+                return match self.stream_failed(&error, download) {
+                    Some(failure) => Poll::Ready(BodyEvent::Failed(failure)),
+                    // What is left is to write the end.
+                    None => self.poll_body(cx, passing),
+                };
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
                 self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
@@ -241,13 +267,18 @@ impl Relay<'_> {
         self.request.response_trailers = trailers;
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
-        // A request for an upgrade or a tunnel has no end, so its connection is not used again.
-        if passing.reusable && upload_complete && upstream.buffer.is_empty() && !request.facts.upgrade {
-            upstream.end_request();
-            upstream.pool().give_back(upstream);
-        } else if !request.facts.upgrade {
-            // What follows on it belongs to no request, or the back-end said that it ends.
-            upstream.end_request();
+        match upstream {
+            // It has nothing left, or is reset.
+            Upstream::Http2(stream) => drop(stream),
+            // A request for an upgrade or a tunnel has no end, so its connection is not used again.
+            Upstream::Http1(_) if request.facts.upgrade => {}
+            Upstream::Http1(upstream) => {
+                upstream.end_request();
+                // What follows on it would belong to no request, or the back-end said that it ends.
+                if passing.reusable && upload_complete && upstream.buffer.is_empty() {
+                    upstream.pool().give_back(upstream);
+                }
+            }
         }
         if !upload_complete {
             downstream.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
@@ -280,7 +311,7 @@ impl Relay<'_> {
         facts.wire_sent += to_client - waiting.min(to_client);
         let _ = self.downstream.flush(&mut self.request).await;
         if passing.body == BodyToClient::UntilClose {
-            self.downstream.stream.reset_on_close();
+            self.downstream.client.break_off();
         }
         After::Close
     }

@@ -11,13 +11,18 @@ use super::relay::Relay;
 use super::response::BodyEvent;
 use crate::deadlines::Timer;
 use crate::downstream::After;
-use crate::pump::{Ends, Pump, PumpError};
+use crate::pool::Upstream;
+use crate::pump::{Ends, Going, Pump, PumpError};
 use crate::stats::HttpStat;
 
 /// How a tunnel ends.
 enum End {
     Client,
-    Upstream { reset: bool },
+    Upstream {
+        reset: bool,
+    },
+    /// A stream of HTTP/2 failed.
+    Stream(Failure),
     Timeout(Failure),
 }
 
@@ -42,7 +47,12 @@ pub(super) async fn tunnel(mut relay: Relay<'_>, head: ResponseHead) -> After {
     if relay.downstream.listener.manager.config.access_log_options.on_tunnel {
         relay.request.log_unfinished("DownstreamTunnelSuccessfullyEstablished");
     }
-    let (mut up, mut down) = (as_it_is(), as_it_is());
+    let (mut up, mut down) = match relay.upstream {
+        Upstream::Http1(_) => (as_it_is(Going::Plain), as_it_is(Going::Plain)),
+        Upstream::Http2(_) => {
+            (as_it_is(Going::Stream { trailers: false }), Pump::of_stream(false, Going::Plain))
+        }
+    };
     let mut up_ended = false;
     let end = poll_fn(|cx| poll_tunnel(&mut relay, &mut up, &mut up_ended, &mut down, cx)).await;
     count(&mut relay, &up, &down);
@@ -51,7 +61,9 @@ pub(super) async fn tunnel(mut relay: Relay<'_>, head: ResponseHead) -> After {
 
 /// Counts what has passed, when it has.
 fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
-    relay.received(usize::try_from(down.read).unwrap_or(usize::MAX));
+    if !relay.upstream.is_http2() {
+        relay.received(usize::try_from(down.read).unwrap_or(usize::MAX));
+    }
     relay.downstream.count_received(up.read);
     let facts = &mut relay.request.facts;
     facts.bytes_received = up.bytes;
@@ -89,9 +101,9 @@ pub(super) async fn raw(mut relay: Relay<'_>) -> After {
 }
 
 /// Bytes as they are.
-fn as_it_is() -> Pump {
+fn as_it_is(going: Going) -> Pump {
     let limits = TrailerLimits { bytes: 0, fields: 0 };
-    Pump::new(BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits), false, None)
+    Pump::new(BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits), going)
 }
 
 fn poll_tunnel(
@@ -103,12 +115,10 @@ fn poll_tunnel(
 ) -> Poll<End> {
     let before = (up.read, down.read);
     let Relay { downstream, request, upstream, forwarding, .. } = relay;
-    if !*up_ended {
+    if !*up_ended && let Some(sink) = upstream.sink(&mut request.to_upstream) {
         let mut ends = Ends {
-            source: &mut downstream.stream,
-            buffer: &mut downstream.inbound,
-            sink: &mut upstream.stream,
-            out: &mut request.to_upstream,
+            source: downstream.client.source(),
+            sink,
             pool: &downstream.worker.buffers,
             most: downstream.listener.config.per_connection_buffer_limit_bytes,
         };
@@ -117,17 +127,21 @@ fn poll_tunnel(
             // The client says no more; the back-end may still.
             Poll::Ready(Ok(())) => {
                 *up_ended = true;
-                upstream.stream.shutdown_write(cx);
+                match upstream {
+                    Upstream::Http1(connection) => connection.stream.shutdown_write(cx),
+                    Upstream::Http2(stream) => stream.request_complete(),
+                }
             }
+            // Why a stream takes no more is found out by reading.
+            Poll::Ready(Err(PumpError::Sink)) if upstream.is_http2() => *up_ended = true,
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(End::Upstream { reset: true }),
             Poll::Ready(Err(_)) => return Poll::Ready(End::Client),
         }
     }
+    let Some(source) = upstream.source() else { return Poll::Ready(End::Upstream { reset: true }) };
     let mut ends = Ends {
-        source: &mut upstream.stream,
-        buffer: &mut upstream.buffer,
-        sink: &mut downstream.stream,
-        out: &mut request.to_client,
+        source,
+        sink: downstream.client.sink(&mut request.to_client),
         pool: &downstream.worker.buffers,
         most: forwarding.cluster.config().per_connection_buffer_limit_bytes,
     };
@@ -136,8 +150,15 @@ fn poll_tunnel(
         Poll::Ready(Ok(())) if *up_ended => return Poll::Ready(End::Client),
         Poll::Ready(Ok(())) => return Poll::Ready(End::Upstream { reset: false }),
         Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(End::Client),
+        Poll::Ready(Err(PumpError::SourceStream(error))) => {
+            return Poll::Ready(match relay.stream_failed(&error, down) {
+                Some(failure) => End::Stream(failure),
+                None => End::Upstream { reset: false },
+            });
+        }
         Poll::Ready(Err(_)) => return Poll::Ready(End::Upstream { reset: true }),
     }
+    let Relay { downstream, request, .. } = relay;
     if (up.read, down.read) != before {
         downstream.touch();
     }
@@ -161,7 +182,8 @@ async fn finish(mut relay: Relay<'_>, end: End) -> After {
             relay.request.fail(after_head(Reason::ClientDisconnected));
             After::Gone
         }
-        End::Upstream { reset: false } if relay.forwarding.raw => {
+        // The end of a stream is as good as any.
+        End::Upstream { reset: false } if relay.forwarding.raw || relay.upstream.is_http2() => {
             relay.request.facts.reply_end = Some(relay.downstream.worker.instant());
             relay.request.facts.finished = true;
             After::Linger
@@ -174,6 +196,10 @@ async fn finish(mut relay: Relay<'_>, end: End) -> After {
             relay.request.facts.upstream_close = Some(if reset { "RemoteReset" } else { "Normal" });
             let reason = if reset { Reason::UpstreamReset } else { Reason::UpstreamClosed };
             relay.request.fail(after_head(reason));
+            After::Linger
+        }
+        End::Stream(failure) => {
+            relay.request.fail(Failure { met: Met::AfterHead, ..failure });
             After::Linger
         }
         End::Timeout(failure) => {

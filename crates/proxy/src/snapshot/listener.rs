@@ -10,7 +10,9 @@ use super::manager::ManagerSnapshot;
 use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
 use crate::access_log::OpenLog;
 use crate::cluster::LocalCluster;
+use crate::gate::{Gates, GatesSnapshot};
 use crate::listener::{Arrival, Balance, ChainChoice, ListenerScopes, ListenerShards};
+use crate::tcp::{TcpRuntime, TcpSnapshot};
 use crate::tls::{TlsRuntime, TlsSnapshot};
 
 /// A listener and its filter chains.
@@ -23,6 +25,8 @@ pub(crate) struct ListenerSnapshot {
     services: Vec<ServiceSnapshot>,
     /// For each of its chains TLS, where it is spoken.
     sockets: Vec<Option<Arc<TlsSnapshot>>>,
+    /// For each of its chains what its connections have to pass before.
+    gates: Vec<GatesSnapshot>,
     choice: ChainChoice,
     /// Where connections are shared out exactly: how many each worker has.
     pub(crate) balance: Option<Arc<Balance>>,
@@ -34,6 +38,9 @@ pub(crate) struct ListenerSnapshot {
 enum ServiceSnapshot {
     None,
     Http(Arc<ManagerSnapshot>),
+    Tcp(Arc<TcpSnapshot>),
+    Echo,
+    DirectResponse(Arc<[u8]>),
 }
 
 impl ListenerSnapshot {
@@ -45,8 +52,9 @@ impl ListenerSnapshot {
     pub(super) fn compile(config: &Arc<Listener>, with: &Compile<'_>) -> Result<Self, Vec<String>> {
         let mut faults = Vec::new();
         let mut services = Vec::new();
+        let mut gates = Vec::new();
         let mut sockets = Vec::new();
-        for chain in config.chains() {
+        for (at, chain) in config.chains().enumerate() {
             match &chain.transport_socket {
                 DownstreamSocket::RawBuffer => sockets.push(None),
                 DownstreamSocket::Tls(tls) => match TlsSnapshot::new(tls, chain, config, with.registry) {
@@ -54,21 +62,19 @@ impl ListenerSnapshot {
                     Err(of_tls) => faults.push(of_tls),
                 },
             }
-            match &chain.filter {
-                NetworkFilter::None => services.push(ServiceSnapshot::None),
-                NetworkFilter::HttpConnectionManager(manager) => {
-                    match ManagerSnapshot::compile(manager, config, with) {
-                        Ok(manager) => services.push(ServiceSnapshot::Http(Arc::new(manager))),
-                        Err(of_manager) => faults.extend(of_manager),
-                    }
-                }
+            match ServiceSnapshot::compile(config, chain, with) {
+                Ok(service) => services.push(service),
+                Err(of_service) => faults.extend(of_service),
             }
+            let place = format!("{}/{}/{at}", config.name, chain.name);
+            gates.push(GatesSnapshot::compile(&chain.gates, &place, with));
         }
         match OpenLog::open_all(&config.access_logs, with.runtime, with.files) {
             Ok(logs) if faults.is_empty() => Ok(Self {
                 logs,
                 services,
                 sockets,
+                gates,
                 choice: ChainChoice::new(config),
                 balance: config.exact_balance.then(|| Balance::new(with.workers)),
                 scopes: ListenerScopes::new(with.registry, &config.stat_name, with.workers),
@@ -89,6 +95,24 @@ impl ListenerSnapshot {
     }
 }
 
+impl ServiceSnapshot {
+    fn compile(
+        listener: &Arc<Listener>,
+        chain: &FilterChain,
+        with: &Compile<'_>,
+    ) -> Result<Self, Vec<String>> {
+        Ok(match &chain.filter {
+            NetworkFilter::None => Self::None,
+            NetworkFilter::HttpConnectionManager(manager) => {
+                Self::Http(Arc::new(ManagerSnapshot::compile(manager, listener, with)?))
+            }
+            NetworkFilter::TcpProxy(proxy) => Self::Tcp(Arc::new(TcpSnapshot::compile(proxy, with)?)),
+            NetworkFilter::Echo => Self::Echo,
+            NetworkFilter::DirectResponse(response) => Self::DirectResponse(Arc::clone(response)),
+        })
+    }
+}
+
 /// A listener as one worker has it.
 #[derive(Debug)]
 pub(crate) struct ListenerRuntime {
@@ -104,6 +128,7 @@ pub(crate) struct ChainRuntime {
     pub(crate) config: Arc<FilterChain>,
     /// TLS, where it is spoken.
     pub(crate) tls: Option<TlsRuntime>,
+    pub(crate) gates: Gates,
     pub(crate) service: Service,
 }
 
@@ -114,6 +139,12 @@ pub(crate) enum Service {
     None,
     /// HTTP.
     Http(Rc<HttpRuntime>),
+    /// They are passed on.
+    Tcp(Rc<TcpRuntime>),
+    /// They get back what they send.
+    Echo,
+    /// They are told this, and closed.
+    DirectResponse(Arc<[u8]>),
 }
 
 impl ListenerRuntime {
@@ -125,8 +156,8 @@ impl ListenerRuntime {
         worker: usize,
     ) -> Rc<Self> {
         let matched = snapshot.config.filter_chains.len();
-        let chain = |(at, (config, service)): (usize, (&Arc<FilterChain>, &ServiceSnapshot))| {
-            let service = match service {
+        let chain = |(at, config): (usize, &Arc<FilterChain>)| {
+            let service = match snapshot.services.get(at)? {
                 ServiceSnapshot::None => Service::None,
                 ServiceSnapshot::Http(manager) => {
                     let place = (at < matched).then(|| config.matcher.clone());
@@ -134,14 +165,18 @@ impl ListenerRuntime {
                     let manager = ManagerRuntime::new(manager, clusters, options, worker);
                     Service::Http(Rc::new(HttpRuntime::new(listener, place, manager, worker)))
                 }
+                ServiceSnapshot::Tcp(proxy) => Service::Tcp(Rc::new(proxy.runtime(worker))),
+                ServiceSnapshot::Echo => Service::Echo,
+                ServiceSnapshot::DirectResponse(response) => Service::DirectResponse(Arc::clone(response)),
             };
+            let gates = snapshot.gates.get(at)?.runtime(worker);
             let tls = snapshot.sockets.get(at).and_then(Option::as_ref).map(|tls| tls.shard(worker));
-            Rc::new(ChainRuntime { config: Arc::clone(config), tls, service })
+            Some(Rc::new(ChainRuntime { config: Arc::clone(config), tls, gates, service }))
         };
         Rc::new(Self {
             config: Arc::clone(&snapshot.config),
             shards: snapshot.scopes.shard(worker),
-            chains: snapshot.config.chains().zip(&snapshot.services).enumerate().map(chain).collect(),
+            chains: snapshot.config.chains().enumerate().filter_map(chain).collect(),
             snapshot: Arc::clone(snapshot),
         })
     }
@@ -162,7 +197,7 @@ impl ListenerRuntime {
         let managers = || {
             self.chains.iter().filter_map(|chain| match &chain.service {
                 Service::Http(http) => Some(http),
-                Service::None => None,
+                Service::None | Service::Tcp(_) | Service::Echo | Service::DirectResponse(_) => None,
             })
         };
         managers()

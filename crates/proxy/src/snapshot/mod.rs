@@ -14,6 +14,7 @@ use causeway_stats::Registry;
 use causeway_tls::follow::Followed;
 
 use crate::access_log::LogFiles;
+use crate::gate::GateStates;
 use crate::overload::Overload;
 use crate::timer::{Millis, millis};
 
@@ -36,13 +37,16 @@ pub struct DataPlaneOptions {
     /// An address of this machine that is not loopback, which stands in `x-forwarded-for` for clients on
     /// 127.0.0.1, as with Envoy.
     pub own_address: Option<std::net::IpAddr>,
+    /// What network filters that limit connections know beyond a reload.
+    pub gates: Arc<GateStates>,
 }
 
 /// What compiling takes beside the thing that is compiled.
-struct Compile<'a> {
-    runtime: &'a Arc<Runtime>,
-    registry: &'a Arc<Registry>,
-    files: &'a LogFiles,
+pub(crate) struct Compile<'a> {
+    pub(crate) runtime: &'a Arc<Runtime>,
+    pub(crate) registry: &'a Arc<Registry>,
+    pub(crate) files: &'a LogFiles,
+    pub(crate) gates: &'a GateStates,
     node: &'a Node,
     workers: usize,
 }
@@ -62,7 +66,8 @@ impl Snapshot {
         workers: usize,
         options: DataPlaneOptions,
     ) -> Result<Arc<Self>, Vec<String>> {
-        let with = Compile { runtime, registry, files, node: &bootstrap.node, workers };
+        let with =
+            Compile { runtime, registry, files, gates: &options.gates, node: &bootstrap.node, workers };
         let mut faults = Vec::new();
         let mut listeners = Vec::with_capacity(bootstrap.listeners.len());
         for config in &bootstrap.listeners {

@@ -98,6 +98,18 @@ const fn overflow(key: &'static str, sentence: Text, advice: Text) -> Spec {
     }
 }
 
+pub(super) const CIRCUIT_BREAKER_CONNECTIONS: Spec = overflow(
+    "circuit_breaker_connections",
+    Text {
+        en: "More connections to the cluster are open than the circuit breaker max_connections allows.",
+        ko: "클러스터로 열린 연결이 서킷 브레이커 max_connections를 넘었습니다.",
+    },
+    Text {
+        en: "Each connection of a TCP proxy has one of its own to the back-end: raise max_connections (1024 unless set) if the back-end can take more.",
+        ko: "TCP 프록시의 연결마다 백엔드 연결이 하나씩 필요합니다. 백엔드가 더 받을 수 있으면 max_connections(기본 1024)를 늘리십시오.",
+    },
+);
+
 pub(super) const CIRCUIT_BREAKER_PENDING: Spec = overflow(
     "circuit_breaker_pending",
     Text {

@@ -3,8 +3,10 @@
 mod backend;
 mod client;
 mod connect;
+mod connection;
 mod dns;
 mod health;
+mod http2;
 mod limits;
 mod local;
 mod routing;
@@ -227,6 +229,34 @@ reasons! {
         /// The back-end itself answered 5xx.
         UpstreamStatus = UPSTREAM_STATUS,
     }
+    http2 {
+        /// The back-end reset the stream.
+        UpstreamStreamReset = UPSTREAM_STREAM_RESET,
+        /// The back-end refused the stream (RFC 9113 §8.7): nothing was done with the request.
+        UpstreamStreamRefused = UPSTREAM_STREAM_REFUSED,
+        /// A GOAWAY of the back-end leaves this stream out: nothing was done with the request.
+        UpstreamGoaway = UPSTREAM_GOAWAY,
+        /// The back-end reset the stream with `CONNECT_ERROR`.
+        UpstreamTunnelFailed = UPSTREAM_TUNNEL_FAILED,
+        /// The back-end reset the stream with `PROTOCOL_ERROR`.
+        UpstreamFoundFault = UPSTREAM_FOUND_FAULT,
+        /// The back-end closed the connection with requests on it.
+        UpstreamConnectionLost = UPSTREAM_CONNECTION_LOST,
+        /// The back-end did not answer a PING in time.
+        UpstreamPingTimeout = UPSTREAM_PING_TIMEOUT,
+        /// The back-end answered HTTP/2 in HTTP/1.
+        UpstreamSpeaksHttp1 = UPSTREAM_SPEAKS_HTTP1,
+        /// The back-end broke the rules of the connection.
+        UpstreamHttp2Broken = UPSTREAM_HTTP2_BROKEN,
+        /// The back-end broke the rules of a message (RFC 9113 §8.1.1).
+        UpstreamMessageMalformed = UPSTREAM_MESSAGE_MALFORMED,
+        /// The back-end sent too many frames that carry nothing.
+        UpstreamFlood = UPSTREAM_FLOOD,
+        /// The response's head is larger, or has more fields, than allowed.
+        UpstreamHeadOverflow = UPSTREAM_HEAD_OVERFLOW,
+        /// The request's authority or method can't stand in a message of HTTP/2.
+        RequestUnsendable = REQUEST_UNSENDABLE,
+    }
     limits {
         /// The route's `timeout` passed.
         RouteTimeout = ROUTE_TIMEOUT,
@@ -236,6 +266,8 @@ reasons! {
         MaxStreamDuration = MAX_STREAM_DURATION,
         /// The request ran into the cluster's `max_stream_duration`.
         UpstreamMaxStreamDuration = UPSTREAM_MAX_STREAM_DURATION,
+        /// The circuit breaker `max_connections` is open for a connection that is passed on.
+        CircuitBreakerConnections = CIRCUIT_BREAKER_CONNECTIONS,
         /// The circuit breaker `max_pending_requests` is open.
         CircuitBreakerPending = CIRCUIT_BREAKER_PENDING,
         /// The circuit breaker `max_requests` is open.
@@ -246,6 +278,20 @@ reasons! {
         OverloadedDispatch = OVERLOADED_DISPATCH,
         /// The overload manager lets no connection to a back-end be made (`connection_pool_new_connection`).
         OverloadedPool = OVERLOADED_POOL,
+    }
+    connection {
+        /// The network filter `connection_limit` lets no more connections be open.
+        ConnectionLimit = CONNECTION_LIMIT,
+        /// The network filter `local_ratelimit` lets no more connections in for the moment.
+        ConnectionRateLimited = CONNECTION_RATE_LIMITED,
+        /// Nothing moved on a connection for the TCP proxy's `idle_timeout`.
+        TcpIdleTimeout = TCP_IDLE_TIMEOUT,
+        /// A connection reached the TCP proxy's `max_downstream_connection_duration`.
+        TcpMaxDuration = TCP_MAX_DURATION,
+        /// The client reset a connection that was passed on.
+        TcpClientReset = TCP_CLIENT_RESET,
+        /// The back-end reset a connection that was passed on to it.
+        TcpUpstreamReset = TCP_UPSTREAM_RESET,
     }
     local {
         /// A health check of the proxy, which has been told to fail them (`/healthcheck/fail`).

@@ -4,13 +4,18 @@
 //! one that another request gives back, whichever comes first. Connections that fail to be made fail
 //! every request that waits, as with Envoy.
 
+mod connection;
+mod http2;
+mod reaper;
+mod upstream;
+mod waiting;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::Instant;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use causeway_model::{Address, RoutingPriority};
 use causeway_reason::{Failure, Reason};
@@ -23,6 +28,26 @@ use crate::io::Transport;
 use crate::timer::Millis;
 use crate::worker::Worker;
 
+use connection::Life;
+use http2::{Session, Sessions};
+use waiting::{Place, Waiter, WaiterState};
+
+pub(crate) use connection::UpstreamConnection;
+pub(crate) use http2::{Head, StreamCount, UpstreamStream};
+pub(crate) use reaper::Reaper;
+pub(crate) use upstream::Upstream;
+
+/// What the connections of a pool are for.
+#[derive(Debug)]
+pub(crate) enum PoolKind {
+    /// HTTP/1: one request at a time.
+    Http1,
+    /// HTTP/2: many at a time.
+    Http2,
+    /// Not HTTP: each is a tunnel, and is never used again.
+    Raw,
+}
+
 /// The connections of one worker to one host, for one routing priority.
 #[derive(Debug)]
 pub(crate) struct HostPool {
@@ -30,8 +55,9 @@ pub(crate) struct HostPool {
     cluster: Weak<LocalCluster>,
     host: Arc<Host>,
     priority: RoutingPriority,
-    /// Its connections are not for HTTP: each is a tunnel, and is never used again.
-    raw: bool,
+    kind: PoolKind,
+    /// Those of HTTP/2.
+    sessions: Sessions,
     /// The one given back last is taken first, so that the others can grow old.
     idle: RefCell<Vec<Idle>>,
     waiting: RefCell<VecDeque<Rc<Waiter>>>,
@@ -51,66 +77,21 @@ struct Idle {
     since: Millis,
 }
 
-/// A connection to a back-end, with everything that has to be given back when it goes.
-#[derive(Debug)]
-pub(crate) struct UpstreamConnection {
-    pub(crate) stream: Transport,
-    /// What was read and not used up.
-    pub(crate) buffer: Buffer,
-    /// Its number, unique in the process.
-    pub(crate) id: u64,
-    pub(crate) local: Option<std::net::SocketAddr>,
-    pub(crate) remote: Arc<Address>,
-    /// Requests that were sent on it before.
-    pub(crate) served: u32,
-    /// How long it had been idle when it was taken; 0 for a new one.
-    pub(crate) idle_for: Millis,
-    made: Instant,
-    made_at: Millis,
-    reaper: Waker,
-    life: Life,
-}
-
-/// Counts the connection for as long as it exists.
-#[derive(Debug)]
-struct Life {
-    pool: Rc<HostPool>,
-    made: Instant,
-    closed_by_peer: Cell<bool>,
-    with_request: Cell<bool>,
-    served: Cell<u32>,
-    /// Held for its `Drop`.
-    _permit: Permit,
-}
-
-/// A request that waits for a connection.
-#[derive(Debug)]
-struct Waiter {
-    state: RefCell<WaiterState>,
-}
-
-#[derive(Debug)]
-enum WaiterState {
-    Waiting(Option<Waker>),
-    Ready(Box<UpstreamConnection>),
-    Failed(Failure),
-    Gone,
-}
-
 impl HostPool {
     pub(crate) fn new(
         worker: &Rc<Worker>,
         cluster: &Rc<LocalCluster>,
         host: &Arc<Host>,
         priority: RoutingPriority,
-        raw: bool,
+        kind: PoolKind,
     ) -> Rc<Self> {
         Rc::new(Self {
             worker: Rc::clone(worker),
             cluster: Rc::downgrade(cluster),
             host: Arc::clone(host),
             priority,
-            raw,
+            kind,
+            sessions: Sessions::default(),
             idle: RefCell::default(),
             waiting: RefCell::default(),
             connecting: Cell::new(0),
@@ -121,8 +102,26 @@ impl HostPool {
         })
     }
 
-    /// Takes an idle connection that is still good.
-    pub(crate) fn take_idle(&self) -> Option<Box<UpstreamConnection>> {
+    /// Takes an idle connection that is still good, or a stream of one that has room for it.
+    pub(crate) fn take(&self) -> Option<Upstream> {
+        match self.kind {
+            PoolKind::Http1 | PoolKind::Raw => self.take_idle().map(Upstream::Http1),
+            PoolKind::Http2 => self.take_stream().map(Upstream::Http2),
+        }
+    }
+
+    /// Takes a stream of the youngest connection that has room.
+    fn take_stream(&self) -> Option<Box<UpstreamStream>> {
+        let sessions = self.sessions.open.borrow();
+        let drained = self.drained_at.get();
+        let session =
+            sessions.iter().rev().find(|session| !session.is_older_than(drained) && session.has_room());
+        let session = session.map(Rc::clone);
+        drop(sessions);
+        session.map(|session| session.take())
+    }
+
+    fn take_idle(&self) -> Option<Box<UpstreamConnection>> {
         loop {
             let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
             let now = self.worker.now();
@@ -150,7 +149,7 @@ impl HostPool {
         let quiet = match connection.stream.poll_read(&mut quiet, &mut connection.buffer) {
             Poll::Pending => true,
             Poll::Ready(Ok(0) | Err(_)) => {
-                connection.life.closed_by_peer.set(true);
+                connection.life.closed_by_peer();
                 false
             }
             Poll::Ready(Ok(_)) => {
@@ -177,7 +176,7 @@ impl HostPool {
     /// # Errors
     ///
     /// Why there is none: circuit breakers, or why connecting failed.
-    pub(crate) async fn wait(self: &Rc<Self>) -> Result<Box<UpstreamConnection>, Failure> {
+    pub(crate) async fn wait(self: &Rc<Self>) -> Result<Upstream, Failure> {
         let Some(cluster) = self.cluster.upgrade() else {
             return Err(Failure::new(Reason::ClusterNotFound).with_evidence("the cluster was removed"));
         };
@@ -191,9 +190,7 @@ impl HostPool {
         cluster.stats().inc(ClusterStat::UpstreamRqPendingTotal);
         cluster.stats().adjust(ClusterStat::UpstreamRqPendingActive, 1);
         cluster.cells(&self.host).inc(HostStat::RqPendingActive);
-        let waiter = Rc::new(Waiter { state: RefCell::new(WaiterState::Waiting(None)) });
-        self.waiting.borrow_mut().push_back(Rc::clone(&waiter));
-        let place = Place { pool: Rc::clone(self), waiter, cluster, _permit: permit };
+        let place = Place::last(self, cluster, permit);
         self.connect_for_waiting();
         place.turn().await
     }
@@ -201,7 +198,8 @@ impl HostPool {
     /// Makes as many connections as there are requests waiting, as far as the circuit breaker lets.
     fn connect_for_waiting(self: &Rc<Self>) {
         let Some(cluster) = self.cluster.upgrade() else { return };
-        while self.connecting.get() < self.waiting.borrow().len() {
+        let each = self.requests_of_one(&cluster);
+        while self.connecting.get().saturating_mul(each) < self.waiting.borrow().len() {
             let permit = match cluster.acquire(self.priority, Resource::Connections) {
                 Some(permit) => permit,
                 None => {
@@ -219,49 +217,41 @@ impl HostPool {
         }
     }
 
+    /// How many of the requests that wait a connection is for, as far as that can be known before it is there.
+    fn requests_of_one(&self, cluster: &LocalCluster) -> usize {
+        let http = &cluster.config().http;
+        match (&self.kind, http.protocol.http2()) {
+            (PoolKind::Http2, Some(options)) => {
+                let streams = options.max_concurrent_streams;
+                let most = http.max_requests_per_connection.map_or(streams, |most| most.min(streams));
+                usize::try_from(most).unwrap_or(usize::MAX).max(1)
+            }
+            _ => 1,
+        }
+    }
+
     async fn make_connection(self: Rc<Self>, permit: Permit) {
         let Some(cluster) = self.cluster.upgrade() else {
             self.connecting.set(self.connecting.get() - 1);
             return;
         };
-        cluster.note_connection(!self.raw);
+        cluster.note_connection(&self.kind);
         cluster.stats().adjust(ClusterStat::UpstreamCxActive, 1);
         let cells = cluster.cells(&self.host);
         cells.inc(HostStat::CxTotal);
         cells.inc(HostStat::CxActive);
         self.open.set(self.open.get() + 1);
-        let made = Instant::now();
-        let life = Life {
-            pool: Rc::clone(&self),
-            made,
-            closed_by_peer: Cell::new(false),
-            with_request: Cell::new(false),
-            served: Cell::new(0),
-            _permit: permit,
-        };
+        let life = Life::new(&self, permit);
         let address = self.host.address();
         let result = connect(&address, cluster.config()).await;
         self.connecting.set(self.connecting.get() - 1);
         match result {
             Ok(Connected { stream, local }) => {
-                let took = made.elapsed().as_millis();
+                let took = life.made().elapsed().as_millis();
                 cluster
                     .stats()
                     .record(ClusterStat::UpstreamCxConnectMs, u64::try_from(took).unwrap_or(u64::MAX));
-                let id = self.worker.next_connection_id();
-                self.give(Box::new(UpstreamConnection {
-                    stream,
-                    buffer: Buffer::default(),
-                    id,
-                    local,
-                    remote: address,
-                    served: 0,
-                    idle_for: 0,
-                    made,
-                    made_at: self.worker.timers.at(made),
-                    reaper: self.worker.reaper.waker(id, &self),
-                    life,
-                }));
+                self.begin(&cluster, stream, local, address, life).await;
             }
             Err(failure) => {
                 cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
@@ -273,16 +263,97 @@ impl HostPool {
                             cluster.stats().inc(ClusterStat::BindErrors);
                         }
                     }
-                    _ => life.closed_by_peer.set(true),
+                    _ => life.closed_by_peer(),
                 }
                 cells.inc(HostStat::CxConnectFail);
-                let failed: Vec<_> = self.waiting.borrow_mut().drain(..).collect();
-                for waiter in failed {
-                    cluster.stats().inc(ClusterStat::UpstreamRqPendingFailureEject);
-                    cells.inc(HostStat::RqError);
-                    waiter.finish(WaiterState::Failed(failure.clone()));
+                self.fail_waiting(&cluster, &failure);
+            }
+        }
+    }
+
+    /// Nobody who waits gets a connection.
+    fn fail_waiting(&self, cluster: &LocalCluster, failure: &Failure) {
+        let failed: Vec<_> = self.waiting.borrow_mut().drain(..).collect();
+        for waiter in failed {
+            cluster.stats().inc(ClusterStat::UpstreamRqPendingFailureEject);
+            cluster.cells(&self.host).inc(HostStat::RqError);
+            waiter.finish(WaiterState::Failed(failure.clone()));
+        }
+    }
+
+    /// Begins to use a connection that was made.
+    async fn begin(
+        self: &Rc<Self>,
+        cluster: &LocalCluster,
+        stream: Transport,
+        local: Option<SocketAddr>,
+        remote: Arc<Address>,
+        life: Life,
+    ) {
+        if matches!(self.kind, PoolKind::Http2) {
+            match Session::begin(self, stream, local, remote, &cluster.config().http, life).await {
+                Ok(session) => {
+                    self.sessions.open.borrow_mut().push(session);
+                    self.look_after_idle();
+                    self.serve_waiting();
+                }
+                Err(error) => {
+                    let failure =
+                        Failure::new(Reason::UpstreamConnectionLost).with_evidence(error.to_string());
+                    self.fail_waiting(cluster, &failure);
                 }
             }
+            return;
+        }
+        let id = self.worker.next_connection_id();
+        let made = life.made();
+        self.give(Box::new(UpstreamConnection {
+            stream,
+            buffer: Buffer::default(),
+            id,
+            local,
+            remote,
+            served: 0,
+            idle_for: 0,
+            made,
+            made_at: self.worker.timers.at(made),
+            reaper: self.worker.reaper.waker(id, self),
+            life,
+        }));
+    }
+
+    /// Gives streams to those who wait, as far as there is room, and makes connections for the others.
+    fn serve_waiting(self: &Rc<Self>) {
+        if self.waiting.borrow().is_empty() {
+            return;
+        }
+        while let Some(stream) = self.take_stream() {
+            let mut upstream = Upstream::Http2(stream);
+            loop {
+                let Some(waiter) = ({ self.waiting.borrow_mut().pop_front() }) else { return };
+                match waiter.finish(WaiterState::Ready(upstream)) {
+                    None => break,
+                    Some(WaiterState::Ready(back)) => upstream = back,
+                    Some(_) => return,
+                }
+            }
+            if self.waiting.borrow().is_empty() {
+                return;
+            }
+        }
+        self.connect_for_waiting();
+    }
+
+    /// A connection of HTTP/2 has ended.
+    fn session_ended(self: &Rc<Self>, session: &Rc<Session>) {
+        self.sessions.open.borrow_mut().retain(|open| !Rc::ptr_eq(open, session));
+        self.serve_waiting();
+    }
+
+    /// Something is idle from now on: it is looked at when it has been for too long.
+    fn look_after_idle(&self) {
+        if let Some(idle) = self.idle_timeout() {
+            self.worker.janitor_at(self.worker.now() + idle);
         }
     }
 
@@ -307,13 +378,13 @@ impl HostPool {
             return;
         }
         while let Some(waiter) = { self.waiting.borrow_mut().pop_front() } {
-            match waiter.finish(WaiterState::Ready(connection)) {
+            match waiter.finish(WaiterState::Ready(Upstream::Http1(connection))) {
                 None => return,
-                Some(WaiterState::Ready(back)) => connection = back,
+                Some(WaiterState::Ready(Upstream::Http1(back))) => connection = back,
                 Some(_) => return,
             }
         }
-        if self.raw || drained || self.closed.get() {
+        if matches!(self.kind, PoolKind::Raw) || drained || self.closed.get() {
             return;
         }
         // The next request may use another connection, and finds this memory warm.
@@ -325,9 +396,7 @@ impl HostPool {
         }
         let now = self.worker.now();
         self.idle.borrow_mut().push(Idle { connection, since: now });
-        if let Some(idle) = self.idle_timeout() {
-            self.worker.janitor_at(now + idle);
-        }
+        self.look_after_idle();
     }
 
     fn idle_timeout(&self) -> Option<Millis> {
@@ -346,6 +415,20 @@ impl HostPool {
         drop(idle);
         for _ in &closed {
             self.count(ClusterStat::UpstreamCxIdleTimeout);
+        }
+        drop(closed);
+        self.close_idle_sessions(now, timeout);
+    }
+
+    fn close_idle_sessions(&self, now: Millis, timeout: Millis) {
+        for session in &*self.sessions.open.borrow() {
+            let Some(since) = session.idle_since() else { continue };
+            if now.saturating_sub(since) >= timeout {
+                self.count(ClusterStat::UpstreamCxIdleTimeout);
+                session.close();
+            } else {
+                self.worker.janitor_at(since + timeout);
+            }
         }
     }
 
@@ -376,6 +459,13 @@ impl HostPool {
         self.drained_at.set(self.worker.now() + 1);
         let closed = std::mem::take(&mut *self.idle.borrow_mut());
         drop(closed);
+        self.drain_sessions();
+    }
+
+    fn drain_sessions(&self) {
+        for session in &*self.sessions.open.borrow() {
+            session.drain();
+        }
     }
 
     /// The host is gone, or its cluster: nothing is kept any more once those who wait are served.
@@ -383,209 +473,12 @@ impl HostPool {
         self.closed.set(true);
         let closed = std::mem::take(&mut *self.idle.borrow_mut());
         drop(closed);
+        self.drain_sessions();
     }
 
     fn count(&self, stat: ClusterStat) {
         if let Some(cluster) = self.cluster.upgrade() {
             cluster.stats().inc(stat);
         }
-    }
-}
-
-/// A place in the queue. Leaving it before its turn takes the request out.
-struct Place {
-    pool: Rc<HostPool>,
-    waiter: Rc<Waiter>,
-    cluster: Rc<LocalCluster>,
-    /// Held for its `Drop`.
-    _permit: Permit,
-}
-
-impl Place {
-    async fn turn(self) -> Result<Box<UpstreamConnection>, Failure> {
-        poll_fn(|cx| {
-            let mut state = self.waiter.state.borrow_mut();
-            match &mut *state {
-                WaiterState::Waiting(waker) => {
-                    *waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-                _ => match std::mem::replace(&mut *state, WaiterState::Gone) {
-                    WaiterState::Ready(connection) => Poll::Ready(Ok(connection)),
-                    WaiterState::Failed(failure) => Poll::Ready(Err(failure)),
-                    WaiterState::Waiting(_) | WaiterState::Gone => Poll::Pending,
-                },
-            }
-        })
-        .await
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.cluster.stats().adjust(ClusterStat::UpstreamRqPendingActive, -1);
-        self.cluster.cells(&self.pool.host).dec(HostStat::RqPendingActive);
-        let state = self.waiter.state.replace(WaiterState::Gone);
-        match state {
-            WaiterState::Waiting(_) => {
-                self.cluster.stats().inc(ClusterStat::UpstreamRqCancelled);
-                self.pool.waiting.borrow_mut().retain(|waiter| !Rc::ptr_eq(waiter, &self.waiter));
-            }
-            // It came at the last moment: somebody else can use it.
-            WaiterState::Ready(connection) => self.pool.give(connection),
-            WaiterState::Failed(_) | WaiterState::Gone => {}
-        }
-    }
-}
-
-impl Waiter {
-    /// Hands over what was waited for; gives it back where nobody waits any more.
-    fn finish(&self, outcome: WaiterState) -> Option<WaiterState> {
-        let mut state = self.state.borrow_mut();
-        let WaiterState::Waiting(waker) = &mut *state else { return Some(outcome) };
-        let waker = waker.take();
-        *state = outcome;
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        None
-    }
-}
-
-impl UpstreamConnection {
-    /// The connection is used for a request.
-    pub(crate) fn begin_request(&mut self) {
-        self.served += 1;
-        self.life.served.set(self.served);
-        self.life.with_request.set(true);
-    }
-
-    /// The request on it is complete.
-    pub(crate) fn end_request(&self) {
-        self.life.with_request.set(false);
-    }
-
-    /// The back-end closed it.
-    pub(crate) fn closed_by_peer(&self) {
-        self.life.closed_by_peer.set(true);
-    }
-
-    /// Its age.
-    pub(crate) fn age(&self) -> std::time::Duration {
-        self.made.elapsed()
-    }
-
-    /// The pool it belongs to.
-    pub(crate) fn pool(&self) -> Rc<HostPool> {
-        Rc::clone(&self.life.pool)
-    }
-}
-
-impl Drop for Life {
-    fn drop(&mut self) {
-        let pool = &self.pool;
-        pool.open.set(pool.open.get() - 1);
-        pool.host.cells(pool.worker.id).dec(HostStat::CxActive);
-        let Some(cluster) = pool.cluster.upgrade() else { return };
-        let stats = cluster.stats();
-        stats.adjust(ClusterStat::UpstreamCxActive, -1);
-        stats.inc(ClusterStat::UpstreamCxDestroy);
-        let by_peer = self.closed_by_peer.get();
-        stats.inc(if by_peer {
-            ClusterStat::UpstreamCxDestroyRemote
-        } else {
-            ClusterStat::UpstreamCxDestroyLocal
-        });
-        if self.with_request.get() {
-            stats.inc(ClusterStat::UpstreamCxDestroyWithActiveRq);
-            stats.inc(if by_peer {
-                ClusterStat::UpstreamCxDestroyRemoteWithActiveRq
-            } else {
-                ClusterStat::UpstreamCxDestroyLocalWithActiveRq
-            });
-        }
-        let length = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
-        stats.record(ClusterStat::UpstreamCxLengthMs, length);
-        // One that was never made served nobody, which says nothing about the others.
-        if self.served.get() > 0 {
-            stats.record(ClusterStat::UpstreamRqPerCx, u64::from(self.served.get()));
-        }
-        // Somebody may have waited for this one to go.
-        if !pool.waiting.borrow().is_empty() {
-            pool.connect_for_waiting();
-        }
-    }
-}
-
-/// Hears when idle connections become readable, and tells their pools.
-#[derive(Debug)]
-pub(crate) struct Reaper {
-    queue: Arc<ReaperQueue>,
-    pools: RefCell<std::collections::HashMap<u64, Weak<HostPool>>>,
-}
-
-#[derive(Debug, Default)]
-struct ReaperQueue {
-    /// Numbers of connections, and the reaper's own waker.
-    woken: Mutex<(Vec<u64>, Option<Waker>)>,
-}
-
-struct ReaperWaker {
-    connection: u64,
-    queue: Arc<ReaperQueue>,
-}
-
-impl Wake for ReaperWaker {
-    fn wake(self: Arc<Self>) {
-        let mut woken = self.queue.woken.lock().unwrap_or_else(PoisonError::into_inner);
-        woken.0.push(self.connection);
-        if let Some(waker) = woken.1.take() {
-            waker.wake();
-        }
-    }
-}
-
-impl Reaper {
-    pub(crate) fn new() -> Self {
-        Self { queue: Arc::default(), pools: RefCell::default() }
-    }
-
-    /// The waker for a connection.
-    fn waker(&self, connection: u64, pool: &Rc<HostPool>) -> Waker {
-        self.pools.borrow_mut().insert(connection, Rc::downgrade(pool));
-        Waker::from(Arc::new(ReaperWaker { connection, queue: Arc::clone(&self.queue) }))
-    }
-
-    /// Looks after idle connections. Runs as a task of its own for as long as the worker lives.
-    pub(crate) async fn run(worker: Rc<Worker>) {
-        loop {
-            let woken = poll_fn(|cx| {
-                let mut woken = worker.reaper.queue.woken.lock().unwrap_or_else(PoisonError::into_inner);
-                if woken.0.is_empty() {
-                    woken.1 = Some(cx.waker().clone());
-                    return Poll::Pending;
-                }
-                Poll::Ready(std::mem::take(&mut woken.0))
-            })
-            .await;
-            for connection in woken {
-                let pool = worker.reaper.pools.borrow().get(&connection).and_then(Weak::upgrade);
-                if let Some(pool) = pool {
-                    pool.reap(connection);
-                }
-            }
-        }
-    }
-
-    fn forget(&self, connection: u64) {
-        self.pools.borrow_mut().remove(&connection);
-    }
-}
-
-impl Drop for UpstreamConnection {
-    fn drop(&mut self) {
-        self.life.pool.worker.reaper.forget(self.id);
-        self.life.pool.worker.buffers.reclaim(&mut self.buffer);
     }
 }

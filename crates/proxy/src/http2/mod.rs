@@ -1,0 +1,5 @@
+//! HTTP/2: between the `h2` crate and what the rest of the proxy knows of a message.
+
+mod fields;
+
+pub(crate) use fields::{add_all, block, fields, fields_where};

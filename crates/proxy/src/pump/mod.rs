@@ -1,0 +1,448 @@
+//! Moving a body from one side to the other, whatever protocol either speaks.
+//!
+//! Small pieces are put behind what waits to be written, so that a head and a short body leave in one
+//! write. Large pieces are written from where they were read. Nothing more is read while the other side
+//! can't take it: with HTTP/2 that is what its windows are for.
+
+mod ends;
+mod kept;
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use causeway_http::HeaderBlock;
+use causeway_http::h1::{BodyDecoder, HeadWriter, KeyFormat, LAST_CHUNK, chunk_header};
+use causeway_reason::Failure;
+
+use crate::buffer::{FOR_BODY, FOR_BULK};
+use crate::exchange::Next;
+use crate::http2;
+
+pub(crate) use ends::{Ends, Sink, Source};
+pub(crate) use kept::Kept;
+
+/// Pieces up to this size are copied.
+const COPY: usize = 4 * 1024;
+/// What is copied is written when there is that much of it.
+const COPIED: usize = 16 * 1024;
+
+/// The state of one body on its way.
+#[derive(Debug)]
+pub(crate) struct Pump {
+    coming: Coming,
+    going: Going,
+    /// A piece that is being written.
+    piece: Option<Piece>,
+    /// What becomes of trailers on their way.
+    trailers: Trailers,
+    ended: bool,
+    /// What happens with the sink behind the body.
+    next: Next,
+    /// The body is kept as well, as long as it is not too long.
+    kept: Option<Kept>,
+    /// The last read filled all room: there is a lot.
+    bulk: bool,
+    /// Data bytes that were passed.
+    pub(crate) bytes: u64,
+    /// Bytes read from the source.
+    pub(crate) read: u64,
+    /// Bytes of the body that were used up, with what stands around its data.
+    pub(crate) consumed: u64,
+    /// Bytes written to the other side, with what stands around the data there.
+    pub(crate) written: u64,
+}
+
+/// What becomes of the trailers of a body.
+#[derive(Debug)]
+enum Trailers {
+    /// They pass as they came.
+    Pass,
+    /// They are shown to somebody first, who may change them.
+    Show,
+    /// Those that pass.
+    Changed(HeaderBlock),
+}
+
+/// How the body is told from what comes.
+#[derive(Debug)]
+enum Coming {
+    /// HTTP/1: by its framing.
+    Framed(BodyDecoder),
+    /// HTTP/2: it is a stream of its own.
+    Stream { done: bool, trailers: Option<HeaderBlock> },
+}
+
+/// How the body is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Going {
+    /// HTTP/1, as it is: the head says how long it is, or there is nothing behind it.
+    Plain,
+    /// HTTP/1, in chunks.
+    Chunked {
+        /// Trailers are passed on behind it, with names written in this way.
+        trailers: Option<KeyFormat>,
+    },
+    /// It is thrown away: nothing may follow the head.
+    Nowhere,
+    /// HTTP/2: in frames of its stream.
+    Stream {
+        /// Trailers are passed on behind it.
+        trailers: bool,
+    },
+}
+
+/// What is being written.
+#[derive(Debug)]
+enum Piece {
+    /// It lies in the source's buffer, and that much is used up with it.
+    InBuffer { start: usize, end: usize, consumed: usize },
+    /// The data of a frame.
+    OfFrame(Bytes),
+}
+
+/// Why a body does not arrive.
+#[derive(Debug)]
+pub(crate) enum PumpError {
+    /// The source closed before the end.
+    SourceClosed,
+    /// The source failed: it was reset, mostly.
+    Source(io::Error),
+    /// The stream that the source is ended before the body did.
+    SourceStream(h2::Error),
+    /// The source broke the protocol.
+    Malformed(Failure),
+    /// The other side failed.
+    Sink,
+}
+
+impl Pump {
+    /// A pump at the beginning of a body that comes by HTTP/1.
+    pub(crate) const fn new(decoder: BodyDecoder, going: Going) -> Self {
+        Self::with(Coming::Framed(decoder), going)
+    }
+
+    /// A pump at the beginning of a body that comes by HTTP/2; `done` where it has ended with its head.
+    pub(crate) const fn of_stream(done: bool, going: Going) -> Self {
+        Self::with(Coming::Stream { done, trailers: None }, going)
+    }
+
+    const fn with(coming: Coming, going: Going) -> Self {
+        Self {
+            coming,
+            going,
+            piece: None,
+            trailers: Trailers::Pass,
+            ended: false,
+            next: Next::More,
+            kept: None,
+            bulk: false,
+            bytes: 0,
+            read: 0,
+            consumed: 0,
+            written: 0,
+        }
+    }
+
+    /// The same, where this happens with the sink as soon as the body is complete.
+    pub(crate) const fn before(mut self, next: Next) -> Self {
+        self.next = next;
+        self
+    }
+
+    /// The same, where trailers are shown before they pass ([`Self::trailers_to_change`]).
+    pub(crate) fn showing_trailers(mut self, show: bool) -> Self {
+        if show {
+            self.trailers = Trailers::Show;
+        }
+        self
+    }
+
+    /// Trailers that wait to be changed. A body is not complete before [`Self::change_trailers`] where there are some.
+    pub(crate) fn trailers_to_change(&self) -> Option<HeaderBlock> {
+        match self.trailers {
+            Trailers::Show if self.has_come() => self.trailers_that_came(),
+            _ => None,
+        }
+    }
+
+    /// Has these pass.
+    pub(crate) fn change_trailers(&mut self, trailers: HeaderBlock) {
+        self.trailers = Trailers::Changed(trailers);
+    }
+
+    /// The same, and the body is kept while it passes.
+    pub(crate) fn keeping(mut self, most: Option<usize>) -> Self {
+        self.kept = most.map(Kept::new);
+        self
+    }
+
+    /// What has been kept, where it was to be.
+    pub(crate) const fn take_kept(&mut self) -> Option<Kept> {
+        self.kept.take()
+    }
+
+    /// Trailers behind the body.
+    pub(crate) fn trailers(&self) -> Option<HeaderBlock> {
+        match &self.trailers {
+            Trailers::Changed(trailers) => Some(trailers.clone()),
+            Trailers::Pass | Trailers::Show => self.trailers_that_came(),
+        }
+    }
+
+    fn trailers_that_came(&self) -> Option<HeaderBlock> {
+        match &self.coming {
+            Coming::Framed(decoder) => decoder.trailers(),
+            Coming::Stream { trailers, .. } => trailers.clone(),
+        }
+    }
+
+    /// The source failed, but behind the end of the body.
+    pub(crate) const fn source_ended(&mut self) {
+        if let Coming::Stream { done, .. } = &mut self.coming {
+            *done = true;
+        }
+    }
+
+    /// Whether all of the body has come.
+    fn has_come(&self) -> bool {
+        match &self.coming {
+            Coming::Framed(decoder) => decoder.is_done(),
+            Coming::Stream { done, .. } => *done,
+        }
+    }
+
+    /// Moves what can be moved. Ready when the body is complete and written, or trailers wait to be changed.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
+        loop {
+            if self.piece.is_some() {
+                match self.write_piece(cx, ends) {
+                    Poll::Ready(Ok(())) => continue,
+                    other => return other,
+                }
+            }
+            if self.has_come() {
+                if self.trailers_to_change().is_some() {
+                    return Poll::Ready(Ok(()));
+                }
+                self.end(ends)?;
+                return ends.sink.poll_flush_before(self.next, cx).map_err(|_| PumpError::Sink);
+            }
+            if let (Source::Http1 { buffer, .. }, Coming::Framed(_)) = (&ends.source, &self.coming)
+                && !buffer.is_empty()
+            {
+                self.decode(ends)?;
+                if ends.sink.pending() >= COPIED {
+                    ready!(ends.sink.poll_flush(cx)).map_err(|_| PumpError::Sink)?;
+                }
+                continue;
+            }
+            ready!(ends.sink.poll_flush(cx)).map_err(|_| PumpError::Sink)?;
+            match self.read(cx, ends) {
+                Poll::Ready(Ok(())) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Throws away what has arrived of the body, and says whether that is all of it.
+    pub(crate) fn discard(&mut self, source: &mut Source<'_>) -> bool {
+        match (&mut self.coming, source) {
+            (Coming::Framed(decoder), Source::Http1 { buffer, .. }) => {
+                if let Some(Piece::InBuffer { consumed, .. }) = self.piece.take() {
+                    buffer.consume(consumed);
+                }
+                while !decoder.is_done() && !buffer.is_empty() {
+                    let Ok(found) = decoder.decode(buffer.filled()) else { return false };
+                    self.bytes += (found.data_end - found.data_start) as u64;
+                    buffer.consume(found.consumed);
+                }
+                decoder.is_done()
+            }
+            (Coming::Stream { done, .. }, Source::Http2(stream)) => {
+                self.piece = None;
+                *done || stream.is_end_stream()
+            }
+            _ => false,
+        }
+    }
+
+    fn write_piece(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
+        // Whoever gets the last bytes of a stream need not be told its end in another frame.
+        let last = self.has_come() && self.trailers().is_none();
+        let sink_failed = |_| PumpError::Sink;
+        match (&mut self.piece, &mut ends.source) {
+            (Some(Piece::InBuffer { start, end, consumed }), Source::Http1 { buffer, .. }) => {
+                let data = buffer.filled().get(*start..*end).unwrap_or_default();
+                *start += ready!(ends.sink.poll_write(cx, data, last)).map_err(sink_failed)?;
+                if start < end {
+                    return Poll::Ready(Ok(()));
+                }
+                buffer.consume(*consumed);
+            }
+            (Some(Piece::OfFrame(data)), source) => {
+                let written = ready!(ends.sink.poll_write_frame(cx, data, last)).map_err(sink_failed)?;
+                if let Source::Http2(stream) = source {
+                    // Fails only where the stream is gone, and then nobody waits for room on it.
+                    let _ = stream.flow_control().release_capacity(written);
+                }
+                if !data.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            _ => {}
+        }
+        self.piece = None;
+        self.ended |= last && matches!(self.going, Going::Stream { .. });
+        if let (Going::Chunked { .. }, Sink::Http1 { out, .. }) = (self.going, &mut ends.sink) {
+            out.bytes().extend_from_slice(b"\r\n");
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn decode(&mut self, ends: &mut Ends<'_>) -> Result<(), PumpError> {
+        let (Coming::Framed(decoder), Source::Http1 { buffer, .. }) = (&mut self.coming, &mut ends.source)
+        else {
+            return Ok(());
+        };
+        let found = decoder.decode(buffer.filled()).map_err(PumpError::Malformed)?;
+        let length = found.data_end - found.data_start;
+        self.consumed += found.consumed as u64;
+        if length == 0 {
+            buffer.consume(found.consumed);
+            return Ok(());
+        }
+        let data = buffer.filled().get(found.data_start..found.data_end).unwrap_or_default();
+        if let Some(kept) = &mut self.kept {
+            kept.add(data);
+        }
+        self.announce(length, &mut ends.sink);
+        match &mut ends.sink {
+            Sink::Http1 { out, .. } if length <= COPY => {
+                out.bytes().extend_from_slice(data);
+                if let Going::Chunked { .. } = self.going {
+                    out.bytes().extend_from_slice(b"\r\n");
+                }
+                buffer.consume(found.consumed);
+            }
+            _ => {
+                let (start, end, consumed) = (found.data_start, found.data_end, found.consumed);
+                self.piece = Some(Piece::InBuffer { start, end, consumed });
+            }
+        }
+        Ok(())
+    }
+
+    /// Data of that length is what is written next.
+    fn announce(&mut self, length: usize, sink: &mut Sink<'_>) {
+        self.bytes += length as u64;
+        self.written += length as u64;
+        if let (Going::Chunked { .. }, Sink::Http1 { out, .. }) = (self.going, sink) {
+            let (header, size) = chunk_header(length);
+            self.written += (size + b"\r\n".len()) as u64;
+            out.bytes().extend_from_slice(header.get(..size).unwrap_or_default());
+        }
+    }
+
+    fn end(&mut self, ends: &mut Ends<'_>) -> Result<(), PumpError> {
+        if std::mem::replace(&mut self.ended, true) {
+            return Ok(());
+        }
+        match (self.going, &mut ends.sink) {
+            (Going::Chunked { trailers }, Sink::Http1 { out, .. }) => {
+                let before = out.pending();
+                match trailers.zip(self.trailers()) {
+                    Some((format, trailers)) => {
+                        out.bytes().extend_from_slice(b"0\r\n");
+                        let mut fields = HeadWriter::trailers(out.bytes(), format);
+                        fields.fields(&trailers, |_| true);
+                        fields.end();
+                    }
+                    None => out.bytes().extend_from_slice(LAST_CHUNK),
+                }
+                self.written += (out.pending() - before) as u64;
+            }
+            (Going::Stream { trailers }, Sink::Http2(stream)) => {
+                let trailers = trailers.then(|| self.trailers()).flatten();
+                let sent = match trailers {
+                    Some(trailers) => stream.send_trailers(http2::fields(&trailers)),
+                    None => stream.send_data(Bytes::new(), true),
+                };
+                sent.map_err(|_| PumpError::Sink)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
+        match (&mut self.coming, &mut ends.source) {
+            (Coming::Framed(decoder), Source::Http1 { stream, buffer }) => {
+                let wanted = if self.bulk { FOR_BULK } else { FOR_BODY };
+                let wanted = match usize::try_from(ends.most) {
+                    Ok(most) if most > 0 => wanted.min(most),
+                    _ => wanted,
+                };
+                ends.pool.make_room(buffer, wanted);
+                let room = buffer.capacity();
+                match stream.poll_read(cx, buffer) {
+                    Poll::Ready(Ok(0)) if decoder.close() => Poll::Ready(Ok(())),
+                    Poll::Ready(Ok(0)) => Poll::Ready(Err(PumpError::SourceClosed)),
+                    Poll::Ready(Ok(count)) => {
+                        self.bulk = count == room;
+                        self.read += count as u64;
+                        Poll::Ready(Ok(()))
+                    }
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(PumpError::Source(error))),
+                    Poll::Pending => {
+                        // What waits for its next bytes holds no memory for them.
+                        ends.pool.reclaim(buffer);
+                        Poll::Pending
+                    }
+                }
+            }
+            (Coming::Stream { .. }, Source::Http2(_)) => self.read_frame(cx, ends),
+            _ => Poll::Ready(Err(PumpError::SourceClosed)),
+        }
+    }
+
+    fn read_frame(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
+        let (Coming::Stream { done, trailers }, Source::Http2(stream)) = (&mut self.coming, &mut ends.source)
+        else {
+            return Poll::Ready(Ok(()));
+        };
+        match ready!(stream.poll_data(cx)) {
+            Some(Ok(data)) => {
+                *done = stream.is_end_stream();
+                self.read += data.len() as u64;
+                self.consumed += data.len() as u64;
+                if let Going::Nowhere = self.going {
+                    let _ = stream.flow_control().release_capacity(data.len());
+                } else if !data.is_empty() {
+                    if let Some(kept) = &mut self.kept {
+                        kept.add(&data);
+                    }
+                    self.announce(data.len(), &mut ends.sink);
+                    match &mut ends.sink {
+                        Sink::Http1 { out, .. } if data.len() <= COPY => {
+                            out.bytes().extend_from_slice(&data);
+                            if let Going::Chunked { .. } = self.going {
+                                out.bytes().extend_from_slice(b"\r\n");
+                            }
+                            let _ = stream.flow_control().release_capacity(data.len());
+                        }
+                        _ => self.piece = Some(Piece::OfFrame(data)),
+                    }
+                }
+                Poll::Ready(Ok(()))
+            }
+            Some(Err(error)) => Poll::Ready(Err(PumpError::SourceStream(error))),
+            None => {
+                let found = ready!(stream.poll_trailers(cx)).map_err(PumpError::SourceStream)?;
+                *trailers = found.map(|fields| http2::block(&fields));
+                *done = true;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}

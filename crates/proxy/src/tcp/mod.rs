@@ -1,0 +1,73 @@
+//! The TCP proxy: connections of clients are passed on to a cluster as they are.
+//!
+//! A [`TcpSession`] is one such connection: it waits for its turn (`gate`), chooses a cluster and a host and connects
+//! (`upstream`), moves bytes both ways until both sides have ended (`relay`), and counts what it does (`meter`). When it
+//! goes, its `record` is written.
+
+mod meter;
+mod record;
+mod relay;
+mod session;
+mod stats;
+mod upstream;
+
+use std::sync::Arc;
+
+use causeway_model::{AccessLog, OperatorKind, TcpProxy};
+use causeway_stats::{Scope, ScopeName, Shard};
+
+use crate::access_log::OpenLog;
+use crate::snapshot::Compile;
+use crate::stats::ReasonCounters;
+use stats::TcpStat;
+
+pub(crate) use session::TcpSession;
+
+/// A TCP proxy, compiled and shared by all workers.
+#[derive(Debug)]
+pub(crate) struct TcpSnapshot {
+    config: Arc<TcpProxy>,
+    logs: Vec<OpenLog>,
+    /// Every connection that failed is in one of the logs with its flag, so the application log need not say it.
+    logs_hold_failures: bool,
+    scope: Scope<TcpStat>,
+}
+
+/// A TCP proxy as one worker has it.
+#[derive(Debug)]
+pub(crate) struct TcpRuntime {
+    shared: Arc<TcpSnapshot>,
+    stats: Shard<TcpStat>,
+    reasons: ReasonCounters,
+}
+
+impl TcpSnapshot {
+    /// Compiles a TCP proxy.
+    ///
+    /// # Errors
+    ///
+    /// One line for each log that can't be opened.
+    pub(crate) fn compile(config: &Arc<TcpProxy>, with: &Compile<'_>) -> Result<Self, Vec<String>> {
+        let scope = ScopeName::root().then("tcp").tagged("envoy.tcp_prefix", &config.stat_prefix);
+        Ok(Self {
+            logs: OpenLog::open_all(&config.access_logs, with.runtime, with.files)?,
+            logs_hold_failures: config.access_logs.iter().any(tells_failures),
+            scope: with.registry.scope(scope),
+            config: Arc::clone(config),
+        })
+    }
+
+    /// Makes a worker's own of it.
+    pub(crate) fn runtime(self: &Arc<Self>, worker: usize) -> TcpRuntime {
+        TcpRuntime {
+            shared: Arc::clone(self),
+            stats: self.scope.shard(worker),
+            reasons: ReasonCounters::new(),
+        }
+    }
+}
+
+/// Whether a log tells an operator why a connection failed.
+fn tells_failures(log: &AccessLog) -> bool {
+    log.filter.is_none() && log.format.any_operator(&|kind| *kind == OperatorKind::Reason)
+}

@@ -1,0 +1,531 @@
+//! A connection that is passed on, from its beginning to its end.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use causeway_model::{DrainType, Listener, TcpConnect, TcpProxy};
+use causeway_reason::{Details, Failure, Flag, Reason, ResetReason};
+use causeway_upstream::{ClusterStat, Host};
+
+use super::TcpRuntime;
+use super::meter::Meter;
+use super::record::Record;
+use super::relay::{Broken, Ends, Way};
+use super::stats::TcpStat;
+use super::upstream::{NotConnected, Upstream, may_connect};
+use crate::buffer::Buffer;
+use crate::cluster::LocalCluster;
+use crate::connection::ConnectionInfo;
+use crate::deadlines::{Deadlines, Timer};
+use crate::exchange::Subject;
+use crate::gate::Refused;
+use crate::io::Transport;
+use crate::listener::{ListenerSlot, OpenConnection};
+use crate::snapshot::timeout;
+use crate::timer::{Millis, millis};
+use crate::worker::Worker;
+
+/// A connection that is passed on.
+#[derive(Debug)]
+pub(crate) struct TcpSession {
+    worker: Rc<Worker>,
+    slot: Rc<ListenerSlot>,
+    info: Rc<ConnectionInfo>,
+    proxy: Rc<TcpRuntime>,
+    stream: Transport,
+    /// What the client sent and the back-end has not yet.
+    inbound: Buffer,
+    deadlines: Deadlines,
+    idle: Option<Millis>,
+    /// The last to be dropped: then it is logged.
+    record: Record,
+}
+
+/// Why a connection is not connected to a back-end.
+struct NoUpstream {
+    failure: Failure,
+    /// Behind those that are set.
+    flags: &'static [Flag],
+    /// `%DOWNSTREAM_LOCAL_CLOSE_REASON%`: the number is that of Envoy's `UpstreamFailureReason`.
+    closed_because: &'static str,
+}
+
+const CONNECT_FAILED: &str = "tcp_initializion_failure:0";
+const NO_HOST: &str = "tcp_initializion_failure:1";
+const TOO_MANY: &str = "tcp_initializion_failure:2";
+const NO_ROUTE: &str = "tcp_initializion_failure:3";
+
+/// Both directions, and what is counted of them.
+struct Ways {
+    up: Way,
+    down: Way,
+    meter: Meter,
+}
+
+/// How the passing on ends.
+enum End {
+    /// Both sides have said all they had to say; whether the back-end was the last.
+    Both { upstream_last: bool },
+    /// The client's side broke.
+    Client(io::Error),
+    /// The back-end's side broke.
+    Upstream(io::Error),
+    /// It is closed from here.
+    Closed(Cut),
+}
+
+/// Why a connection is closed from here, whatever it does.
+enum Cut {
+    /// `idle_timeout`.
+    Idle,
+    /// `max_downstream_connection_duration`.
+    TooOld,
+    /// `check_drain_close`.
+    Drained,
+    /// Its listener was removed a while ago.
+    Removed,
+}
+
+impl TcpSession {
+    /// A connection of a TCP proxy, of which some bytes may have been read already.
+    pub(crate) fn new(
+        slot: &Rc<ListenerSlot>,
+        proxy: &Rc<TcpRuntime>,
+        open: OpenConnection,
+        stream: Transport,
+        inbound: Buffer,
+    ) -> Self {
+        let worker = Rc::clone(open.worker());
+        Self {
+            slot: Rc::clone(slot),
+            info: Rc::clone(open.info()),
+            stream,
+            inbound,
+            deadlines: Deadlines::new(&worker.timers),
+            idle: timeout(proxy.shared.config.idle_timeout),
+            record: Record::new(proxy, open),
+            proxy: Rc::clone(proxy),
+            worker,
+        }
+    }
+
+    /// A filter in front did not let the connection through.
+    pub(crate) async fn refuse(mut self: Box<Self>, refused: Refused) {
+        self.record.facts().subject = Subject::RefusedConnection;
+        self.record.closed_because(refused.closed_because);
+        let flags: Vec<_> = refused.failure.flag().into_iter().collect();
+        self.record.fail(refused.failure, &flags);
+        if refused.after > Duration::ZERO {
+            tokio::time::sleep(refused.after).await;
+        }
+    }
+
+    /// Serves the connection to its end.
+    ///
+    /// It is boxed because a future holds what it was called with beside what becomes of it.
+    pub(crate) async fn serve(mut self: Box<Self>) {
+        let options = self.config().access_log_options;
+        if options.on_start {
+            self.record.log_unfinished("TcpConnectionStart");
+        }
+        self.set_deadlines();
+        if let TcpConnect::OnData { most } = self.config().connect
+            && !self.wait_for_data(most).await
+        {
+            return;
+        }
+        let Some(upstream) = self.connect().await else { return };
+        if options.on_connected {
+            self.record.log_unfinished("TcpUpstreamConnected");
+        }
+        self.pass_on(upstream).await;
+    }
+
+    fn config(&self) -> &TcpProxy {
+        &self.proxy.shared.config
+    }
+
+    fn set_deadlines(&mut self) {
+        let opened = self.worker.timers.at(self.info.opened);
+        let proxy = Rc::clone(&self.proxy);
+        let config = &proxy.shared.config;
+        if let Some(most) = config.max_connection_duration {
+            let jitter = most.mul_f64(config.max_connection_duration_jitter / 100.0);
+            let at = opened + millis(most) + self.worker.jitter(jitter);
+            self.deadlines.set(Timer::ConnectionDuration, Some(at));
+        }
+        if let Some(interval) = config.access_log_options.interval {
+            self.deadlines.set(Timer::AccessLog, Some(opened + millis(interval)));
+        }
+    }
+
+    /// Waits until the client says something, of which it reads no more than so much. Says whether it goes on.
+    async fn wait_for_data(&mut self, most: u32) -> bool {
+        if self.inbound.is_empty() {
+            let most = usize::try_from(most).unwrap_or(usize::MAX).max(1);
+            let read = poll_fn(|cx| {
+                self.worker.buffers.make_room(&mut self.inbound, most.min(crate::buffer::FOR_HEAD));
+                match self.stream.poll_read(cx, &mut self.inbound) {
+                    Poll::Ready(read) => Poll::Ready(Ok(read)),
+                    Poll::Pending => {
+                        self.worker.buffers.reclaim(&mut self.inbound);
+                        self.poll_cut(cx).map(Err)
+                    }
+                }
+            });
+            match read.await {
+                Ok(Ok(0)) => {
+                    // Nothing was said, and there is nobody to listen.
+                    self.proxy.stats.inc(TcpStat::EarlyDataReceivedCountTotal);
+                    self.record.done();
+                    return false;
+                }
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    self.client_broke(&error);
+                    return false;
+                }
+                Err(cut) => {
+                    self.cut(&cut).await;
+                    return false;
+                }
+            }
+        }
+        self.proxy.stats.inc(TcpStat::EarlyDataReceivedCountTotal);
+        true
+    }
+
+    /// Connects to a back-end, as often as may be tried. Where that fails, the outcome is noted.
+    async fn connect(&mut self) -> Option<Box<Upstream>> {
+        let mut pause = self.config().backoff.map_or(Duration::ZERO, |backoff| backoff.base);
+        loop {
+            let (cluster, host) = match self.choose() {
+                Ok(chosen) => chosen,
+                Err(no) => {
+                    self.give_up(no);
+                    return None;
+                }
+            };
+            self.record.facts().attempts += 1;
+            let worker = Rc::clone(&self.worker);
+            match self.unless_cut(Upstream::connect(&worker, &cluster, &host)).await {
+                Ok(Ok(upstream)) => return Some(self.connected(upstream, host)),
+                Ok(Err(not)) => {
+                    if let Some(no) = self.not_connected(not, &cluster) {
+                        self.give_up(no);
+                        return None;
+                    }
+                }
+                Err(cut) => {
+                    self.cut(&cut).await;
+                    return None;
+                }
+            }
+            let Some(backoff) = self.config().backoff else { continue };
+            let waited = Duration::from_millis(self.worker.random() % millis(pause).max(1));
+            pause = pause.saturating_mul(2).min(backoff.max);
+            if let Err(cut) = self.unless_cut(tokio::time::sleep(waited)).await {
+                self.cut(&cut).await;
+                return None;
+            }
+        }
+    }
+
+    /// Chooses the cluster and one of its hosts.
+    fn choose(&mut self) -> Result<(Rc<LocalCluster>, Arc<Host>), NoUpstream> {
+        let random = self.worker.random();
+        let name = self.proxy.shared.config.target.draw(random);
+        let Some(cluster) = name.and_then(|name| self.worker.cluster(name)) else {
+            self.proxy.stats.inc(TcpStat::DownstreamCxNoRoute);
+            let name = name.map_or("", |name| name);
+            let failure =
+                Failure::new(Reason::ClusterNotFound).with_evidence(format!("there is no cluster {name}"));
+            return Err(NoUpstream { failure, flags: &[Flag::NoClusterFound], closed_because: NO_ROUTE });
+        };
+        let facts = self.record.facts();
+        facts.cluster = Some(Rc::clone(&cluster));
+        facts.connect_begin.get_or_insert_with(|| self.worker.instant());
+        if let Err(failure) = may_connect(&cluster) {
+            return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
+        }
+        match cluster.choose() {
+            Ok(host) => Ok((cluster, host)),
+            Err(failure) => {
+                let flags = &[Flag::NoHealthyUpstream];
+                Err(NoUpstream { failure, flags, closed_because: NO_HOST })
+            }
+        }
+    }
+
+    fn connected(&mut self, upstream: Upstream, host: Arc<Host>) -> Box<Upstream> {
+        let facts = self.record.facts();
+        facts.host = Some(host);
+        facts.connect_end = Some(self.worker.instant());
+        facts.upstream_local = upstream.local;
+        facts.upstream_remote = Some(Arc::clone(&upstream.remote));
+        facts.upstream_connection = Some(upstream.id);
+        Box::new(upstream)
+    }
+
+    /// An attempt failed. Says why there is no other.
+    fn not_connected(&mut self, not: NotConnected, cluster: &LocalCluster) -> Option<NoUpstream> {
+        let NotConnected { mut failure, host } = not;
+        let most = self.config().max_connect_attempts;
+        let facts = self.record.facts();
+        if host.is_some() {
+            facts.host = host;
+        }
+        // What was not even tried is nobody's failure (Envoy's `onUpstreamEvent` and `onConnectTimeout`).
+        if let Details::ResetBefore(ResetReason::RemoteConnectionFailure | ResetReason::ConnectionTimeout) =
+            failure.answer().details
+        {
+            facts.flags.set(Flag::UpstreamConnectionFailure);
+        }
+        facts.connect_failure = failure.transport.clone();
+        if facts.attempts < most {
+            return None;
+        }
+        cluster.stats().inc(ClusterStat::UpstreamCxConnectAttemptsExceeded);
+        if most > 1 {
+            let evidence = failure.evidence.as_deref().unwrap_or_default();
+            failure.evidence = Some(format!("attempt {most}, the last: {evidence}").into());
+        }
+        Some(NoUpstream {
+            failure,
+            flags: &[Flag::UpstreamRetryLimitExceeded],
+            closed_because: CONNECT_FAILED,
+        })
+    }
+
+    fn give_up(&mut self, no: NoUpstream) {
+        self.record.closed_because(no.closed_because);
+        self.record.fail(no.failure, no.flags);
+    }
+
+    /// Passes bytes on until both sides have ended, or one of them breaks.
+    async fn pass_on(&mut self, mut upstream: Box<Upstream>) {
+        self.touch();
+        let mut ways = Ways {
+            up: Way::after(self.inbound.filled().len()),
+            down: Way::default(),
+            meter: Meter::new(&self.proxy, upstream.cluster()),
+        };
+        let end = poll_fn(|cx| self.poll_ways(&mut upstream, &mut ways, cx)).await;
+        match end {
+            End::Both { upstream_last } => {
+                if upstream_last {
+                    upstream.closed_by_peer();
+                }
+                self.record.done();
+            }
+            End::Client(error) => {
+                if self.client_broke(&error) {
+                    upstream.stream.reset_on_close();
+                }
+            }
+            End::Upstream(error) => {
+                upstream.closed_by_peer();
+                self.upstream_broke(&error);
+            }
+            End::Closed(cut) => {
+                poll_fn(|cx| {
+                    upstream.stream.shutdown_write(cx);
+                    Poll::Ready(())
+                })
+                .await;
+                self.cut(&cut).await;
+            }
+        }
+        self.worker.buffers.discard(&mut upstream.buffer);
+        self.worker.buffers.discard(&mut self.inbound);
+    }
+
+    fn poll_ways(&mut self, upstream: &mut Upstream, ways: &mut Ways, cx: &mut Context<'_>) -> Poll<End> {
+        let Ways { up, down, meter } = ways;
+        let mut end = None;
+        if !up.ended {
+            let mut ends = Ends {
+                source: &mut self.stream,
+                buffer: &mut self.inbound,
+                sink: &mut upstream.stream,
+                pool: &self.worker.buffers,
+                most: self
+                    .info
+                    .listener
+                    .as_ref()
+                    .map_or(0, |listener| listener.per_connection_buffer_limit_bytes),
+            };
+            end = match up.poll(cx, &mut ends) {
+                Poll::Ready(Ok(())) => down.ended.then_some(End::Both { upstream_last: false }),
+                Poll::Ready(Err(Broken::Source(error))) => Some(End::Client(error)),
+                Poll::Ready(Err(Broken::Sink(error))) => Some(End::Upstream(error)),
+                Poll::Pending => None,
+            };
+        }
+        if end.is_none() && !down.ended {
+            let mut ends = Ends {
+                source: &mut upstream.stream,
+                buffer: &mut upstream.buffer,
+                sink: &mut self.stream,
+                pool: &self.worker.buffers,
+                most: meter.cluster().config().per_connection_buffer_limit_bytes,
+            };
+            end = match down.poll(cx, &mut ends) {
+                Poll::Ready(Ok(())) => up.ended.then_some(End::Both { upstream_last: true }),
+                Poll::Ready(Err(Broken::Source(error))) => Some(End::Upstream(error)),
+                Poll::Ready(Err(Broken::Sink(error))) => Some(End::Client(error)),
+                Poll::Pending => None,
+            };
+        }
+        self.count(ways);
+        if let Some(end) = end {
+            return Poll::Ready(end);
+        }
+        if ways.meter.client_spoke() && self.config().check_drain_close && self.is_draining() {
+            self.proxy.stats.inc(TcpStat::DownstreamCxDrainClose);
+            return Poll::Ready(End::Closed(Cut::Drained));
+        }
+        self.poll_cut(cx).map(End::Closed)
+    }
+
+    /// Counts what has moved.
+    fn count(&mut self, ways: &mut Ways) {
+        let Ways { up, down, meter } = ways;
+        if !meter.count(up, down) {
+            return;
+        }
+        let facts = self.record.facts();
+        facts.bytes_received = up.read;
+        facts.wire_received = up.read;
+        facts.body_passed = up.written;
+        facts.bytes_sent = down.written;
+        facts.wire_sent = down.written;
+        facts.upstream_wire_received = down.read;
+        self.info.course.received.set(up.read);
+        self.info.course.sent.set(down.written);
+        self.touch();
+    }
+
+    /// Something moved.
+    fn touch(&mut self) {
+        if let Some(idle) = self.idle {
+            self.deadlines.set(Timer::Idle, Some(self.worker.now() + idle));
+        }
+    }
+
+    /// Whether the listener drains, or the process says that it is not to be used.
+    fn is_draining(&self) -> bool {
+        let fails = |listener: &Arc<Listener>| listener.drain_type == DrainType::Default;
+        self.slot.is_draining() || self.worker.is_failing() && self.info.listener.as_ref().is_some_and(fails)
+    }
+
+    /// Does something unless the connection is to be closed before it is done.
+    async fn unless_cut<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Cut> {
+        let mut work = pin!(work);
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => self.poll_cut(cx).map(Err),
+        })
+        .await
+    }
+
+    /// Ready when the connection is to be closed from here.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
+        self.info.listen(cx);
+        if self.slot.is_gone() && !self.deadlines.is_set(Timer::Close) {
+            let at = self.worker.now() + millis(self.worker.drain_time());
+            self.deadlines.set(Timer::Close, Some(at));
+        }
+        loop {
+            match self.deadlines.poll(cx, || self.worker.timers.now()) {
+                Poll::Ready(Timer::Idle) => {
+                    self.proxy.stats.inc(TcpStat::IdleTimeout);
+                    return Poll::Ready(Cut::Idle);
+                }
+                Poll::Ready(Timer::ConnectionDuration) => {
+                    self.proxy.stats.inc(TcpStat::MaxDownstreamConnectionDuration);
+                    return Poll::Ready(Cut::TooOld);
+                }
+                Poll::Ready(Timer::Close) => return Poll::Ready(Cut::Removed),
+                Poll::Ready(Timer::AccessLog) => {
+                    self.record.log_unfinished("TcpPeriodic");
+                    let interval = self.config().access_log_options.interval.map(millis);
+                    self.deadlines
+                        .set(Timer::AccessLog, interval.map(|interval| self.worker.now() + interval));
+                }
+                Poll::Ready(_) => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// The connection is closed from here.
+    async fn cut(&mut self, cut: &Cut) {
+        poll_fn(|cx| {
+            self.stream.shutdown_write(cx);
+            Poll::Ready(())
+        })
+        .await;
+        let config = &self.proxy.shared.config;
+        let (why, outcome) = match cut {
+            Cut::Idle => {
+                let evidence = format!("nothing moved for {:?}", config.idle_timeout.unwrap_or_default());
+                ("tcp_session_idle_timeout", Some((Reason::TcpIdleTimeout, evidence, None)))
+            }
+            Cut::TooOld => {
+                let age = config.max_connection_duration.unwrap_or_default();
+                let evidence = format!("max_downstream_connection_duration is {age:?}");
+                let flag = Some(Flag::DurationTimeout);
+                ("max_connection_duration_reached", Some((Reason::TcpMaxDuration, evidence, flag)))
+            }
+            Cut::Drained => ("tcp_proxy_drain_close", None),
+            Cut::Removed => {
+                let evidence = "the listener was removed, and drain-time-s has passed".to_owned();
+                ("drain_close", Some((Reason::DrainDeadline, evidence, None)))
+            }
+        };
+        self.record.closed_because(why);
+        match outcome {
+            Some((reason, evidence, flag)) => {
+                let passed = self.record.passed();
+                let failure = Failure::new(reason).with_evidence(format!("{evidence}; {passed}"));
+                let flags: Vec<_> = flag.into_iter().collect();
+                self.record.fail(failure, &flags);
+            }
+            None => self.record.done(),
+        }
+    }
+
+    /// The client's side broke; whether that was a reset.
+    fn client_broke(&mut self, error: &io::Error) -> bool {
+        if error.kind() != io::ErrorKind::ConnectionReset {
+            self.record.done();
+            return false;
+        }
+        self.info.course.was_reset.set(true);
+        self.record.facts().client_close = Some("RemoteReset");
+        let failure = Failure::new(Reason::TcpClientReset).with_evidence(self.record.passed());
+        self.record.fail(failure, &[]);
+        true
+    }
+
+    /// The back-end's side broke. The client gets a reset for a reset.
+    fn upstream_broke(&mut self, error: &io::Error) {
+        let failure = Failure::new(Reason::TcpUpstreamReset)
+            .with_evidence(format!("{error}; {}", self.record.passed()));
+        if error.kind() != io::ErrorKind::ConnectionReset {
+            self.record.fail(failure, &[]);
+            return;
+        }
+        let facts = self.record.facts();
+        facts.upstream_close = Some("RemoteReset");
+        facts.client_close = Some("LocalReset");
+        self.stream.reset_on_close();
+        self.record.fail(failure, &[Flag::UpstreamRemoteReset]);
+    }
+}
