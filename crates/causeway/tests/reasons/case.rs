@@ -155,6 +155,12 @@ impl Case {
         self
     }
 
+    /// Fields of the filter chain.
+    pub(crate) fn chain(mut self, yaml: impl Into<String>) -> Self {
+        self.listener.chain = yaml.into();
+        self
+    }
+
     /// What the router is told, behind a comma.
     pub(crate) fn router(mut self, yaml: &'static str) -> Self {
         self.listener.router = yaml;
@@ -457,7 +463,7 @@ impl Expected {
         if !details.contains('{') {
             words = words.split('{').next().unwrap_or_default();
         }
-        if self.tcp {
+        if self.tcp || details.is_empty() {
             details = "-".to_owned();
         }
         if words.trim_end_matches('}') != details.trim_end_matches('}') {

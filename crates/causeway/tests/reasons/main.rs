@@ -21,6 +21,7 @@ mod local;
 mod routing;
 #[path = "../site/mod.rs"]
 mod site;
+mod tls;
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -43,6 +44,7 @@ const AT_ONCE: usize = 3;
 fn families() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("client", client::cases()),
+        ("tls", tls::cases()),
         ("routing", routing::cases()),
         ("dns", dns::cases()),
         ("connect", connect::cases()),
@@ -134,6 +136,11 @@ async fn run(cases: Vec<Case>) {
 #[tokio::test]
 async fn client() {
     run(client::cases()).await;
+}
+
+#[tokio::test]
+async fn tls() {
+    run(tls::cases()).await;
 }
 
 #[tokio::test]

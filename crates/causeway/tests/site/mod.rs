@@ -52,6 +52,8 @@ pub(crate) struct Listener {
     pub(crate) tcp: Option<String>,
     /// Network filters in front.
     pub(crate) gates: String,
+    /// Fields of the filter chain. Where there are some, what is logged of requests is logged of connections too.
+    pub(crate) chain: String,
 }
 
 impl Default for Listener {
@@ -65,6 +67,7 @@ impl Default for Listener {
             router: "",
             tcp: None,
             gates: String::new(),
+            chain: String::new(),
         }
     }
 }
@@ -72,7 +75,7 @@ impl Default for Listener {
 impl Listener {
     /// The listener on a port of an address.
     pub(crate) fn yaml(&self, at: SocketAddr) -> String {
-        let Self { name, manager, domains, routes, filters, router, tcp, gates } = self;
+        let Self { name, manager, domains, routes, filters, router, tcp, gates, chain } = self;
         let manager = indent(manager, 10);
         let log = indent(ACCESS_LOG, 10);
         let gates = indent(gates, 6);
@@ -93,10 +96,12 @@ impl Listener {
         }
         let routes = indent(routes, 14);
         let filters = indent(filters, 10);
+        let of_connections = if chain.is_empty() { String::new() } else { indent(ACCESS_LOG, 4) };
+        let chain = indent(chain, 6);
         format!(
             r#"  - name: {name}
     address: {{socket_address: {{address: {ip}, port_value: {port}}}}}
-    filter_chains:
+{of_connections}    filter_chains:
     - filters:
 {gates}      - name: hcm
         typed_config:
@@ -109,7 +114,7 @@ impl Listener {
               routes:
 {routes}          http_filters:
 {filters}          - {{name: router, typed_config: {{"@type": {ROUTER}{router}}}}}
-"#
+{chain}"#
         )
     }
 }
