@@ -8,6 +8,7 @@ mod operator;
 mod query;
 mod time;
 mod tls;
+mod upstream_tls;
 
 use std::time::Instant;
 
