@@ -1,6 +1,7 @@
 //! HTTP/2 towards back-ends.
 
 mod failures;
+mod health;
 mod requests;
 mod responses;
 mod sessions;
@@ -15,7 +16,7 @@ typed_extension_protocol_options:
     explicit_http_config: {http2_protocol_options: {}}";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [requests::cases(), responses::cases(), failures::cases(), sessions::cases()]
+    [requests::cases(), responses::cases(), failures::cases(), sessions::cases(), health::cases()]
         .into_iter()
         .flatten()
         .collect()

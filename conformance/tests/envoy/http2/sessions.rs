@@ -16,11 +16,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .at_once(5, Request::get("/"))
             .at_once(5, Request::get("/again"))
             .connected("app")
-            .stats(&[
-                "cluster.app.upstream_cx_total",
-                "cluster.app.upstream_rq_total",
-                "cluster.app.upstream_rq_pending_total",
-            ])
+            .stats(&["cluster.app.upstream_cx_total", "cluster.app.upstream_rq_total"])
             .sort_log(),
         Case::new("more_connections_where_streams_are_limited")
             .backend("app", slow(300).http2())
