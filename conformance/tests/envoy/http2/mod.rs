@@ -1,6 +1,7 @@
 //! HTTP/2 towards back-ends.
 
 mod failures;
+mod grpc;
 mod health;
 mod requests;
 mod responses;
@@ -16,10 +17,17 @@ typed_extension_protocol_options:
     explicit_http_config: {http2_protocol_options: {}}";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [requests::cases(), responses::cases(), failures::cases(), sessions::cases(), health::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        requests::cases(),
+        responses::cases(),
+        failures::cases(),
+        sessions::cases(),
+        health::cases(),
+        grpc::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A case with a back-end that does this, in HTTP/2.
