@@ -27,5 +27,6 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Backend, Connection, DnsAnswer, End, Reply, Request, Script, Signal, eventually, exchange,
+    Act, Answer, Backend, Connection, DnsAnswer, End, Frame, Reply, Request, Script, Signal, eventually,
+    exchange,
 };
