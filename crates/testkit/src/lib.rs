@@ -8,6 +8,7 @@
 //! |---|---|
 //! | an upstream that does exactly what is asked | [`Backend`] with a [`Script`] |
 //! | a client that sees every byte | [`Connection`] |
+//! | a client that sends and sees every frame of HTTP/2 | [`frames::Frames`] |
 //! | names whose addresses change | [`DnsServer`] |
 //! | Envoy, HAProxy, nginx or Causeway with a configuration | [`Proxy`] |
 //! | real addresses, lost packets, firewalls | [`Netns`] |
@@ -26,6 +27,7 @@ mod backend;
 mod client;
 mod crowd;
 mod dns;
+pub mod frames;
 mod http2;
 mod load;
 mod message;

@@ -56,6 +56,7 @@ struct Counted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
     Http,
+    Https,
     Other,
 }
 
@@ -135,8 +136,11 @@ impl<'b> HeadReader<'b> {
                 if !is_scheme(value) {
                     return Err(Fault::Field("the scheme is none"));
                 }
-                let http = value.eq_ignore_ascii_case(b"http") || value.eq_ignore_ascii_case(b"https");
-                self.scheme = Some(if http { Scheme::Http } else { Scheme::Other });
+                self.scheme = Some(match value {
+                    _ if value.eq_ignore_ascii_case(b"http") => Scheme::Http,
+                    _ if value.eq_ignore_ascii_case(b"https") => Scheme::Https,
+                    _ => Scheme::Other,
+                });
             }
             b":authority" => {
                 twice(std::mem::replace(&mut self.authority, true))?;
@@ -187,6 +191,8 @@ impl<'b> HeadReader<'b> {
             Some(Known::Te) if !value.eq_ignore_ascii_case(b"trailers") => {
                 return Err(Fault::Field("te says more than trailers (RFC 9113 §8.2.2)"));
             }
+            // In other letters it may come, but goes no further.
+            Some(Known::Te) if value != b"trailers" => return Ok(()),
             Some(Known::ContentLength) => {
                 let length = parse_length(value).filter(|_| self.length.is_none());
                 self.length =
@@ -216,12 +222,13 @@ impl<'b> HeadReader<'b> {
         Ok(())
     }
 
-    /// The head, now that all its fields are there. `ends` says that nothing follows on the stream.
+    /// The head, now that all its fields are there, and whether the scheme is https. `ends` says that nothing follows
+    /// on the stream.
     ///
     /// # Errors
     ///
     /// What is wrong with it.
-    pub fn finish(mut self, ends: bool) -> Result<RequestHead, Fault> {
+    pub fn finish(mut self, ends: bool) -> Result<(RequestHead, bool), Fault> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -245,7 +252,7 @@ impl<'b> HeadReader<'b> {
                 return Err(Fault::Message("there is neither authority nor host"));
             }
             let asterisk = method == Method::Options && self.path == b"*";
-            if self.scheme == Some(Scheme::Http) && self.path.first() != Some(&b'/') && !asterisk {
+            if self.scheme != Some(Scheme::Other) && self.path.first() != Some(&b'/') && !asterisk {
                 return Err(Fault::Message("the path does not begin with a slash"));
             }
         }
@@ -258,7 +265,8 @@ impl<'b> HeadReader<'b> {
         if self.repeated {
             self.block.join_repeated(JOINED_IN_REQUESTS);
         }
-        Ok(self.head(method, method_name, tunnel, ends))
+        let https = self.scheme == Some(Scheme::Https);
+        Ok((self.head(method, method_name, tunnel, ends), https))
     }
 
     fn head(self, method: Method, method_name: Span, tunnel: bool, ends: bool) -> RequestHead {
@@ -402,7 +410,7 @@ mod tests {
             let known = Known::from_bytes(name.as_bytes());
             reader.field(Field { name: name.as_bytes(), value: value.as_bytes(), known });
         }
-        let head = reader.finish(ends)?;
+        let (head, _) = reader.finish(ends)?;
         Ok((String::from_utf8(path).unwrap(), block, head))
     }
 

@@ -3,6 +3,7 @@
 
 use super::table::{Dynamic, OVERHEAD, STATIC, static_entry, static_index};
 use super::{huffman, integer};
+use crate::Field;
 
 /// Writes the blocks of fields of one connection, one after the other.
 pub struct Encoder {
@@ -48,8 +49,24 @@ impl Encoder {
         }
     }
 
-    /// Writes a field, whose name is in lower case.
-    pub fn field(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    /// Writes the status of a response.
+    pub fn status(&mut self, status: u16, out: &mut Vec<u8>) {
+        let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + (digit % 10) as u8);
+        self.lower_case(b":status", &digits, out);
+    }
+
+    /// Writes a field; its name gets small letters (RFC 9113 §8.2.1).
+    pub fn field(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
+        match field.known {
+            Some(known) => self.lower_case(known.as_str().as_bytes(), field.value, out),
+            None if field.name.iter().any(u8::is_ascii_uppercase) => {
+                self.lower_case(&field.name.to_ascii_lowercase(), field.value, out);
+            }
+            None => self.lower_case(field.name, field.value, out),
+        }
+    }
+
+    fn lower_case(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
         let hashes = (hash(name, &[]), hash(name, value));
         let by_name = static_index(name);
         if let Some(index) = by_name.and_then(|index| static_match(index, name, value)) {

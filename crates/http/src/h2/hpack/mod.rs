@@ -16,6 +16,7 @@ pub struct Malformed;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Field, Known};
 
     fn read(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
         let mut fields = Vec::new();
@@ -81,7 +82,8 @@ mod tests {
             let mut block = Vec::new();
             encoder.begin(&mut block);
             for (name, value) in head {
-                encoder.field(name.as_bytes(), value.as_bytes(), &mut block);
+                let (name, value) = (name.as_bytes(), value.as_bytes());
+                encoder.field(Field { name, value, known: Known::from_bytes(name) }, &mut block);
             }
             assert_eq!(read(&mut decoder, &block), Ok(fields(&head)));
             if round == "20" {
