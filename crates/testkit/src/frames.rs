@@ -138,6 +138,7 @@ fn string(text: &[u8], out: &mut Vec<u8>) {
 pub struct Frames {
     stream: TcpStream,
     held: Vec<u8>,
+    patience: Duration,
 }
 
 impl Frames {
@@ -147,9 +148,17 @@ impl Frames {
     ///
     /// Nobody takes the connection.
     pub async fn open(address: SocketAddr) -> std::io::Result<Self> {
-        let mut frames = Self { stream: TcpStream::connect(address).await?, held: Vec::new() };
+        let stream = TcpStream::connect(address).await?;
+        let mut frames = Self { stream, held: Vec::new(), patience: PATIENCE };
         frames.write(PREFACE).await;
         Ok(frames)
+    }
+
+    /// The same, where that long is waited for what should come.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Sends bytes; that nobody takes them is seen by reading.
@@ -165,16 +174,21 @@ impl Frames {
 
     /// The next frame; `None` where the connection ends, or nothing comes for a long time.
     pub async fn next(&mut self) -> Option<Frame> {
+        self.frame_or_end().await.ok()
+    }
+
+    /// The next frame; if there is none, whether the connection ended.
+    async fn frame_or_end(&mut self) -> Result<Frame, bool> {
         loop {
             if let Some(frame) = self.take() {
-                return Some(frame);
+                return Ok(frame);
             }
             let mut bytes = [0; 16 * 1024];
-            let count = timeout(PATIENCE, self.stream.read(&mut bytes)).await.ok()?.ok()?;
-            if count == 0 {
-                return None;
+            match timeout(self.patience, self.stream.read(&mut bytes)).await {
+                Err(_) => return Err(false),
+                Ok(Err(_) | Ok(0)) => return Err(true),
+                Ok(Ok(count)) => self.held.extend_from_slice(&bytes[..count]),
             }
-            self.held.extend_from_slice(&bytes[..count]);
         }
     }
 
@@ -197,13 +211,15 @@ impl Frames {
         }
     }
 
-    /// All frames up to the end of the connection.
-    pub async fn rest(&mut self) -> Vec<Frame> {
+    /// All frames up to the end of the connection, or until nothing more comes; and whether it ended.
+    pub async fn rest(&mut self) -> (Vec<Frame>, bool) {
         let mut frames = Vec::new();
-        while let Some(frame) = self.next().await {
-            frames.push(frame);
+        loop {
+            match self.frame_or_end().await {
+                Ok(frame) => frames.push(frame),
+                Err(closed) => return (frames, closed),
+            }
         }
-        frames
     }
 
     /// The head of the response on a stream.
