@@ -296,7 +296,7 @@ impl Connection {
                 let Refused { failure, code, .. } = refused;
                 if goes_on {
                     session.refuse_stream(&mut stream, failure, code);
-                    return Ok(());
+                    return Ok(session.limits.closed(true)?);
                 }
                 stream.reset = Some(Reset::Refused(Rc::new(failure)));
                 session.over();

@@ -297,7 +297,12 @@ impl Receiver {
                 ));
             }
         };
+        let before = stream.is_some();
         let stream = stream.filter(|stream| shared.may_take(&mut stream.borrow_mut(), count, length, ends));
+        if before && stream.is_none() {
+            // The client has it reset, as if it did so itself.
+            shared.limits.closed(true)?;
+        }
         if stream.is_none() {
             shared.taken_of_connection(u32::try_from(length).unwrap_or(u32::MAX));
         }
