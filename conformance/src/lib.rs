@@ -19,6 +19,7 @@ mod observe;
 mod report;
 mod run;
 mod steps;
+mod streams;
 mod text;
 
 pub use case::{Case, Step};
@@ -27,6 +28,6 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Backend, Connection, DnsAnswer, End, Frame, Reply, Request, Script, Signal, eventually,
-    exchange,
+    Act, Answer, Backend, Connection, DnsAnswer, End, Frame, Reply, Request, Script, Signal, Streams,
+    eventually, exchange, frames,
 };

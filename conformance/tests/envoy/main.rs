@@ -19,6 +19,7 @@ mod health_checks;
 mod hop_by_hop;
 mod http1;
 mod http2;
+mod http2_clients;
 mod internal_redirects;
 mod keep_alive;
 mod listeners;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
         ("http2", http2::cases()),
+        ("http2_clients", http2_clients::cases()),
         ("internal_redirects", internal_redirects::cases()),
         ("keep_alive", keep_alive::cases()),
         ("listeners", listeners::cases()),

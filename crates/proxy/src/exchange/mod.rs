@@ -71,8 +71,8 @@ impl Exchange {
     /// Whether all of the request has to have arrived for its end to be known: it has a body, or is the
     /// beginning of something that goes on.
     pub(crate) fn is_open_ended(&self) -> bool {
-        // All of it was there before its first back-end answered.
-        if self.again.is_some() {
+        // All of it was there before its first back-end answered, or with its head.
+        if self.again.is_some() || self.facts.sent_whole {
             return false;
         }
         self.facts.upgrade
@@ -168,6 +168,13 @@ impl Outgoing {
     /// Bytes that wait.
     pub(crate) const fn pending(&self) -> usize {
         self.bytes.len() - self.written
+    }
+
+    /// Takes the first of the bytes that wait, as if they were written.
+    pub(crate) fn take(&mut self, count: usize) -> &[u8] {
+        let from = self.written;
+        self.written = (from + count).min(self.bytes.len());
+        self.bytes.get(from..self.written).unwrap_or_default()
     }
 
     fn clear(&mut self, keep: usize) {
