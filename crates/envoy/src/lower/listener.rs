@@ -91,7 +91,8 @@ impl Cx<'_> {
         socket_options.extend(self.listener_keepalive(message));
         socket_options.extend(self.socket_options(message));
         let (filter_chains, default_filter_chain) = self.filter_chains(message);
-        let listener_filters = self.listener_filters(message);
+        let needs_tls_inspector = filter_chains.iter().any(|chain| chain.matcher.needs_tls_inspector());
+        let listener_filters = self.listener_filters(message, needs_tls_inspector);
         let bind_to_port = message.bool_value("bind_to_port");
         let deprecated = message.message("deprecated_v1").and_then(|old| old.bool_value("bind_to_port"));
         let deprecated_reuse = message.bool("reuse_port");

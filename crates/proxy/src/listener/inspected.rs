@@ -11,6 +11,10 @@ pub(crate) struct Inspected {
     pub(crate) transport_protocol: &'static str,
     /// The protocols that the client speaks, those that it likes best first.
     pub(crate) application_protocols: Vec<Box<str>>,
+    /// The JA3 fingerprint of the client's TLS, where somebody wants it.
+    pub(crate) ja3: Option<Box<str>>,
+    /// The JA4 fingerprint.
+    pub(crate) ja4: Option<Box<str>>,
     /// The machine at the other end, where a PROXY header speaks for the client.
     pub(crate) direct_remote: Option<Address>,
     /// Our end, where the client connected to another address.

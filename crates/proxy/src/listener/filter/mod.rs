@@ -2,8 +2,9 @@
 
 mod http_inspector;
 mod proxy_protocol;
+mod tls_inspector;
 
-use causeway_model::{ConnectionPredicate, Listener, ListenerFilterKind};
+use causeway_model::{ConnectionPredicate, Listener, ListenerFilterKind, TlsInspector};
 use causeway_reason::Failure;
 use causeway_stats::Registry;
 
@@ -13,6 +14,7 @@ use crate::connection::ConnectionInfo;
 
 use http_inspector::{HttpInspector, HttpInspectorScope};
 use proxy_protocol::{ProxyProtocolFilter, ProxyProtocolScopes};
+use tls_inspector::{TlsInspectorFilter, TlsInspectorScope};
 
 /// A connection as a listener filter sees it.
 #[derive(Debug)]
@@ -51,6 +53,7 @@ pub(crate) struct ListenerFilterSnapshot {
 #[derive(Debug)]
 enum Snapshot {
     Http(HttpInspectorScope),
+    Tls(TlsInspector, TlsInspectorScope),
     Proxy(Box<ProxyProtocolScopes>),
 }
 
@@ -61,6 +64,9 @@ impl ListenerFilterSnapshot {
             disabled: filter.disabled.clone(),
             kind: match &filter.kind {
                 ListenerFilterKind::HttpInspector => Snapshot::Http(http_inspector::scope(registry)),
+                ListenerFilterKind::TlsInspector(config) => {
+                    Snapshot::Tls(config.clone(), tls_inspector::scope(registry))
+                }
                 ListenerFilterKind::ProxyProtocol(config) => {
                     Snapshot::Proxy(Box::new(ProxyProtocolScopes::new(config, registry)))
                 }
@@ -75,6 +81,7 @@ impl ListenerFilterSnapshot {
             disabled: self.disabled.clone(),
             kind: match &self.kind {
                 Snapshot::Http(scope) => Kind::Http(HttpInspector::new(scope, worker)),
+                Snapshot::Tls(config, scope) => Kind::Tls(TlsInspectorFilter::new(config, scope, worker)),
                 Snapshot::Proxy(scopes) => Kind::Proxy(Box::new(scopes.for_worker(worker))),
             },
         }
@@ -91,6 +98,7 @@ pub(crate) struct ListenerFilter {
 #[derive(Debug)]
 enum Kind {
     Http(HttpInspector),
+    Tls(TlsInspectorFilter),
     Proxy(Box<ProxyProtocolFilter>),
 }
 
@@ -105,6 +113,7 @@ impl ListenerFilter {
     pub(super) fn look(&self, connection: &mut Looked<'_>) -> Look {
         match &self.kind {
             Kind::Http(filter) => filter.look(connection),
+            Kind::Tls(filter) => filter.look(connection),
             Kind::Proxy(filter) => filter.look(connection),
         }
     }
