@@ -119,7 +119,7 @@ impl FilterChainMatch {
     #[must_use]
     pub fn needs_tls_inspector(&self) -> bool {
         match &*self.transport_protocol {
-            "" => !self.server_names.is_empty() || !self.application_protocols.is_empty(),
+            "" => self.server_names.iter().any(|name| !name.is_empty()),
             protocol => protocol == "tls",
         }
     }

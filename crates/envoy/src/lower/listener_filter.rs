@@ -20,15 +20,23 @@ impl Cx<'_> {
     pub(super) fn listener_filters(
         &self,
         listener: &Message<'_>,
-        needs_tls_inspector: bool,
+        asks_for_tls: Option<&Message<'_>>,
     ) -> Vec<ListenerFilter> {
         let mut filters: Vec<_> =
             listener.messages("listener_filters").filter_map(|filter| self.listener_filter(filter)).collect();
         let has_inspector =
             filters.iter().any(|filter| matches!(filter.kind, ListenerFilterKind::TlsInspector(_)));
-        if needs_tls_inspector && !has_inspector {
-            let kind = ListenerFilterKind::TlsInspector(TlsInspector::default());
-            filters.push(ListenerFilter { disabled: None, kind });
+        if let Some(chain) = asks_for_tls.filter(|_| !has_inspector) {
+            self.push(
+                self.suspicious(
+                    chain.at("filter_chain_match"),
+                    "tls-inspector-missing",
+                    "without the TLS inspector no connection fits this: nobody else finds out what it asks for",
+                )
+                .suggestion(
+                    "listener_filters:\n- name: envoy.filters.listener.tls_inspector\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+                ),
+            );
         }
         // Envoy asks the first chain only, and looks for the header behind all other filters.
         let first = listener.messages("filter_chains").next();

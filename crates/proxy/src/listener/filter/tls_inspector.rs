@@ -64,6 +64,10 @@ impl TlsInspectorFilter {
                 Look::Close(Some(no_tls(Fault::MessageLength(held.len()), held)))
             }
             Ok(Parsed::NeedMore(wanted)) => Look::More(wanted.min(most)),
+            Ok(Parsed::Complete(hello)) if hello.length > most => {
+                self.stats.inc(TlsInspectorStat::ClientHelloTooLarge);
+                Look::Close(Some(no_tls(Fault::MessageLength(hello.length), held)))
+            }
             Ok(Parsed::Complete(hello)) => {
                 self.stats.record(TlsInspectorStat::BytesProcessed, hello.length as u64);
                 let is_old = hello.version < TLS_1_0;
