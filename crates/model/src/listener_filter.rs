@@ -56,8 +56,19 @@ pub enum ListenerFilterKind {
     /// `filters.listener.tls_inspector.v3.TlsInspector`: whether the client speaks TLS, which name it asks for, and
     /// which protocols it speaks.
     TlsInspector(TlsInspector),
+    /// `filters.listener.original_src.v3.OriginalSrc`: connections to back-ends come from the client's address.
+    OriginalSrc(OriginalSrc),
     /// `filters.listener.proxy_protocol.v3.ProxyProtocol`: the client's address from a PROXY header.
     ProxyProtocol(ProxyProtocol),
+}
+
+/// `filters.listener.original_src.v3.OriginalSrc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginalSrc {
+    /// Whether they come from the client's port too.
+    pub bind_port: bool,
+    /// The mark of their packets (`SO_MARK`), by which the answers are routed back; none where it is 0.
+    pub mark: u32,
 }
 
 /// `filters.listener.tls_inspector.v3.TlsInspector`.

@@ -1,8 +1,8 @@
 //! Listener filters.
 
 use causeway_model::{
-    ConnectionPredicate, ListenerFilter, ListenerFilterKind, PassThroughTlvs, ProxyProtocol, TlsInspector,
-    TlvEncoding, TlvRule,
+    ConnectionPredicate, ListenerFilter, ListenerFilterKind, OriginalSrc, PassThroughTlvs, ProxyProtocol,
+    TlsInspector, TlvEncoding, TlvRule,
 };
 
 use super::Cx;
@@ -65,6 +65,10 @@ impl Cx<'_> {
             "HttpInspector" => ListenerFilterKind::HttpInspector,
             "ProxyProtocol" => ListenerFilterKind::ProxyProtocol(self.proxy_protocol(&extension.config)?),
             "TlsInspector" => ListenerFilterKind::TlsInspector(self.tls_inspector(&extension.config)),
+            "OriginalSrc" => ListenerFilterKind::OriginalSrc(OriginalSrc {
+                bind_port: extension.config.bool("bind_port"),
+                mark: extension.config.u32("mark").unwrap_or_default(),
+            }),
             _ => {
                 let text = format!("the listener filter {} is not implemented", extension.name);
                 self.vital(type_place(filter), text);

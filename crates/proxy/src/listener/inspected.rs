@@ -1,6 +1,7 @@
 //! What listener filters have found out about a connection.
 
 use causeway_model::{Address, Metadata};
+use causeway_upstream::OriginalSource;
 
 /// What listener filters have found out about a connection. Connections of listeners without them have none.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct Inspected {
     pub(crate) direct_remote: Option<Address>,
     /// Our end, where the client connected to another address.
     pub(crate) direct_local: Option<Address>,
+    /// Where connections to back-ends come from that are made for it.
+    pub(crate) source: Option<OriginalSource>,
     /// Metadata of the connection.
     pub(crate) metadata: Metadata,
     /// TLVs of the PROXY header that connections to back-ends may pass on.

@@ -1,10 +1,11 @@
 //! Listener filters: they look at the first bytes of a connection, before its filter chain is chosen.
 
 mod http_inspector;
+mod original_src;
 mod proxy_protocol;
 mod tls_inspector;
 
-use causeway_model::{ConnectionPredicate, Listener, ListenerFilterKind, TlsInspector};
+use causeway_model::{ConnectionPredicate, Listener, ListenerFilterKind, OriginalSrc, TlsInspector};
 use causeway_reason::Failure;
 use causeway_stats::Registry;
 
@@ -54,6 +55,7 @@ pub(crate) struct ListenerFilterSnapshot {
 enum Snapshot {
     Http(HttpInspectorScope),
     Tls(TlsInspector, TlsInspectorScope),
+    OriginalSrc(OriginalSrc),
     Proxy(Box<ProxyProtocolScopes>),
 }
 
@@ -67,6 +69,7 @@ impl ListenerFilterSnapshot {
                 ListenerFilterKind::TlsInspector(config) => {
                     Snapshot::Tls(config.clone(), tls_inspector::scope(registry))
                 }
+                ListenerFilterKind::OriginalSrc(config) => Snapshot::OriginalSrc(*config),
                 ListenerFilterKind::ProxyProtocol(config) => {
                     Snapshot::Proxy(Box::new(ProxyProtocolScopes::new(config, registry)))
                 }
@@ -82,6 +85,7 @@ impl ListenerFilterSnapshot {
             kind: match &self.kind {
                 Snapshot::Http(scope) => Kind::Http(HttpInspector::new(scope, worker)),
                 Snapshot::Tls(config, scope) => Kind::Tls(TlsInspectorFilter::new(config, scope, worker)),
+                Snapshot::OriginalSrc(config) => Kind::OriginalSrc(*config),
                 Snapshot::Proxy(scopes) => Kind::Proxy(Box::new(scopes.for_worker(worker))),
             },
         }
@@ -99,6 +103,7 @@ pub(crate) struct ListenerFilter {
 enum Kind {
     Http(HttpInspector),
     Tls(TlsInspectorFilter),
+    OriginalSrc(OriginalSrc),
     Proxy(Box<ProxyProtocolFilter>),
 }
 
@@ -114,6 +119,7 @@ impl ListenerFilter {
         match &self.kind {
             Kind::Http(filter) => filter.look(connection),
             Kind::Tls(filter) => filter.look(connection),
+            Kind::OriginalSrc(config) => original_src::look(config, connection),
             Kind::Proxy(filter) => filter.look(connection),
         }
     }
