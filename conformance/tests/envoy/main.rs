@@ -3,6 +3,7 @@
 mod acceptance;
 mod access_log;
 mod admin;
+mod arriving;
 mod bodies;
 mod circuit_breakers;
 mod cluster_stats;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         ("acceptance", acceptance::cases()),
         ("access_log", access_log::cases()),
         ("admin", admin::cases()),
+        ("arriving", arriving::cases()),
         ("bodies", bodies::cases()),
         ("circuit_breakers", circuit_breakers::cases()),
         ("cluster_stats", cluster_stats::cases()),

@@ -188,8 +188,11 @@ impl Arriving {
             local: &self.info.local,
             remote: &self.info.remote,
             direct_remote: self.info.direct_remote(),
-            server_name: found.map_or("", |found| &found.server_name),
-            transport_protocol: found.map_or("", |found| found.transport_protocol),
+            server_name: self.info.server_name().unwrap_or_default(),
+            transport_protocol: match found {
+                Some(found) if !found.transport_protocol.is_empty() => found.transport_protocol,
+                _ => "raw_buffer",
+            },
             application_protocols: found.map_or(&[], |found| &found.application_protocols),
         };
         match self.listener.chain_of(&arrival).cloned() {

@@ -107,6 +107,8 @@ reasons! {
         ProxyHeaderMissing = PROXY_HEADER_MISSING,
         /// A PROXY protocol header that is malformed, or of a version that is not allowed.
         ProxyHeaderInvalid = PROXY_HEADER_INVALID,
+        /// The TLS inspector closes connections that do not begin with a ClientHello it can read.
+        ClientHelloInvalid = CLIENT_HELLO_INVALID,
         /// The listener filters had not seen enough of the connection within `listener_filters_timeout`.
         ListenerFiltersTimeout = LISTENER_FILTERS_TIMEOUT,
         /// No filter chain of the listener is for the connection.
