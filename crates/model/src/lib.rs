@@ -42,11 +42,11 @@ pub use access_log::{
 };
 pub use address::{Address, CidrRange, CidrSet, EndpointAddress};
 pub use bind::{BindConfig, SourceAddress};
-pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsSink};
+pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsReceiver, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
-    Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, ServerNameOptions, TcpKeepalive,
-    Thresholds, UpstreamProtocol,
+    Endpoint, HashFunction, HealthStatus, LbPolicy, Locality, LocalityEndpoints, Maglev, RingHash,
+    ServerNameOptions, TcpKeepalive, Thresholds, UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,

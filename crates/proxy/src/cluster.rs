@@ -131,10 +131,16 @@ impl LocalCluster {
 
     /// Chooses a host, or says why there is none.
     pub(crate) fn choose(&self) -> Result<Arc<Host>, Failure> {
+        self.choose_by_hash(None)
+    }
+
+    /// The same for something that has a hash.
+    pub(crate) fn choose_by_hash(&self, hash: Option<u64>) -> Result<Arc<Host>, Failure> {
         if self.shared().generation() != self.generation.get() {
             self.follow_host_set();
         }
-        self.balancer.borrow_mut().choose(Instant::now).map(|choice| Arc::clone(choice.host))
+        let mut balancer = self.balancer.borrow_mut();
+        balancer.choose_by_hash(hash, Instant::now).map(|choice| Arc::clone(choice.host))
     }
 
     /// Takes one of a resource, unless its circuit breaker is open.

@@ -334,7 +334,8 @@ impl Core {
 
     /// Publishes a snapshot of the hosts. `new_set` says that there are others than before.
     fn publish(&self, new_set: bool) {
-        let hosts = HostSet::new(self.members.by_priority(), self.cluster.spread());
+        let policy = &self.cluster.config().lb_policy;
+        let hosts = HostSet::new(self.members.by_priority(), self.cluster.spread(), policy);
         let total: usize = hosts.priorities().iter().map(|priority| priority.hosts().len()).sum();
         let degraded: usize = hosts.priorities().iter().map(|priority| priority.degraded().len()).sum();
         let excluded: u32 = hosts.priorities().iter().map(|priority| priority.excluded()).sum();

@@ -23,6 +23,7 @@ mod driver;
 mod edf;
 mod flags;
 mod handshake;
+mod hashing;
 mod health;
 mod host;
 mod host_set;
@@ -51,6 +52,7 @@ pub use handshake::{
     HandshakeError, HandshakeSeen, alert_words, count_handshake, handshake_failure, handshake_not_ready,
     handshake_timeout, stat_of,
 };
+pub use hashing::xxh64;
 pub use health::CheckReport;
 pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};

@@ -21,6 +21,7 @@ mod headers;
 mod health_check;
 mod http2;
 mod internal_redirect;
+mod lb_policy;
 mod listener;
 mod listener_filter;
 mod local_reply;

@@ -5,7 +5,9 @@
 
 mod coalesce;
 mod operators;
+mod parameters;
 mod time;
+mod upstream_tls;
 
 use std::ops::Range;
 

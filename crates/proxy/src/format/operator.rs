@@ -211,7 +211,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
         }
         OperatorKind::UpstreamTls(part) => {
-            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::tls::upstream(part, tls))
+            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::upstream_tls::part(part, tls))
         }
         OperatorKind::Absent(_) => Operand::Absent,
     }

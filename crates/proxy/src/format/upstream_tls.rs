@@ -8,7 +8,7 @@ use super::time::WallTime;
 use crate::connect::TlsFacts;
 
 /// A part of what is known. Certificates are read here, so that only logs that ask for them pay for it.
-pub(super) fn upstream<'a>(part: &'a TlsPart, tls: &'a TlsFacts) -> Operand<'a> {
+pub(super) fn part<'a>(part: &'a TlsPart, tls: &'a TlsFacts) -> Operand<'a> {
     let peer = || tls.peer.as_ref().and_then(|der| Facts::of(der));
     match part {
         TlsPart::Version => tls.version.into(),
