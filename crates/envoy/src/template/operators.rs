@@ -323,7 +323,7 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "DYNAMIC_METADATA" => metadata(MetadataSource::Dynamic, parameter),
         "CLUSTER_METADATA" => metadata(MetadataSource::Cluster, parameter),
         "UPSTREAM_METADATA" => upstream_metadata(parameter),
-        "METADATA" => return any_metadata(command, parameter),
+        "METADATA" => return any_metadata(parameter),
         "COMMON_DURATION" => return common_duration(command, parameter),
         "CONNECTION_ID" => K::ConnectionId,
         "CONNECTION_TERMINATION_DETAILS" => K::ConnectionTerminationDetails,

@@ -124,7 +124,7 @@ pub(super) fn upstream_metadata(parameter: &str) -> OperatorKind {
     }
 }
 
-pub(super) fn any_metadata(command: &Command<'_>, parameter: &str) -> Result<OperatorKind, Wrong> {
+pub(super) fn any_metadata(parameter: &str) -> Result<OperatorKind, Wrong> {
     let (kind, rest) = parameter.split_once(':').unwrap_or((parameter, ""));
     let source = match kind {
         "ROUTE" => MetadataSource::Route,
@@ -132,8 +132,7 @@ pub(super) fn any_metadata(command: &Command<'_>, parameter: &str) -> Result<Ope
         "CLUSTER" => MetadataSource::Cluster,
         "UPSTREAM_HOST" => MetadataSource::UpstreamHost,
         "LISTENER" => MetadataSource::Listener,
-        // Filters would set it, and none does.
-        "DYNAMIC" => return Ok(OperatorKind::Absent(command.text.into())),
+        "DYNAMIC" => MetadataSource::Dynamic,
         "LISTENER_FILTER_CHAIN" => MetadataSource::FilterChain,
         _ => {
             return Err(Wrong::new(format!(
