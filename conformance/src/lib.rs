@@ -27,5 +27,6 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Backend, Connection, DnsAnswer, End, Reply, Request, Script, Signal, eventually, exchange,
+    Act, Answer, Authority, Backend, Connection, DnsAnswer, End, Identity, Pki, Reply, Request, Script,
+    Signal, TlsServer, Wish, eventually, exchange,
 };
