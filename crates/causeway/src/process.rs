@@ -16,6 +16,7 @@ use causeway_log::LogHandle;
 use causeway_model::{Bootstrap, Runtime};
 use causeway_proxy::{AdminLog, AdminRequest, OpenConnections};
 use causeway_stats::Registry;
+use causeway_tls::follow::Followed;
 use causeway_upstream::Clusters;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -45,7 +46,6 @@ pub(crate) struct Current {
 }
 
 /// What the main thread and the admin server's threads share.
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) started: Instant,
     pub(crate) info: Arc<ServerInfo>,
@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) clusters: Clusters,
     pub(crate) connections: OnceLock<OpenConnections>,
     pub(crate) current: ArcSwapOption<Current>,
+    /// The contexts of TLS in force.
+    pub(crate) contexts: ArcSwap<Vec<Arc<dyn Followed>>>,
     pub(crate) last_reload: Mutex<Option<ReloadReport>>,
     pub(crate) admin_log: ArcSwapOption<AdminLog>,
     pub(crate) requests: UnboundedSender<Request>,
@@ -85,6 +87,7 @@ impl Shared {
             clusters,
             connections: OnceLock::new(),
             current: ArcSwapOption::empty(),
+            contexts: ArcSwap::default(),
             last_reload: Mutex::default(),
             admin_log: ArcSwapOption::empty(),
             requests,
@@ -114,6 +117,17 @@ impl Shared {
         *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
     }
 
+    /// Whole days until the first certificate of any context ends to be valid.
+    fn days_until_first_expires(&self) -> Option<u32> {
+        let contexts = self.contexts.load();
+        let ends = contexts.iter().flat_map(|context| {
+            let shown = context.certificates();
+            shown.own.into_iter().chain(shown.authorities).map(|certificate| certificate.facts.not_after)
+        });
+        let left = ends.min()? - views::seconds(SystemTime::now());
+        Some(u32::try_from(left.max(0) / 86_400).unwrap_or(u32::MAX))
+    }
+
     fn ask<T>(&self, request: impl FnOnce(mpsc::Sender<T>) -> Request) -> Option<T> {
         let (answer, answered) = mpsc::channel();
         // Where the main thread is gone, so is the other end of the channel.
@@ -132,6 +146,12 @@ const fn phase(state: ServerState) -> u8 {
         ServerState::Live | ServerState::Draining => 0,
         ServerState::PreInitializing => 2,
         ServerState::Initializing => 3,
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
     }
 }
 
@@ -157,7 +177,7 @@ impl Process for Shared {
             concurrency: u32::try_from(self.workers).unwrap_or(u32::MAX),
             total_connections: self.connections.get().map_or(0, OpenConnections::count),
             parent_connections: 0,
-            days_until_first_cert_expiring: None,
+            days_until_first_cert_expiring: self.days_until_first_expires(),
             seconds_until_first_ocsp_response_expiring: None,
         }
     }
@@ -186,8 +206,7 @@ impl Process for Shared {
     }
 
     fn certificates(&self) -> Vec<Certificate> {
-        // TLS is not built yet; a configuration with certificates is refused.
-        Vec::new()
+        self.contexts.load().iter().map(|context| views::certificates(&context.certificates())).collect()
     }
 
     fn config_dump(&self) -> ConfigDump {

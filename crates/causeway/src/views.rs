@@ -4,13 +4,48 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use causeway_admin::view::{
-    AddressAnswer, ChangeKind, CheckOutcome, ClusterStatus, ConfigChange, ConfigDump, ConfigEntry,
-    Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag, HealthFlags, HostStats,
-    HostStatus, LookupFailure, Severity,
+    AddressAnswer, Certificate, CertificateDetails, ChangeKind, CheckOutcome, ClusterStatus, ConfigChange,
+    ConfigDump, ConfigEntry, Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
+    HealthFlags, HostStats, HostStatus, LookupFailure, Severity, SubjectAltName,
 };
 use causeway_model::{Bootstrap, NetworkFilter, SourcePosition};
 use causeway_reason::Failure;
+use causeway_tls::certificate::AlternativeName;
+use causeway_tls::follow::{ShownCertificate, ShownCertificates};
 use causeway_upstream::{CheckReport, Cluster, Host, HostStat, NameReport};
+
+/// The certificates of a context of TLS.
+pub(crate) fn certificates(shown: &ShownCertificates) -> Certificate {
+    let list = |certificates: &[ShownCertificate]| certificates.iter().map(certificate).collect();
+    Certificate { ca_cert: list(&shown.authorities), cert_chain: list(&shown.own) }
+}
+
+fn certificate(shown: &ShownCertificate) -> CertificateDetails {
+    let name = |name: &AlternativeName| match name {
+        AlternativeName::Dns(name) => Some(SubjectAltName::Dns(name.as_str().into())),
+        AlternativeName::Uri(uri) => Some(SubjectAltName::Uri(uri.as_str().into())),
+        AlternativeName::Ip(ip) => Some(SubjectAltName::Ip(*ip)),
+        AlternativeName::Email(_) | AlternativeName::Other(..) => None,
+    };
+    CertificateDetails {
+        path: shown.path.as_str().into(),
+        serial_number: shown.facts.serial.as_str().into(),
+        subject_alt_names: shown.facts.names.iter().filter_map(name).collect(),
+        valid_from: at(shown.facts.not_before),
+        expiration_time: at(shown.facts.not_after),
+    }
+}
+
+/// So many seconds since 1970; nothing is older.
+fn at(seconds: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
 
 /// Both clocks at one moment, to turn points of one into points of the other.
 #[derive(Clone, Copy)]

@@ -129,11 +129,6 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
         "the PROXY protocol is not implemented",
     ),
     (
-        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        &["set_current_client_cert_details"],
-        "there are no client certificates",
-    ),
-    (
         "config.core.v3.HttpProtocolOptions",
         &["max_response_headers_kb"],
         "it limits answers of back-ends only",

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{CidrRange, HttpConnectionManager, Metadata, NetworkGate, SourcePosition, TcpProxy};
+use crate::{
+    CidrRange, DownstreamTls, HttpConnectionManager, Metadata, NetworkGate, SourcePosition, TcpProxy,
+};
 
 /// `config.listener.v3.FilterChain`.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,8 +20,8 @@ pub struct FilterChain {
     pub matcher: FilterChainMatch,
     /// What the bytes of its connections are wrapped in (`transport_socket`).
     pub transport_socket: DownstreamSocket,
-    /// How long the handshake of the transport socket may take (`transport_socket_connect_timeout`); any time
-    /// where it is none.
+    /// How long the handshake of the transport socket may take (`transport_socket_connect_timeout`); 10 s unless
+    /// set, any time where it is zero.
     pub transport_socket_connect_timeout: Option<Duration>,
     /// Network filters that connections have to pass before, in their order.
     pub gates: Vec<NetworkGate>,
@@ -32,6 +34,8 @@ pub struct FilterChain {
 pub enum DownstreamSocket {
     /// Bytes as they are (`RawBuffer`).
     RawBuffer,
+    /// TLS (`DownstreamTlsContext`).
+    Tls(Arc<DownstreamTls>),
 }
 
 /// The network filter that ends a chain.

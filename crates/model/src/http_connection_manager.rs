@@ -79,9 +79,10 @@ pub struct HttpConnectionManager {
     pub internal_unix_sockets: bool,
     /// Sets `x-forwarded-port` (`append_x_forwarded_port`).
     pub append_x_forwarded_port: bool,
-    /// What a client says about its certificate is passed on, whoever it is (`forward_client_cert_details:
-    /// ALWAYS_FORWARD_ONLY`). All other settings take it away where no certificate was shown.
-    pub always_forward_client_cert: bool,
+    /// What becomes of `x-forwarded-client-cert` (`forward_client_cert_details`).
+    pub forward_client_cert: ForwardClientCert,
+    /// What is said of the client's certificate in it (`set_current_client_cert_details`).
+    pub client_cert_details: ClientCertDetails,
     /// Changes to requests before anything else is done with them (`early_header_mutation_extensions`).
     pub early_header_mutations: Vec<Vec<HeaderMutation>>,
     /// Prints IPv4 clients as IPv4-mapped IPv6 (`represent_ipv4_remote_address_as_ipv4_mapped_ipv6`).
@@ -365,4 +366,35 @@ impl HttpConnectionManager {
         let upgrades = self.upgrades.iter().filter_map(|upgrade| upgrade.filters.as_ref()).flatten();
         self.http_filters.iter().chain(upgrades)
     }
+}
+
+/// `HttpConnectionManager.ForwardClientCertDetails`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ForwardClientCert {
+    /// It is not passed on.
+    #[default]
+    Sanitize,
+    /// It is passed on where the client has shown a certificate.
+    ForwardOnly,
+    /// The same, and what is known of this client is put behind it.
+    AppendForward,
+    /// It says what is known of this client.
+    SanitizeSet,
+    /// It is passed on, whoever the client is.
+    AlwaysForwardOnly,
+}
+
+/// `HttpConnectionManager.SetCurrentClientCertDetails`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClientCertDetails {
+    /// Whom the certificate is about.
+    pub subject: bool,
+    /// The certificate.
+    pub cert: bool,
+    /// All certificates that the client has shown.
+    pub chain: bool,
+    /// Its names of servers.
+    pub dns: bool,
+    /// Its URIs.
+    pub uri: bool,
 }

@@ -58,9 +58,9 @@ pub use headers::{
 };
 pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
 pub use http_connection_manager::{
-    ArrivalTimeout, CodecType, EscapedSlashesAction, HeaderKeyFormat, Http1Options, HttpConnectionManager,
-    OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, SchemeTransformation,
-    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
+    ArrivalTimeout, ClientCertDetails, CodecType, EscapedSlashesAction, ForwardClientCert, HeaderKeyFormat,
+    Http1Options, HttpConnectionManager, OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus,
+    SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
 pub use http2::{Http2Keepalive, Http2Options};
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
@@ -88,9 +88,9 @@ pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
 pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
 pub use template::{
-    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, JsonTemplate, MetadataSource,
-    NameKind, OffsetForm, Operator, OperatorKind, PathForm, Peer, Template, TemplatePart, TimeFormat,
-    TimePart, TimeShape, TimeZone, TlsPart,
+    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HostSource, JsonTemplate,
+    MetadataSource, NameKind, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer,
+    RequestedServerName, Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone, TlsFact, TlsPart,
 };
 pub use tls::{
     CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,

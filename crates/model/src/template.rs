@@ -3,7 +3,7 @@
 //! Access logs, added headers and bodies of local replies are templates. The front-ends parse them, so
 //! that an unknown operator is a fault of the file with a position; the proxy fills them in.
 
-use crate::{HeaderName, Value};
+use crate::{HeaderName, SanKind, Value};
 
 /// A text with operators in it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -273,6 +273,10 @@ pub enum OperatorKind {
         /// The upstream's connection rather than the client's.
         upstream: bool,
     },
+    /// What is known from the client's handshake: `DOWNSTREAM_TLS_VERSION`, `DOWNSTREAM_PEER_SUBJECT`, …
+    Tls(TlsFact),
+    /// `REQUESTED_SERVER_NAME(WHICH:HOST)`: the name that the client asked for, in the handshake or in its request.
+    RequestedServerName(RequestedServerName),
     /// `CAUSEWAY_REASON` is not Envoy's: the reason's key, absent where nothing failed.
     Reason,
     /// `CAUSEWAY_EVIDENCE` is not Envoy's: what was observed.
@@ -291,6 +295,89 @@ impl OperatorKind {
     pub const fn is_measured(&self) -> bool {
         matches!(self, Self::RouteResolutionTime | Self::RoundTripTime)
     }
+}
+
+/// What is known from the client's handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsFact {
+    /// `DOWNSTREAM_TLS_VERSION`.
+    Version,
+    /// `DOWNSTREAM_TLS_CIPHER`.
+    Cipher,
+    /// `DOWNSTREAM_TLS_GROUP`.
+    Group,
+    /// `DOWNSTREAM_TLS_SESSION_ID`.
+    SessionId,
+    /// `DOWNSTREAM_HANDSHAKE_DURATION`: milliseconds.
+    HandshakeDuration,
+    /// `DOWNSTREAM_TRANSPORT_FAILURE_REASON`.
+    FailureReason,
+    /// `DOWNSTREAM_PEER_SUBJECT`.
+    PeerSubject,
+    /// `DOWNSTREAM_PEER_ISSUER`.
+    PeerIssuer,
+    /// `DOWNSTREAM_PEER_SERIAL`.
+    PeerSerial,
+    /// `DOWNSTREAM_PEER_FINGERPRINT_256`.
+    PeerSha256,
+    /// `DOWNSTREAM_PEER_FINGERPRINT_1`.
+    PeerSha1,
+    /// `DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256`: of the certificate behind the client's own.
+    PeerIssuerSha256,
+    /// `DOWNSTREAM_PEER_ISSUER_SERIAL`.
+    PeerIssuerSerial,
+    /// `DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256`: of all, with commas between them.
+    PeerChainSha256,
+    /// `DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1`.
+    PeerChainSha1,
+    /// `DOWNSTREAM_PEER_CHAIN_SERIALS`.
+    PeerChainSerials,
+    /// `DOWNSTREAM_PEER_CERT`: PEM, percent-encoded.
+    PeerCertificate,
+    /// `DOWNSTREAM_PEER_CERT_V_START(FORMAT)`.
+    PeerValidFrom(TimeFormat),
+    /// `DOWNSTREAM_PEER_CERT_V_END(FORMAT)`.
+    PeerValidUntil(TimeFormat),
+    /// `DOWNSTREAM_PEER_URI_SAN` and the like: alternative names of the client's certificate, with commas between
+    /// them.
+    PeerNames(SanKind),
+    /// `DOWNSTREAM_LOCAL_SUBJECT`: of the certificate that the client was shown.
+    LocalSubject,
+    /// `DOWNSTREAM_LOCAL_URI_SAN` and the like.
+    LocalNames(SanKind),
+}
+
+/// Which of two names `REQUESTED_SERVER_NAME` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NameSource {
+    /// The one of the handshake (`SNI_ONLY`).
+    #[default]
+    SniOnly,
+    /// The one of the handshake, or the request's (`SNI_FIRST`).
+    SniFirst,
+    /// The request's, or the one of the handshake (`HOST_FIRST`).
+    HostFirst,
+}
+
+/// Which of the request's names it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HostSource {
+    /// The one it came with, where it was changed (`ORIG`).
+    Original,
+    /// The one it is sent on with (`HOST`).
+    Current,
+    /// The one it came with (`ORIG_OR_HOST`).
+    #[default]
+    OriginalOrCurrent,
+}
+
+/// What `REQUESTED_SERVER_NAME` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RequestedServerName {
+    /// Which name.
+    pub name: NameSource,
+    /// Which one of the request's.
+    pub host: HostSource,
 }
 
 /// What is printed of each connection that a request was sent on.

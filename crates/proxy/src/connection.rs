@@ -1,6 +1,6 @@
 //! What is known about a client's connection.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -11,6 +11,7 @@ use causeway_reason::Failure;
 use crate::cluster::OwnPool;
 use crate::listener::Inspected;
 use crate::listener::Turn;
+use crate::tls::TlsInfo;
 use crate::worker::Place;
 
 /// What is known about a client's connection from its beginning.
@@ -32,6 +33,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) inspected: Option<Box<Inspected>>,
     /// The kernel's estimate of the round trip in microseconds, where an access log asks for it.
     pub(crate) round_trip: Cell<Option<u64>>,
+    /// What is known from the handshake of TLS, once it is over.
+    pub(crate) tls: OnceCell<Box<TlsInfo>>,
     /// How it has gone so far.
     pub(crate) course: Course,
     /// Counts it among those that the process may have, where it counts; held for its `Drop`.
@@ -61,6 +64,10 @@ pub(crate) struct Course {
     pub(crate) was_reset: Cell<bool>,
     /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`), in Envoy's words.
     pub(crate) closed_because: Cell<Option<&'static str>>,
+    /// Why it was ended (`%CONNECTION_TERMINATION_DETAILS%`), in Envoy's words.
+    pub(crate) terminated_because: Cell<Option<&'static str>>,
+    /// Why TLS failed (`%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`), in Envoy's words.
+    pub(crate) transport_failure: RefCell<Option<String>>,
 }
 
 impl ConnectionInfo {
@@ -72,6 +79,16 @@ impl ConnectionInfo {
     /// Our end of the connection, wherever the client connected to.
     pub(crate) fn direct_local(&self) -> &Address {
         self.inspected.as_ref().and_then(|found| found.direct_local.as_ref()).unwrap_or(&self.local)
+    }
+
+    /// Whether TLS is spoken.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.tls.get().is_some()
+    }
+
+    /// The name that the client asked for in its handshake, in lower case, where a listener filter has looked for it.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        self.inspected.as_ref().map(|found| &*found.server_name).filter(|name| !name.is_empty())
     }
 
     /// Name of the listener.

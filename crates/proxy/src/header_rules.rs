@@ -13,7 +13,9 @@ use causeway_model::{
     SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
 };
 use causeway_reason::{Failure, Reason};
+use causeway_routing::Certificate;
 
+use crate::client_certificate;
 use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Remote};
 use crate::format::Decimal;
@@ -161,7 +163,7 @@ pub(crate) fn apply_to_request(
         exchange.facts.remote = peer;
         detect_remote(exchange, context, peer, &mut trusted)?;
     }
-    forwarded_proto(&mut exchange.request, config);
+    forwarded_proto(&mut exchange.request, context.connection.is_encrypted(), config);
     if config.append_x_forwarded_port {
         forwarded_port(&mut exchange.request, context);
     }
@@ -173,10 +175,12 @@ pub(crate) fn apply_to_request(
     if !config.via.is_empty() {
         exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
     }
-    // Nobody has shown a certificate here: what a client says about its own is not believed.
-    if !config.always_forward_client_cert {
-        exchange.request.remove(Known::XForwardedClientCert);
+    let tls = context.connection.tls.get().map(|tls| &**tls);
+    if let Some(tls) = tls {
+        let presented = !tls.peer.is_empty();
+        exchange.facts.certificate = Certificate { presented, validated: tls.validated };
     }
+    client_certificate::apply(&mut exchange.request, tls, config);
     exchange.facts.internal =
         trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);
     let edge = config.use_remote_address && !exchange.facts.internal;
@@ -317,12 +321,11 @@ fn append_forwarded_for(
     request.extend_value(Known::XForwardedFor, b",", text.as_bytes());
 }
 
-fn forwarded_proto(request: &mut HeaderBlock, config: &HttpConnectionManager) {
-    // TLS is not spoken to clients yet, so the connection's own scheme is always http.
-    let own = b"http";
+fn forwarded_proto(request: &mut HeaderBlock, encrypted: bool, config: &HttpConnectionManager) {
+    let own: &[u8] = if encrypted { b"https" } else { b"http" };
     let overwrite = match &config.scheme_transformation {
         Some(SchemeTransformation::Overwrite(scheme)) => Some(scheme.as_bytes()),
-        _ if config.use_remote_address && config.xff_num_trusted_hops == 0 => Some(&own[..]),
+        _ if config.use_remote_address && config.xff_num_trusted_hops == 0 => Some(own),
         _ => None,
     };
     match overwrite {

@@ -14,6 +14,7 @@
 
 mod access_log;
 mod buffer;
+mod client_certificate;
 mod cluster;
 mod connect;
 mod connection;
@@ -45,6 +46,7 @@ mod stats;
 mod tcp;
 mod terminal;
 mod timer;
+mod tls;
 mod traffic;
 mod way;
 mod worker;

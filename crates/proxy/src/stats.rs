@@ -437,6 +437,32 @@ impl HttpShards {
         self.http.adjust(HttpStat::DownstreamCxActive, 1);
     }
 
+    /// A connection of TLS was taken.
+    pub(crate) fn tls_opened(&self) {
+        self.http.inc(HttpStat::DownstreamCxSslTotal);
+        self.http.adjust(HttpStat::DownstreamCxSslActive, 1);
+    }
+
+    /// A connection of TLS was closed.
+    pub(crate) fn tls_closed(&self) {
+        self.http.adjust(HttpStat::DownstreamCxSslActive, -1);
+    }
+
+    /// A connection was taken and closed without a handshake, which took so many milliseconds.
+    pub(crate) fn connection_failed(&self, length: u64, reason: Reason) {
+        self.http.inc(HttpStat::DownstreamCxTotal);
+        self.http.inc(HttpStat::DownstreamCxSslTotal);
+        self.http.inc(HttpStat::DownstreamCxDestroy);
+        let by_client = matches!(reason, Reason::TlsHandshakeClosed | Reason::TlsRefusedByClient);
+        self.http.inc(if by_client {
+            HttpStat::DownstreamCxDestroyRemote
+        } else {
+            HttpStat::DownstreamCxDestroyLocal
+        });
+        self.http.record(HttpStat::DownstreamCxLengthMs, length);
+        self.reasons.count(&self.http, reason);
+    }
+
     /// The first bytes of a request came.
     pub(crate) fn http1_opened(&self) {
         self.http.inc(HttpStat::DownstreamCxHttp1Total);

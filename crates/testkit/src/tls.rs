@@ -73,6 +73,7 @@ pub struct TlsWish {
     identity: Option<Identity>,
     only: Option<Vec<SignatureScheme>>,
     resumes: bool,
+    doubts: bool,
 }
 
 impl Default for TlsWish {
@@ -85,6 +86,7 @@ impl Default for TlsWish {
             identity: None,
             only: None,
             resumes: false,
+            doubts: false,
         }
     }
 }
@@ -151,6 +153,13 @@ impl TlsWish {
         self
     }
 
+    /// Believes no server, and says so.
+    #[must_use]
+    pub fn doubts(mut self) -> Self {
+        self.doubts = true;
+        self
+    }
+
     /// The client.
     ///
     /// # Panics
@@ -161,7 +170,11 @@ impl TlsWish {
         if let Some(ciphers) = &self.ciphers {
             provider.cipher_suites.retain(|suite| ciphers.contains(&suite.suite()));
         }
-        let believing = Arc::new(Believing(self.only.clone(), aws_lc_rs::default_provider()));
+        let believing = Arc::new(Believing {
+            only: self.only.clone(),
+            provider: aws_lc_rs::default_provider(),
+            doubts: self.doubts,
+        });
         let builder = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&self.versions)
             .expect("versions that fit the cipher suites")
@@ -320,9 +333,13 @@ fn handshake(session: &rustls::CommonState, server_name: Option<String>) -> Hand
     }
 }
 
-/// Takes every certificate.
+/// Takes every certificate, or none.
 #[derive(Debug)]
-struct Believing(Option<Vec<SignatureScheme>>, CryptoProvider);
+struct Believing {
+    only: Option<Vec<SignatureScheme>>,
+    provider: CryptoProvider,
+    doubts: bool,
+}
 
 impl ServerCertVerifier for Believing {
     fn verify_server_cert(
@@ -333,6 +350,9 @@ impl ServerCertVerifier for Believing {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.doubts {
+            return Err(rustls::CertificateError::UnknownIssuer.into());
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -342,7 +362,12 @@ impl ServerCertVerifier for Believing {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.1.signature_verification_algorithms)
+        rustls::crypto::verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -351,11 +376,18 @@ impl ServerCertVerifier for Believing {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.1.signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.clone().unwrap_or_else(|| self.1.signature_verification_algorithms.supported_schemes())
+        self.only
+            .clone()
+            .unwrap_or_else(|| self.provider.signature_verification_algorithms.supported_schemes())
     }
 }
 

@@ -7,6 +7,8 @@
 
 pub mod certificate;
 pub mod client;
+pub mod failure;
+pub mod follow;
 pub mod identity;
 pub mod names;
 pub mod params;

@@ -1,5 +1,6 @@
 //! `causeway -c envoy.yaml`: loads a configuration and serves it until the process is told to end.
 
+mod certificates;
 mod drain;
 mod load;
 mod names;

@@ -25,6 +25,7 @@ use causeway_upstream::{Cluster, ClusterManager, ManagerOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use super::certificates::Certificates;
 use super::load::Configuration;
 use super::reload::{self, Wanted};
 use super::statistics::Statistics;
@@ -42,6 +43,7 @@ pub(super) struct Server {
     pub(super) manager: ClusterManager,
     pub(super) data_plane: DataPlane,
     pub(super) statistics: Statistics,
+    certificates: Certificates,
     /// The configuration that holds, compiled.
     pub(super) snapshot: RefCell<Option<Arc<Snapshot>>>,
     /// What `/runtime_modify` set.
@@ -136,7 +138,10 @@ impl Server {
         let data_plane = DataPlane::start(&start, &registry)
             .map_err(|error| one(format!("cannot start a worker: {error}")))?;
         let _ = shared.connections.set(data_plane.connections());
+        let certificates = Certificates::start(&arguments.config.options)
+            .map_err(|error| one(format!("cannot start following certificates: {error}")))?;
         let server = Rc::new(Self {
+            certificates,
             arguments: Rc::new(arguments.clone()),
             log: log.clone(),
             snapshot: RefCell::default(),
@@ -193,6 +198,9 @@ impl Server {
             .registry
             .show_only(matcher.map(|matcher| NameFilter::new(move |name| matcher.takes(name))));
         self.statistics.runtime(&runtime, self.overrides.borrow().len());
+        let contexts = snapshot.followed();
+        self.shared.contexts.store(Arc::new(contexts.clone()));
+        self.certificates.follow(contexts);
         *self.snapshot.borrow_mut() = Some(snapshot);
         self.shared.admin_log.store(admin_log);
         let listeners = bootstrap.listeners.iter().map(|listener| ListenerStatus {

@@ -147,12 +147,6 @@ impl Case {
         })
     }
 
-    /// Which connections the filter chain is for.
-    pub(crate) fn chain(mut self, condition: &'static str) -> Self {
-        self.listener.chain = condition;
-        self
-    }
-
     /// Fields of the cluster.
     pub(crate) fn cluster(mut self, yaml: impl AsRef<str>) -> Self {
         let _ = writeln!(self.cluster, "{}", yaml.as_ref());
@@ -174,6 +168,12 @@ impl Case {
     /// A network filter stands in front.
     pub(crate) fn gate(mut self, yaml: &str) -> Self {
         yaml.clone_into(&mut self.listener.gates);
+        self
+    }
+
+    /// Fields of the filter chain.
+    pub(crate) fn chain(mut self, yaml: impl Into<String>) -> Self {
+        self.listener.chain = yaml.into();
         self
     }
 
@@ -484,7 +484,7 @@ impl Expected {
         if !details.contains('{') {
             words = words.split('{').next().unwrap_or_default();
         }
-        if self.tcp {
+        if self.tcp || details.is_empty() {
             details = "-".to_owned();
         }
         if words.trim_end_matches('}') != details.trim_end_matches('}') {

@@ -22,6 +22,7 @@ mod local;
 mod routing;
 #[path = "../site/mod.rs"]
 mod site;
+mod tls;
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -45,6 +46,7 @@ fn families() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("client", client::cases()),
         ("listener", listener::cases()),
+        ("tls", tls::cases()),
         ("routing", routing::cases()),
         ("dns", dns::cases()),
         ("connect", connect::cases()),
@@ -141,6 +143,11 @@ async fn client() {
 #[tokio::test]
 async fn listener() {
     run(listener::cases()).await;
+}
+
+#[tokio::test]
+async fn tls() {
+    run(tls::cases()).await;
 }
 
 #[tokio::test]

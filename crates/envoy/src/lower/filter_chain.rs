@@ -5,6 +5,7 @@ use std::sync::Arc;
 use causeway_model::{DownstreamSocket, FilterChain, FilterChainMatch, SourceType};
 
 use super::Cx;
+use super::extension::{short_kind, type_place};
 use crate::diagnostic::Draft;
 use crate::extension::Category;
 use crate::tree::{Item, Message, Value};
@@ -48,14 +49,14 @@ impl Cx<'_> {
         let matcher = chain.message("filter_chain_match").map(|condition| self.chain_match(condition));
         let transport_socket = self.downstream_socket(chain);
         let (gates, filter) = self.network_filters(chain);
-        self.not_implemented(chain, "transport_socket_connect_timeout", "");
+        let connect_timeout = self.duration(chain, "transport_socket_connect_timeout");
         Some(FilterChain {
             position: self.position(chain),
             name: chain.text("name").into(),
             metadata: self.metadata(chain, "metadata"),
             matcher: matcher.unwrap_or_default(),
             transport_socket: transport_socket?,
-            transport_socket_connect_timeout: None,
+            transport_socket_connect_timeout: connect_timeout,
             gates,
             filter: filter?,
         })
@@ -94,8 +95,20 @@ impl Cx<'_> {
         let Some(socket) = chain.message("transport_socket") else {
             return Some(DownstreamSocket::RawBuffer);
         };
-        self.transport_socket(socket, Category::DownstreamSocket);
-        Some(DownstreamSocket::RawBuffer)
+        let extension = self.extension(socket, Category::DownstreamSocket)?;
+        match short_kind(extension.kind) {
+            "RawBuffer" => Some(DownstreamSocket::RawBuffer),
+            "DownstreamTlsContext" => {
+                let tls = self.downstream_tls(&extension.config)?;
+                Some(DownstreamSocket::Tls(Arc::new(tls)))
+            }
+            _ => {
+                let text = format!("the transport socket {} is not implemented", extension.name);
+                self.vital(type_place(socket), text);
+                socket.settle_all();
+                None
+            }
+        }
     }
 }
 

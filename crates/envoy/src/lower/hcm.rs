@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    ArrivalTimeout, CidrSet, CodecType, EscapedSlashesAction, FilterConfig, HeaderKeyFormat, HeaderMutation,
-    Http1Options, HttpConnectionManager, OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus,
-    RouteConfiguration, SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
-    UpgradeConfig,
+    ArrivalTimeout, CidrSet, ClientCertDetails, CodecType, EscapedSlashesAction, FilterConfig,
+    ForwardClientCert, HeaderKeyFormat, HeaderMutation, Http1Options, HttpConnectionManager,
+    OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, RouteConfiguration, SchemeTransformation,
+    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
 
 use super::Cx;
@@ -80,7 +80,8 @@ impl Cx<'_> {
             internal_unix_sockets: internal.is_some_and(|config| config.bool("unix_sockets")),
             append_x_forwarded_port: hcm.bool("append_x_forwarded_port"),
             represent_ipv4_as_mapped_ipv6: hcm.bool("represent_ipv4_remote_address_as_ipv4_mapped_ipv6"),
-            always_forward_client_cert: hcm.choice("forward_client_cert_details") == "ALWAYS_FORWARD_ONLY",
+            forward_client_cert: forward_client_cert(hcm),
+            client_cert_details: self.client_cert_details(hcm),
             early_header_mutations: self.early_header_mutations(hcm),
             generate_request_id: hcm.bool_value("generate_request_id").unwrap_or(true),
             preserve_external_request_id: hcm.bool("preserve_external_request_id"),
@@ -264,10 +265,29 @@ impl Cx<'_> {
         }
     }
 
+    /// `set_current_client_cert_details`.
+    fn client_cert_details(&self, hcm: &Message<'_>) -> ClientCertDetails {
+        let sets = matches!(
+            forward_client_cert(hcm),
+            ForwardClientCert::AppendForward | ForwardClientCert::SanitizeSet
+        );
+        if !sets {
+            let why = "it says what is set with APPEND_FORWARD and SANITIZE_SET";
+            self.has_no_effect(hcm, "set_current_client_cert_details", why);
+            return ClientCertDetails::default();
+        }
+        let details = hcm.message("set_current_client_cert_details");
+        details.map_or_else(ClientCertDetails::default, |details| ClientCertDetails {
+            subject: details.bool_value("subject") == Some(true),
+            cert: details.bool("cert"),
+            chain: details.bool("chain"),
+            dns: details.bool("dns"),
+            uri: details.bool("uri"),
+        })
+    }
+
     /// Fields that change nothing here, as they would with Envoy.
     fn without_effect(&self, hcm: &Message<'_>) {
-        let no_certificates = "no client shows a certificate on a plain connection";
-        self.has_no_effect(hcm, "set_current_client_cert_details", no_certificates);
         self.has_no_effect(hcm, "path_normalization_options", "Envoy reads it and does nothing with it");
         self.has_no_effect(
             hcm,
@@ -432,4 +452,15 @@ fn status(status: &Message<'_>) -> u16 {
         _ => 0,
     };
     if (400..=511).contains(&code) { code } else { 403 }
+}
+
+/// `forward_client_cert_details`.
+fn forward_client_cert(hcm: &Message<'_>) -> ForwardClientCert {
+    match hcm.choice("forward_client_cert_details") {
+        "FORWARD_ONLY" => ForwardClientCert::ForwardOnly,
+        "APPEND_FORWARD" => ForwardClientCert::AppendForward,
+        "SANITIZE_SET" => ForwardClientCert::SanitizeSet,
+        "ALWAYS_FORWARD_ONLY" => ForwardClientCert::AlwaysForwardOnly,
+        _ => ForwardClientCert::Sanitize,
+    }
 }

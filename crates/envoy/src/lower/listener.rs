@@ -7,9 +7,7 @@ use std::time::Duration;
 use causeway_model::{Address, DrainType, Listener, SocketOption, SocketState, TrafficDirection};
 
 use super::Cx;
-use super::extension::short_kind;
 use crate::diagnostic::Draft;
-use crate::extension::Category;
 use crate::source::Span;
 use crate::tree::Message;
 
@@ -233,23 +231,6 @@ impl Cx<'_> {
         options.extend(keepalive.time.map(|time| option(IPPROTO_TCP, TCP_KEEPIDLE, seconds(time))));
         options.extend(keepalive.interval.map(|time| option(IPPROTO_TCP, TCP_KEEPINTVL, seconds(time))));
         options
-    }
-
-    /// A transport socket: plain ones are understood, any other can't be left out.
-    pub(super) fn transport_socket(&self, socket: &Message<'_>, category: Category) {
-        let Some(extension) = self.extension(socket, category) else { return };
-        let kind = short_kind(extension.kind);
-        if kind != "RawBuffer" {
-            let what = match kind {
-                "DownstreamTlsContext" => {
-                    let _ = self.downstream_tls(&extension.config);
-                    "TLS towards clients".to_owned()
-                }
-                _ => format!("the transport socket {}", extension.name),
-            };
-            self.vital(super::extension::type_place(socket), format!("{what} is not implemented"));
-            socket.settle_all();
-        }
     }
 }
 

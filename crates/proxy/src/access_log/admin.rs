@@ -94,6 +94,7 @@ impl AdminLog {
             chain: None,
             inspected: None,
             round_trip: Cell::default(),
+            tls: std::cell::OnceCell::new(),
             course: Course::default(),
             _place: None,
             _turn: None,

@@ -27,6 +27,9 @@ impl Opened {
     /// Counts a connection.
     pub(super) fn new(open: OpenConnection, origin: &Rc<HttpRuntime>) -> Self {
         origin.shards.connection_opened();
+        if open.info().is_encrypted() {
+            origin.shards.tls_opened();
+        }
         Self {
             origin: Rc::clone(origin),
             open,
@@ -56,6 +59,9 @@ impl Drop for Opened {
     fn drop(&mut self) {
         let shards = &self.origin.shards;
         shards.connection_closed(self.open.age(), self.spoken);
+        if self.open.info().is_encrypted() {
+            shards.tls_closed();
+        }
         let (by, with_request) = if self.closed_by_peer {
             (HttpStat::DownstreamCxDestroyRemote, HttpStat::DownstreamCxDestroyRemoteActiveRq)
         } else {

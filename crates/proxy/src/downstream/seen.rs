@@ -1,7 +1,7 @@
 //! A request as routing sees it.
 
 use causeway_http::{Known, Method};
-use causeway_routing::RouteRequest;
+use causeway_routing::{Certificate, RouteRequest};
 
 use crate::exchange::Exchange;
 
@@ -30,6 +30,10 @@ impl RouteRequest for SeenByRouting<'_> {
 
     fn is_internal(&self) -> bool {
         self.exchange.facts.internal
+    }
+
+    fn certificate(&self) -> Certificate {
+        self.exchange.facts.certificate
     }
 
     fn random(&self) -> u64 {

@@ -7,6 +7,7 @@ mod json;
 mod operator;
 mod query;
 mod time;
+mod tls;
 mod upstream_tls;
 
 use std::time::Instant;

@@ -113,7 +113,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
-        OperatorKind::ConnectionTerminationDetails => Operand::Absent,
+        OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
+        OperatorKind::Tls(fact) => super::tls::fact(fact, view),
+        OperatorKind::RequestedServerName(wanted) => super::tls::requested_server_name(*wanted, view),
         OperatorKind::ResponseFlags if facts.flags.is_empty() => "-".into(),
         OperatorKind::ResponseFlags => facts.flags.short().to_string().into(),
         OperatorKind::ResponseFlagsLong if facts.flags.is_empty() => "-".into(),
@@ -211,7 +213,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
         }
         OperatorKind::UpstreamTls(part) => {
-            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::upstream_tls::part(part, tls))
+            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::upstream_tls::fact(part, tls))
         }
         OperatorKind::Absent(_) => Operand::Absent,
     }
@@ -405,7 +407,7 @@ fn uuid(unique: u64) -> Operand<'static> {
 }
 
 /// Text in which white space is replaced, so that it stays one word of a log line.
-fn one_word(text: &str) -> String {
+pub(super) fn one_word(text: &str) -> String {
     text.replace(' ', "_")
 }
 

@@ -8,7 +8,7 @@ use super::time::WallTime;
 use crate::connect::TlsFacts;
 
 /// A part of what is known. Certificates are read here, so that only logs that ask for them pay for it.
-pub(super) fn part<'a>(part: &'a TlsPart, tls: &'a TlsFacts) -> Operand<'a> {
+pub(super) fn fact<'a>(part: &'a TlsPart, tls: &'a TlsFacts) -> Operand<'a> {
     let peer = || tls.peer.as_ref().and_then(|der| Facts::of(der));
     match part {
         TlsPart::Version => tls.version.into(),
@@ -19,12 +19,10 @@ pub(super) fn part<'a>(part: &'a TlsPart, tls: &'a TlsFacts) -> Operand<'a> {
         TlsPart::PeerIssuer => peer().map(|facts| facts.issuer).filter(|text| !text.is_empty()).into(),
         TlsPart::PeerCertificate => tls.peer.as_ref().map(|der| url_encoded(&pem(der))).into(),
         TlsPart::PeerNames(kind) => peer().and_then(|facts| names(&facts, *kind)).into(),
-        TlsPart::PeerStart(format) => {
-            peer().map_or(Operand::Absent, |facts| Operand::Time(format, WallTime::at(facts.not_before)))
-        }
-        TlsPart::PeerEnd(format) => {
-            peer().map_or(Operand::Absent, |facts| Operand::Time(format, WallTime::at(facts.not_after)))
-        }
+        TlsPart::PeerStart(format) => peer()
+            .map_or(Operand::Absent, |facts| Operand::Time(format, WallTime::of_seconds(facts.not_before))),
+        TlsPart::PeerEnd(format) => peer()
+            .map_or(Operand::Absent, |facts| Operand::Time(format, WallTime::of_seconds(facts.not_after))),
         TlsPart::LocalNames(kind) => {
             let own = tls.identity.as_ref().and_then(|identity| identity.facts.first());
             own.and_then(|facts| names(facts, *kind)).into()

@@ -130,15 +130,6 @@ impl Transport {
         };
     }
 
-    #[expect(dead_code, reason = "asked by what makes connections of either side")]
-    /// The TLS session, where there is one.
-    pub(crate) fn tls(&self) -> Option<&rustls::CommonState> {
-        match self {
-            Self::Tcp(_) | Self::Unix(_) => None,
-            Self::Tls(stream) => Some(stream.session()),
-        }
-    }
-
     /// The kernel's estimate of the round trip to the peer in microseconds; a Unix socket has none.
     pub(crate) fn round_trip(&self) -> Option<u64> {
         let stream = match self {

@@ -219,7 +219,7 @@ fn append(
                 return;
             }
             Err(Some(InsufficientSizeError { required_size })) if required_size > room => {
-                room = required_size
+                room = required_size;
             }
             Err(_) => {
                 out.truncate(before);

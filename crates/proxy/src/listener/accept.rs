@@ -287,6 +287,7 @@ fn serve(
         chain: None,
         inspected: None,
         round_trip: std::cell::Cell::default(),
+        tls: std::cell::OnceCell::new(),
         course: Course::default(),
         _place: place,
         _turn: turn,

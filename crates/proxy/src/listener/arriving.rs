@@ -26,6 +26,7 @@ use crate::stats::ListenerStat;
 use crate::tcp::TcpSession;
 use crate::terminal;
 use crate::timer::{Deadline, millis};
+use crate::tls::{NoHandshake, shake_hands};
 use crate::worker::Worker;
 
 /// A connection that has no filter chain yet.
@@ -192,7 +193,7 @@ impl Arriving {
             application_protocols: found.map_or(&[], |found| &found.application_protocols),
         };
         match self.listener.chain_of(&arrival).cloned() {
-            Some(chain) => self.serve(&chain),
+            Some(chain) => self.serve(chain),
             None => {
                 self.listener.shards.listener.inc(ListenerStat::NoFilterChainMatch);
                 let failure = Failure::new(Reason::NoFilterChain).with_evidence(arrival.to_string());
@@ -202,37 +203,94 @@ impl Arriving {
     }
 
     /// Has the connection served by what its filter chain is for.
-    fn serve(mut self, chain: &ChainRuntime) {
+    fn serve(mut self, chain: Rc<ChainRuntime>) {
         self.info.id = self.worker.next_connection_id();
         self.info.chain = Some(Arc::clone(&chain.config));
         let mut open = OpenConnection::new(&self.worker, &self.listener, self.info);
         match chain.gates.admit(&self.worker) {
             Ok(admitted) => open.admit(admitted),
             Err(refused) => {
-                refuse(refused, chain, &self.slot, open, self.stream);
+                refuse(refused, &chain, &self.slot, open, self.stream);
                 return;
             }
         }
+        let opened = Opened { slot: self.slot, listener: self.listener, chain, open };
+        if opened.chain.tls.is_some() {
+            let worker = self.worker;
+            worker.spawn(shake(opened, self.stream, self.prefetched));
+        } else {
+            opened.start(self.stream, self.prefetched);
+        }
+    }
+}
+
+/// A connection that has its filter chain, and is counted.
+struct Opened {
+    slot: Rc<ListenerSlot>,
+    listener: Rc<ListenerRuntime>,
+    chain: Rc<ChainRuntime>,
+    open: OpenConnection,
+}
+
+/// Shakes hands before anything else happens.
+async fn shake(opened: Opened, stream: Transport, prefetched: Buffer) {
+    let worker = Rc::clone(opened.open.worker());
+    let chain = Rc::clone(&opened.chain);
+    let Some(tls) = &chain.tls else { return };
+    match Box::pin(shake_hands(&worker, tls, stream, prefetched)).await {
+        Ok((stream, info)) => {
+            // It is set once.
+            let _ = opened.open.info().tls.set(Box::new(info));
+            opened.start(stream, Buffer::default());
+        }
+        Err(none) => opened.give_up(none),
+    }
+}
+
+impl Opened {
+    /// There was no handshake.
+    fn give_up(self, none: NoHandshake) {
+        let info = self.open.info();
+        let course = &info.course;
+        if none.late {
+            course.closed_because.set(Some("transport_socket_timeout"));
+            course.terminated_because.set(Some("transport socket timeout was reached"));
+            self.listener.shards.listener.inc(ListenerStat::DownstreamCxTransportSocketConnectTimeout);
+        }
+        let _ = info.tls.set(Box::new(none.info));
+        *course.transport_failure.borrow_mut() = none.words;
+        let worker = self.open.worker();
+        worker.failures.note(worker, &Exchange::default(), info, &none.failure);
+        if let Service::Http(http) = &self.chain.service {
+            http.shards.connection_failed(self.open.age(), none.failure.reason);
+        }
+        *course.failure.borrow_mut() = Some(Box::new(none.failure));
+    }
+
+    /// Has the connection served by what its filter chain is for.
+    fn start(self, stream: Transport, prefetched: Buffer) {
+        let Self { slot, listener, chain, open } = self;
+        let worker = Rc::clone(open.worker());
         match &chain.service {
             Service::None => {
-                self.listener.shards.listener.inc(ListenerStat::NetworkExtensionConfigMissing);
+                listener.shards.listener.inc(ListenerStat::NetworkExtensionConfigMissing);
                 open.info().course.closed_because.set(Some("no_filters"));
             }
             Service::Http(http) => {
                 let http = Rc::clone(http);
-                let connection = Downstream::new(&self.slot, http, open, self.stream, self.prefetched);
-                self.worker.spawn(Box::new(connection).serve());
+                let connection = Downstream::new(&slot, http, open, stream, prefetched);
+                worker.spawn(Box::new(connection).serve());
             }
             Service::Tcp(proxy) => {
-                let session = TcpSession::new(&self.slot, proxy, open, self.stream, self.prefetched);
-                self.worker.spawn(Box::new(session).serve());
+                let session = TcpSession::new(&slot, proxy, open, stream, prefetched);
+                worker.spawn(Box::new(session).serve());
             }
             Service::Echo => {
-                self.worker.spawn(terminal::echo(open, self.stream, self.prefetched));
+                worker.spawn(terminal::echo(open, stream, prefetched));
             }
             Service::DirectResponse(response) => {
                 let response = Arc::clone(response);
-                self.worker.spawn(terminal::direct_response(open, self.stream, response));
+                worker.spawn(terminal::direct_response(open, stream, response));
             }
         }
     }

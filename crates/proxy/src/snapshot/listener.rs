@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use causeway_model::{FilterChain, Listener, NetworkFilter};
+use causeway_model::{DownstreamSocket, FilterChain, Listener, NetworkFilter};
 
 use super::manager::{ManagerSnapshot, tells_failures};
 use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
@@ -15,6 +15,7 @@ use crate::listener::{
     Arrival, Balance, ChainChoice, ListenerFilter, ListenerFilterSnapshot, ListenerScopes, ListenerShards,
 };
 use crate::tcp::{TcpRuntime, TcpSnapshot};
+use crate::tls::{TlsRuntime, TlsSnapshot};
 
 /// A listener and its filter chains.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct ListenerSnapshot {
     pub(crate) logs_hold_failures: bool,
     /// For each of its chains ([`Listener::chains`]) what its connections are for.
     services: Vec<ServiceSnapshot>,
+    /// For each of its chains TLS, where it is spoken.
+    sockets: Vec<Option<Arc<TlsSnapshot>>>,
     /// For each of its chains what its connections have to pass before.
     gates: Vec<GatesSnapshot>,
     choice: ChainChoice,
@@ -55,7 +58,15 @@ impl ListenerSnapshot {
         let mut faults = Vec::new();
         let mut services = Vec::new();
         let mut gates = Vec::new();
+        let mut sockets = Vec::new();
         for (at, chain) in config.chains().enumerate() {
+            match &chain.transport_socket {
+                DownstreamSocket::RawBuffer => sockets.push(None),
+                DownstreamSocket::Tls(tls) => match TlsSnapshot::new(tls, chain, config, with.registry) {
+                    Ok(tls) => sockets.push(Some(Arc::new(tls))),
+                    Err(of_tls) => faults.push(of_tls),
+                },
+            }
             match ServiceSnapshot::compile(config, chain, with) {
                 Ok(service) => services.push(service),
                 Err(of_service) => faults.extend(of_service),
@@ -68,6 +79,7 @@ impl ListenerSnapshot {
                 logs_hold_failures: config.access_logs.iter().any(tells_failures),
                 logs,
                 services,
+                sockets,
                 gates,
                 choice: ChainChoice::new(config),
                 balance: config.exact_balance.then(|| Balance::new(with.workers)),
@@ -80,6 +92,13 @@ impl ListenerSnapshot {
                 Err(faults)
             }
         }
+    }
+}
+
+impl ListenerSnapshot {
+    /// TLS of its filter chains.
+    pub(super) fn tls(&self) -> impl Iterator<Item = &Arc<TlsSnapshot>> {
+        self.sockets.iter().flatten()
     }
 }
 
@@ -116,6 +135,8 @@ pub(crate) struct ListenerRuntime {
 #[derive(Debug)]
 pub(crate) struct ChainRuntime {
     pub(crate) config: Arc<FilterChain>,
+    /// TLS, where it is spoken.
+    pub(crate) tls: Option<TlsRuntime>,
     pub(crate) gates: Gates,
     pub(crate) service: Service,
 }
@@ -158,7 +179,8 @@ impl ListenerRuntime {
                 ServiceSnapshot::DirectResponse(response) => Service::DirectResponse(Arc::clone(response)),
             };
             let gates = snapshot.gates.get(at)?.runtime(worker);
-            Some(Rc::new(ChainRuntime { config: Arc::clone(config), gates, service }))
+            let tls = snapshot.sockets.get(at).and_then(Option::as_ref).map(|tls| tls.shard(worker));
+            Some(Rc::new(ChainRuntime { config: Arc::clone(config), tls, gates, service }))
         };
         Rc::new(Self {
             config: Arc::clone(&snapshot.config),

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use causeway_model::{Bootstrap, Node, Runtime};
 use causeway_stats::Registry;
+use causeway_tls::follow::Followed;
 
 use crate::access_log::LogFiles;
 use crate::gate::GateStates;
@@ -80,6 +81,13 @@ impl Snapshot {
         }
         let overload = Overload::new(&bootstrap.overload, registry);
         Ok(Arc::new(Self { listeners, options, overload }))
+    }
+
+    /// The contexts of TLS that are made of files.
+    #[must_use]
+    pub fn followed(&self) -> Vec<Arc<dyn Followed>> {
+        let of_listeners = self.listeners.iter().flat_map(|listener| listener.tls());
+        of_listeners.map(|tls| Arc::clone(tls) as Arc<dyn Followed>).collect()
     }
 
     /// Its overload manager.

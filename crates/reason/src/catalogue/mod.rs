@@ -11,6 +11,7 @@ mod limits;
 mod listener;
 mod local;
 mod routing;
+mod tls;
 mod upstream_tls;
 
 use crate::Spec;
@@ -109,6 +110,28 @@ reasons! {
         ListenerFiltersTimeout = LISTENER_FILTERS_TIMEOUT,
         /// No filter chain of the listener is for the connection.
         NoFilterChain = NO_FILTER_CHAIN,
+    }
+    tls {
+        /// The client spoke without TLS where TLS is expected.
+        TlsNotSpoken = TLS_NOT_SPOKEN,
+        /// No version of TLS is spoken by both sides.
+        TlsVersionUnsupported = TLS_VERSION_UNSUPPORTED,
+        /// No cipher suite, group or kind of certificate is known to both sides.
+        TlsNoSharedCipher = TLS_NO_SHARED_CIPHER,
+        /// A client without the certificate that is demanded.
+        TlsClientCertificateMissing = TLS_CLIENT_CERTIFICATE_MISSING,
+        /// A client whose certificate is not accepted.
+        TlsClientCertificateRefused = TLS_CLIENT_CERTIFICATE_REFUSED,
+        /// The client does not accept what it was shown.
+        TlsRefusedByClient = TLS_REFUSED_BY_CLIENT,
+        /// The client closed in the middle of the handshake.
+        TlsHandshakeClosed = TLS_HANDSHAKE_CLOSED,
+        /// The handshake took longer than `transport_socket_connect_timeout`.
+        TlsHandshakeTimeout = TLS_HANDSHAKE_TIMEOUT,
+        /// The client broke the rules of TLS.
+        TlsHandshakeFailed = TLS_HANDSHAKE_FAILED,
+        /// A secret of the listener is not there yet.
+        TlsSecretMissing = TLS_SECRET_MISSING,
     }
     routing {
         /// No virtual host has a domain for the request's authority.

@@ -14,6 +14,8 @@ pub struct Hello {
     pub alpn: Vec<Box<[u8]>>,
     /// It speaks TLS 1.3.
     pub speaks_tls13: bool,
+    /// It likes ChaCha20 more than AES with 128 bits, as those do that have no hardware for the latter.
+    pub prefers_chacha20: bool,
     /// It takes OCSP responses (RFC 6066 §8).
     pub takes_ocsp: bool,
 }
@@ -34,6 +36,9 @@ impl Hello {
     ///
     /// Where it will never be one.
     pub fn read(bytes: &[u8]) -> Result<Option<Self>, HelloError> {
+        if !may_be_complete(bytes) {
+            return Ok(None);
+        }
         let mut acceptor = Acceptor::default();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -63,8 +68,52 @@ impl Hello {
             server_name: hello.server_name().map(|name| name.to_ascii_lowercase().into()),
             alpn: hello.alpn().into_iter().flatten().map(Into::into).collect(),
             speaks_tls13: hello.cipher_suites().iter().any(is_13),
+            prefers_chacha20: hello.cipher_suites().iter().find_map(is_chacha20) == Some(true),
             takes_ocsp: has_extension(bytes, STATUS_REQUEST),
         }
+    }
+}
+
+/// Whether there may be a whole message, or something that will never be one: a client that sends byte by byte is
+/// not to be listened to from the beginning with each of them.
+fn may_be_complete(bytes: &[u8]) -> bool {
+    let (mut rest, mut collected, mut wanted) = (bytes, 0, 4);
+    while let Some((header, behind)) = rest.split_first_chunk::<5>() {
+        let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
+        if header[0] != HANDSHAKE || header[1] != 3 || length == 0 || length > LONGEST {
+            return true;
+        }
+        let Some((content, behind)) = behind.split_at_checked(length) else { return false };
+        if collected == 0
+            && let [1, high, middle, low, ..] = content
+        {
+            wanted = 4 + (usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low));
+        } else if collected == 0 {
+            return true;
+        }
+        collected += content.len();
+        if collected >= wanted {
+            return true;
+        }
+        rest = behind;
+    }
+    false
+}
+
+/// The type of records of a handshake.
+const HANDSHAKE: u8 = 22;
+
+/// No record that is not encrypted is longer (RFC 8446 §5.1).
+const LONGEST: usize = 1 << 14;
+
+/// Whether one of two kinds of suites of TLS 1.2 that are worth the same is the one with ChaCha20.
+const fn is_chacha20(suite: &CipherSuite) -> Option<bool> {
+    match suite {
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+        | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => Some(true),
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+        | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => Some(false),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! TLS towards clients: a [`ServerContext`] for each filter chain that has a `DownstreamTlsContext`.
 //!
-//! What a context reads from files can be read again at any time ([`ServerContext::refresh`]): it is checked first,
+//! What a context reads from files can be read again at any time ([`ServerContext::renew`]): it is checked first,
 //! and connections that come afterwards get it. What can't be used changes nothing.
 
 mod choice;
@@ -10,15 +10,16 @@ mod noted;
 mod tickets;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwapOption;
-use causeway_model::{CertificateValidation, DownstreamTls, Secret, TlsVersion};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use causeway_model::{CertificateValidation, DownstreamTls, Secret, TlsVersion, Validation};
 use rustls::ServerConfig;
-use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache};
+use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
 
 use crate::certificate;
+use crate::follow::{ReadSecrets, server_with_secrets};
 use crate::identity::{Authorities, Identity, IdentityError};
 use crate::params;
 use crate::source::{self, Unreadable};
@@ -39,16 +40,16 @@ const TICKETS: usize = 2;
 
 /// TLS towards the clients of a filter chain.
 pub struct ServerContext {
-    config: Arc<DownstreamTls>,
-    /// What seals tickets where no keys are configured; it outlives certificates.
-    own_key: [u8; KEY_LENGTH],
+    config: ArcSwap<DownstreamTls>,
     state: ArcSwapOption<ServerState>,
 }
 
 /// What a context consists of at the moment.
 pub struct ServerState {
-    /// By whether the client takes OCSP responses, speaks TLS 1.3, and a protocol that is offered.
-    configs: [Arc<ServerConfig>; 8],
+    /// By what is different between clients ([`Variant`]).
+    configs: Vec<Arc<ServerConfig>>,
+    /// Whether TLS 1.3 is spoken.
+    has_tls13: bool,
     /// The certificates, in the order of the configuration.
     pub identities: Vec<Arc<Identity>>,
     /// Those who are trusted to sign certificates of clients.
@@ -98,16 +99,14 @@ impl ServerContext {
     ///
     /// Where something can't be read or used.
     pub fn new(config: &Arc<DownstreamTls>) -> Result<Self, ServerError> {
-        let own_key = Tickets::random_key().ok_or(ServerError::NoRandom)?;
-        let context = Self { config: Arc::clone(config), own_key, state: ArcSwapOption::empty() };
-        context.state.store(context.read(config)?.map(Arc::new));
-        Ok(context)
+        let state = read(config)?.map(Arc::new);
+        Ok(Self { config: ArcSwap::new(Arc::clone(config)), state: ArcSwapOption::new(state) })
     }
 
-    /// What it is made of.
+    /// What it is made of, with secrets as they were read last.
     #[must_use]
-    pub const fn config(&self) -> &Arc<DownstreamTls> {
-        &self.config
+    pub fn config(&self) -> Arc<DownstreamTls> {
+        self.config.load_full()
     }
 
     /// What it consists of at the moment; `None` while a secret is missing.
@@ -116,48 +115,55 @@ impl ServerContext {
         self.state.load_full()
     }
 
-    /// Reads everything again, with secrets that may have changed. Connections that come later get it.
+    /// Reads everything again. Connections that come later get it. Says whether secrets were among what has changed.
     ///
     /// # Errors
     ///
     /// Where something can't be read or used; then nothing has changed.
-    pub fn refresh(&self, config: &DownstreamTls) -> Result<(), ServerError> {
-        if let Some(state) = self.read(config)? {
+    pub fn renew(&self, secrets: &ReadSecrets<'_>) -> Result<bool, String> {
+        let before = self.config();
+        let config = server_with_secrets(&before, secrets)?;
+        if let Some(state) = read(&config).map_err(|error| error.to_string())? {
             self.state.store(Some(Arc::new(state)));
         }
-        Ok(())
+        let changed = config != *before;
+        self.config.store(Arc::new(config));
+        Ok(changed)
     }
+}
 
-    fn read(&self, config: &DownstreamTls) -> Result<Option<ServerState>, ServerError> {
-        let mut identities = Vec::new();
-        for secret in &config.common.certificates {
-            let Secret { value: Some(certificate), .. } = secret else { return Ok(None) };
-            let identity = Identity::load(certificate).map_err(ServerError::Identity)?;
-            identities.push(Arc::new(identity));
-        }
-        let validation = match &config.common.validation {
-            None => None,
-            Some(validation) => match validation.merged() {
-                Some(merged) => Some(merged),
-                None => return Ok(None),
-            },
-        };
-        let Some(keys) = self.ticket_keys(config)? else { return Ok(None) };
-        Ok(Some(build(config, identities, validation.as_ref(), &keys)?))
+fn read(config: &DownstreamTls) -> Result<Option<ServerState>, ServerError> {
+    let mut identities = Vec::new();
+    for secret in &config.common.certificates {
+        let Secret { value: Some(certificate), .. } = secret else { return Ok(None) };
+        let identity = Identity::load(certificate).map_err(ServerError::Identity)?;
+        identities.push(Arc::new(identity));
     }
+    let validation = match config.common.validation.as_ref().map(Validation::merged) {
+        Some(None) => return Ok(None),
+        other => other.flatten(),
+    };
+    let Some(keys) = ticket_keys(config)? else { return Ok(None) };
+    Ok(Some(build(config, identities, validation.as_ref(), &keys)?))
+}
 
-    fn ticket_keys(&self, config: &DownstreamTls) -> Result<Option<Vec<[u8; KEY_LENGTH]>>, ServerError> {
-        let Some(secret) = &config.session_ticket_keys else { return Ok(Some(vec![self.own_key])) };
-        let Some(sources) = &secret.value else { return Ok(None) };
-        let mut keys = Vec::new();
-        for source in sources {
-            let bytes = source::read(source).map_err(ServerError::TicketKey)?;
-            let key = <[u8; KEY_LENGTH]>::try_from(&*bytes)
-                .map_err(|_| ServerError::TicketKeyLength(source::shown(Some(source)), bytes.len()))?;
-            keys.push(key);
-        }
-        Ok(Some(keys))
+/// The keys that seal and open tickets; where none are configured one of the process's own, which outlives
+/// certificates and configurations.
+fn ticket_keys(config: &DownstreamTls) -> Result<Option<Vec<[u8; KEY_LENGTH]>>, ServerError> {
+    static OWN: OnceLock<Option<[u8; KEY_LENGTH]>> = OnceLock::new();
+    let Some(secret) = &config.session_ticket_keys else {
+        let own = OWN.get_or_init(Tickets::random_key).ok_or(ServerError::NoRandom)?;
+        return Ok(Some(vec![own]));
+    };
+    let Some(sources) = &secret.value else { return Ok(None) };
+    let mut keys = Vec::new();
+    for source in sources {
+        let bytes = source::read(source).map_err(ServerError::TicketKey)?;
+        let key = <[u8; KEY_LENGTH]>::try_from(&*bytes)
+            .map_err(|_| ServerError::TicketKeyLength(source::shown(Some(source)), bytes.len()))?;
+        keys.push(key);
     }
+    Ok(Some(keys))
 }
 
 impl fmt::Debug for ServerContext {
@@ -170,10 +176,60 @@ impl ServerState {
     /// The configuration for a client.
     #[must_use]
     pub fn config_for(&self, hello: &Hello) -> Option<&Arc<ServerConfig>> {
-        let overlap = self.alpn.iter().any(|own| hello.alpn.iter().any(|its| **its == *own.as_bytes()));
-        self.configs.get(
-            usize::from(hello.takes_ocsp) << 2 | usize::from(hello.speaks_tls13) << 1 | usize::from(overlap),
-        )
+        let variant = Variant {
+            takes_ocsp: hello.takes_ocsp,
+            overlaps: self.alpn.iter().any(|own| hello.alpn.iter().any(|its| **its == *own.as_bytes())),
+            order: if self.has_tls13 && hello.speaks_tls13 {
+                Order::OfClient
+            } else if hello.prefers_chacha20 {
+                Order::ChaCha20First
+            } else {
+                Order::AesFirst
+            },
+        };
+        self.configs.get(variant.number())
+    }
+}
+
+/// What is different between clients, and has to be known before rustls begins.
+#[derive(Clone, Copy)]
+struct Variant {
+    /// The client takes OCSP responses.
+    takes_ocsp: bool,
+    /// It speaks a protocol that is offered. Where it does not, none is agreed on, as with BoringSSL; rustls
+    /// would end the connection.
+    overlaps: bool,
+    order: Order,
+}
+
+/// Whose order of cipher suites counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// In TLS 1.3 the client's, as with BoringSSL.
+    OfClient,
+    /// Before that ours.
+    AesFirst,
+    /// The same; AES-128 and ChaCha20 are worth the same, and the client likes the latter more.
+    ChaCha20First,
+}
+
+impl Variant {
+    /// All of them, by their numbers.
+    fn all() -> impl Iterator<Item = Self> {
+        [Order::OfClient, Order::AesFirst, Order::ChaCha20First].into_iter().flat_map(|order| {
+            [(false, false), (false, true), (true, false), (true, true)]
+                .into_iter()
+                .map(move |(takes_ocsp, overlaps)| Self { takes_ocsp, overlaps, order })
+        })
+    }
+
+    const fn number(self) -> usize {
+        let order = match self.order {
+            Order::OfClient => 0,
+            Order::AesFirst => 4,
+            Order::ChaCha20First => 8,
+        };
+        order + 2 * self.takes_ocsp as usize + self.overlaps as usize
     }
 }
 
@@ -197,48 +253,55 @@ fn build(
         config.ocsp_staple_policy,
         config.full_scan_certs_on_sni_mismatch,
     ));
-    let provider = Arc::new(params::provider(params));
-    let base = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&params::versions(params, TlsVersion::V13))
-        .map_err(impossible)?;
+    let versions = params::versions(params, TlsVersion::V13);
     // Without a validation context nobody asks for certificates.
-    let base = if validation.is_some() || config.require_client_certificate {
+    let verifier = (validation.is_some() || config.require_client_certificate).then(|| {
         let tell = validation.is_none_or(|validation| !validation.suppress_client_ca_list);
         let mandatory = config.require_client_certificate;
         let verifier = Verifier::of_clients(trust.clone(), mandatory, tell, Arc::new(Tally::default()));
         let verifier = verifier.with_schemes(schemes.unwrap_or_default());
-        base.with_client_cert_verifier(Arc::new(client::ClientVerifier { verifier, trust: trust.clone() }))
-    } else {
-        base.with_no_client_auth()
-    };
-    let chooser =
-        |takes_ocsp| Arc::new(choice::Chooser { certificates: Arc::clone(&certificates), takes_ocsp });
-    let mut base = base.with_cert_resolver(chooser(false));
+        Arc::new(client::ClientVerifier { verifier, trust: trust.clone() })
+    });
     let lifetime = config.session_timeout.unwrap_or(SESSION_TIMEOUT);
-    if config.disable_stateless_session_resumption {
-        base.send_tls13_tickets = 0;
-    } else if let Some(tickets) = Tickets::new(keys, demands(config, validation, trust.as_deref()), lifetime)
-    {
-        base.ticketer = Arc::new(tickets);
-        base.send_tls13_tickets = TICKETS;
-    }
-    base.session_storage = if config.disable_stateful_session_resumption {
+    let tickets = Tickets::new(keys, demands(config, validation, trust.as_deref()), lifetime)
+        .filter(|_| !config.disable_stateless_session_resumption)
+        .map(Arc::new);
+    let sessions: Arc<dyn StoresServerSessions> = if config.disable_stateful_session_resumption {
         Arc::new(NoServerSessionStorage {})
     } else {
         ServerSessionMemoryCache::new(SESSIONS)
     };
-    let variant = |number: usize| {
-        let mut variant = base.clone();
-        variant.cert_resolver = chooser(number & 4 != 0);
-        // In TLS 1.3 the client's order counts, as with BoringSSL; before that ours, which says what is strong.
-        variant.ignore_client_order = number & 2 == 0 && !config.prefer_client_ciphers;
-        if number & 1 != 0 {
-            variant.alpn_protocols = config.common.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let alpn: Vec<_> = config.common.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let of_variant = |variant: Variant| {
+        let provider = match variant.order {
+            Order::ChaCha20First => params::with_chacha20_first(params::provider(params), params),
+            Order::OfClient | Order::AesFirst => params::provider(params),
+        };
+        let base = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&versions)
+            .map_err(impossible)?;
+        let base = match &verifier {
+            Some(verifier) => base.with_client_cert_verifier(Arc::<client::ClientVerifier>::clone(verifier)),
+            None => base.with_no_client_auth(),
+        };
+        let chooser =
+            choice::Chooser { certificates: Arc::clone(&certificates), takes_ocsp: variant.takes_ocsp };
+        let mut of_variant = base.with_cert_resolver(Arc::new(chooser));
+        of_variant.send_tls13_tickets = if tickets.is_some() { TICKETS } else { 0 };
+        if let Some(tickets) = &tickets {
+            of_variant.ticketer = Arc::<Tickets>::clone(tickets);
         }
-        Arc::new(variant)
+        of_variant.session_storage = Arc::clone(&sessions);
+        of_variant.ignore_client_order = variant.order != Order::OfClient && !config.prefer_client_ciphers;
+        if variant.overlaps {
+            of_variant.alpn_protocols.clone_from(&alpn);
+        }
+        Ok(Arc::new(of_variant))
     };
+    let configs = Variant::all().map(of_variant).collect::<Result<_, _>>()?;
     Ok(ServerState {
-        configs: std::array::from_fn(variant),
+        configs,
+        has_tls13: versions.iter().any(|version| **version == rustls::version::TLS13),
         identities,
         authorities: validation.map(Authorities::of).unwrap_or_default(),
         alpn: config.common.alpn.clone(),

@@ -22,6 +22,17 @@ pub struct Noted {
     pub verdict: Option<Verdict>,
 }
 
+impl Noted {
+    /// Takes in what has been noted since.
+    pub fn add(&mut self, later: &Self) {
+        self.certificate = later.certificate.or(self.certificate);
+        self.stapled |= later.stapled;
+        self.staple_failed |= later.staple_failed;
+        self.signature = later.signature.or(self.signature);
+        self.verdict = later.verdict.or(self.verdict);
+    }
+}
+
 /// What became of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
