@@ -27,6 +27,6 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Authority, Backend, Connection, DnsAnswer, End, Identity, Pki, Reply, Request, Script,
-    Signal, TlsServer, Wish, eventually, exchange,
+    Act, Answer, Authority, Backend, Connection, DnsAnswer, End, Frame, Identity, Pki, Reply, Request,
+    Script, Signal, TlsServer, Wish, eventually, exchange,
 };

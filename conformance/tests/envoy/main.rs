@@ -18,6 +18,7 @@ mod headers;
 mod health_checks;
 mod hop_by_hop;
 mod http1;
+mod http2;
 mod internal_redirects;
 mod keep_alive;
 mod listeners;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         ("health_checks", health_checks::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
+        ("http2", http2::cases()),
         ("internal_redirects", internal_redirects::cases()),
         ("keep_alive", keep_alive::cases()),
         ("listeners", listeners::cases()),

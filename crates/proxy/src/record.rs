@@ -296,7 +296,8 @@ impl ActiveRequest {
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()
         {
-            let answered = facts.response_begin.is_some() && facts.status < 500;
+            let well = if facts.grpc { exchange.grpc_went_well() } else { facts.status < 500 };
+            let answered = facts.response_begin.is_some() && well;
             cluster.cells(host).inc(if answered { HostStat::RqSuccess } else { HostStat::RqError });
         }
         if let (Some(begin), Some(end)) = (facts.connect_end, facts.response_end)

@@ -16,6 +16,7 @@ mod connect;
 mod connection;
 mod dns;
 mod health;
+mod http2;
 mod limits;
 mod listener;
 mod local;
@@ -52,6 +53,7 @@ fn families() -> Vec<(&'static str, Vec<Case>)> {
         ("connect", connect::cases()),
         ("health", health::cases()),
         ("backend", backend::cases()),
+        ("http2", http2::cases()),
         ("limits", limits::cases()),
         ("connection", connection::cases()),
         ("local", local::cases()),

@@ -369,24 +369,18 @@ const GRPC_NAMES: [(&str, &str); 17] = [
     ("Unauthenticated", "UNAUTHENTICATED"),
 ];
 
-/// The gRPC status of a response: from its trailers, or its head where it is nothing but trailers.
+/// The gRPC status of a call: from the trailers of its response, or its head; of one that has none, the status that
+/// stands for that of HTTP.
 fn grpc_status_number(view: &View<'_>) -> Option<u64> {
-    let exchange = view.exchange;
-    if !exchange.facts.grpc {
-        return None;
-    }
-    let trailers = exchange.response_trailers.as_ref().and_then(|trailers| trailers.get(Known::GrpcStatus));
-    let text = trailers.or_else(|| exchange.response.get(Known::GrpcStatus))?;
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let answered = view.exchange.facts.grpc && view.exchange.facts.status > 0;
+    answered.then(|| grpc_status_of_any(view))
 }
 
-/// The gRPC status of any response; of one that has none, the status that stands for that of HTTP.
+/// The same of any response.
 pub(crate) fn grpc_status_of_any(view: &View<'_>) -> u64 {
-    let exchange = view.exchange;
-    let trailers = exchange.response_trailers.as_ref().and_then(|trailers| trailers.get(Known::GrpcStatus));
-    let written = trailers.or_else(|| exchange.response.get(Known::GrpcStatus));
+    let written = view.exchange.grpc_status();
     let number = written.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-    number.unwrap_or_else(|| u64::from(causeway_reason::grpc_status(exchange.facts.status)))
+    number.unwrap_or_else(|| u64::from(causeway_reason::grpc_status(view.exchange.facts.status)))
 }
 
 fn grpc_status<'a>(view: &View<'a>, number: bool, snake_case: bool) -> Operand<'a> {

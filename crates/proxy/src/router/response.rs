@@ -188,10 +188,6 @@ impl Relay<'_> {
                 let http2 = self.upstream.is_http2();
                 let seen = http2 || self.forwarding.cluster.config().http.enable_trailers;
                 self.request.response_trailers = download.trailers().filter(|_| seen);
-                if let (Upstream::Http2(stream), Some(_)) = (&self.upstream, &self.request.response_trailers)
-                {
-                    stream.note_trailers();
-                }
                 return Poll::Ready(BodyEvent::Complete);
             }
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),

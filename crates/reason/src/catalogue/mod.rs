@@ -252,6 +252,8 @@ reasons! {
         HealthCheckClosed = HEALTH_CHECK_CLOSED,
         /// The answer to the health check is not what the checker speaks.
         HealthCheckProtocol = HEALTH_CHECK_PROTOCOL,
+        /// The gRPC health service does not say that the service may be used.
+        HealthCheckNotServing = HEALTH_CHECK_NOT_SERVING,
     }
     backend {
         /// The back-end closed a fresh connection without answering.
