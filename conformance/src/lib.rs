@@ -28,6 +28,6 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Backend, Connection, DnsAnswer, End, Frame, Reply, Request, Script, Signal, Streams,
-    eventually, exchange, frames,
+    Act, Answer, Authority, Backend, Connection, DnsAnswer, End, Frame, Identity, Pki, Reply, Request,
+    Script, Signal, Streams, TlsServer, Wish, eventually, exchange, frames,
 };

@@ -40,6 +40,7 @@ mod stats_sinks;
 mod tcp_proxy;
 mod timeouts;
 mod upstream_log;
+mod upstream_tls;
 mod virtual_clusters;
 mod websocket;
 mod weighted_clusters;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         ("tcp_proxy", tcp_proxy::cases()),
         ("timeouts", timeouts::cases()),
         ("upstream_log", upstream_log::cases()),
+        ("upstream_tls", upstream_tls::cases()),
         ("virtual_clusters", virtual_clusters::cases()),
         ("websocket", websocket::cases()),
         ("weighted_clusters", weighted_clusters::cases()),

@@ -110,7 +110,7 @@ pub(super) async fn shake_hands(
     let facts = TlsFacts {
         version: common.protocol_version().map(names::version),
         cipher: common.negotiated_cipher_suite().map(|suite| names::cipher(suite.suite())),
-        group: common.negotiated_key_exchange_group().map(|group| names::curve(group.name())),
+        group: settings.group_of(common),
         peer: common.peer_certificates().and_then(|chain| chain.first()).map(|it| it.clone().into_owned()),
         server_name: seen.server_name,
         identity: settings.identity.clone(),
