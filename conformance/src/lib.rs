@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod steps;
 mod text;
+mod tls;
 
 pub use case::{Case, Step};
 pub use harness::main;
@@ -27,5 +28,6 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Backend, Connection, DnsAnswer, End, Reply, Request, Script, Signal, eventually, exchange,
+    Act, Answer, Backend, Connection, DnsAnswer, End, Pki, Reply, Request, Script, Signal, TlsClient,
+    TlsWish, eventually, exchange,
 };

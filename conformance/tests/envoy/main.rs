@@ -35,6 +35,7 @@ mod slow_readers;
 mod source_address;
 mod stats_sinks;
 mod timeouts;
+mod tls;
 mod upstream_log;
 mod virtual_clusters;
 mod websocket;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         ("source_address", source_address::cases()),
         ("stats_sinks", stats_sinks::cases()),
         ("timeouts", timeouts::cases()),
+        ("tls", tls::cases()),
         ("upstream_log", upstream_log::cases()),
         ("virtual_clusters", virtual_clusters::cases()),
         ("websocket", websocket::cases()),

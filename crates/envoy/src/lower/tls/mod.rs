@@ -49,6 +49,16 @@ impl Cx<'_> {
             full_scan_certs_on_sni_mismatch: context.bool("full_scan_certs_on_sni_mismatch"),
             prefer_client_ciphers: context.bool("prefer_client_ciphers"),
         };
+        if lowered.require_client_certificate && lowered.common.validation.is_none() {
+            self.push(
+                self.suspicious(
+                    context.at_key("require_client_certificate"),
+                    "no-validation",
+                    "`require_client_certificate` needs a validation context",
+                )
+                .label("without one nobody is asked for a certificate, in Envoy neither"),
+            );
+        }
         if lowered.common.certificates.is_empty() {
             self.reject(context.here(), "no-certificate", "TLS towards clients needs a certificate");
             return None;
