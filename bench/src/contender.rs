@@ -11,6 +11,16 @@ use crate::work::{Work, prefixes};
 const HAPROXY: &str = include_str!("../configs/haproxy.cfg");
 const NGINX: &str = include_str!("../configs/nginx.conf");
 const ENVOY: &str = include_str!("../configs/envoy.yaml");
+const HAPROXY_TCP: &str = include_str!("../configs/tcp/haproxy.cfg");
+const NGINX_TCP: &str = include_str!("../configs/tcp/nginx.conf");
+const ENVOY_TCP: &str = include_str!("../configs/tcp/envoy.yaml");
+
+/// Where the module `stream` of nginx may be, where it is not built in.
+const STREAM_MODULES: &[&str] = &[
+    "/usr/lib/nginx/modules/ngx_stream_module.so",
+    "/usr/lib64/nginx/modules/ngx_stream_module.so",
+    "target/nginx/ngx_stream_module.so",
+];
 
 /// A proxy with a name of its own: two builds of Causeway are two contenders.
 #[derive(Clone, Debug)]
@@ -38,10 +48,13 @@ impl Contender {
 
     /// The configuration for a kind of work.
     pub(crate) fn config(&self, work: &Work, places: &Places<'_>) -> String {
-        let template = match self.peer {
-            Peer::Haproxy => HAPROXY,
-            Peer::Nginx => NGINX,
-            Peer::Causeway | Peer::Envoy => ENVOY,
+        let template = match (self.peer, work.tcp) {
+            (Peer::Haproxy, false) => HAPROXY,
+            (Peer::Nginx, false) => NGINX,
+            (Peer::Causeway | Peer::Envoy, false) => ENVOY,
+            (Peer::Haproxy, true) => HAPROXY_TCP,
+            (Peer::Nginx, true) => NGINX_TCP,
+            (Peer::Causeway | Peer::Envoy, true) => ENVOY_TCP,
         };
         let mut out = String::new();
         for line in template.lines() {
@@ -50,6 +63,7 @@ impl Contender {
                 "{{routes}}" => {
                     prefixes(work.routes).for_each(|prefix| self.route(&mut out, indent, &prefix));
                 }
+                "{{stream}}" => put(&mut out, indent, &load_stream()),
                 "{{log}}" => self.log(work.log).lines().for_each(|line| put(&mut out, indent, line)),
                 line => put(&mut out, indent, line),
             }
@@ -97,6 +111,12 @@ impl Contender {
             (Peer::Causeway | Peer::Envoy, false) => "",
         }
     }
+}
+
+/// The line that loads the module `stream` of nginx; nothing where it has to be built in.
+fn load_stream() -> String {
+    let module = STREAM_MODULES.iter().find_map(|path| Path::new(path).canonicalize().ok());
+    module.map(|path| format!("load_module {};", path.display())).unwrap_or_default()
 }
 
 fn put(out: &mut String, indent: &str, line: &str) {

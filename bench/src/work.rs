@@ -19,6 +19,8 @@ pub(crate) struct Work {
     pub(crate) log: bool,
     /// Whether the clients only hold their connections after one request.
     pub(crate) idle: bool,
+    /// Whether the proxies pass connections on without looking into them.
+    pub(crate) tcp: bool,
 }
 
 const PLAIN: Work = Work {
@@ -31,6 +33,7 @@ const PLAIN: Work = Work {
     routes: 0,
     log: false,
     idle: false,
+    tcp: false,
 };
 
 const MANY: Work = Work { clients: 512, ..PLAIN };
@@ -52,6 +55,10 @@ pub(crate) const WORKS: &[Work] = &[
     Work { name: "access-log-requests", title: "access log, 1 MiB requests", log: true, ..REQUESTS },
     Work { name: "routes-1", title: "one route", target: LAST, routes: 1, ..PLAIN },
     Work { name: "routes-10000", title: "the last of 10 000 routes", target: LAST, routes: 10_000, ..PLAIN },
+    Work { name: "tcp-small", title: "TCP, small messages", tcp: true, ..PLAIN },
+    Work { name: "tcp-large", title: "TCP, 1 MiB", tcp: true, ..RESPONSES },
+    Work { name: "tcp-new", title: "TCP, new connections", tcp: true, ..NEW },
+    Work { name: "tcp-idle", title: "TCP, idle connections", clients: 4000, idle: true, tcp: true, ..PLAIN },
     Work { name: "idle", title: "idle connections", clients: 4000, idle: true, ..PLAIN },
 ];
 

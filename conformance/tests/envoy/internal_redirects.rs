@@ -51,6 +51,26 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(Request::get("/from").header("x-a", "1").header("te", "trailers"))
             .asked("app")
             .stats(STATS),
+        kept("a_body_within_the_limit_of_the_route", "", "request_body_buffer_limit: 100000"),
+        kept("a_body_beyond_the_limit_of_the_route", "", "request_body_buffer_limit: 100"),
+        kept("a_body_beyond_the_older_limit_of_the_route", "", "per_request_buffer_limit_bytes: 100"),
+        kept(
+            "the_older_limit_gives_way",
+            "",
+            "per_request_buffer_limit_bytes: 100\n  request_body_buffer_limit: 100000",
+        ),
+        kept("a_body_beyond_the_limit_of_the_virtual_host", "request_body_buffer_limit: 100", ""),
+        kept(
+            "the_limit_of_the_route_goes_before_that_of_the_virtual_host",
+            "request_body_buffer_limit: 100",
+            "request_body_buffer_limit: 100000",
+        ),
+        kept(
+            "but_not_the_older_one_of_the_route_before_today_s",
+            "request_body_buffer_limit: 100000",
+            "per_request_buffer_limit_bytes: 100",
+        ),
+        kept("a_limit_of_nothing", "request_body_buffer_limit: 0", ""),
         Case::new("without_a_body_the_connection_is_kept")
             .backend(
                 "app",
@@ -318,4 +338,18 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/from")
             .stats(STATS),
     ]
+}
+
+/// A body of 5000 bytes on a redirect, where the listener would keep 1024 of it.
+fn kept(name: &'static str, of_host: &str, of_route: &str) -> Case {
+    Case::new(name)
+        .backend("app", redirecting(302, "http://test/to"))
+        .listener("per_connection_buffer_limit_bytes: 1024")
+        .virtual_host(of_host)
+        .routes(&format!(
+            "- match: {{prefix: /}}\n  route: {{cluster: app, internal_redirect_policy: {{}}}}\n  {of_route}"
+        ))
+        .send(Request::post("/from", "x".repeat(5000)))
+        .send(Request::post("/from", "x"))
+        .stats(&["cluster.app.retry_or_shadow_abandoned"])
 }

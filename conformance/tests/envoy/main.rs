@@ -34,6 +34,7 @@ mod routing;
 mod slow_readers;
 mod source_address;
 mod stats_sinks;
+mod tcp_proxy;
 mod timeouts;
 mod tls;
 mod upstream_log;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         ("slow_readers", slow_readers::cases()),
         ("source_address", source_address::cases()),
         ("stats_sinks", stats_sinks::cases()),
+        ("tcp_proxy", tcp_proxy::cases()),
         ("timeouts", timeouts::cases()),
         ("tls", tls::cases()),
         ("upstream_log", upstream_log::cases()),

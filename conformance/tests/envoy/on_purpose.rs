@@ -177,5 +177,57 @@ fn over_time() -> Vec<Case> {
                 // A second signal would end it in another way.
                 run.proxy().process().wait(Duration::from_secs(5)).await;
             }),
+        Case::new("a_log_with_a_filter_in_cel")
+            .refused("D-69", "`extension_filter` of AccessLogFilter is not implemented")
+            .log(
+                r#"
+                - name: log
+                  filter:
+                    extension_filter:
+                      name: cel
+                      typed_config:
+                        "@type": type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter
+                        expression: response.code >= 400
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+                    path: "{{dir}}/access.log""#,
+            )
+            .get("/"),
+        Case::new("an_operator_in_cel")
+            .refused("D-69", "the operator `%CEL(response.code)%` is not implemented")
+            .log("%CEL(response.code)%")
+            .get("/"),
+        Case::new("streams_that_hold_much_memory")
+            .refused("D-70", "the overload action `envoy.overload_actions.reset_high_memory_stream` is not implemented")
+            .bootstrap(
+                r#"
+                overload_manager:
+                  buffer_factory_config: {minimum_account_to_track_power_of_two: 20}
+                  resource_monitors:
+                  - name: envoy.resource_monitors.fixed_heap
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig
+                      max_heap_size_bytes: 100000000000
+                  actions:
+                  - name: envoy.overload_actions.reset_high_memory_stream
+                    triggers:
+                    - name: envoy.resource_monitors.fixed_heap
+                      scaled: {scaling_threshold: 0.5, saturation_threshold: 0.9}"#,
+            )
+            .get("/"),
+        Case::new("filters_towards_back_ends")
+            .refused("D-71", "a filter towards back-ends is not implemented")
+            .router(
+                r#"
+                upstream_http_filters:
+                - name: mutate
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+                    mutations: {request_mutations: [{append: {header: {key: x-a, value: b}}}]}
+                - name: codec
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"#,
+            )
+            .get("/"),
     ]
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use causeway_conformance::{Case, Reply, Request, Run, exchange};
 use serde_json::json;
-use tokio::net::UdpSocket;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::time::{Instant, timeout};
 
 /// How long is listened: several flushes.
@@ -128,17 +129,92 @@ pub(crate) fn cases() -> Vec<Case> {
                 run.note("several", json!(datagrams.iter().any(|datagram| datagram.lines().count() > 5)));
             },
         ),
-        Case::new("statsd_over_tcp")
-            .refused("D-68", "`tcp_cluster_name` of StatsdSink is not implemented")
-            .bootstrap(
-                "
-                node: {id: n1, cluster: c1}
-                stats_sinks:
-                - name: sink
-                  typed_config:
-                    \"@type\": type.googleapis.com/envoy.config.metrics.v3.StatsdSink
-                    tcp_cluster_name: app",
-            )
-            .get("/"),
+        case("lines_go_over_tcp_to_a_host_of_a_cluster", &over_tcp("stats"))
+            .more_clusters(STATS)
+            .step(async |run: &mut Run| {
+                let listener =
+                    TcpListener::bind(run.address("port:statsd")).await.expect("nobody else has the port");
+                for target in ["/a", "/b", "/missing"] {
+                    let _ = exchange(run.listener(), &Request::get(target)).await;
+                }
+                let lines = lines(&listener).await;
+                let wanted = [
+                    "cluster.app.upstream_rq_total",
+                    "cluster.app.upstream_rq_200",
+                    "cluster.app.upstream_rq_time",
+                    "cluster.app.membership_total",
+                    "http.ingress.downstream_rq_4xx",
+                ];
+                run.note("metrics", json!(sums(&lines, &wanted)));
+            })
+            .stats(&[
+                "cluster.stats.upstream_cx_total",
+                "cluster.stats.upstream_cx_active",
+                "statsd.cx_overflow",
+            ]),
+        case("a_connection_for_statistics_is_made_anew", &over_tcp("stats")).more_clusters(STATS).step(
+            async |run: &mut Run| {
+                let address = run.address("port:statsd");
+                let listener = TcpListener::bind(address).await.expect("nobody else has the port");
+                run.note("the first brings some", json!(!lines(&listener).await.is_empty()));
+                // Every connection was closed with that.
+                run.note("so does the next", json!(!lines(&listener).await.is_empty()));
+                drop(listener);
+                tokio::time::sleep(Duration::from_millis(700)).await;
+                let listener = TcpListener::bind(address).await.expect("nobody else has the port");
+                run.note(
+                    "and one to a receiver that has come back",
+                    json!(!lines(&listener).await.is_empty()),
+                );
+            },
+        ),
+        case("statistics_go_to_a_cluster_that_exists", &over_tcp("none")).more_clusters(STATS),
+        Case::new("statistics_over_tcp_need_the_name_of_a_node")
+            .bootstrap(&over_tcp("app").replace("node:", "#"))
+            .without_log(),
     ]
+}
+
+const STATS: &str = "
+- name: stats
+  type: STATIC
+  load_assignment:
+    cluster_name: stats
+    endpoints:
+    - lb_endpoints:
+      - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{port:statsd}}}}}";
+
+fn over_tcp(cluster: &str) -> String {
+    format!(
+        "node: {{id: node-1, cluster: cluster-1}}
+stats_flush_interval: 0.3s
+stats_sinks:
+- name: sink
+  typed_config:
+    \"@type\": type.googleapis.com/envoy.config.metrics.v3.StatsdSink
+    tcp_cluster_name: {cluster}"
+    )
+}
+
+/// What comes over connections that are taken within [`LISTEN`]; then they are closed.
+async fn lines(listener: &TcpListener) -> Vec<String> {
+    let end = Instant::now() + LISTEN;
+    let mut connections = Vec::new();
+    while let Ok(taken) = timeout(end.saturating_duration_since(Instant::now()), listener.accept()).await {
+        let (mut stream, _) = taken.expect("a connection");
+        connections.push(tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            let _ = timeout(end.saturating_duration_since(Instant::now()), async {
+                while stream.read_buf(&mut bytes).await.is_ok_and(|count| count > 0) {}
+            })
+            .await;
+            bytes
+        }));
+    }
+    let mut text = Vec::new();
+    for connection in connections {
+        text.push(String::from_utf8_lossy(&connection.await.unwrap_or_default()).into_owned());
+    }
+    text.retain(|text| !text.is_empty());
+    text
 }

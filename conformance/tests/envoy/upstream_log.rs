@@ -216,8 +216,8 @@ fn times(case: Case) -> Case {
 }
 
 async fn leave(run: &mut Run) {
-    let mut stream = tokio::net::TcpStream::connect(run.listener()).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    let mut stream = tokio::net::TcpStream::connect(run.listener()).await.expect("a connection");
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n").await.expect("a request");
     tokio::time::sleep(Duration::from_millis(100)).await;
     drop(stream);
     tokio::time::sleep(Duration::from_millis(50)).await;

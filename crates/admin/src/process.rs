@@ -1,5 +1,6 @@
 //! What the admin server asks of the process it is part of.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -78,6 +79,16 @@ pub trait Process: Send + Sync + 'static {
 
     /// Ends the process in good order. Returns at once.
     fn quit(&self);
+
+    /// Makes a connection to a host of a cluster, for statistics to be written to. Blocks for the cluster's
+    /// `connect_timeout` at most; each write blocks for seconds at most, and a flush fails where the host has closed.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such cluster, no host of it, or no connection.
+    fn connect_to(&self, cluster: &str) -> io::Result<Box<dyn io::Write + Send>> {
+        Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no cluster {cluster}")))
+    }
 
     /// An admin request was answered; for the access log. Called on the admin server's own thread: must
     /// not block.

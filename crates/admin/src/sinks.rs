@@ -1,13 +1,13 @@
-//! Statistics that are sent: to statsd and its relatives, over UDP.
+//! Statistics that are sent: to statsd and its relatives.
 //!
 //! A thread of its own reads the cells that workers write, so that no worker ever waits for a sink. What can't be
 //! sent at once is lost, as the protocol has it.
 
 mod line;
+mod receiver;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
@@ -19,7 +19,8 @@ use causeway_stats::{Reading, Registry};
 use crate::Process;
 use crate::schema::ServerStats;
 use crate::stats::Intervals;
-use line::{Style, write_histogram, write_number};
+use line::{write_histogram, write_number};
+use receiver::Open;
 
 /// The thread that sends statistics; it ends when this goes.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ impl StatsSinks {
     ) -> io::Result<Self> {
         let mut open = Vec::with_capacity(sinks.len());
         for sink in sinks {
-            open.push(Open::new(sink)?);
+            open.push(Open::new(sink, &process)?);
         }
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("stats-sinks".into()).spawn(move || {
@@ -66,60 +67,6 @@ impl Drop for StatsSinks {
         // It ends by itself now; what it is sending is the last.
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
-        }
-    }
-}
-
-/// A sink with its socket.
-#[derive(Debug)]
-struct Open {
-    socket: UdpSocket,
-    prefix: Box<str>,
-    style: Style,
-    /// Lines share a datagram up to this many bytes.
-    most: usize,
-    datagram: Vec<u8>,
-}
-
-impl Open {
-    fn new(sink: &StatsSink) -> io::Result<Self> {
-        let from = match sink.address {
-            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-        };
-        let socket = UdpSocket::bind(from)?;
-        socket.connect(sink.address)?;
-        socket.set_nonblocking(true)?;
-        Ok(Self {
-            socket,
-            prefix: sink.prefix.clone(),
-            style: if sink.tags { Style::DogStatsd } else { Style::Statsd },
-            most: usize::try_from(sink.max_bytes_per_datagram).unwrap_or(usize::MAX),
-            datagram: Vec::new(),
-        })
-    }
-
-    /// Sends a line, or keeps it for a datagram with others.
-    fn line(&mut self, line: &[u8]) {
-        if !self.datagram.is_empty() && self.datagram.len() + 1 + line.len() > self.most {
-            self.send();
-        }
-        if !self.datagram.is_empty() {
-            self.datagram.push(b'\n');
-        }
-        self.datagram.extend_from_slice(line);
-        if self.datagram.len() >= self.most {
-            self.send();
-        }
-    }
-
-    fn send(&mut self) {
-        if !self.datagram.is_empty() {
-            // Nobody listens, or the network is full: statsd is told again soon.
-            if let Err(error) = self.socket.send(&self.datagram) {
-                tracing::debug!(target: "stats", "cannot send statistics: {error}");
-            }
-            self.datagram.clear();
         }
     }
 }
@@ -176,12 +123,15 @@ impl Flushes {
                 }
             }
         }
-        sinks.iter_mut().for_each(Open::send);
+        sinks.iter_mut().for_each(Open::flush);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::UdpSocket;
+
+    use causeway_model::StatsReceiver;
     use causeway_stats::ScopeName;
 
     use super::*;
@@ -200,8 +150,9 @@ mod tests {
         let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
         receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let address = receiver.local_addr().unwrap();
-        let sink = StatsSink { address, prefix: "p".into(), tags, max_bytes_per_datagram };
-        (receiver, Open::new(&sink).unwrap())
+        let to = StatsReceiver::Datagrams(address);
+        let sink = StatsSink { to, prefix: "p".into(), tags, max_bytes_per_datagram };
+        (receiver, Open::datagrams(&sink, address).unwrap())
     }
 
     fn receive(receiver: &UdpSocket, datagrams: usize) -> Vec<String> {

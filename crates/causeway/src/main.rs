@@ -7,6 +7,7 @@ mod cli;
 mod demo;
 mod process;
 mod serve;
+mod sink;
 mod validate;
 mod version;
 mod views;

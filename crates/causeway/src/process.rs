@@ -1,5 +1,6 @@
 //! The process as its admin server sees it.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant, SystemTime};
@@ -19,7 +20,7 @@ use causeway_tls::follow::Followed;
 use causeway_upstream::Clusters;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::views;
+use crate::{sink, views};
 
 /// What the main thread is asked to do.
 #[derive(Debug)]
@@ -179,6 +180,15 @@ impl Process for Shared {
             days_until_first_cert_expiring: self.days_until_first_expires(),
             seconds_until_first_ocsp_response_expiring: None,
         }
+    }
+
+    fn connect_to(&self, cluster: &str) -> io::Result<Box<dyn io::Write + Send>> {
+        let Some(cluster) = self.clusters.get(cluster) else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no cluster {cluster}")));
+        };
+        // Which host is first is chance enough by the moment.
+        let seed = u64::try_from(self.started.elapsed().as_nanos()).unwrap_or_default();
+        sink::connect_to(&cluster, self.registry.main_shard(), seed)
     }
 
     fn clusters(&self) -> Vec<ClusterStatus> {

@@ -357,8 +357,8 @@ fn what_is_not_implemented() {
     let found = expect_with(&cluster("«outlier_detection»: {}"), &allow, "unsupported", "", "");
     assert_eq!(found.severity, Severity::Warning);
     // What protects requests, or the connection, is not left out in silence, or not at all.
-    let socket = "transport_socket:\n  name: tls\n  typed_config:\n    \"@type\": «type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext»";
-    let found = expect_with(&cluster(socket), &allow, "unsupported", "TLS towards back-ends", "");
+    let socket = "transport_socket:\n  name: tls\n  typed_config:\n    \"@type\": «type.googleapis.com/envoy.extensions.transport_sockets.alts.v3.Alts»\n    handshaker_service: x";
+    let found = expect_with(&cluster(socket), &allow, "unsupported", "transport_sockets.alts", "");
     assert_eq!(found.severity, Severity::Error);
     let filters = format!(
         "- {{name: x, typed_config: {{\"@type\": «type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC»}}}}\n{ROUTER}"

@@ -1,6 +1,11 @@
-//! What the first bytes of a connection say: the PROXY header in front of them, and the `ClientHello` of TLS. Both are
-//! read from what has arrived, without I/O.
+//! What the first bytes of a connection say: a PROXY header, or a TLS ClientHello.
+//!
+//! Both are written by strangers. They are read from slices, without I/O, and each reader says whether it
+//! needs more bytes, has found what it looks for, or never will.
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
+
+pub mod http;
+pub mod proxy;

@@ -61,17 +61,26 @@ impl StatsMatcher {
     }
 }
 
-/// A receiver of statistics over UDP: `config.metrics.v3.StatsdSink`, `config.metrics.v3.DogStatsdSink`.
+/// A receiver of statistics: `config.metrics.v3.StatsdSink`, `config.metrics.v3.DogStatsdSink`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatsSink {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub to: StatsReceiver,
     /// In front of every name; `envoy` unless set.
     pub prefix: Box<str>,
     /// Whether tags stand behind values rather than in names, as DogStatsD has it.
     pub tags: bool,
     /// Lines share a datagram up to this many bytes (`max_bytes_per_datagram`); 0 gives each its own.
     pub max_bytes_per_datagram: u64,
+}
+
+/// Where statistics are sent, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatsReceiver {
+    /// Datagrams over UDP (`address`).
+    Datagrams(SocketAddr),
+    /// Lines over TCP to one host at a time of a cluster (`tcp_cluster_name`).
+    Cluster(Arc<str>),
 }
 
 /// `config.core.v3.Node`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     BindConfig, EndpointAddress, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, Metadata,
-    SourcePosition, TransportSocketMatch, UpstreamSocket,
+    SourcePosition, TlvEntry, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -135,6 +135,43 @@ pub enum LbPolicy {
     RoundRobin,
     /// At random; weights do not count, as in Envoy.
     Random,
+    /// By a hash of the request or connection; at random where it has none.
+    RingHash(RingHash),
+    /// The same, by another table.
+    Maglev(Maglev),
+}
+
+/// `Cluster.RingHashLbConfig`, or `extensions.load_balancing_policies.ring_hash.v3.RingHash`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingHash {
+    /// Places on the ring, as far as weights allow (`minimum_ring_size`, 1024 unless set).
+    pub minimum_ring_size: u64,
+    /// No more than these (`maximum_ring_size`, 8 Mi unless set), and not fewer.
+    pub maximum_ring_size: u64,
+    /// Where on the ring a host stands (`hash_function`).
+    pub hash_function: HashFunction,
+    /// An endpoint is known by its name rather than its address (`use_hostname_for_hashing`), unless its metadata has
+    /// a `hash_key` in `envoy.lb`.
+    pub use_hostname: bool,
+}
+
+/// `Cluster.MaglevLbConfig`, or `extensions.load_balancing_policies.maglev.v3.Maglev`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maglev {
+    /// Places in the table, a prime number (`table_size`, 65537 unless set).
+    pub table_size: u64,
+    /// As for a ring.
+    pub use_hostname: bool,
+}
+
+/// `RingHashLbConfig.HashFunction`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HashFunction {
+    /// XXH64.
+    #[default]
+    XxHash,
+    /// MurmurHash2, as libstdc++ has it.
+    MurmurHash2,
 }
 
 /// `config.endpoint.v3.LocalityLbEndpoints`.
@@ -180,6 +217,9 @@ pub struct Endpoint {
     pub health_check_address: Option<SocketAddr>,
     /// `health_check_config.disable_active_health_check`.
     pub disable_active_health_check: bool,
+    /// TLVs of PROXY headers to this endpoint (`metadata.typed_filter_metadata`, `PerHostConfig`); they take the
+    /// place of those of the same type that are sent to all.
+    pub proxy_protocol_tlvs: Vec<TlvEntry>,
     /// `metadata`.
     pub metadata: Metadata,
 }

@@ -22,6 +22,7 @@ mod http2;
 mod http_connection_manager;
 mod internal_redirect;
 mod listener;
+mod listener_filter;
 mod local_reply;
 mod matcher;
 mod network_filter;
@@ -41,11 +42,11 @@ pub use access_log::{
 };
 pub use address::{Address, CidrRange, CidrSet, EndpointAddress};
 pub use bind::{BindConfig, SourceAddress};
-pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsSink};
+pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsReceiver, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
-    Endpoint, HealthStatus, LbPolicy, Locality, LocalityEndpoints, ServerNameOptions, TcpKeepalive,
-    Thresholds, UpstreamProtocol,
+    Endpoint, HashFunction, HealthStatus, LbPolicy, Locality, LocalityEndpoints, Maglev, RingHash,
+    ServerNameOptions, TcpKeepalive, Thresholds, UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
@@ -64,6 +65,9 @@ pub use http_connection_manager::{
 pub use http2::{Http2Keepalive, Http2Options};
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{DrainType, Listener, SocketOption, SocketState, TrafficDirection};
+pub use listener_filter::{
+    ConnectionPredicate, ListenerFilter, ListenerFilterKind, ProxyProtocol, TlvEncoding, TlvRule,
+};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,
@@ -85,8 +89,8 @@ pub use source::SourcePosition;
 pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HostSource, JsonTemplate,
-    MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer, RequestedServerName,
-    Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone, TlsFact,
+    MetadataSource, NameKind, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer,
+    RequestedServerName, Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone, TlsFact, TlsPart,
 };
 pub use tls::{
     CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,
@@ -94,7 +98,7 @@ pub use tls::{
     TlsCertificate, TlsParams, TlsVersion, UpstreamTls, Validation,
 };
 pub use upstream_socket::{
-    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry, TlvValue,
+    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry,
     TransportSocketMatch, UpstreamSocket,
 };
 pub use value::{Metadata, Value};

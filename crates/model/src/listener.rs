@@ -1,8 +1,9 @@
 //! Listeners.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{AccessLog, Address, FilterChain, Metadata, SourcePosition};
+use crate::{AccessLog, Address, FilterChain, ListenerFilter, Metadata, SourcePosition};
 
 /// `config.listener.v3.Listener`.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,14 @@ pub struct Listener {
     pub filter_chains: Vec<Arc<FilterChain>>,
     /// For connections that none of them fits (`default_filter_chain`), whatever its own conditions.
     pub default_filter_chain: Option<Arc<FilterChain>>,
+    /// What looks at a connection before a filter chain is chosen (`listener_filters`), in order, with those
+    /// that the file has without saying so: the TLS inspector where a filter chain asks what it finds.
+    pub listener_filters: Vec<ListenerFilter>,
+    /// How long they may take (`listener_filters_timeout`); 15 s unless set, any time where it is none.
+    pub listener_filters_timeout: Option<Duration>,
+    /// A connection for which they take longer goes on as it is (`continue_on_listener_filters_timeout`); else
+    /// it is closed.
+    pub continue_on_listener_filters_timeout: bool,
     /// Bytes of a body that are read from a client at once, and so held until the back-end takes them
     /// (`per_connection_buffer_limit_bytes`); rounded up to one of the sizes that buffers have. 1 MiB unless
     /// set, which is more than they ever have, and so is 0.

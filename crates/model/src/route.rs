@@ -105,6 +105,10 @@ pub struct Route {
     pub metadata: Metadata,
     /// Under which name its requests are counted by themselves; empty where they are not (`stat_prefix`).
     pub stat_prefix: Box<str>,
+    /// Bytes of a request's body that are kept, so that it can be sent again (`request_body_buffer_limit` of route or
+    /// virtual host, or the older `per_request_buffer_limit_bytes`); as many as the listener's
+    /// `per_connection_buffer_limit_bytes` unless set.
+    pub request_body_buffer_limit: Option<u64>,
 }
 
 /// `config.route.v3.RouteMatch`: all conditions have to hold.

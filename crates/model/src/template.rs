@@ -281,6 +281,8 @@ pub enum OperatorKind {
     Reason,
     /// `CAUSEWAY_EVIDENCE` is not Envoy's: what was observed.
     Evidence,
+    /// `UPSTREAM_TLS_VERSION`, `UPSTREAM_PEER_SUBJECT` and the like: TLS with the back-end.
+    UpstreamTls(TlsPart),
     /// An operator about something this configuration can't have, such as TLS on a plain listener:
     /// its value is always absent. Holds the operator as it was written.
     Absent(Box<str>),
@@ -406,6 +408,44 @@ pub enum FieldSection {
     ResponseTrailers,
 }
 
+/// What a log tells of a TLS connection to a back-end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsPart {
+    /// `UPSTREAM_TLS_VERSION`.
+    Version,
+    /// `UPSTREAM_TLS_CIPHER`.
+    Cipher,
+    /// `UPSTREAM_TLS_GROUP`.
+    Group,
+    /// `UPSTREAM_SERVER_NAME`: the name that was asked for.
+    ServerName,
+    /// `UPSTREAM_PEER_SUBJECT`.
+    PeerSubject,
+    /// `UPSTREAM_PEER_ISSUER`.
+    PeerIssuer,
+    /// `UPSTREAM_PEER_CERT`: as PEM, encoded as in a URL.
+    PeerCertificate,
+    /// `UPSTREAM_PEER_DNS_SAN`, `UPSTREAM_PEER_URI_SAN`, `UPSTREAM_PEER_IP_SAN`.
+    PeerNames(NameKind),
+    /// `UPSTREAM_PEER_CERT_V_START`.
+    PeerStart(TimeFormat),
+    /// `UPSTREAM_PEER_CERT_V_END`.
+    PeerEnd(TimeFormat),
+    /// `UPSTREAM_LOCAL_DNS_SAN`, `UPSTREAM_LOCAL_URI_SAN`, `UPSTREAM_LOCAL_IP_SAN`: of our certificate.
+    LocalNames(NameKind),
+}
+
+/// A kind of names in certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameKind {
+    /// `dNSName`.
+    Dns,
+    /// `uniformResourceIdentifier`.
+    Uri,
+    /// `iPAddress`.
+    Ip,
+}
+
 /// Which metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetadataSource {
@@ -421,6 +461,8 @@ pub enum MetadataSource {
     Listener,
     /// Of the filter chain of the listener.
     FilterChain,
+    /// What filters have said.
+    Dynamic,
 }
 
 /// Which path `PATH` prints.

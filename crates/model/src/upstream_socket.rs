@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{SourcePosition, Template, UpstreamTls, Value};
+use crate::{SourcePosition, UpstreamTls, Value};
 
 /// `Cluster.transport_socket`: layers around the bytes, each only where it is configured.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,11 +31,9 @@ pub struct ProxyProtocolUpstream {
     pub position: SourcePosition,
     /// What is sent.
     pub config: ProxyProtocolConfig,
-    /// Whether a request without a client address is sent with the address family `UNSPEC` rather than with those of
-    /// the connection (`allow_unspecified_address`).
+    /// Whether the header of a client without an IP address is sent on its behalf, without addresses, rather than on
+    /// that of the proxy (`allow_unspecified_address`).
     pub allow_unspecified_address: bool,
-    /// Whether requests with different TLVs never share a connection (`tlv_as_pool_key`).
-    pub tlv_as_pool_key: bool,
 }
 
 /// `config.core.v3.ProxyProtocolConfig`.
@@ -84,19 +82,10 @@ impl PassThroughTlvs {
 }
 
 /// `config.core.v3.TlvEntry`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlvEntry {
     /// Its type.
     pub kind: u8,
-    /// What it holds.
-    pub value: TlvValue,
-}
-
-/// What a TLV holds.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TlvValue {
-    /// These bytes (`value`).
-    Bytes(Box<[u8]>),
-    /// What the operators say of the client's connection (`format_string`).
-    Format(Arc<Template>),
+    /// What it holds (`value`).
+    pub value: Box<[u8]>,
 }

@@ -24,6 +24,14 @@ pub enum Value {
 pub struct Metadata(pub BTreeMap<Box<str>, Value>);
 
 impl Metadata {
+    /// Sets the value of a key inside a namespace.
+    pub fn set(&mut self, namespace: &str, key: &str, value: Value) {
+        let namespace = self.0.entry(namespace.into()).or_insert_with(|| Value::Object(BTreeMap::new()));
+        if let Value::Object(fields) = namespace {
+            fields.insert(key.into(), value);
+        }
+    }
+
     /// The value at a path of keys inside a namespace.
     #[must_use]
     pub fn get(&self, namespace: &str, path: &[Box<str>]) -> Option<&Value> {

@@ -11,16 +11,48 @@ use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
     Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
-    ClusterSizeStat, ClusterStat, Health, Host, HostCells, HostId, HostStat, LoadBalancer, Resource,
-    WorkerCluster,
+    ClusterSizeStat, ClusterSslStat, ClusterStat, Health, Host, HostCells, HostId, HostStat, LoadBalancer,
+    Resource, Unusable, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
 
+use crate::connection::ConnectionInfo;
 use crate::pool::{HostPool, PoolKind};
 use crate::stats::{ReasonCounters, StatusCounters};
 use crate::timer::Millis;
+use crate::way::Way;
 use crate::worker::Worker;
+
+/// What connections have to have in common to be shared; the bool is whether they speak HTTP/2.
+type PoolKey = (HostId, RoutingPriority, bool, Option<Rc<Way>>);
+
+/// The connections to a host that are for one client alone. They end with this.
+#[derive(Debug)]
+pub(crate) struct OwnPool {
+    cluster: Weak<LocalCluster>,
+    key: PoolKey,
+}
+
+impl OwnPool {
+    /// Lets the connections of that key end with the client.
+    fn keep(cluster: &Rc<LocalCluster>, key: &PoolKey, client: &ConnectionInfo) {
+        let mut pools = client.course.pools.borrow_mut();
+        if !pools.iter().any(|own| own.key == *key) {
+            pools.push(Self { cluster: Rc::downgrade(cluster), key: key.clone() });
+        }
+    }
+}
+
+impl Drop for OwnPool {
+    fn drop(&mut self) {
+        let Some(cluster) = self.cluster.upgrade() else { return };
+        let pool = cluster.pools.borrow_mut().remove(&self.key);
+        if let Some(pool) = pool {
+            pool.close();
+        }
+    }
+}
 
 /// A cluster as one worker has it.
 #[derive(Debug)]
@@ -34,6 +66,8 @@ pub(crate) struct LocalCluster {
     /// There from the first response on.
     responses: OnceCell<Shard<ClusterResponseStat>>,
     internal: OnceCell<Shard<ClusterInternalStat>>,
+    /// There where the cluster speaks TLS.
+    ssl: Option<Shard<ClusterSslStat>>,
     budgets: Option<Shard<ClusterBudgetStat>>,
     sizes: Option<Shard<ClusterSizeStat>>,
     /// There from the first connection on.
@@ -42,8 +76,8 @@ pub(crate) struct LocalCluster {
     balancer: RefCell<LoadBalancer>,
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
-    /// One for each version of HTTP; `true` is HTTP/2. By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
-    pools: RefCell<foldhash::HashMap<(HostId, RoutingPriority, bool), Rc<HostPool>>>,
+    /// By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
+    pools: RefCell<foldhash::HashMap<PoolKey, Rc<HostPool>>>,
     /// Compares the pools with each new host set; there from the first pool on.
     follower: OnceCell<AbortHandle>,
     /// Another cluster has taken its place. A request that was on its way here still gets its connection, but a
@@ -62,6 +96,7 @@ impl LocalCluster {
             reasons: ReasonCounters::new(),
             responses: OnceCell::new(),
             internal: OnceCell::new(),
+            ssl: shared.sockets().ssl().map(|ssl| ssl.shard(worker)),
             budgets: shared.budget_stats().map(|scope| scope.shard(worker)),
             sizes: shared.size_stats().map(|scope| scope.shard(worker)),
             http1: OnceCell::new(),
@@ -96,10 +131,16 @@ impl LocalCluster {
 
     /// Chooses a host, or says why there is none.
     pub(crate) fn choose(&self) -> Result<Arc<Host>, Failure> {
+        self.choose_by_hash(None)
+    }
+
+    /// The same for something that has a hash.
+    pub(crate) fn choose_by_hash(&self, hash: Option<u64>) -> Result<Arc<Host>, Failure> {
         if self.shared().generation() != self.generation.get() {
             self.follow_host_set();
         }
-        self.balancer.borrow_mut().choose(Instant::now).map(|choice| Arc::clone(choice.host))
+        let mut balancer = self.balancer.borrow_mut();
+        balancer.choose_by_hash(hash, Instant::now).map(|choice| Arc::clone(choice.host))
     }
 
     /// Takes one of a resource, unless its circuit breaker is open.
@@ -137,14 +178,19 @@ impl LocalCluster {
         worker: &Rc<Worker>,
         host: &Arc<Host>,
         priority: RoutingPriority,
-        client: Version,
+        (client, version): (&ConnectionInfo, Version),
+        way: Option<Rc<Way>>,
     ) -> Rc<HostPool> {
-        let http2 = self.speaks_http2(client);
+        let http2 = self.speaks_http2(version);
         self.follower.get_or_init(|| worker.spawn(follow(Rc::downgrade(self))));
         let mut pools = self.pools.borrow_mut();
-        let pool = pools.entry((host.id(), priority, http2)).or_insert_with(|| {
+        let key = (host.id(), priority, http2, way.clone());
+        if way.as_ref().is_some_and(|way| way.header.is_some()) {
+            OwnPool::keep(self, &key, client);
+        }
+        let pool = pools.entry(key).or_insert_with(|| {
             let kind = if http2 { PoolKind::Http2 } else { PoolKind::Http1 };
-            HostPool::new(worker, self, host, priority, kind)
+            HostPool::new(worker, self, host, priority, kind, way)
         });
         if self.closed.get() {
             pool.close();
@@ -158,8 +204,9 @@ impl LocalCluster {
         worker: &Rc<Worker>,
         host: &Arc<Host>,
         priority: RoutingPriority,
+        way: Option<Rc<Way>>,
     ) -> Rc<HostPool> {
-        HostPool::new(worker, self, host, priority, PoolKind::Raw)
+        HostPool::new(worker, self, host, priority, PoolKind::Raw, way)
     }
 
     /// Compares the connections with a host set that has changed. Hosts that are gone lose their idle
@@ -190,6 +237,8 @@ impl LocalCluster {
         for pool in self.pools.borrow().values() {
             pool.close_idle(now);
         }
+        // There may be as many of those as clients think of names.
+        self.pools.borrow_mut().retain(|(.., way), pool| way.is_none() || !pool.is_unused());
     }
 
     /// The cluster is gone: its idle connections are closed, and those in use afterwards.
@@ -215,6 +264,21 @@ impl LocalCluster {
             }
             PoolKind::Raw => {}
         }
+    }
+
+    /// This worker's cells of what is counted about TLS, where the cluster speaks it.
+    pub(crate) const fn ssl(&self) -> Option<&Shard<ClusterSslStat>> {
+        self.ssl.as_ref()
+    }
+
+    /// Counts a PROXY header whose TLVs do not fit.
+    pub(crate) fn count_tlvs_exceed(&self) {
+        self.shared().sockets().count_tlvs_exceed(self.worker);
+    }
+
+    /// Counts a connection that was not made because its TLS is not ready.
+    pub(crate) fn count_tls_not_ready(&self, why: &Unusable) {
+        self.shared().sockets().count_unusable(why, self.worker);
     }
 
     /// What is counted about HTTP/2.

@@ -8,6 +8,8 @@ use std::time::Instant;
 use causeway_model::{Address, FilterChain, Listener, Metadata};
 use causeway_reason::Failure;
 
+use crate::cluster::OwnPool;
+use crate::listener::Inspected;
 use crate::listener::Turn;
 use crate::tls::TlsInfo;
 use crate::worker::Place;
@@ -17,9 +19,9 @@ use crate::worker::Place;
 pub(crate) struct ConnectionInfo {
     /// Its number, unique in the process; 0 while, or because, it has no filter chain.
     pub(crate) id: u64,
-    /// The other end.
+    /// The client.
     pub(crate) remote: Address,
-    /// Our end.
+    /// Where it connected to.
     pub(crate) local: Address,
     /// When it was taken.
     pub(crate) opened: Instant,
@@ -27,6 +29,8 @@ pub(crate) struct ConnectionInfo {
     pub(crate) listener: Option<Arc<Listener>>,
     /// Its filter chain, once it is chosen.
     pub(crate) chain: Option<Arc<FilterChain>>,
+    /// What listener filters have found out, where there are some.
+    pub(crate) inspected: Option<Box<Inspected>>,
     /// The kernel's estimate of the round trip in microseconds, where an access log asks for it.
     pub(crate) round_trip: Cell<Option<u64>>,
     /// What is known from the handshake of TLS, once it is over.
@@ -52,8 +56,10 @@ pub(crate) struct Course {
     pub(crate) speaks_http: Cell<bool>,
     /// What came was refused by the codec.
     pub(crate) broke_protocol: Cell<bool>,
-    /// No filter chain is for it.
-    pub(crate) fits_no_chain: Cell<bool>,
+    /// Connections to back-ends that are for this client alone.
+    pub(crate) pools: RefCell<Vec<OwnPool>>,
+    /// Why it was closed before anything could be asked on it.
+    pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// The client reset it.
     pub(crate) was_reset: Cell<bool>,
     /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`), in Envoy's words.
@@ -62,8 +68,6 @@ pub(crate) struct Course {
     pub(crate) terminated_because: Cell<Option<&'static str>>,
     /// Why TLS failed (`%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`), in Envoy's words.
     pub(crate) transport_failure: RefCell<Option<String>>,
-    /// Why it failed as a whole.
-    pub(crate) failure: RefCell<Option<Failure>>,
 }
 
 impl ConnectionInfo {
@@ -73,8 +77,18 @@ impl ConnectionInfo {
     }
 
     /// The name that the client asked for in its handshake, in lower case, where a listener filter has looked for it.
-    pub(crate) const fn server_name(&self) -> Option<&str> {
-        None
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        self.inspected.as_ref().map(|found| &*found.server_name)
+    }
+
+    /// The machine at the other end, whoever the client is.
+    pub(crate) fn direct_remote(&self) -> &Address {
+        self.inspected.as_ref().and_then(|found| found.direct_remote.as_ref()).unwrap_or(&self.remote)
+    }
+
+    /// Our end of the connection, wherever the client connected to.
+    pub(crate) fn direct_local(&self) -> &Address {
+        self.inspected.as_ref().and_then(|found| found.direct_local.as_ref()).unwrap_or(&self.local)
     }
 
     /// Name of the listener.

@@ -35,6 +35,7 @@ mod listener;
 mod local_reply;
 mod overload;
 mod pool;
+mod proxy_header;
 mod proxy_status;
 mod pump;
 mod record;
@@ -47,6 +48,7 @@ mod terminal;
 mod timer;
 mod tls;
 mod traffic;
+mod way;
 mod worker;
 
 pub use access_log::{AdminLog, AdminRequest, FilesystemShard, LogFiles};

@@ -56,6 +56,7 @@ fn entry(page: &mut String, spec: &Spec) {
 fn title(family: &str) -> &str {
     match family {
         "client" => "The client",
+        "listener" => "Connections",
         "routing" => "Routing",
         "dns" => "Names",
         "connect" => "Connecting",

@@ -70,6 +70,7 @@ fn route(path: PathMatch, case_sensitive: bool) -> Arc<Route> {
         per_filter: Vec::new(),
         metadata: Metadata::default(),
         stat_prefix: "".into(),
+        request_body_buffer_limit: None,
     })
 }
 

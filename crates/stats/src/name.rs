@@ -55,6 +55,15 @@ impl ScopeName {
         self
     }
 
+    /// Adds elements that name the value of a tag and are no part of the metric's name: `versions.v1` for the version
+    /// 1. The tag comes in front of those that are there already.
+    #[must_use]
+    pub fn named_for(mut self, elements: &str, tag: &'static str, value: &str) -> Self {
+        push(&mut self.path, elements);
+        self.tags.insert(0, (tag, value.to_owned()));
+        self
+    }
+
     /// The name as Envoy's `/stats` has it, without a dot at the end.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -6,6 +6,7 @@
 )]
 
 pub mod certificate;
+pub mod client;
 pub mod failure;
 pub mod follow;
 pub mod identity;

@@ -88,16 +88,32 @@ impl LoadBalancer {
     /// A host for the next request, or why there is none. Counts `lb_healthy_panic` and
     /// `upstream_cx_none_healthy`. The time is looked at only where there is none.
     pub fn choose(&mut self, now: impl FnOnce() -> Instant) -> Result<Choice<'_>, Failure> {
+        self.choose_by_hash(None, now)
+    }
+
+    /// The same for something that has a hash, which policies that go by hashes take for it.
+    pub fn choose_by_hash(
+        &mut self,
+        hash: Option<u64>,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<Choice<'_>, Failure> {
         self.refresh();
-        let (priority, which) = self.hosts.choose(self.rng.next());
+        let by_hash = matches!(self.cluster.config().lb_policy, LbPolicy::RingHash(_) | LbPolicy::Maglev(_));
+        let number = hash.filter(|_| by_hash).unwrap_or_else(|| self.rng.next());
+        let (priority, which) = self.hosts.choose(number);
         let panic = which == Among::All;
         if panic {
             self.stats.inc(ClusterStat::LbHealthyPanic);
         }
         let refused = panic && self.cluster.config().fail_traffic_on_panic;
-        let turn = if refused { None } else { self.turn(priority, which) };
-        let hosts = self.hosts.priorities().get(priority).map(|priority| priority.among(which));
-        match turn.and_then(|turn| hosts?.get(turn)) {
+        let turn = if refused || by_hash { None } else { self.turn(priority, which) };
+        let found = self.hosts.priorities().get(priority);
+        let host = match turn {
+            Some(turn) => found.and_then(|priority| priority.among(which).get(turn)),
+            None if refused => None,
+            None => found.and_then(|priority| priority.by_hash(number)),
+        };
+        match host {
             Some(host) => Ok(Choice { host, panic }),
             None => {
                 self.stats.inc(ClusterStat::UpstreamCxNoneHealthy);
@@ -120,6 +136,7 @@ impl LoadBalancer {
         let hosts = self.hosts.priorities().get(priority)?.among(which);
         let len = u64::try_from(hosts.len()).ok().filter(|len| *len > 0)?;
         let turn = match self.cluster.config().lb_policy {
+            LbPolicy::RingHash(_) | LbPolicy::Maglev(_) => return None,
             LbPolicy::Random => self.rng.below(len),
             LbPolicy::RoundRobin => {
                 let slot = priority * Among::COUNT + which as usize;

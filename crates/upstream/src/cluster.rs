@@ -12,8 +12,10 @@ use tokio::sync::Notify;
 
 use crate::breakers::{BreakerShard, Breakers, Resource};
 use crate::dns::NameReport;
+use crate::hashing::TableStats;
 use crate::host::{Host, HostCells};
-use crate::host_set::{HostSet, Spread};
+use crate::host_set::{HostSet, Priority, Spread};
+use crate::sockets::Sockets;
 use crate::stats::{
     ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
     ClusterSizeStat, ClusterStat,
@@ -26,7 +28,10 @@ pub struct Cluster {
     config: Arc<causeway_model::Cluster>,
     registry: Arc<Registry>,
     stats: Scope<ClusterStat>,
+    /// Where its policy hashes.
+    table_stats: Option<TableStats>,
     breakers: Breakers,
+    sockets: Sockets,
     generation: AtomicU64,
     hosts: ArcSwap<HostSet>,
     names: ArcSwap<Vec<Arc<NameReport>>>,
@@ -53,12 +58,15 @@ impl Cluster {
         let stats: Scope<ClusterStat> = registry.scope(scope_name(&config));
         let breakers = Breakers::new(&config.circuit_breakers, registry, stats.name());
         stats.shard(registry.main_shard()).set(ClusterStat::WarmingState, 1);
-        let hosts = HostSet::new(Vec::new(), spread_of(&config));
+        let sockets = Sockets::new(&config, registry, stats.name());
+        let hosts = HostSet::new(Vec::new(), spread_of(&config), &config.lb_policy);
         Self {
+            table_stats: TableStats::new(&config.lb_policy, registry, stats.name()),
             config,
             registry: Arc::clone(registry),
             stats,
             breakers,
+            sockets,
             generation: AtomicU64::new(0),
             hosts: ArcSwap::from_pointee(hosts),
             names: ArcSwap::default(),
@@ -122,6 +130,12 @@ impl Cluster {
     #[must_use]
     pub fn http2_stats(&self) -> Scope<ClusterHttp2Stat> {
         self.registry.scope(self.stats.name().clone())
+    }
+
+    /// What is spoken with its hosts below HTTP.
+    #[must_use]
+    pub const fn sockets(&self) -> &Sockets {
+        &self.sockets
     }
 
     /// A worker's part in it. Only the worker of that number may use what is counted in it.
@@ -217,6 +231,11 @@ impl Cluster {
 
     /// Publishes a snapshot.
     pub(crate) fn publish(&self, hosts: HostSet) {
+        if let Some(stats) = &self.table_stats
+            && let Some(table) = hosts.priorities().first().and_then(Priority::table)
+        {
+            stats.show(table, &self.registry);
+        }
         self.hosts.store(Arc::new(hosts));
         self.generation.fetch_add(1, Release);
         self.published.notify_waiters();

@@ -283,7 +283,10 @@ impl Core {
 
     /// Begins to check a host, where it is to be checked.
     fn admit(&mut self, host: &Arc<Host>, inherited: Option<Vec<Session>>, now: Instant) -> Vec<NewCheck> {
-        self.stats.inc(ClusterStat::DefaultTotalMatchCount);
+        match self.cluster.sockets().of(host).filter(|socket| !socket.name.is_empty()) {
+            Some(socket) => self.stats.dynamic(&format!("{}.total_match_count", socket.name)).inc(),
+            None => self.stats.inc(ClusterStat::DefaultTotalMatchCount),
+        }
         if !host.is_checked() {
             return Vec::new();
         }
@@ -331,7 +334,8 @@ impl Core {
 
     /// Publishes a snapshot of the hosts. `new_set` says that there are others than before.
     fn publish(&self, new_set: bool) {
-        let hosts = HostSet::new(self.members.by_priority(), self.cluster.spread());
+        let policy = &self.cluster.config().lb_policy;
+        let hosts = HostSet::new(self.members.by_priority(), self.cluster.spread(), policy);
         let total: usize = hosts.priorities().iter().map(|priority| priority.hosts().len()).sum();
         let degraded: usize = hosts.priorities().iter().map(|priority| priority.degraded().len()).sum();
         let excluded: u32 = hosts.priorities().iter().map(|priority| priority.excluded()).sum();

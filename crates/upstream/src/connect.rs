@@ -265,7 +265,7 @@ pub(crate) fn no_answer(waited: Duration) -> String {
 }
 
 /// As the C library says it, without the number that Rust adds.
-fn error_text(error: &io::Error) -> String {
+pub(crate) fn error_text(error: &io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {
         Some(at) => text.split_at(at).0.to_owned(),

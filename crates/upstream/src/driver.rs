@@ -13,8 +13,8 @@ use tokio::task::{JoinHandle, spawn_local};
 use crate::cluster::Cluster;
 use crate::cluster_core::{Core, NewCheck, Now};
 use crate::dns::Resolvers;
-use crate::health::Prober;
 use crate::health::events::EventLog;
+use crate::health::{Linker, Prober};
 use crate::host::{Host, HostId};
 use crate::rng::Rng;
 
@@ -99,8 +99,9 @@ impl Shared {
         for new in checks {
             let id = new.host.id();
             let host_header = host_header(&new.host, &new.config, self.cluster.name());
-            let source = self.cluster.config().upstream_bind_config.clone();
-            let prober = Prober::new(Arc::clone(&new.config), host_header, source);
+            let linker =
+                Linker::new(Arc::clone(&new.config), Arc::clone(&self.cluster), Arc::clone(&new.host));
+            let prober = Prober::new(Arc::clone(&new.config), host_header, linker);
             let task = Task(spawn_local(check(Rc::downgrade(self), new, prober)));
             tasks.checks.entry(id).or_default().push(task);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use causeway_model::{Address, HealthStatus, Locality, Metadata, Value};
+use causeway_model::{Address, HealthStatus, Locality, Metadata, TlvEntry, Value};
 
 use crate::flags::{Health, HealthFlags};
 use crate::health::CheckReport;
@@ -39,6 +39,7 @@ pub(crate) struct HostSettings {
     pub(crate) locality: Arc<Locality>,
     pub(crate) priority: u32,
     pub(crate) metadata: Metadata,
+    pub(crate) tlvs: Vec<TlvEntry>,
     pub(crate) status: HealthStatus,
     /// Where health checks go, where that is not the address itself.
     pub(crate) check: CheckTarget,
@@ -154,6 +155,12 @@ impl Host {
     #[must_use]
     pub const fn metadata(&self) -> &Metadata {
         &self.settings.metadata
+    }
+
+    /// TLVs of PROXY headers that are sent to it.
+    #[must_use]
+    pub fn proxy_protocol_tlvs(&self) -> &[TlvEntry] {
+        &self.settings.tlvs
     }
 
     /// Whether its metadata calls it a canary (`envoy.lb: {canary: true}`).
@@ -326,6 +333,7 @@ pub(crate) mod tests {
             locality: Arc::default(),
             priority: 0,
             metadata: Metadata::default(),
+            tlvs: Vec::new(),
             status: HealthStatus::Unknown,
             check: CheckTarget::default(),
         }

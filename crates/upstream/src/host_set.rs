@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use causeway_model::LbPolicy;
+
 use crate::flags::Health;
+use crate::hashing::HashTable;
 use crate::host::Host;
 use crate::priority::{Counts, Load, spread};
 
@@ -21,6 +24,8 @@ pub struct Priority {
     degraded: Vec<Arc<Host>>,
     excluded: u32,
     load: Load,
+    /// Which host serves which hash, where the cluster's policy asks.
+    table: Option<HashTable>,
 }
 
 /// Which hosts of a priority a request goes to.
@@ -46,7 +51,7 @@ pub(crate) struct Spread {
 
 impl HostSet {
     /// A snapshot of these hosts, by priority from 0 on.
-    pub(crate) fn new(hosts: Vec<Vec<Arc<Host>>>, how: Spread) -> Self {
+    pub(crate) fn new(hosts: Vec<Vec<Arc<Host>>>, how: Spread, policy: &LbPolicy) -> Self {
         let mut priorities: Vec<Priority> = hosts.into_iter().map(Priority::new).collect();
         if priorities.is_empty() {
             priorities.push(Priority::new(Vec::new()));
@@ -55,6 +60,7 @@ impl HostSet {
         let loads = spread(&counts, how.overprovisioning_factor, how.panic_threshold);
         for (priority, load) in priorities.iter_mut().zip(loads) {
             priority.load = load;
+            priority.table = HashTable::new(priority.hashed(), policy);
         }
         Self { priorities }
     }
@@ -108,6 +114,7 @@ impl Priority {
             degraded: with(Health::Degraded),
             excluded: u32::try_from(excluded).unwrap_or(u32::MAX),
             load: Load::default(),
+            table: None,
             hosts,
         }
     }
@@ -146,6 +153,21 @@ impl Priority {
     #[must_use]
     pub const fn load(&self) -> (u32, u32) {
         (self.load.healthy, self.load.degraded)
+    }
+
+    /// Which host serves which hash.
+    pub(crate) const fn table(&self) -> Option<&HashTable> {
+        self.table.as_ref()
+    }
+
+    /// The host that serves a hash. Degraded ones serve none, as in Envoy.
+    pub(crate) fn by_hash(&self, hash: u64) -> Option<&Arc<Host>> {
+        self.hashed().get(self.table.as_ref()?.find(hash)?)
+    }
+
+    /// The hosts that serve hashes.
+    fn hashed(&self) -> &[Arc<Host>] {
+        if self.load.panic { &self.hosts } else { &self.healthy }
     }
 
     pub(crate) fn among(&self, which: Among) -> &[Arc<Host>] {

@@ -22,6 +22,8 @@ mod dns;
 mod driver;
 mod edf;
 mod flags;
+mod handshake;
+mod hashing;
 mod health;
 mod host;
 mod host_set;
@@ -32,6 +34,7 @@ mod report;
 mod rng;
 #[cfg(test)]
 mod simulation;
+mod sockets;
 mod stats;
 #[cfg(test)]
 #[path = "../tests/support/config.rs"]
@@ -45,11 +48,18 @@ pub use cluster::{Cluster, WorkerCluster};
 pub use connect::{ConnectPhase, Stream, connect, connect_failure, connect_timeout};
 pub use dns::NameReport;
 pub use flags::{Health, HealthFlags};
+pub use handshake::{
+    HandshakeError, HandshakeSeen, alert_words, count_handshake, handshake_failure, handshake_not_ready,
+    handshake_timeout, stat_of,
+};
+pub use hashing::xxh64;
 pub use health::CheckReport;
 pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};
 pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
+pub use sockets::{Socket, Sockets, Tls, Unusable, ready};
 pub use stats::{
     ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterManagerStat,
-    ClusterResponseStat, ClusterSizeStat, ClusterStat, DnsStat, HealthCheckStat, RemainingStat,
+    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat, HealthCheckStat,
+    RemainingStat,
 };

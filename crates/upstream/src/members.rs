@@ -257,6 +257,7 @@ impl Target {
             locality: place,
             priority: locality.priority,
             metadata: endpoint.metadata.clone(),
+            tlvs: endpoint.proxy_protocol_tlvs.clone(),
             status: endpoint.health_status,
             check: CheckTarget {
                 address: endpoint.health_check_address,

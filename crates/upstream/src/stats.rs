@@ -251,12 +251,63 @@ causeway_stats::schema! {
 }
 
 causeway_stats::schema! {
+    /// `cluster.<name>.ssl.`: of clusters that speak TLS. Versions, suites, groups and signatures are counted
+    /// beside these by their names.
+    pub enum ClusterSslStat {
+        /// Handshakes that failed, but for those that failed over a certificate.
+        ConnectionError = counter "ssl.connection_error",
+        /// Certificates that are none of those that were pinned.
+        FailVerifyCertHash = counter "ssl.fail_verify_cert_hash",
+        /// Certificates that are not trusted.
+        FailVerifyError = counter "ssl.fail_verify_error",
+        /// Never moves: back-ends always have a certificate.
+        FailVerifyNoCert = counter "ssl.fail_verify_no_cert",
+        /// Certificates that bear none of the expected names.
+        FailVerifySan = counter "ssl.fail_verify_san",
+        /// Handshakes that were completed.
+        Handshake = counter "ssl.handshake",
+        /// Never moves: back-ends always have a certificate.
+        NoCertificate = counter "ssl.no_certificate",
+        /// Never moves: OCSP responses are for clients.
+        OcspStapleFailed = counter "ssl.ocsp_staple_failed",
+        /// Never moves: as before.
+        OcspStapleOmitted = counter "ssl.ocsp_staple_omitted",
+        /// Never moves: as before.
+        OcspStapleRequests = counter "ssl.ocsp_staple_requests",
+        /// Never moves: as before.
+        OcspStapleResponses = counter "ssl.ocsp_staple_responses",
+        /// Handshakes that resumed a session.
+        SessionReused = counter "ssl.session_reused",
+    }
+}
+
+causeway_stats::schema! {
     /// `cluster.<name>.`: of clusters with `track_timeout_budgets`.
     pub enum ClusterBudgetStat {
         /// How much of the route's timeout it took to get a response, in per cent.
         PercentUsed = histogram "upstream_rq_timeout_budget_percent_used",
         /// How much of its own timeout an attempt took, in per cent; 0 where it has none.
         PerTryPercentUsed = histogram "upstream_rq_timeout_budget_per_try_percent_used",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.upstream.proxyprotocol.`: of clusters whose connections begin with a PROXY header.
+    pub enum ProxyProtocolStat {
+        /// Headers whose TLVs were left out because they do not fit.
+        TlvsExceedMaxLength = counter "upstream.proxyprotocol.v2_tlvs_exceed_max_length",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.client_ssl_socket_factory.`: of clusters that speak TLS.
+    pub enum SocketFactoryStat {
+        /// Never moves: it is about clients.
+        DownstreamContextSecretsNotReady = counter "client_ssl_socket_factory.downstream_context_secrets_not_ready",
+        /// Times that a secret was read again.
+        SslContextUpdateBySds = counter "client_ssl_socket_factory.ssl_context_update_by_sds",
+        /// Connections that were not made because a secret is missing.
+        UpstreamContextSecretsNotReady = counter "client_ssl_socket_factory.upstream_context_secrets_not_ready",
     }
 }
 

@@ -42,12 +42,13 @@ pub(crate) fn reasons(admin: &Admin, request: &Request) -> Reply {
 }
 
 /// All reasons that were met since the start, or since the counters were reset. Connection managers and
-/// TCP proxies count them; what others count of the same requests is left out.
+/// TCP proxies count them, and listeners of connections that come to neither; what others count of the same
+/// requests is left out.
 pub(super) fn counts(registry: &Registry) -> BTreeMap<Reason, Count> {
     let mut counts = BTreeMap::<_, Count>::new();
     for reading in registry.read() {
         let path = reading.scope.path();
-        if !path.starts_with("http.") && !path.starts_with("tcp.") {
+        if !["http.", "tcp.", "listener."].iter().any(|counts| path.starts_with(counts)) {
             continue;
         }
         for sample in &reading.samples {

@@ -36,6 +36,8 @@ pub(crate) struct Case {
     /// Flags where they are not those of the catalogue.
     flags: Option<&'static str>,
     inside: Option<fn(&Netns)>,
+    /// The connection fails before anything can be asked on it.
+    of_connection: bool,
 }
 
 /// What stands behind the cluster.
@@ -81,6 +83,7 @@ impl Case {
             own: None,
             flags: None,
             inside: None,
+            of_connection: false,
         }
     }
 
@@ -131,6 +134,25 @@ impl Case {
         self
     }
 
+    /// Fields of the listener, because of which a connection fails that these bytes come on.
+    pub(crate) fn connection(mut self, yaml: &str, bytes: &'static str) -> Self {
+        self.listener.fields = yaml.to_owned();
+        self.of_connection = true;
+        self.client(async move |site: &mut Site| {
+            let mut connection = open(site).await;
+            connection.write(bytes.as_bytes()).await;
+            // It is closed without a word.
+            let _ = connection.response("GET").await;
+            Seen::Nothing
+        })
+    }
+
+    /// Which connections the filter chain is for.
+    pub(crate) fn chain(mut self, condition: &'static str) -> Self {
+        self.listener.chain = condition;
+        self
+    }
+
     /// Fields of the cluster.
     pub(crate) fn cluster(mut self, yaml: impl AsRef<str>) -> Self {
         let _ = writeln!(self.cluster, "{}", yaml.as_ref());
@@ -155,9 +177,9 @@ impl Case {
         self
     }
 
-    /// Fields of the filter chain.
-    pub(crate) fn chain(mut self, yaml: impl Into<String>) -> Self {
-        self.listener.chain = yaml.into();
+    /// More fields of the filter chain.
+    pub(crate) fn socket(mut self, yaml: impl Into<String>) -> Self {
+        self.listener.socket = yaml.into();
         self
     }
 
@@ -268,6 +290,7 @@ impl Case {
             own,
             flags,
             inside,
+            of_connection,
         } = self;
         let ports = Ports::reserve();
         let netns = inside.map(|prepare| {
@@ -329,7 +352,9 @@ impl Case {
             Err(error) => return vec![format!("Causeway does not start: {error}\n{text}")],
         };
         let seen = flow(&mut site).await;
-        let expected = Expected { reason, met, own, flags, evidence, tcp: listener.tcp.is_some() };
+        let of_listener = of_connection.then(|| listen.to_string().replace(':', "_"));
+        let tcp = listener.tcp.is_some();
+        let expected = Expected { reason, met, own, flags, evidence, tcp, of_listener };
         let mut wrong = Vec::new();
         if let Seen::Answer(answer) = &seen {
             expected.check_client(answer, &mut wrong);
@@ -400,6 +425,8 @@ struct Expected {
     evidence: &'static str,
     /// It is a matter of a TCP proxy, which knows no status and no details.
     tcp: bool,
+    /// The name in statistics of the listener, where it is a matter of the listener.
+    of_listener: Option<String>,
 }
 
 impl Expected {
@@ -503,14 +530,17 @@ impl Expected {
         if counted != expected {
             wrong.push(format!("/reasons counts {counted:?}, not {expected:?}"));
         }
-        let (scope, tag) =
-            if self.tcp { ("tcp", "envoy_tcp_prefix") } else { ("http", "envoy_http_conn_manager_prefix") };
-        let name = format!("{scope}.ingress.reason.{key}");
+        let (scope, tag, of) = match &self.of_listener {
+            Some(listener) => ("listener", "envoy_listener_address", listener.as_str()),
+            None if self.tcp => ("tcp", "envoy_tcp_prefix", "ingress"),
+            None => ("http", "envoy_http_conn_manager_prefix", "ingress"),
+        };
+        let name = format!("{scope}.{of}.reason.{key}");
         let count = site.stat(&name).await;
         if count != 1 {
             wrong.push(format!("/stats: {name} is {count}"));
         }
-        let exposed = format!("envoy_{scope}_reason{{causeway_reason=\"{key}\",{tag}=\"ingress\"}} 1");
+        let exposed = format!("envoy_{scope}_reason{{causeway_reason=\"{key}\",{tag}=\"{of}\"}} 1");
         let page = site.page("/stats/prometheus").await;
         if !page.lines().any(|line| line == exposed) {
             let lines: Vec<_> = page.lines().filter(|line| line.contains("_reason{")).collect();

@@ -17,6 +17,7 @@ mod connection;
 mod dns;
 mod health;
 mod limits;
+mod listener;
 mod local;
 mod routing;
 #[path = "../site/mod.rs"]
@@ -45,6 +46,7 @@ fn families() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("client", client::cases()),
         ("tls", tls::cases()),
+        ("listener", listener::cases()),
         ("routing", routing::cases()),
         ("dns", dns::cases()),
         ("connect", connect::cases()),
@@ -141,6 +143,11 @@ async fn client() {
 #[tokio::test]
 async fn tls() {
     run(tls::cases()).await;
+}
+
+#[tokio::test]
+async fn listener() {
+    run(listener::cases()).await;
 }
 
 #[tokio::test]

@@ -39,6 +39,10 @@ const SOON: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Listener {
     pub(crate) name: &'static str,
+    /// Fields of the listener. With some, it has the access log too, for connections that nothing was asked on.
+    pub(crate) fields: String,
+    /// Which connections its filter chain is for.
+    pub(crate) chain: &'static str,
     /// Fields of the connection manager.
     pub(crate) manager: String,
     pub(crate) domains: &'static str,
@@ -52,14 +56,16 @@ pub(crate) struct Listener {
     pub(crate) tcp: Option<String>,
     /// Network filters in front.
     pub(crate) gates: String,
-    /// Fields of the filter chain. Where there are some, what is logged of requests is logged of connections too.
-    pub(crate) chain: String,
+    /// More fields of the filter chain. With some, the listener has the access log too.
+    pub(crate) socket: String,
 }
 
 impl Default for Listener {
     fn default() -> Self {
         Self {
             name: "main",
+            fields: String::new(),
+            chain: "{}",
             manager: String::new(),
             domains: "*",
             routes: "- match: {prefix: /}\n  route: {cluster: app}\n".to_owned(),
@@ -67,7 +73,7 @@ impl Default for Listener {
             router: "",
             tcp: None,
             gates: String::new(),
-            chain: String::new(),
+            socket: String::new(),
         }
     }
 }
@@ -75,7 +81,12 @@ impl Default for Listener {
 impl Listener {
     /// The listener on a port of an address.
     pub(crate) fn yaml(&self, at: SocketAddr) -> String {
-        let Self { name, manager, domains, routes, filters, router, tcp, gates, chain } = self;
+        let Self { name, fields, chain, manager, domains, routes, filters, router, tcp, gates, socket } =
+            self;
+        let fields = match fields.as_str() {
+            "" if socket.is_empty() => String::new(),
+            fields => indent(fields, 4) + &indent(ACCESS_LOG, 4),
+        };
         let manager = indent(manager, 10);
         let log = indent(ACCESS_LOG, 10);
         let gates = indent(gates, 6);
@@ -96,13 +107,13 @@ impl Listener {
         }
         let routes = indent(routes, 14);
         let filters = indent(filters, 10);
-        let of_connections = if chain.is_empty() { String::new() } else { indent(ACCESS_LOG, 4) };
-        let chain = indent(chain, 6);
+        let socket = indent(socket, 6);
         format!(
             r#"  - name: {name}
     address: {{socket_address: {{address: {ip}, port_value: {port}}}}}
-{of_connections}    filter_chains:
-    - filters:
+{fields}    filter_chains:
+    - filter_chain_match: {chain}
+      filters:
 {gates}      - name: hcm
         typed_config:
           "@type": {HCM}
@@ -114,7 +125,7 @@ impl Listener {
               routes:
 {routes}          http_filters:
 {filters}          - {{name: router, typed_config: {{"@type": {ROUTER}{router}}}}}
-{chain}"#
+{socket}"#
         )
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, LbPolicy, ServerNameOptions, Thresholds,
+    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, ServerNameOptions, Thresholds,
     UpstreamProtocol,
 };
 
 use super::Cx;
-use super::extension::{short_kind, type_place};
+use super::extension::type_place;
 use crate::diagnostic::{Draft, Kind};
 use crate::source::Span;
 use crate::suggest;
@@ -196,92 +196,6 @@ impl Cx<'_> {
                 None
             }
         }
-    }
-
-    fn lb_policy(&self, message: &Message<'_>, type_known: bool) -> LbPolicy {
-        let choice = message.choice("lb_policy");
-        for (field, policy) in [
-            ("ring_hash_lb_config", "RING_HASH"),
-            ("maglev_lb_config", "MAGLEV"),
-            ("least_request_lb_config", "LEAST_REQUEST"),
-            ("original_dst_lb_config", "CLUSTER_PROVIDED"),
-            ("round_robin_lb_config", "ROUND_ROBIN"),
-        ] {
-            if message.has(field) && choice != policy {
-                self.ignored(
-                    message.at_key(field),
-                    format!("`{field}` counts only where `lb_policy` is {policy}"),
-                );
-                message.settle(field);
-            }
-        }
-        if let Some(policies) = message.message("load_balancing_policy") {
-            return self.load_balancing_policy(policies);
-        }
-        match choice {
-            "ROUND_ROBIN" | "" => LbPolicy::RoundRobin,
-            "RANDOM" => LbPolicy::Random,
-            "LOAD_BALANCING_POLICY_CONFIG" => {
-                let text = "`load_balancing_policy` has to be set where `lb_policy` refers to it";
-                self.reject(message.at("lb_policy"), "missing-field", text);
-                LbPolicy::RoundRobin
-            }
-            "CLUSTER_PROVIDED" if !type_known => LbPolicy::RoundRobin,
-            "CLUSTER_PROVIDED" => {
-                let text = "no cluster of this type brings a load balancer of its own";
-                self.reject(message.at("lb_policy"), "invalid-lb-policy", text);
-                LbPolicy::RoundRobin
-            }
-            other => {
-                self.unsupported(
-                    message.at("lb_policy"),
-                    format!("the load balancing policy {other} is not implemented"),
-                );
-                for field in ["ring_hash_lb_config", "maglev_lb_config", "least_request_lb_config"] {
-                    message.settle(field);
-                }
-                LbPolicy::RoundRobin
-            }
-        }
-    }
-
-    /// The first policy that is known wins, as in Envoy.
-    fn load_balancing_policy(&self, policies: &Message<'_>) -> LbPolicy {
-        let mut unknown = None;
-        let mut found = None;
-        for policy in policies.messages("policies") {
-            let Some(holder) = policy.message("typed_extension_config") else { continue };
-            if found.is_some() {
-                self.ignored(type_place(holder), "this policy has no effect: one before it is used");
-                policy.settle_all();
-                continue;
-            }
-            holder.settle("name");
-            let Some(config) = holder.any("typed_config").and_then(|any| any.message()) else {
-                self.ignored(type_place(holder), "this is no load balancing policy, and is passed over");
-                continue;
-            };
-            match short_kind(config.schema.name()) {
-                "RoundRobin" => found = Some(LbPolicy::RoundRobin),
-                "Random" => found = Some(LbPolicy::Random),
-                name if config.schema.name().starts_with("envoy.extensions.load_balancing_policies.") => {
-                    let text = format!("the load balancing policy {name} is not implemented");
-                    self.unsupported(type_place(holder), text);
-                    config.settle_all();
-                    found = Some(LbPolicy::RoundRobin);
-                }
-                _ => {
-                    self.ignored(type_place(holder), "this is no load balancing policy, and is passed over");
-                    config.settle_all();
-                    unknown = Some(holder);
-                }
-            }
-        }
-        if found.is_none() {
-            let at = unknown.map_or_else(|| policies.here(), type_place);
-            self.reject(at, "invalid-lb-policy", "none of these is a load balancing policy");
-        }
-        found.unwrap_or_default()
     }
 
     fn circuit_breakers(&self, message: &Message<'_>) -> CircuitBreakers {
@@ -481,6 +395,11 @@ impl Cx<'_> {
     fn common_http(&self, common: &Message<'_>, http: &mut ClusterHttpOptions) {
         http.idle_timeout = self.timeout(common, "idle_timeout", http.idle_timeout);
         http.max_connection_duration = self.timeout(common, "max_connection_duration", None);
+        self.has_no_effect(
+            common,
+            "max_connection_duration_jitter",
+            "connections to back-ends get none, with Envoy neither",
+        );
         http.max_stream_duration = self.timeout(common, "max_stream_duration", None);
         http.max_requests_per_connection = common
             .u32("max_requests_per_connection")

@@ -67,7 +67,8 @@ impl Cx<'_> {
             _ => HealthStatus::Unknown,
         };
         let weight = message.u32("load_balancing_weight").unwrap_or(1).max(1);
-        let metadata = self.metadata(message, "metadata");
+        let metadata = self.untyped_metadata(message, "metadata");
+        let proxy_protocol_tlvs = self.endpoint_tlvs(message);
         if message.has("endpoint_name") {
             let text = "`endpoint_name` is for clusters that are discovered; write the endpoint out";
             self.reject(message.at_key("endpoint_name"), "missing-address", text);
@@ -110,6 +111,7 @@ impl Cx<'_> {
             health_check_hostname: check.map_or("", |check| check.text("hostname")).into(),
             health_check_address: check_address.flatten(),
             disable_active_health_check: check.is_some_and(|check| check.bool("disable_active_health_check")),
+            proxy_protocol_tlvs,
             metadata,
         })
     }

@@ -44,9 +44,8 @@ impl Cx<'_> {
     }
 
     fn filter_chain(&self, chain: &Message<'_>) -> Option<FilterChain> {
-        if chain.bool_value("use_proxy_proto") == Some(true) {
-            self.vital(chain.at_key("use_proxy_proto"), "the PROXY protocol is not implemented");
-        }
+        // It belongs to the listener's filters, where that of the first chain is read.
+        chain.settle("use_proxy_proto");
         let matcher = chain.message("filter_chain_match").map(|condition| self.chain_match(condition));
         let transport_socket = self.downstream_socket(chain);
         let (gates, filter) = self.network_filters(chain);

@@ -170,7 +170,6 @@ impl Cx<'_> {
     }
 
     fn tcp_health_check(&self, check: &Message<'_>) -> TcpHealthCheck {
-        self.not_implemented(check, "proxy_protocol_config", "");
         TcpHealthCheck {
             proxy_protocol: self.proxy_protocol_config(check, "proxy_protocol_config"),
             send: check.message("send").and_then(|payload| self.payload(payload)).unwrap_or_default(),

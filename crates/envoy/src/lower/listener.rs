@@ -7,9 +7,7 @@ use std::time::Duration;
 use causeway_model::{Address, DrainType, Listener, SocketOption, SocketState, TrafficDirection};
 
 use super::Cx;
-use super::extension::short_kind;
 use crate::diagnostic::Draft;
-use crate::extension::Category;
 use crate::source::Span;
 use crate::tree::Message;
 
@@ -92,8 +90,8 @@ impl Cx<'_> {
         let mut socket_options = self.transparency(message, first);
         socket_options.extend(self.listener_keepalive(message));
         socket_options.extend(self.socket_options(message));
-        self.listener_filters(message);
         let (filter_chains, default_filter_chain) = self.filter_chains(message);
+        let listener_filters = self.listener_filters(message);
         let bind_to_port = message.bool_value("bind_to_port");
         let deprecated = message.message("deprecated_v1").and_then(|old| old.bool_value("bind_to_port"));
         let deprecated_reuse = message.bool("reuse_port");
@@ -104,6 +102,13 @@ impl Cx<'_> {
             stat_name: stat_name.into(),
             filter_chains,
             default_filter_chain,
+            listener_filters,
+            listener_filters_timeout: match self.duration(message, "listener_filters_timeout") {
+                None => Some(Duration::from_secs(15)),
+                Some(Duration::ZERO) => None,
+                some => some,
+            },
+            continue_on_listener_filters_timeout: message.bool("continue_on_listener_filters_timeout"),
             per_connection_buffer_limit_bytes: message
                 .u32("per_connection_buffer_limit_bytes")
                 .unwrap_or(1024 * 1024),
@@ -226,41 +231,6 @@ impl Cx<'_> {
         options.extend(keepalive.time.map(|time| option(IPPROTO_TCP, TCP_KEEPIDLE, seconds(time))));
         options.extend(keepalive.interval.map(|time| option(IPPROTO_TCP, TCP_KEEPINTVL, seconds(time))));
         options
-    }
-
-    fn listener_filters(&self, message: &Message<'_>) {
-        for filter in message.messages("listener_filters") {
-            if filter.has("config_discovery") {
-                self.vital(
-                    filter.at_key("config_discovery"),
-                    "extensions by discovery (ECDS) are not implemented",
-                );
-                filter.settle_all();
-                continue;
-            }
-            let Some(extension) = self.extension(filter, Category::ListenerFilter) else { continue };
-            match short_kind(extension.kind) {
-                "HttpInspector" => {
-                    self.ignored(
-                        super::extension::type_place(filter),
-                        "the HTTP inspector is not needed: what clients speak is found out anyway",
-                    );
-                    filter.settle_all();
-                }
-                "TlsInspector" => {
-                    self.ignored(
-                        super::extension::type_place(filter),
-                        "the TLS inspector is not needed: no filter chain asks what it finds",
-                    );
-                    filter.settle_all();
-                }
-                _ => {
-                    let text = format!("the listener filter {} is not implemented", extension.name);
-                    self.vital(super::extension::type_place(filter), text);
-                    filter.settle_all();
-                }
-            }
-        }
     }
 }
 

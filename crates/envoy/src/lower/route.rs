@@ -41,6 +41,8 @@ impl Cx<'_> {
                 per_filter,
                 metadata: self.metadata(message, "metadata"),
                 stat_prefix: message.text("stat_prefix").into(),
+                // Its virtual host has a say in it.
+                request_body_buffer_limit: None,
             })
         };
         match matcher {

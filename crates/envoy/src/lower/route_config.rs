@@ -101,7 +101,12 @@ impl Cx<'_> {
         let mut shadow = super::shadow::Shadow::default();
         let mut routes = Vec::new();
         for message in host.messages("routes") {
-            let Some(route) = self.route(message, body_limit) else { continue };
+            // Today's form goes before the older one, and then what the route says.
+            let kept = [message, host].map(|holder| holder.u64("request_body_buffer_limit"));
+            let older =
+                [message, host].map(|holder| holder.u32("per_request_buffer_limit_bytes").map(u64::from));
+            let Some(mut route) = self.route(message, body_limit) else { continue };
+            route.request_body_buffer_limit = kept.into_iter().chain(older).flatten().next();
             if let Some(first) = shadow.hides(&route.matcher) {
                 self.push(
                     self.suspicious(

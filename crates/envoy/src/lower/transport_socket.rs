@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use causeway_model::{
-    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry, TlvValue,
+    PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry,
     TransportSocketMatch, UpstreamSocket,
 };
 
 use super::Cx;
 use super::extension::{short_kind, type_place};
-use super::template::Format;
 use super::value::value_of;
 use crate::extension::Category;
 use crate::tree::{JsonKind, Message};
@@ -28,8 +27,7 @@ impl Cx<'_> {
             "RawBuffer" => Some(UpstreamSocket::default()),
             "UpstreamTlsContext" => {
                 let tls = self.upstream_tls(&extension.config)?;
-                self.vital(type_place(socket), "TLS towards back-ends is not implemented");
-                Some(UpstreamSocket { proxy_protocol: None, tls: Some(Arc::new(tls)) })
+                Some(UpstreamSocket { proxy_protocol: None, tls: Some(tls) })
             }
             "ProxyProtocolUpstreamTransport" => {
                 let config = &extension.config;
@@ -38,10 +36,9 @@ impl Cx<'_> {
                     position: self.position(config),
                     config: self.proxy_protocol_config(config, "config").unwrap_or_default(),
                     allow_unspecified_address: config.bool("allow_unspecified_address"),
-                    tlv_as_pool_key: config.bool("tlv_as_pool_key"),
                 };
+                self.has_no_effect(config, "tlv_as_pool_key", "TLVs always tell connections apart");
                 let inner = inner?;
-                self.vital(type_place(socket), "the PROXY protocol towards back-ends is not implemented");
                 if inner.proxy_protocol.is_some() {
                     self.vital(type_place(socket), "a PROXY header in front of another is not implemented");
                     return None;
@@ -59,7 +56,6 @@ impl Cx<'_> {
 
     /// `Cluster.transport_socket_matches`.
     pub(super) fn transport_socket_matches(&self, cluster: &Message<'_>) -> Vec<TransportSocketMatch> {
-        self.not_implemented_vital(cluster, "transport_socket_matches", "");
         let mut found = Vec::new();
         for entry in cluster.messages("transport_socket_matches") {
             let criteria = match entry.json("match").map(|json| &json.kind) {
@@ -88,22 +84,8 @@ impl Cx<'_> {
             "V2" => ProxyProtocolVersion::V2,
             _ => ProxyProtocolVersion::V1,
         };
-        let byte = |number: u64| u8::try_from(number).ok();
-        let pass_through_tlvs = config.message("pass_through_tlvs").map_or(PassThroughTlvs::None, |pass| {
-            let kinds = pass.items("tlv_type").iter().filter_map(|item| match item.value {
-                crate::tree::Value::Uint(number) => byte(number),
-                _ => None,
-            });
-            match pass.choice("match_type") {
-                "INCLUDE" => PassThroughTlvs::Only(kinds.collect()),
-                _ => PassThroughTlvs::All,
-            }
-        });
-        let mut added_tlvs = Vec::new();
-        for entry in config.messages("added_tlvs") {
-            let kind = entry.u32("type").and_then(|number| byte(u64::from(number))).unwrap_or(0);
-            added_tlvs.extend(self.tlv_value(entry).map(|value| TlvEntry { kind, value }));
-        }
+        let pass_through_tlvs = pass_through_tlvs(config);
+        let added_tlvs = self.tlvs(config, "added_tlvs");
         let lowered = ProxyProtocolConfig { version, pass_through_tlvs, added_tlvs };
         if lowered.version == ProxyProtocolVersion::V1 {
             for field in ["pass_through_tlvs", "added_tlvs"] {
@@ -115,21 +97,54 @@ impl Cx<'_> {
         Some(lowered)
     }
 
-    fn tlv_value(&self, entry: &Message<'_>) -> Option<TlvValue> {
-        if entry.has("format_string") && entry.has("value") {
-            let text = "a TLV has a `value` or a `format_string`";
-            self.reject(entry.at_key("format_string"), "conflict", text);
-            return None;
+    /// `TlvEntry`s.
+    fn tlvs(&self, message: &Message<'_>, field: &str) -> Vec<TlvEntry> {
+        let mut found = Vec::new();
+        for entry in message.messages(field) {
+            self.not_implemented_vital(entry, "format_string", "; write the bytes as `value`");
+            let kind = entry.u32("type").and_then(|number| u8::try_from(number).ok());
+            found.extend(kind.map(|kind| TlvEntry { kind, value: entry.bytes("value").into() }));
         }
-        let Some(format) = entry.message("format_string") else {
-            return Some(TlvValue::Bytes(entry.bytes("value").into()));
-        };
-        match self.format(format)?.0 {
-            Format::Text { template, .. } => Some(TlvValue::Format(Arc::new(template))),
-            Format::Json { .. } => {
-                self.unsupported(entry.at_key("format_string"), "TLVs in JSON are not implemented");
-                None
+        found
+    }
+
+    /// What `metadata.typed_filter_metadata` of an endpoint says of PROXY headers.
+    pub(super) fn endpoint_tlvs(&self, endpoint: &Message<'_>) -> Vec<TlvEntry> {
+        const KEY: &str = "envoy.transport_sockets.proxy_protocol";
+        let Some(metadata) = endpoint.message("metadata") else { return Vec::new() };
+        let mut found = Vec::new();
+        for item in metadata.map("typed_filter_metadata") {
+            let crate::tree::Value::Any(any) = &item.item.value else { continue };
+            match any.message() {
+                Some(config)
+                    if item.key.to_text() == KEY
+                        && config.schema.name() == "envoy.config.core.v3.PerHostConfig" =>
+                {
+                    found = self.tlvs(config, "added_tlvs");
+                }
+                other => {
+                    let mut at = metadata.at("typed_filter_metadata");
+                    at.span = item.key_span;
+                    self.ignored(at, "there is no extension that reads this");
+                    if let Some(message) = other {
+                        message.settle_all();
+                    }
+                }
             }
         }
+        found
+    }
+}
+
+/// `pass_through_tlvs`; none where it is not set.
+pub(super) fn pass_through_tlvs(holder: &Message<'_>) -> PassThroughTlvs {
+    let Some(pass) = holder.message("pass_through_tlvs") else { return PassThroughTlvs::None };
+    let kinds = pass.items("tlv_type").iter().filter_map(|item| match item.value {
+        crate::tree::Value::Uint(number) => u8::try_from(number).ok(),
+        _ => None,
+    });
+    match pass.choice("match_type") {
+        "INCLUDE" => PassThroughTlvs::Only(kinds.collect()),
+        _ => PassThroughTlvs::All,
     }
 }

@@ -215,10 +215,17 @@ impl Cx<'_> {
         })
     }
 
-    /// `Metadata.filter_metadata`.
+    /// `Metadata.filter_metadata`, where nothing reads what is typed.
     pub(super) fn metadata(&self, message: &Message<'_>, field: &str) -> Metadata {
+        if let Some(metadata) = message.message(field) {
+            self.has_no_effect(metadata, "typed_filter_metadata", "there is no extension that reads it");
+        }
+        self.untyped_metadata(message, field)
+    }
+
+    /// `Metadata.filter_metadata`.
+    pub(super) fn untyped_metadata(&self, message: &Message<'_>, field: &str) -> Metadata {
         let Some(metadata) = message.message(field) else { return Metadata::default() };
-        self.has_no_effect(metadata, "typed_filter_metadata", "there is no extension that reads it");
         let namespaces = metadata.map("filter_metadata").iter().filter_map(|item| match &item.item.value {
             Tree::Json(json) => Some((item.key.to_text().into(), value_of(json))),
             _ => None,

@@ -2,6 +2,7 @@
 
 /// Fields of which nothing is said though they change nothing, and why that is right.
 pub(super) const SILENT: &[(&str, &str)] = &[
+    ("ConfigSource.resource_api_version", "files of secrets are of version 3 alone"),
     ("HealthCheck.name", "it is what people call the check"),
     ("HttpFilter.is_optional", "the filter is known, so it is there"),
     (
@@ -26,9 +27,11 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("Cluster.load_balancing_policy", EXTENSION),
     ("Cluster.transport_socket", EXTENSION),
     ("FilterChain.filters", EXTENSION),
+    ("CommonTlsContext.combined_validation_context", "it is deep in its own rules"),
     ("FilterChain.transport_socket", EXTENSION),
     ("FilterChainMatch.address_suffix", "Envoy refuses it, and so do we"),
     ("FilterChainMatch.suffix_len", "Envoy refuses it, and so do we"),
+    ("HealthCheck.HttpHealthCheck.expected_statuses", RANGE),
     ("HealthCheck.HttpHealthCheck.retriable_statuses", CONFLICT),
     (
         "HttpConnectionManager.http2_protocol_options",
@@ -40,6 +43,10 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("HttpProtocolOptions.outlier_detection", "it is deep in its own rules"),
     ("LbEndpoint.endpoint_name", "an endpoint of that name would have to come by EDS"),
     ("Listener.access_log", EXTENSION),
+    ("ListenerFilter.filter_disabled", "it is deep in its own rules"),
+    ("ListenerFilterChainMatchPredicate.and_match", "it is deep in its own rules"),
+    ("ListenerFilterChainMatchPredicate.not_match", "it is deep in its own rules"),
+    ("ListenerFilterChainMatchPredicate.or_match", "it is deep in its own rules"),
     ("Listener.additional_addresses", "the address is in use by another listener"),
     ("Listener.listener_filters", EXTENSION),
     ("OverloadManager.buffer_factory_config", RANGE),
@@ -50,6 +57,9 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("RouteAction.weighted_clusters", "one is in the file"),
     ("Router.strict_check_headers", "it takes the names of certain headers"),
     ("RuntimeLayer.admin_layer", "there may be one; it is in the file"),
+    ("Secret.generic_secret", CONFLICT),
+    ("Secret.session_ticket_keys", CONFLICT),
+    ("Secret.validation_context", CONFLICT),
     ("SocketAddress.resolver_name", "Envoy refuses it, and so do we"),
     ("TcpProxy.access_log_flush_interval", CONFLICT),
     ("TcpProxy.flush_access_log_on_connected", CONFLICT),

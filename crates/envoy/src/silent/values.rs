@@ -21,6 +21,11 @@ const TEXTS: &[&str] = &[
     "^a$",
     "5",
     "UF",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "X25519",
+    "ed25519",
+    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+    "NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A=",
 ];
 
 /// Values to try.

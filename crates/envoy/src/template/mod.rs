@@ -5,6 +5,7 @@
 
 mod coalesce;
 mod operators;
+mod parameters;
 mod time;
 
 use std::ops::Range;

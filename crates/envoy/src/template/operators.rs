@@ -1,12 +1,15 @@
 //! The operators there are: Envoy 1.40's, and two of Causeway's own.
 
 use causeway_model::{
-    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HeaderName, HostSource,
-    MetadataSource, NameSource, OperatorKind, PathForm, Peer, RequestedServerName, SanKind, TimeZone,
-    TlsFact,
+    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HostSource, MetadataSource, NameKind,
+    NameSource, OperatorKind, Peer, RequestedServerName, SanKind, TimeZone, TlsFact, TlsPart,
 };
 
-use super::{Command, time};
+use super::Command;
+use super::parameters::{
+    any_metadata, common_duration, header, metadata, network, path, time_format, upstream_metadata,
+    upstream_tls,
+};
 use crate::suggest;
 
 /// Why an operator can't be used.
@@ -128,7 +131,7 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("DOWNSTREAM_WIRE_BYTES_RECEIVED", Bare, Full),
     ("DOWNSTREAM_WIRE_BYTES_SENT", Bare, Full),
     ("DURATION", Bare, Full),
-    ("DYNAMIC_METADATA", RequiredLength, Absent),
+    ("DYNAMIC_METADATA", RequiredLength, Full),
     ("EMIT_TIME", Optional, Full),
     ("EMIT_TIME_LOCAL", Optional, Full),
     ("ENVIRONMENT", RequiredLength, Full),
@@ -200,30 +203,30 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("UPSTREAM_LOCAL_ADDRESS", Bare, Full),
     ("UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Optional, Full),
     ("UPSTREAM_LOCAL_CLOSE_REASON", Bare, Full),
-    ("UPSTREAM_LOCAL_DNS_SAN", Bare, Absent),
-    ("UPSTREAM_LOCAL_IP_SAN", Bare, Absent),
+    ("UPSTREAM_LOCAL_DNS_SAN", Bare, Full),
+    ("UPSTREAM_LOCAL_IP_SAN", Bare, Full),
     ("UPSTREAM_LOCAL_PORT", Bare, Full),
-    ("UPSTREAM_LOCAL_URI_SAN", Bare, Absent),
+    ("UPSTREAM_LOCAL_URI_SAN", Bare, Full),
     ("UPSTREAM_METADATA", Required, Full),
-    ("UPSTREAM_PEER_CERT", Bare, Absent),
-    ("UPSTREAM_PEER_CERT_V_END", Optional, Absent),
-    ("UPSTREAM_PEER_CERT_V_START", Optional, Absent),
-    ("UPSTREAM_PEER_DNS_SAN", Bare, Absent),
-    ("UPSTREAM_PEER_IP_SAN", Bare, Absent),
-    ("UPSTREAM_PEER_ISSUER", Bare, Absent),
-    ("UPSTREAM_PEER_SUBJECT", Bare, Absent),
-    ("UPSTREAM_PEER_URI_SAN", Bare, Absent),
+    ("UPSTREAM_PEER_CERT", Bare, Full),
+    ("UPSTREAM_PEER_CERT_V_END", Optional, Full),
+    ("UPSTREAM_PEER_CERT_V_START", Optional, Full),
+    ("UPSTREAM_PEER_DNS_SAN", Bare, Full),
+    ("UPSTREAM_PEER_IP_SAN", Bare, Full),
+    ("UPSTREAM_PEER_ISSUER", Bare, Full),
+    ("UPSTREAM_PEER_SUBJECT", Bare, Full),
+    ("UPSTREAM_PEER_URI_SAN", Bare, Full),
     ("UPSTREAM_PROTOCOL", Bare, Full),
     ("UPSTREAM_REMOTE_ADDRESS", Bare, Full),
     ("UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID", Bare, Absent),
     ("UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Optional, Full),
     ("UPSTREAM_REMOTE_PORT", Bare, Full),
     ("UPSTREAM_REQUEST_ATTEMPT_COUNT", Bare, Full),
-    ("UPSTREAM_SERVER_NAME", Bare, Absent),
-    ("UPSTREAM_TLS_CIPHER", Bare, Absent),
-    ("UPSTREAM_TLS_GROUP", Bare, Absent),
+    ("UPSTREAM_SERVER_NAME", Bare, Full),
+    ("UPSTREAM_TLS_CIPHER", Bare, Full),
+    ("UPSTREAM_TLS_GROUP", Bare, Full),
     ("UPSTREAM_TLS_SESSION_ID", Bare, Absent),
-    ("UPSTREAM_TLS_VERSION", Bare, Absent),
+    ("UPSTREAM_TLS_VERSION", Bare, Full),
     ("UPSTREAM_TRANSPORT_FAILURE_REASON", Bare, Full),
     ("UPSTREAM_WIRE_BYTES_RECEIVED", Bare, Full),
     ("UPSTREAM_WIRE_BYTES_SENT", Bare, Full),
@@ -315,9 +318,10 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "BYTES_SENT" => K::BytesSent,
         "CAUSEWAY_EVIDENCE" => K::Evidence,
         "CAUSEWAY_REASON" => K::Reason,
+        "DYNAMIC_METADATA" => metadata(MetadataSource::Dynamic, parameter),
         "CLUSTER_METADATA" => metadata(MetadataSource::Cluster, parameter),
         "UPSTREAM_METADATA" => upstream_metadata(parameter),
-        "METADATA" => return any_metadata(command, parameter),
+        "METADATA" => return any_metadata(parameter),
         "COMMON_DURATION" => return common_duration(command, parameter),
         "CONNECTION_ID" => K::ConnectionId,
         "CONNECTION_TERMINATION_DETAILS" => K::ConnectionTerminationDetails,
@@ -445,39 +449,15 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "UPSTREAM_REQUEST_ATTEMPT_COUNT" => K::UpstreamRequestAttemptCount,
         "UPSTREAM_TRANSPORT_FAILURE_REASON" => K::UpstreamTransportFailureReason,
         "VIRTUAL_CLUSTER_NAME" => K::VirtualClusterName,
+        name if name.starts_with("UPSTREAM_TLS_") || name.starts_with("UPSTREAM_PEER_") => {
+            K::UpstreamTls(upstream_tls(command)?)
+        }
+        "UPSTREAM_SERVER_NAME" => K::UpstreamTls(TlsPart::ServerName),
+        "UPSTREAM_LOCAL_DNS_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Dns)),
+        "UPSTREAM_LOCAL_URI_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Uri)),
+        "UPSTREAM_LOCAL_IP_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Ip)),
         "VIRTUAL_HOST_NAME" => K::VirtualHostName,
         _ => return Err(Wrong::unsupported(command)),
-    })
-}
-
-/// An address without its port, or the network that it is in. What is no number of bits, Envoy takes for none.
-fn network(parameter: &str) -> AddressPart {
-    parameter
-        .parse::<u32>()
-        .map_or(AddressPart::WithoutPort, |bits| AddressPart::Network(u8::try_from(bits).unwrap_or(u8::MAX)))
-}
-
-fn header(
-    command: &Command<'_>,
-    parameter: &str,
-    make: impl FnOnce(HeaderName, Option<HeaderName>) -> OperatorKind,
-) -> Result<OperatorKind, Wrong> {
-    let (name, alternative) = parameter.split_once('?').unwrap_or((parameter, ""));
-    if alternative.contains('?') {
-        let text = format!("`%{}%` takes one header and one alternative, not more", command.name);
-        return Err(Wrong::new(text));
-    }
-    let read = |name: &str| match name {
-        "" => Ok(None),
-        name => HeaderName::new(name)
-            .map(Some)
-            .map_err(|_| Wrong::new(format!("`{}` is not a header name", name.escape_debug()))),
-    };
-    Ok(match (read(name)?, read(alternative)?) {
-        (Some(name), alternative) => make(name, alternative),
-        // Of an empty name, Envoy finds no header.
-        (None, Some(alternative)) => make(alternative, None),
-        (None, None) => OperatorKind::Absent(command.text.into()),
     })
 }
 
@@ -535,109 +515,6 @@ fn requested_server_name(parameter: &str) -> RequestedServerName {
             _ => HostSource::OriginalOrCurrent,
         },
     }
-}
-
-fn time_format(command: &Command<'_>, zone: TimeZone) -> Result<causeway_model::TimeFormat, Wrong> {
-    match time::parse(command.parameter.unwrap_or_default(), zone) {
-        Ok(format) => Ok(format),
-        Err(time::Problem::Newline) => {
-            Err(Wrong::new("a time format can't hold a line end (`%n`)".to_owned()))
-        }
-    }
-}
-
-fn path(parameter: &str) -> Result<OperatorKind, Wrong> {
-    let mut parts = parameter.split(':');
-    let with_query = match parts.next() {
-        None | Some("" | "WQ") => true,
-        Some("NQ") => false,
-        Some(_) => return Err(Wrong::new("the first parameter of `%PATH%` is WQ or NQ".to_owned())),
-    };
-    let form = match parts.next() {
-        None | Some("" | "ORIG_OR_PATH") => PathForm::OriginalOrCurrent,
-        Some("ORIG") => PathForm::Original,
-        Some("PATH") => PathForm::Current,
-        Some(_) => {
-            return Err(Wrong::new(
-                "the second parameter of `%PATH%` is ORIG, PATH or ORIG_OR_PATH".to_owned(),
-            ));
-        }
-    };
-    Ok(OperatorKind::Path { with_query, form })
-}
-
-fn common_duration(command: &Command<'_>, parameter: &str) -> Result<OperatorKind, Wrong> {
-    let parts: Vec<_> = parameter.split(':').collect();
-    let (from, to, unit) = match parts.as_slice() {
-        [from, to] => (*from, *to, "ms"),
-        [from, to, unit] => (*from, *to, *unit),
-        _ => return Err(Wrong::new("`%COMMON_DURATION%` takes two points and a unit: `a:b:ms`".to_owned())),
-    };
-    let unit = match unit {
-        "ms" => DurationUnit::Milliseconds,
-        "us" => DurationUnit::Microseconds,
-        "ns" => DurationUnit::Nanoseconds,
-        _ => return Err(Wrong::new(format!("`{unit}` is not a unit of `%COMMON_DURATION%`: ms, us, ns"))),
-    };
-    Ok(match (point(from), point(to)) {
-        (Some(from), Some(to)) => OperatorKind::Duration { from, to, unit },
-        // The end of a TLS handshake, or a point of a filter's own: never reached.
-        _ => OperatorKind::Absent(command.text.into()),
-    })
-}
-
-fn point(name: &str) -> Option<DurationPoint> {
-    Some(match name {
-        "DS_RX_BEG" => DurationPoint::DownstreamRxBegin,
-        "DS_RX_END" => DurationPoint::DownstreamRxEnd,
-        "US_CX_BEG" => DurationPoint::UpstreamConnectBegin,
-        "US_CX_END" => DurationPoint::UpstreamConnectEnd,
-        "US_TX_BEG" => DurationPoint::UpstreamTxBegin,
-        "US_TX_END" => DurationPoint::UpstreamTxEnd,
-        "US_RX_BEG" => DurationPoint::UpstreamRxBegin,
-        "US_RX_BODY_BEG" => DurationPoint::UpstreamRxBodyBegin,
-        "US_RX_END" => DurationPoint::UpstreamRxEnd,
-        "DS_TX_BEG" => DurationPoint::DownstreamTxBegin,
-        "DS_TX_END" => DurationPoint::DownstreamTxEnd,
-        _ => return None,
-    })
-}
-
-fn metadata(source: MetadataSource, parameter: &str) -> OperatorKind {
-    let mut parts = parameter.split(':');
-    let namespace = parts.next().unwrap_or_default().into();
-    OperatorKind::Metadata { source, namespace, path: parts.map(Into::into).collect() }
-}
-
-/// `a:b`, or, as headers used to have it, `["a", "b"]`.
-fn upstream_metadata(parameter: &str) -> OperatorKind {
-    let list = parameter.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
-    let names =
-        list.map(|list| list.split(',').map(|name| name.trim().trim_matches('"')).collect::<Vec<_>>());
-    match names {
-        Some(names) => metadata(MetadataSource::UpstreamHost, &names.join(":")),
-        None => metadata(MetadataSource::UpstreamHost, parameter),
-    }
-}
-
-fn any_metadata(command: &Command<'_>, parameter: &str) -> Result<OperatorKind, Wrong> {
-    let (kind, rest) = parameter.split_once(':').unwrap_or((parameter, ""));
-    let source = match kind {
-        "ROUTE" => MetadataSource::Route,
-        "VIRTUAL_HOST" => MetadataSource::VirtualHost,
-        "CLUSTER" => MetadataSource::Cluster,
-        "UPSTREAM_HOST" => MetadataSource::UpstreamHost,
-        "LISTENER" => MetadataSource::Listener,
-        // Filters would set it, and none does.
-        "DYNAMIC" => return Ok(OperatorKind::Absent(command.text.into())),
-        "LISTENER_FILTER_CHAIN" => MetadataSource::FilterChain,
-        _ => {
-            return Err(Wrong::new(format!(
-                "`{kind}` is not a sort of metadata: DYNAMIC, CLUSTER, ROUTE, UPSTREAM_HOST, LISTENER, LISTENER_FILTER_CHAIN, VIRTUAL_HOST"
-            )));
-        }
-    };
-    Ok(metadata(source, rest))
 }
 
 #[cfg(test)]

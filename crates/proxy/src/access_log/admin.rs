@@ -92,6 +92,7 @@ impl AdminLog {
             opened: now,
             listener: None,
             chain: None,
+            inspected: None,
             round_trip: Cell::default(),
             tls: std::cell::OnceCell::new(),
             course: Course::default(),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use causeway_http::Version;
-use causeway_reason::Flag;
+use causeway_reason::{Flag, Reason};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
@@ -29,11 +29,16 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     if course.broke_protocol.get() {
         exchange.facts.flags.set(Flag::DownstreamProtocolError);
     }
-    if course.fits_no_chain.get() {
-        exchange.facts.flags.set(Flag::NoRouteFound);
-        exchange.facts.details = "filter_chain_not_found".into();
+    if let Some(failure) = course.failure.take() {
+        if failure.reason == Reason::NoFilterChain {
+            exchange.facts.flags.set(Flag::NoRouteFound);
+            exchange.facts.details = "filter_chain_not_found".into();
+        }
+        exchange.facts.failure = Some(failure);
     }
-    exchange.facts.failure = course.failure.borrow().clone().map(Box::new);
+    if let Some(found) = &info.inspected {
+        exchange.facts.dynamic_metadata = found.metadata.clone();
+    }
     log_exchange(worker, listener, info, &exchange, worker.random());
 }
 

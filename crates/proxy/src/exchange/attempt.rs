@@ -64,7 +64,10 @@ impl Facts {
             response_body_begin: self.response_body_begin,
             response_end: self.response_end,
             ended: self.ended,
-            protocol: connected.then_some(Version::Http11),
+            protocol: connected.then_some(match self.upstream_count {
+                Some(_) => Version::Http2,
+                None => Version::Http11,
+            }),
             remote: self.remote,
             internal: self.internal,
             https: self.https,
@@ -98,6 +101,7 @@ impl Facts {
             attempt: true,
             client_close: self.client_close,
             upstream_close: self.upstream_close,
+            upstream_count: self.upstream_count.clone(),
             ..Self::default()
         }
     }

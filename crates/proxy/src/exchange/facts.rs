@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use causeway_http::{HeaderBlock, Version};
-use causeway_model::Address;
+use causeway_model::{Address, Metadata};
 use causeway_reason::{Failure, Flags};
 use causeway_upstream::Host;
 
 use crate::cluster::LocalCluster;
+use crate::connect::TlsFacts;
 use crate::filters::FilterState;
 use crate::pool::StreamCount;
 use crate::routes::{RouteEntry, RouteTarget};
@@ -86,6 +87,8 @@ pub(crate) struct Facts {
     pub(crate) upstream_local: Option<SocketAddr>,
     /// The other end.
     pub(crate) upstream_remote: Option<Arc<Address>>,
+    /// What is known of its TLS, where it speaks it.
+    pub(crate) upstream_tls: Option<Rc<TlsFacts>>,
     /// Number of the connection to it.
     pub(crate) upstream_connection: Option<u64>,
     /// How often a route was looked for.
@@ -137,6 +140,8 @@ pub(crate) struct Facts {
     pub(crate) upstream_fields_received: u64,
     /// A stream of HTTP/2 is what it is sent on: what has passed there.
     pub(crate) upstream_count: Option<Rc<StreamCount>>,
+    /// What filters have said of it (`%DYNAMIC_METADATA%`): in lines about connections, those of the listener.
+    pub(crate) dynamic_metadata: Metadata,
     /// How the client's connection ended, in lines about connections (`%DOWNSTREAM_DETECTED_CLOSE_TYPE%`).
     pub(crate) client_close: Option<&'static str>,
     /// How the back-end closed: `Normal`, `RemoteReset`, …

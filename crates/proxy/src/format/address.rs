@@ -18,8 +18,9 @@ pub(super) fn address<'a>(view: &View<'a>, peer: Peer, part: AddressPart) -> Ope
             Some(remote) => Operand::Ip(remote.ip, remote.port, part),
             None => address_part(&connection.remote, part),
         },
-        Peer::DownstreamDirectRemote => address_part(&connection.remote, part),
-        Peer::DownstreamLocal | Peer::DownstreamDirectLocal => address_part(&connection.local, part),
+        Peer::DownstreamDirectRemote => address_part(connection.direct_remote(), part),
+        Peer::DownstreamLocal => address_part(&connection.local, part),
+        Peer::DownstreamDirectLocal => address_part(connection.direct_local(), part),
         Peer::UpstreamHost => match (&facts.host, part) {
             (Some(host), part) => address_part(&host.address(), part),
             (None, _) => Operand::Absent,

@@ -3,6 +3,7 @@
 mod address;
 mod decimal;
 mod field_size;
+mod handshake;
 mod json;
 mod operator;
 mod query;

@@ -114,8 +114,8 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
         OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
-        OperatorKind::Tls(fact) => super::tls::fact(fact, view),
-        OperatorKind::RequestedServerName(wanted) => super::tls::requested_server_name(*wanted, view),
+        OperatorKind::Tls(fact) => super::handshake::fact(fact, view),
+        OperatorKind::RequestedServerName(wanted) => super::handshake::requested_server_name(*wanted, view),
         OperatorKind::ResponseFlags if facts.flags.is_empty() => "-".into(),
         OperatorKind::ResponseFlags => facts.flags.short().to_string().into(),
         OperatorKind::ResponseFlagsLong if facts.flags.is_empty() => "-".into(),
@@ -211,6 +211,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Reason => facts.failure.as_ref().map(|failure| Reason::key(failure.reason)).into(),
         OperatorKind::Evidence => {
             facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
+        }
+        OperatorKind::UpstreamTls(part) => {
+            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::tls::upstream(part, tls))
         }
         OperatorKind::Absent(_) => Operand::Absent,
     }
@@ -323,6 +326,7 @@ fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: 
         MetadataSource::FilterChain => {
             view.connection.filter_chain_metadata().and_then(|metadata| metadata.get(namespace, path))
         }
+        MetadataSource::Dynamic => facts.dynamic_metadata.get(namespace, path),
         MetadataSource::Listener => {
             view.connection.metadata().and_then(|metadata| metadata.get(namespace, path))
         }

@@ -13,7 +13,6 @@ use rustls::{CommonState, Error};
 /// One side of a TLS session.
 pub(crate) enum Session {
     Server(UnbufferedServerConnection),
-    #[cfg_attr(not(test), expect(dead_code, reason = "TLS towards back-ends makes them"))]
     Client(UnbufferedClientConnection),
 }
 

@@ -285,6 +285,7 @@ fn serve(
         opened: Instant::now(),
         listener: Some(std::sync::Arc::clone(&runtime.config)),
         chain: None,
+        inspected: None,
         round_trip: std::cell::Cell::default(),
         tls: std::cell::OnceCell::new(),
         course: Course::default(),

@@ -1,24 +1,31 @@
-//! The stages of a connection from being taken to being served: the choice of its filter chain, then whatever
-//! the chain's network filter makes of it.
+//! The stages of a connection from being taken to being served: the listener filters look at what it sends, its
+//! filter chain is chosen, and then it belongs to whatever the chain's network filter makes of it.
 //!
 //! Each stage that has to wait is a task of its own, which ends by starting the next one: what serves a
 //! connection in the end holds nothing of how it came there.
 
+use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
-use super::{Arrival, ListenerSlot, OpenConnection};
+use causeway_reason::{Failure, Reason};
+
+use super::filter::{Look, Looked};
+use super::{Arrival, ListenerFilter, ListenerSlot, OpenConnection};
 use crate::access_log::log_connection;
 use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
 use crate::downstream::Downstream;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Subject};
 use crate::gate::Refused;
 use crate::io::Transport;
 use crate::snapshot::{ChainRuntime, ListenerRuntime, Service};
 use crate::stats::ListenerStat;
 use crate::tcp::TcpSession;
 use crate::terminal;
+use crate::timer::{Deadline, millis};
 use crate::tls::{NoHandshake, shake_hands};
 use crate::worker::Worker;
 
@@ -30,8 +37,26 @@ pub(super) struct Arriving {
     listener: Rc<ListenerRuntime>,
     info: ConnectionInfo,
     stream: Transport,
-    /// What was read from it so far.
+    /// What was read from it so far and nobody used up.
     prefetched: Buffer,
+}
+
+/// What came of waiting for bytes.
+enum Waited {
+    Bytes,
+    Late,
+    Closed,
+    Failed,
+}
+
+/// What becomes of a connection behind a filter.
+enum Passed {
+    /// The next filter has its turn.
+    On,
+    /// No other filter has: the chain is chosen by what is known.
+    Chosen,
+    /// It is closed.
+    Closed(Option<Box<Failure>>),
 }
 
 impl Arriving {
@@ -49,26 +74,131 @@ impl Arriving {
 
     /// Starts with the first stage.
     pub(super) fn begin(self) {
+        if self.listener.filters.is_empty() {
+            self.choose_chain();
+        } else {
+            let worker = Rc::clone(&self.worker);
+            worker.spawn(self.inspect());
+        }
+    }
+
+    /// Has the listener filters look at it, one after the other.
+    async fn inspect(mut self) {
+        let listener = Rc::clone(&self.listener);
+        let _counted = Inspecting::new(&listener);
+        let mut deadline = Deadline::new(&self.worker.timers);
+        let timeout = listener.config.listener_filters_timeout;
+        deadline.set(timeout.map(|timeout| self.worker.now() + millis(timeout)));
+        for filter in &listener.filters {
+            match self.pass(filter, &mut deadline).await {
+                Passed::On => {}
+                Passed::Chosen => break,
+                Passed::Closed(failure) => return self.close(failure),
+            }
+        }
         self.choose_chain();
+    }
+
+    /// Has one filter look at it until it has seen enough.
+    async fn pass(&mut self, filter: &ListenerFilter, deadline: &mut Deadline) -> Passed {
+        if !filter.is_for(&self.info) {
+            return Passed::On;
+        }
+        loop {
+            let mut looked = Looked { info: &mut self.info, bytes: &mut self.prefetched };
+            let wanted = match filter.look(&mut looked) {
+                Look::Done => return Passed::On,
+                Look::More(wanted) => wanted,
+                Look::Close(failure) => return Passed::Closed(failure),
+            };
+            let waited = self.more(wanted, deadline).await;
+            let count = |stat| self.listener.shards.listener.inc(stat);
+            match waited {
+                Waited::Bytes => continue,
+                Waited::Late => {
+                    count(ListenerStat::DownstreamPreCxTimeout);
+                    return if self.listener.config.continue_on_listener_filters_timeout {
+                        Passed::Chosen
+                    } else {
+                        Passed::Closed(Some(self.late()))
+                    };
+                }
+                Waited::Closed => count(ListenerStat::DownstreamListenerFilterRemoteClose),
+                Waited::Failed => count(ListenerStat::DownstreamListenerFilterError),
+            }
+            return Passed::Closed(None);
+        }
+    }
+
+    /// Reads what comes next.
+    async fn more(&mut self, wanted: usize, deadline: &mut Deadline) -> Waited {
+        poll_fn(|cx| {
+            self.worker.buffers.make_room(&mut self.prefetched, wanted);
+            match self.stream.poll_read(cx, &mut self.prefetched) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Waited::Closed),
+                Poll::Ready(Ok(_)) => return Poll::Ready(Waited::Bytes),
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Waited::Failed),
+                Poll::Pending => {}
+            }
+            deadline.poll(cx).map(|()| Waited::Late)
+        })
+        .await
+    }
+
+    /// Why a connection is closed that did not say enough in time.
+    fn late(&self) -> Box<Failure> {
+        let took = self.info.opened.elapsed().as_millis();
+        let held = self.prefetched.filled();
+        let what = match held.len() {
+            0 => "nothing had arrived".to_owned(),
+            length => format!("{length} bytes had arrived; {}", causeway_http::h1::first_bytes(held)),
+        };
+        Box::new(
+            Failure::new(Reason::ListenerFiltersTimeout).with_evidence(format!("after {took} ms: {what}")),
+        )
+    }
+
+    /// Closes the connection before it has a filter chain.
+    fn close(mut self, failure: Option<Box<Failure>>) {
+        if !self.prefetched.is_empty() {
+            // Envoy leaves in the kernel what it has seen, and so its end is a reset.
+            self.stream.reset_on_close();
+            self.prefetched.consume(self.prefetched.filled().len());
+        }
+        self.worker.buffers.reclaim(&mut self.prefetched);
+        if let Some(failure) = failure {
+            self.listener.shards.count_reason(failure.reason);
+            if !self.listener.snapshot().logs_hold_failures {
+                let mut exchange = Exchange::default();
+                exchange.facts.subject = Subject::RefusedConnection;
+                self.worker.failures.note(&self.worker, &exchange, &self.info, &failure);
+            }
+            *self.info.course.failure.borrow_mut() = Some(failure);
+        }
+        log_connection(&self.worker, &self.listener, &self.info);
     }
 
     /// Finds the filter chain. Where there is none, the connection is closed.
     fn choose_chain(self) {
+        let found = self.info.inspected.as_deref();
         let arrival = Arrival {
             local: &self.info.local,
             remote: &self.info.remote,
-            direct_remote: &self.info.remote,
-            server_name: "",
-            transport_protocol: "",
-            application_protocols: &[],
+            direct_remote: self.info.direct_remote(),
+            server_name: found.map_or("", |found| &found.server_name),
+            transport_protocol: found.map_or("", |found| found.transport_protocol),
+            application_protocols: found.map_or(&[], |found| &found.application_protocols),
         };
-        if let Some(chain) = self.listener.chain_of(&arrival) {
-            let chain = Rc::clone(chain);
-            self.serve(chain);
-        } else {
-            self.listener.shards.listener.inc(ListenerStat::NoFilterChainMatch);
-            self.info.course.fits_no_chain.set(true);
-            log_connection(&self.worker, &self.listener, &self.info);
+        match self.listener.chain_of(&arrival).cloned() {
+            Some(chain) => self.serve(chain),
+            None => {
+                self.listener.shards.listener.inc(ListenerStat::NoFilterChainMatch);
+                let failure = Failure::new(Reason::NoFilterChain).with_evidence(arrival.to_string());
+                self.close(Some(Box::new(failure)));
+            }
         }
     }
 
@@ -129,12 +259,19 @@ impl Opened {
         }
         let _ = info.tls.set(Box::new(none.info));
         *course.transport_failure.borrow_mut() = none.words;
-        let worker = self.open.worker();
-        worker.failures.note(worker, &Exchange::default(), info, &none.failure);
-        if let Service::Http(http) = &self.chain.service {
-            http.shards.connection_failed(self.open.age(), none.failure.reason);
+        if !self.listener.snapshot().logs_hold_failures {
+            let worker = self.open.worker();
+            let mut exchange = Exchange::default();
+            exchange.facts.subject = Subject::RefusedConnection;
+            worker.failures.note(worker, &exchange, info, &none.failure);
         }
-        *course.failure.borrow_mut() = Some(none.failure);
+        match &self.chain.service {
+            Service::Http(http) => http.shards.connection_failed(self.open.age(), none.failure.reason),
+            Service::None | Service::Tcp(_) | Service::Echo | Service::DirectResponse(_) => {
+                self.listener.shards.count_reason(none.failure.reason);
+            }
+        }
+        *course.failure.borrow_mut() = Some(Box::new(none.failure));
     }
 
     /// Has the connection served by what its filter chain is for.
@@ -190,5 +327,21 @@ fn refuse(
             refused.tell(&worker, open.info());
             worker.spawn(refused.close((stream, open)));
         }
+    }
+}
+
+/// A connection that listener filters look at, as the listener counts it.
+struct Inspecting(Rc<ListenerRuntime>);
+
+impl Inspecting {
+    fn new(listener: &Rc<ListenerRuntime>) -> Self {
+        listener.shards.listener.adjust(ListenerStat::DownstreamPreCxActive, 1);
+        Self(Rc::clone(listener))
+    }
+}
+
+impl Drop for Inspecting {
+    fn drop(&mut self) {
+        self.0.shards.listener.adjust(ListenerStat::DownstreamPreCxActive, -1);
     }
 }

@@ -5,7 +5,7 @@
 //! less well in an earlier condition is not found where those that fit better fail in a later one.
 
 use std::collections::HashMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -26,6 +26,26 @@ pub(crate) struct Arrival<'a> {
     pub(crate) transport_protocol: &'a str,
     /// The application protocols that were found, those that the client likes best first.
     pub(crate) application_protocols: &'a [Box<str>],
+}
+
+/// All that filter chains are chosen by, for people.
+impl fmt::Display for Arrival<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.remote, self.local)?;
+        if self.direct_remote != self.remote {
+            write!(f, " by {}", self.direct_remote)?;
+        }
+        if !self.transport_protocol.is_empty() {
+            write!(f, ", {}", self.transport_protocol)?;
+        }
+        if !self.server_name.is_empty() {
+            write!(f, ", for {}", self.server_name.escape_debug())?;
+        }
+        for protocol in self.application_protocols {
+            write!(f, ", {}", protocol.escape_debug())?;
+        }
+        Ok(())
+    }
 }
 
 /// Finds the filter chain of a connection.

@@ -6,6 +6,8 @@ mod arriving;
 mod balance;
 mod bind;
 mod choice;
+mod filter;
+mod inspected;
 mod open;
 mod stats;
 
@@ -24,6 +26,8 @@ pub(crate) use balance::{Balance, HandedOver, Turn};
 pub use bind::BindError;
 pub(crate) use bind::{Reservation, WorkerListener, WorkerSocket};
 pub(crate) use choice::{Arrival, ChainChoice};
+pub(crate) use filter::{ListenerFilter, ListenerFilterSnapshot};
+pub(crate) use inspected::Inspected;
 pub(crate) use open::OpenConnection;
 pub(crate) use stats::{ListenerScopes, ListenerShards};
 

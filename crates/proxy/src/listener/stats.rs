@@ -1,8 +1,9 @@
 //! What a listener counts.
 
+use causeway_reason::Reason;
 use causeway_stats::{Registry, Scope, Shard};
 
-use crate::stats::{ListenerStat, ListenerWorkerStat, scope_of_listener};
+use crate::stats::{ListenerStat, ListenerWorkerStat, ReasonCounters, scope_of_listener};
 
 /// The scopes of a listener.
 #[derive(Debug)]
@@ -29,6 +30,7 @@ impl ListenerScopes {
         ListenerShards {
             listener: self.listener.shard(worker),
             worker: self.workers.get(worker).map(|scope| scope.shard(worker)),
+            reasons: ReasonCounters::new(),
         }
     }
 }
@@ -38,12 +40,21 @@ impl ListenerScopes {
 pub(crate) struct ListenerShards {
     pub(crate) listener: Shard<ListenerStat>,
     worker: Option<Shard<ListenerWorkerStat>>,
+    /// Why connections were closed before anything could be asked on them.
+    reasons: ReasonCounters,
 }
 
 impl ListenerShards {
-    /// Connections that are open, of all workers.
+    /// Connections that are open, of all workers: those that listener filters look at among them.
     pub(crate) fn open(&self) -> u64 {
-        u64::try_from(self.listener.scope().gauge(ListenerStat::DownstreamCxActive)).unwrap_or(0)
+        let gauge = |stat| self.listener.scope().gauge(stat);
+        let open = gauge(ListenerStat::DownstreamCxActive) + gauge(ListenerStat::DownstreamPreCxActive);
+        u64::try_from(open).unwrap_or(0)
+    }
+
+    /// A connection was closed before anything could be asked on it.
+    pub(super) fn count_reason(&self, reason: Reason) {
+        self.reasons.count(&self.listener, reason);
     }
 
     /// A connection has its filter chain.

@@ -1,6 +1,6 @@
 //! A connection of HTTP/1 to a back-end, and what every connection counts.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -12,6 +12,7 @@ use causeway_upstream::{ClusterStat, HostStat};
 use super::HostPool;
 use crate::buffer::Buffer;
 use crate::cluster::Permit;
+use crate::connect::TlsFacts;
 use crate::io::Transport;
 use crate::timer::Millis;
 
@@ -43,6 +44,8 @@ pub(super) struct Life {
     closed_by_peer: Cell<bool>,
     with_request: Cell<bool>,
     served: Cell<u32>,
+    /// What is known of its TLS, where it speaks it.
+    tls: OnceCell<Rc<TlsFacts>>,
     /// Held for its `Drop`.
     _permit: Permit,
 }
@@ -56,8 +59,22 @@ impl Life {
             closed_by_peer: Cell::new(false),
             with_request: Cell::new(false),
             served: Cell::new(0),
+            tls: OnceCell::new(),
             _permit: permit,
         }
+    }
+
+    /// Takes note of its TLS.
+    pub(super) fn speaks_tls(&self, tls: Option<Rc<TlsFacts>>) {
+        if let Some(tls) = tls {
+            // It is said once.
+            let _ = self.tls.set(tls);
+        }
+    }
+
+    /// What is known of its TLS, where it speaks it.
+    pub(super) fn tls(&self) -> Option<Rc<TlsFacts>> {
+        self.tls.get().cloned()
     }
 
     /// When making it began.
@@ -97,6 +114,11 @@ impl UpstreamConnection {
     /// The back-end closed it.
     pub(crate) fn closed_by_peer(&self) {
         self.life.closed_by_peer();
+    }
+
+    /// What is known of its TLS, where it speaks it.
+    pub(crate) fn tls(&self) -> Option<Rc<TlsFacts>> {
+        self.life.tls()
     }
 
     /// Its age.

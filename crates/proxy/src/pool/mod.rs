@@ -26,6 +26,7 @@ use crate::cluster::{LocalCluster, Permit};
 use crate::connect::{Connected, connect};
 use crate::io::Transport;
 use crate::timer::Millis;
+use crate::way::Way;
 use crate::worker::Worker;
 
 use connection::Life;
@@ -56,6 +57,8 @@ pub(crate) struct HostPool {
     host: Arc<Host>,
     priority: RoutingPriority,
     kind: PoolKind,
+    /// How its connections are made beyond the address of the host.
+    way: Option<Rc<Way>>,
     /// Those of HTTP/2.
     sessions: Sessions,
     /// The one given back last is taken first, so that the others can grow old.
@@ -84,6 +87,7 @@ impl HostPool {
         host: &Arc<Host>,
         priority: RoutingPriority,
         kind: PoolKind,
+        way: Option<Rc<Way>>,
     ) -> Rc<Self> {
         Rc::new(Self {
             worker: Rc::clone(worker),
@@ -91,6 +95,7 @@ impl HostPool {
             host: Arc::clone(host),
             priority,
             kind,
+            way,
             sessions: Sessions::default(),
             idle: RefCell::default(),
             waiting: RefCell::default(),
@@ -243,10 +248,16 @@ impl HostPool {
         self.open.set(self.open.get() + 1);
         let life = Life::new(&self, permit);
         let address = self.host.address();
-        let result = connect(&address, cluster.config()).await;
+        let alpn: &[&str] = match self.kind {
+            PoolKind::Http1 => &["http/1.1"],
+            PoolKind::Http2 => &["h2"],
+            PoolKind::Raw => &[],
+        };
+        let result = connect(&address, &self.host, &cluster, self.way.as_deref(), alpn).await;
         self.connecting.set(self.connecting.get() - 1);
         match result {
-            Ok(Connected { stream, local }) => {
+            Ok(Connected { stream, local, tls }) => {
+                life.speaks_tls(tls);
                 let took = life.made().elapsed().as_millis();
                 cluster
                     .stats()
@@ -256,7 +267,9 @@ impl HostPool {
             Err(failure) => {
                 cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
                 match failure.reason {
-                    Reason::ConnectTimeout => cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout),
+                    Reason::ConnectTimeout | Reason::UpstreamTlsTimeout => {
+                        cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout);
+                    }
                     Reason::SourceBindFailed => {
                         // An option that can't be set is no error of binding, and has no words of Envoy's.
                         if failure.transport.is_some() {
@@ -474,6 +487,11 @@ impl HostPool {
         let closed = std::mem::take(&mut *self.idle.borrow_mut());
         drop(closed);
         self.drain_sessions();
+    }
+
+    /// Whether nobody uses it, and nothing is kept in it.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.open.get() == 0 && self.connecting.get() == 0 && self.waiting.borrow().is_empty()
     }
 
     fn count(&self, stat: ClusterStat) {

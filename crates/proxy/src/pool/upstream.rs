@@ -1,11 +1,13 @@
 //! What a request is sent on, whatever is spoken on it.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use causeway_model::Address;
 
 use super::{UpstreamConnection, UpstreamStream};
+use crate::connect::TlsFacts;
 use crate::exchange::Outgoing;
 use crate::pump::{Sink, Source};
 
@@ -40,6 +42,14 @@ impl Upstream {
         match self {
             Self::Http1(connection) => &connection.remote,
             Self::Http2(stream) => stream.remote(),
+        }
+    }
+
+    /// What is known of its TLS, where it speaks it.
+    pub(crate) fn tls(&self) -> Option<Rc<TlsFacts>> {
+        match self {
+            Self::Http1(connection) => connection.tls(),
+            Self::Http2(stream) => stream.tls(),
         }
     }
 

@@ -31,6 +31,7 @@ use crate::routes::RouteEntry;
 use crate::stats::HttpStat;
 use crate::timer::Millis;
 use crate::traffic::{self, TrafficStat};
+use crate::way::Way;
 
 /// What the router works with.
 struct Forwarding {
@@ -188,11 +189,18 @@ async fn connection(
 ) -> Result<Upstream, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
     downstream.log_attempt_later();
+    let way = Way::of(request, &downstream.info, &forwarding.cluster, host);
     let pool = if forwarding.raw {
-        forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority)
+        forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority, way)
     } else {
         let client = request.facts.protocol.unwrap_or(Version::Http11);
-        forwarding.cluster.pool(&downstream.worker, host, forwarding.priority, client)
+        forwarding.cluster.pool(
+            &downstream.worker,
+            host,
+            forwarding.priority,
+            (&downstream.info, client),
+            way,
+        )
     };
     let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
     if let Some(connection) = pool.take() {

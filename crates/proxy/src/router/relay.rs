@@ -161,6 +161,7 @@ impl Relay<'_> {
         facts.connect_end = Some(now);
         facts.upstream_connection = Some(self.upstream.id());
         facts.upstream_local = self.upstream.local();
+        facts.upstream_tls = self.upstream.tls();
         facts.upstream_remote = Some(Arc::clone(self.upstream.remote()));
         if let Some(host) = facts.host.clone() {
             self.request.attempted.push((host, self.upstream.id()));
@@ -203,8 +204,11 @@ impl Relay<'_> {
 
     /// How much of the body is kept, where the request may have to be sent again.
     fn most_kept(&self) -> Option<usize> {
-        self.request.facts.route.as_ref()?.forward()?.internal_redirects.as_ref()?;
-        let most = self.downstream.listener.config.per_connection_buffer_limit_bytes;
+        let entry = self.request.facts.route.as_ref()?;
+        entry.forward()?.internal_redirects.as_ref()?;
+        let said = entry.route.request_body_buffer_limit;
+        let most = said
+            .unwrap_or_else(|| u64::from(self.downstream.listener.config.per_connection_buffer_limit_bytes));
         Some(usize::try_from(most).unwrap_or(usize::MAX))
     }
 
@@ -339,7 +343,10 @@ impl Relay<'_> {
     fn poll_response_head(&mut self, cx: &mut Context<'_>) -> Poll<HeadEvent> {
         if self.upstream.is_http2() {
             return self.poll_stream_head(cx).map(|head| match head {
-                Ok(head) => HeadEvent::Head(head),
+                Ok(head) => {
+                    self.keep_answer(&head);
+                    HeadEvent::Head(head)
+                }
                 Err(failure) => HeadEvent::Failed(failure),
             });
         }

@@ -128,7 +128,8 @@ impl Relay<'_> {
                 (false, true) => Going::Chunked { trailers },
                 (false, false) => Going::Plain,
             };
-            return Pump::of_stream(framing.is_none(), going);
+            return Pump::of_stream(framing.is_none(), going)
+                .showing_trailers(self.downstream.has_filters(&self.request));
         }
         let http = &self.forwarding.cluster.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);

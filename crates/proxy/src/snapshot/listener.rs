@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use causeway_model::{DownstreamSocket, FilterChain, Listener, NetworkFilter};
 
-use super::manager::ManagerSnapshot;
+use super::manager::{ManagerSnapshot, tells_failures};
 use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
 use crate::access_log::OpenLog;
 use crate::cluster::LocalCluster;
 use crate::gate::{Gates, GatesSnapshot};
-use crate::listener::{Arrival, Balance, ChainChoice, ListenerScopes, ListenerShards};
+use crate::listener::{
+    Arrival, Balance, ChainChoice, ListenerFilter, ListenerFilterSnapshot, ListenerScopes, ListenerShards,
+};
 use crate::tcp::{TcpRuntime, TcpSnapshot};
 use crate::tls::{TlsRuntime, TlsSnapshot};
 
@@ -21,6 +23,8 @@ pub(crate) struct ListenerSnapshot {
     pub(crate) config: Arc<Listener>,
     /// Logs of connections.
     pub(crate) logs: Vec<OpenLog>,
+    /// One of them tells why connections fail, so the application log need not say it.
+    pub(crate) logs_hold_failures: bool,
     /// For each of its chains ([`Listener::chains`]) what its connections are for.
     services: Vec<ServiceSnapshot>,
     /// For each of its chains TLS, where it is spoken.
@@ -30,6 +34,7 @@ pub(crate) struct ListenerSnapshot {
     choice: ChainChoice,
     /// Where connections are shared out exactly: how many each worker has.
     pub(crate) balance: Option<Arc<Balance>>,
+    filters: Vec<ListenerFilterSnapshot>,
     scopes: ListenerScopes,
 }
 
@@ -71,12 +76,14 @@ impl ListenerSnapshot {
         }
         match OpenLog::open_all(&config.access_logs, with.runtime, with.files) {
             Ok(logs) if faults.is_empty() => Ok(Self {
+                logs_hold_failures: config.access_logs.iter().any(tells_failures),
                 logs,
                 services,
                 sockets,
                 gates,
                 choice: ChainChoice::new(config),
                 balance: config.exact_balance.then(|| Balance::new(with.workers)),
+                filters: ListenerFilterSnapshot::all(config, with.registry),
                 scopes: ListenerScopes::new(with.registry, &config.stat_name, with.workers),
                 config: Arc::clone(config),
             }),
@@ -118,6 +125,8 @@ impl ServiceSnapshot {
 pub(crate) struct ListenerRuntime {
     pub(crate) config: Arc<Listener>,
     pub(crate) shards: ListenerShards,
+    /// What looks at connections before their chain is chosen.
+    pub(crate) filters: Vec<ListenerFilter>,
     snapshot: Arc<ListenerSnapshot>,
     chains: Vec<Rc<ChainRuntime>>,
 }
@@ -177,6 +186,7 @@ impl ListenerRuntime {
             config: Arc::clone(&snapshot.config),
             shards: snapshot.scopes.shard(worker),
             chains: snapshot.config.chains().enumerate().filter_map(chain).collect(),
+            filters: snapshot.filters.iter().map(|filter| filter.for_worker(worker)).collect(),
             snapshot: Arc::clone(snapshot),
         })
     }

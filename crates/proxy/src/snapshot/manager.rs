@@ -129,7 +129,7 @@ fn chains(config: &HttpConnectionManager) -> impl Iterator<Item = &[HttpFilter]>
 
 /// Whether a log tells an operator why a request failed: it holds failed requests, and its lines have
 /// the flag and the details, or the reason itself.
-fn tells_failures(log: &AccessLog) -> bool {
+pub(super) fn tells_failures(log: &AccessLog) -> bool {
     log.filter.is_none() && asks(std::slice::from_ref(log), &OperatorKind::Reason)
 }
 

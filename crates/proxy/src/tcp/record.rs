@@ -104,7 +104,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let worker = Rc::clone(self.open.worker());
-        self.exchange.facts.reply_end = Some(worker.instant());
+        self.exchange.facts.ended = Some(worker.instant());
         if !self.exchange.facts.finished {
             let stopping = worker.is_stopping();
             let reason = if stopping { Reason::DrainDeadline } else { Reason::Dropped };

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use causeway_model::{DrainType, Listener, TcpConnect, TcpProxy};
+use causeway_model::{DrainType, Listener, TcpConnect, TcpHashPolicy, TcpProxy};
 use causeway_reason::{Details, Failure, Flag, Reason, ResetReason};
-use causeway_upstream::{ClusterStat, Host};
+use causeway_upstream::{ClusterStat, Host, xxh64};
 
 use super::TcpRuntime;
 use super::meter::Meter;
@@ -213,7 +213,8 @@ impl TcpSession {
             };
             self.record.facts().attempts += 1;
             let worker = Rc::clone(&self.worker);
-            match self.unless_cut(Upstream::connect(&worker, &cluster, &host)).await {
+            let info = Rc::clone(&self.info);
+            match self.unless_cut(Upstream::connect(&worker, &cluster, &host, &info)).await {
                 Ok(Ok(upstream)) => return Some(self.connected(upstream, host)),
                 Ok(Err(not)) => {
                     if let Some(no) = self.not_connected(not, &cluster) {
@@ -253,11 +254,21 @@ impl TcpSession {
         if let Err(failure) = may_connect(&cluster) {
             return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
         }
-        match cluster.choose() {
+        match cluster.choose_by_hash(self.hash()) {
             Ok(host) => Ok((cluster, host)),
             Err(failure) => {
                 let flags = &[Flag::NoHealthyUpstream];
                 Err(NoUpstream { failure, flags, closed_because: NO_HOST })
+            }
+        }
+    }
+
+    /// What balancers that hash make of the connection.
+    fn hash(&self) -> Option<u64> {
+        match self.config().hash_policy.as_ref()? {
+            // A Unix socket has none.
+            TcpHashPolicy::SourceIp => {
+                self.info.remote.ip().map(|at| xxh64(at.ip().to_string().as_bytes(), 0))
             }
         }
     }
@@ -267,6 +278,7 @@ impl TcpSession {
         facts.host = Some(host);
         facts.connect_end = Some(self.worker.instant());
         facts.upstream_local = upstream.local;
+        facts.upstream_tls.clone_from(&upstream.tls);
         facts.upstream_remote = Some(Arc::clone(&upstream.remote));
         facts.upstream_connection = Some(upstream.id);
         Box::new(upstream)

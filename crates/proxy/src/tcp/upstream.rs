@@ -11,9 +11,11 @@ use causeway_upstream::{ClusterStat, Host, HostStat, Resource};
 
 use crate::buffer::Buffer;
 use crate::cluster::{LocalCluster, Permit};
-use crate::connect::{Connected, connect};
+use crate::connect::{Connected, TlsFacts, connect};
+use crate::connection::ConnectionInfo;
 use crate::io::Transport;
 use crate::pool::PoolKind;
+use crate::way::Way;
 use crate::worker::Worker;
 
 /// A connection to a back-end, with everything that is counted while it exists.
@@ -26,6 +28,8 @@ pub(super) struct Upstream {
     pub(super) id: u64,
     /// Our end, for IP.
     pub(super) local: Option<SocketAddr>,
+    /// What is known of its TLS, where it speaks it.
+    pub(super) tls: Option<Rc<TlsFacts>>,
     pub(super) remote: Arc<Address>,
     life: Life,
     /// Held for its `Drop`.
@@ -45,6 +49,7 @@ impl Upstream {
         worker: &Rc<Worker>,
         cluster: &Rc<LocalCluster>,
         host: &Arc<Host>,
+        client: &ConnectionInfo,
     ) -> Result<Self, NotConnected> {
         let pending = match Pending::new(cluster, host) {
             Ok(pending) => pending,
@@ -53,11 +58,12 @@ impl Upstream {
         let permit = cluster.acquire_beyond(RoutingPriority::Default, Resource::Connections);
         let mut life = Life::begin(worker, cluster, host, permit);
         let address = host.address();
-        let connected = connect(&address, cluster.config()).await;
+        let way = Way::of_connection(client, cluster, host);
+        let connected = connect(&address, host, cluster, way.as_deref(), &[]).await;
         drop(pending);
         let stats = cluster.stats();
         match connected {
-            Ok(Connected { stream, local }) => {
+            Ok(Connected { stream, local, tls }) => {
                 stats.record(ClusterStat::UpstreamCxConnectMs, millis_since(life.made));
                 life.with_request = true;
                 let running = Running::new(cluster, host);
@@ -67,6 +73,7 @@ impl Upstream {
                     buffer: Buffer::default(),
                     id,
                     local,
+                    tls,
                     remote: address,
                     life,
                     _running: running,
@@ -77,7 +84,9 @@ impl Upstream {
                 stats.inc(ClusterStat::UpstreamRqPendingFailureEject);
                 cluster.cells(host).inc(HostStat::CxConnectFail);
                 match failure.reason {
-                    Reason::ConnectTimeout => stats.inc(ClusterStat::UpstreamCxConnectTimeout),
+                    Reason::ConnectTimeout | Reason::UpstreamTlsTimeout => {
+                        stats.inc(ClusterStat::UpstreamCxConnectTimeout);
+                    }
                     // An option that can't be set is no error of binding, and has no words of Envoy's.
                     Reason::SourceBindFailed if failure.transport.is_some() => {
                         stats.inc(ClusterStat::BindErrors);

@@ -8,9 +8,11 @@ mod dns;
 mod health;
 mod http2;
 mod limits;
+mod listener;
 mod local;
 mod routing;
 mod tls;
+mod upstream_tls;
 
 use crate::Spec;
 
@@ -121,6 +123,16 @@ reasons! {
         /// A secret of the listener is not there yet.
         TlsSecretMissing = TLS_SECRET_MISSING,
     }
+    listener {
+        /// A listener that demands a PROXY protocol header, and a connection that does not begin with one.
+        ProxyHeaderMissing = PROXY_HEADER_MISSING,
+        /// A PROXY protocol header that is malformed, or of a version that is not allowed.
+        ProxyHeaderInvalid = PROXY_HEADER_INVALID,
+        /// The listener filters had not seen enough of the connection within `listener_filters_timeout`.
+        ListenerFiltersTimeout = LISTENER_FILTERS_TIMEOUT,
+        /// No filter chain of the listener is for the connection.
+        NoFilterChain = NO_FILTER_CHAIN,
+    }
     routing {
         /// No virtual host has a domain for the request's authority.
         NoVirtualHost = NO_VIRTUAL_HOST,
@@ -168,6 +180,54 @@ reasons! {
         SocketPathMissing = SOCKET_PATH_MISSING,
         /// Any other error of the connect call; the evidence names it.
         ConnectFailed = CONNECT_FAILED,
+    }
+    upstream_tls {
+        /// A certificate of the back-end is out of date.
+        UpstreamTlsExpired = UPSTREAM_TLS_EXPIRED,
+        /// A certificate of the back-end is not valid yet.
+        UpstreamTlsNotYetValid = UPSTREAM_TLS_NOT_YET_VALID,
+        /// Nobody who is trusted has issued the back-end's certificate.
+        UpstreamTlsUnknownIssuer = UPSTREAM_TLS_UNKNOWN_ISSUER,
+        /// The back-end's certificate, or the highest above it, has signed itself and is not trusted.
+        UpstreamTlsSelfSigned = UPSTREAM_TLS_SELF_SIGNED,
+        /// The back-end's certificate is revoked.
+        UpstreamTlsRevoked = UPSTREAM_TLS_REVOKED,
+        /// There is no current list of revoked certificates of the issuer.
+        UpstreamTlsRevocationUnknown = UPSTREAM_TLS_REVOCATION_UNKNOWN,
+        /// The back-end's certificate is for something else.
+        UpstreamTlsPurpose = UPSTREAM_TLS_PURPOSE,
+        /// The back-end's certificate bears another name.
+        UpstreamTlsNameMismatch = UPSTREAM_TLS_NAME_MISMATCH,
+        /// The back-end's certificate is not the one that was pinned.
+        UpstreamTlsPinMismatch = UPSTREAM_TLS_PIN_MISMATCH,
+        /// The back-end's certificates are broken.
+        UpstreamTlsBadCertificate = UPSTREAM_TLS_BAD_CERTIFICATE,
+        /// The back-end wants a client certificate, and there is none.
+        UpstreamTlsClientCertificateMissing = UPSTREAM_TLS_CLIENT_CERTIFICATE_MISSING,
+        /// The back-end does not take the client certificate.
+        UpstreamTlsClientCertificateRefused = UPSTREAM_TLS_CLIENT_CERTIFICATE_REFUSED,
+        /// No common version of TLS.
+        UpstreamTlsVersion = UPSTREAM_TLS_VERSION,
+        /// No common cipher suite, group or signature.
+        UpstreamTlsNoCommonParameters = UPSTREAM_TLS_NO_COMMON_PARAMETERS,
+        /// The back-end does not know the server's name.
+        UpstreamTlsServerName = UPSTREAM_TLS_SERVER_NAME,
+        /// The back-end speaks none of the protocols that were offered.
+        UpstreamTlsAlpn = UPSTREAM_TLS_ALPN,
+        /// The back-end ended the handshake with another alert.
+        UpstreamTlsAlert = UPSTREAM_TLS_ALERT,
+        /// The back-end answered the handshake in plain text.
+        UpstreamTlsPlain = UPSTREAM_TLS_PLAIN,
+        /// The back-end broke the TLS protocol in the handshake.
+        UpstreamTlsBroken = UPSTREAM_TLS_BROKEN,
+        /// The back-end closed the connection in the handshake.
+        UpstreamTlsClosed = UPSTREAM_TLS_CLOSED,
+        /// The connection was reset in the handshake.
+        UpstreamTlsReset = UPSTREAM_TLS_RESET,
+        /// The handshake was not complete within `connect_timeout`.
+        UpstreamTlsTimeout = UPSTREAM_TLS_TIMEOUT,
+        /// The TLS of the cluster can't be used yet.
+        UpstreamTlsNotReady = UPSTREAM_TLS_NOT_READY,
     }
     health {
         /// The cluster has no endpoints.

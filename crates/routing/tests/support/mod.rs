@@ -101,5 +101,6 @@ pub(crate) fn route(matcher: RouteMatch) -> Arc<Route> {
         per_filter: Vec::new(),
         metadata: Metadata::default(),
         stat_prefix: "".into(),
+        request_body_buffer_limit: None,
     })
 }

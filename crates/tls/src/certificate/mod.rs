@@ -10,7 +10,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer as _;
 
-pub use text::{hex, pem, url_encoded};
+pub use text::{base64, hex, pem, url_encoded};
 
 /// What a certificate says (RFC 5280).
 #[derive(Debug, Clone, PartialEq, Eq)]

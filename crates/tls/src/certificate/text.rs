@@ -39,8 +39,8 @@ pub fn url_encoded(text: &str) -> String {
     out
 }
 
-/// RFC 4648 §4.
-fn base64(bytes: &[u8], out: &mut String) {
+/// Appends bytes as base64 with padding (RFC 4648 §4).
+pub fn base64(bytes: &[u8], out: &mut String) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for group in bytes.chunks(3) {
         let mut bits = 0_u32;

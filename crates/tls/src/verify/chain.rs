@@ -4,11 +4,12 @@
 //! the error that Envoy would have.
 
 use rustls_pki_types::{CertificateDer, UnixTime};
-use webpki::{CertRevocationList, Error};
+use webpki::Error;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
 use super::rejection::{Rejection, RejectionKind};
+use super::revocation::Doubt;
 
 /// What BoringSSL says in front of a complaint about revocation.
 const REVOCATION: &str = "certificate revocation check against provided CRLs failed: ";
@@ -77,7 +78,7 @@ impl<'a> Ladder<'a> {
     }
 
     /// What an error of webpki comes to.
-    pub(super) fn explain(&self, error: &Error, crls: &[CertRevocationList<'_>]) -> Rejection {
+    pub(super) fn explain(&self, error: &Error) -> Rejection {
         match error {
             Error::UnknownIssuer => match (self.rungs.len(), self.ends_in_itself()) {
                 (1, true) => self.rejection(RejectionKind::SelfSigned, 0, "self signed certificate"),
@@ -98,25 +99,6 @@ impl<'a> Ladder<'a> {
             Error::CertNotValidYet { .. } => self.out_of_time().unwrap_or_else(|| {
                 self.rejection(RejectionKind::NotYetValid, 0, "certificate is not yet valid")
             }),
-            Error::CertRevoked => {
-                let revoked = self.find(|_, rung| {
-                    crls.iter()
-                        .filter(|crl| crl.issuer() == content(rung.issuer().as_raw()))
-                        .any(|crl| matches!(crl.find_serial(rung.raw_serial()), Ok(Some(_))))
-                });
-                let words = format!("{REVOCATION}certificate revoked");
-                self.rejection(RejectionKind::Revoked, revoked.unwrap_or(0), &words)
-            }
-            Error::UnknownRevocationStatus => {
-                let missing = self
-                    .find(|_, rung| !crls.iter().any(|crl| crl.issuer() == content(rung.issuer().as_raw())));
-                let words = format!("{REVOCATION}unable to get certificate CRL");
-                self.rejection(RejectionKind::NoRevocationList, missing.unwrap_or(0), &words)
-            }
-            Error::CrlExpired { .. } => {
-                let words = format!("{REVOCATION}CRL has expired");
-                self.rejection(RejectionKind::NoRevocationList, 0, &words)
-            }
             Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
                 self.rejection(RejectionKind::Purpose, 0, "unsupported certificate purpose")
             }
@@ -154,6 +136,16 @@ impl<'a> Ladder<'a> {
         }
     }
 
+    /// A certificate, by its place, that is revoked, or of which that can't be told.
+    pub(super) fn doubted(&self, depth: usize, doubt: Doubt) -> Rejection {
+        let (kind, words) = match doubt {
+            Doubt::Revoked => (RejectionKind::Revoked, "certificate revoked"),
+            Doubt::NoList => (RejectionKind::NoRevocationList, "unable to get certificate CRL"),
+            Doubt::Expired => (RejectionKind::NoRevocationList, "CRL has expired"),
+        };
+        self.rejection(kind, depth, &format!("{REVOCATION}{words}"))
+    }
+
     /// There are more certificates than may be.
     pub(super) fn too_long(&self) -> Rejection {
         let top = self.rungs.len().saturating_sub(1);
@@ -181,15 +173,4 @@ fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {
 
 fn is_authority(certificate: &X509Certificate<'_>) -> bool {
     certificate.basic_constraints().ok().flatten().is_some_and(|basic| basic.value.ca)
-}
-
-/// What is inside a DER sequence, which is how webpki keeps names.
-fn content(der: &[u8]) -> &[u8] {
-    let rest = der.get(1..).unwrap_or_default();
-    let skipped = match rest.first() {
-        Some(length) if *length < 0x80 => 1,
-        Some(length) => 1 + usize::from(length & 0x7f),
-        None => 0,
-    };
-    rest.get(skipped..).unwrap_or_default()
 }

@@ -7,6 +7,7 @@
 mod chain;
 mod names;
 mod rejection;
+mod revocation;
 mod trust;
 mod verifier;
 

@@ -13,9 +13,10 @@ pub(super) fn matches(matchers: &[SanMatcher], names: &[AlternativeName]) -> boo
 pub(super) fn is_for(expected: &str, names: &[AlternativeName]) -> bool {
     names.iter().any(|name| match name {
         AlternativeName::Dns(name) => dns_name_matches(expected, name),
-        AlternativeName::Uri(name) => name == expected,
+        AlternativeName::Uri(name) | AlternativeName::Email(name) | AlternativeName::Other(_, name) => {
+            name == expected
+        }
         AlternativeName::Ip(address) => address.to_string() == expected,
-        AlternativeName::Email(_) | AlternativeName::Other(..) => false,
     })
 }
 

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use causeway_model::{CertificateValidation, DataSource, SanMatcher};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, TrustAnchor, UnixTime};
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
-    RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy,
-};
+use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, TrustAnchor, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
 
 use super::chain::Ladder;
 use super::names;
 use super::rejection::{Rejection, RejectionKind};
+use super::revocation::Lists;
 use crate::certificate::{AlternativeName, Facts, sha256};
 
 /// What the peer is.
@@ -35,9 +33,8 @@ pub struct Trust {
     anchors: Vec<TrustAnchor<'static>>,
     /// Whether there has to be a way to one of those.
     verify_chain: bool,
-    /// Whether revoked certificates are to be found among `crls`, which may have none.
-    check_revocation: bool,
-    crls: Vec<CertRevocationList<'static>>,
+    /// Lists of revoked certificates, where those are looked for.
+    revoked: Option<Lists>,
     only_leaf: bool,
     hashes: Vec<[u8; 32]>,
     spki_hashes: Vec<[u8; 32]>,
@@ -46,6 +43,13 @@ pub struct Trust {
     allow_expired: bool,
     max_depth: Option<u32>,
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// A certificate above another.
+struct Above {
+    key: SubjectPublicKeyInfoDer<'static>,
+    /// What the peer sent; of the trusted one only the key counts.
+    certificate: Option<CertificateDer<'static>>,
 }
 
 /// Why a validation context can't be used.
@@ -96,21 +100,17 @@ impl Trust {
             .iter()
             .filter_map(|root| Some(webpki::anchor_from_trusted_cert(root).ok()?.to_owned()))
             .collect();
-        let mut crls = Vec::new();
-        if let Some(source) = &config.crl {
-            // One that can't be read revokes nothing, and is then missing: as in Envoy, nobody is trusted.
-            let bytes = read(source)?;
-            for der in CertificateRevocationListDer::pem_slice_iter(&bytes).flatten() {
-                crls.extend(OwnedCertRevocationList::from_der(&der).ok().map(CertRevocationList::from));
-            }
-        }
+        let revoked = match &config.crl {
+            // A list that can't be read revokes nothing, and is then missing: as in Envoy, nobody is trusted.
+            Some(source) => Some(Lists::read(&read(source)?)),
+            None => None,
+        };
         Ok(Self {
             role,
             verify_chain: config.trusted_ca.is_some() || config.system_root_certs,
             roots,
             anchors,
-            check_revocation: config.crl.is_some(),
-            crls,
+            revoked,
             only_leaf: config.only_verify_leaf_cert_crl,
             hashes: config.certificate_hashes.clone(),
             spki_hashes: config.spki_hashes.clone(),
@@ -193,7 +193,7 @@ impl Trust {
                 _ => Ok(()),
             };
         }
-        let explain = |error: webpki::Error| ladder.explain(&error, &self.crls);
+        let explain = |error: webpki::Error| ladder.explain(&error);
         let certificate = EndEntityCert::try_from(leaf).map_err(explain)?;
         let mut outcome = self.find_way(&certificate, others, now);
         if self.allow_expired {
@@ -211,32 +211,30 @@ impl Trust {
             // webpki does not look at the time of those who are trusted.
             return Err(rejection);
         }
-        if self.max_depth.is_some_and(|most| above > usize::try_from(most).unwrap_or(usize::MAX)) {
+        if self.max_depth.is_some_and(|most| above.len() > usize::try_from(most).unwrap_or(usize::MAX)) {
             return Err(ladder.too_long());
         }
-        if self.check_revocation && self.crls.is_empty() {
-            return Err(explain(webpki::Error::UnknownRevocationStatus));
+        let Some(revoked) = &self.revoked else { return Ok(()) };
+        // Each certificate is looked for in the list of the one above it; nobody revokes who is trusted.
+        let below = std::iter::once(leaf).chain(above.iter().filter_map(|above| above.certificate.as_ref()));
+        for (depth, (certificate, issuer)) in below.zip(&above).enumerate() {
+            revoked
+                .check(certificate, &issuer.key, self.algorithms.all, now)
+                .map_err(|doubt| ladder.doubted(depth, doubt))?;
+            if self.only_leaf {
+                break;
+            }
         }
         Ok(())
     }
 
-    /// How many certificates stand above the peer's own, the trusted one included.
+    /// The certificates above the peer's own, the trusted one last.
     fn find_way(
         &self,
         leaf: &EndEntityCert<'_>,
         others: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<usize, webpki::Error> {
-        let crls: Vec<_> = self.crls.iter().collect();
-        let revocation = RevocationOptionsBuilder::new(&crls).ok().map(|options| {
-            let depth =
-                if self.only_leaf { RevocationCheckDepth::EndEntity } else { RevocationCheckDepth::Chain };
-            options
-                .with_depth(depth)
-                .with_status_policy(UnknownStatusPolicy::Deny)
-                .with_expiration_policy(ExpirationPolicy::Enforce)
-                .build()
-        });
+    ) -> Result<Vec<Above>, webpki::Error> {
         let usage = match self.role {
             Role::Client => KeyUsage::client_auth(),
             Role::Server => KeyUsage::server_auth(),
@@ -244,8 +242,13 @@ impl Trust {
         // webpki wants all of one life; a copy is cheap beside a signature.
         let others: Vec<CertificateDer<'_>> = others.to_vec();
         let way =
-            leaf.verify_for_usage(self.algorithms.all, &self.anchors, &others, now, usage, revocation, None)?;
-        Ok(way.intermediate_certificates().count() + 1)
+            leaf.verify_for_usage(self.algorithms.all, &self.anchors, &others, now, usage, None, None)?;
+        let between = way.intermediate_certificates().map(|certificate| Above {
+            key: certificate.subject_public_key_info(),
+            certificate: Some(certificate.der().into_owned()),
+        });
+        let trusted = Above { key: webpki::spki_for_anchor(way.anchor()), certificate: None };
+        Ok(between.chain([trusted]).collect())
     }
 
     fn verify_names(&self, names: &[AlternativeName], expected: Option<&str>) -> Result<(), Rejection> {

@@ -5,6 +5,7 @@
 
 pub(crate) mod events;
 mod http;
+mod link;
 mod probe;
 mod request;
 mod session;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway_reason::Failure;
 
+pub(crate) use link::Linker;
 pub(crate) use probe::Prober;
 pub(crate) use session::{Event, Session};
 

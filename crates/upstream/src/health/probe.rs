@@ -5,12 +5,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use causeway_model::{Address, BindConfig, HealthCheck, HealthChecker, HttpHealthCheck, TcpHealthCheck};
+use causeway_model::{Address, HealthCheck, HealthChecker, HttpHealthCheck, TcpHealthCheck};
 use causeway_reason::{Failure, Reason};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::connect::{Stream, connect, no_answer};
+use crate::connect::no_answer;
 use crate::health::http::{Answer, Fault, Reader};
+use crate::health::link::{Link, Linker};
 use crate::health::tcp::contains_in_order;
 use crate::health::{CheckFailure, FailureKind, Outcome, request};
 use crate::words::Short;
@@ -25,10 +25,9 @@ pub(crate) struct Prober {
     /// `Host` of HTTP checks.
     host: Box<str>,
     label: Arc<str>,
-    /// Where its connections come from.
-    source: Option<Arc<BindConfig>>,
+    linker: Linker,
     /// What the last check left open, and where it leads.
-    connection: Option<(Address, Stream)>,
+    connection: Option<(Address, Link)>,
 }
 
 /// How far a check has come, for the words of its timeout.
@@ -40,12 +39,12 @@ enum Stage {
 }
 
 impl Prober {
-    pub(crate) fn new(config: Arc<HealthCheck>, host: Box<str>, source: Option<Arc<BindConfig>>) -> Self {
+    pub(crate) fn new(config: Arc<HealthCheck>, host: Box<str>, linker: Linker) -> Self {
         let label = match &config.checker {
             HealthChecker::Http(http) => format!("{} {}", http.method, http.path).into(),
             HealthChecker::Tcp(_) => "TCP".into(),
         };
-        Self { config, host, label, source, connection: None }
+        Self { config, host, label, linker, connection: None }
     }
 
     /// What is asked, in a word or two: `GET /health`.
@@ -126,6 +125,10 @@ impl Prober {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
+        if tcp.receive.is_empty() {
+            // Where nothing is to come, nothing is sent: the connection is the whole check.
+            return Outcome::Passed { status: None, degraded: false };
+        }
         stage.set(Stage::Waiting);
         let mut received = Vec::new();
         let exchanged = async {
@@ -144,7 +147,7 @@ impl Prober {
         let after = began.elapsed();
         match exchanged.await {
             Ok(()) => {
-                if self.config.reuse_connection && !tcp.receive.is_empty() {
+                if self.config.reuse_connection {
                     self.connection = Some((address.clone(), stream));
                 }
                 Outcome::Passed { status: None, degraded: false }
@@ -166,14 +169,14 @@ impl Prober {
     }
 
     /// The connection of the last check, or a new one; says which.
-    async fn stream(&mut self, address: &Address) -> Result<(Stream, bool), Outcome> {
-        if let Some((to, stream)) = self.connection.take()
+    async fn stream(&mut self, address: &Address) -> Result<(Link, bool), Outcome> {
+        if let Some((to, mut stream)) = self.connection.take()
             && to == *address
             && stream.is_quiet()
         {
             return Ok((stream, true));
         }
-        match connect(address, None, self.source.as_deref()).await {
+        match self.linker.connect(address).await {
             Ok(stream) => Ok((stream, false)),
             Err(failure) => {
                 // The address stands in front of these words already.
@@ -266,7 +269,7 @@ enum Broke {
 }
 
 async fn exchange(
-    stream: &mut Stream,
+    stream: &mut Link,
     request: &[u8],
     reader: &mut Reader,
     stage: &Cell<Stage>,
@@ -293,32 +296,4 @@ async fn exchange(
 
 const fn network(failure: Failure) -> Outcome {
     Outcome::Failed(CheckFailure { kind: FailureKind::Network, status: None, leave_alone: false, failure })
-}
-
-impl Stream {
-    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.write_all(bytes).await,
-            Self::Unix(stream) => stream.write_all(bytes).await,
-        }
-    }
-
-    /// Appends what comes; 0 is the end.
-    async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
-        into.reserve(4096);
-        match self {
-            Self::Tcp(stream) => stream.read_buf(into).await,
-            Self::Unix(stream) => stream.read_buf(into).await,
-        }
-    }
-
-    /// Whether an idle connection is still open, and nothing came on it.
-    fn is_quiet(&self) -> bool {
-        let mut byte = [0];
-        let read = match self {
-            Self::Tcp(stream) => stream.try_read(&mut byte),
-            Self::Unix(stream) => stream.try_read(&mut byte),
-        };
-        matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-    }
 }

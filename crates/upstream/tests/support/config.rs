@@ -65,6 +65,7 @@ pub(crate) fn endpoint(address: EndpointAddress) -> Endpoint {
         health_check_hostname: "".into(),
         health_check_address: None,
         disable_active_health_check: false,
+        proxy_protocol_tlvs: Vec::new(),
         metadata: Metadata::default(),
     }
 }

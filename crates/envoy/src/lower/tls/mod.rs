@@ -8,9 +8,10 @@ mod validation;
 use std::sync::Arc;
 
 use causeway_model::{CommonTls, DataSource, DownstreamTls, OcspStaplePolicy, Secret, UpstreamTls};
+use causeway_tls::client::ClientContext;
 
 use super::Cx;
-use crate::diagnostic::Draft;
+use crate::diagnostic::{Draft, Kind};
 use crate::tree::Message;
 
 pub(super) use secrets::Secrets;
@@ -67,7 +68,7 @@ impl Cx<'_> {
     }
 
     /// `UpstreamTlsContext`.
-    pub(super) fn upstream_tls(&self, context: &Message<'_>) -> Option<UpstreamTls> {
+    pub(super) fn upstream_tls(&self, context: &Message<'_>) -> Option<Arc<UpstreamTls>> {
         if context.bool("allow_renegotiation") {
             let text = "renegotiation is not implemented: a back-end that asks for it ends the connection";
             self.unsupported(context.at_key("allow_renegotiation"), text);
@@ -94,6 +95,13 @@ impl Cx<'_> {
                     .suggestion("common_tls_context: {validation_context: {system_root_certs: {}}}"),
             );
             return None;
+        }
+        let lowered = Arc::new(lowered);
+        if self.options.check_files
+            && let Err(error) = ClientContext::new(&lowered)
+        {
+            let what = format!("this TLS can't be used: {error}");
+            self.push(Draft::new(Kind::File, "unusable-tls", what).at(context.here()));
         }
         Some(lowered)
     }

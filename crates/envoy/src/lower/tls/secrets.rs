@@ -167,14 +167,15 @@ impl Cx<'_> {
 
     /// `ConfigSource`, which has to be a file.
     fn secret_file(&self, source: &Message<'_>) -> Option<SecretFile> {
-        for field in ["resource_api_version", "initial_fetch_timeout", "authorities"] {
-            source.settle(field);
+        // There is no other than version 3.
+        source.settle("resource_api_version");
+        for field in ["initial_fetch_timeout", "authorities"] {
+            self.has_no_effect(source, field, "the secrets come from a file");
         }
         match source.which("config_source_specifier") {
             Some("path_config_source") => {
                 let file = source.message("path_config_source")?;
-                // The file is looked at often enough whatever it says.
-                file.settle("poll_interval");
+                self.has_no_effect(file, "poll_interval", "changes of files are noticed when they happen");
                 let watched = file.message("watched_directory").and_then(|it| self.watched_directory(it));
                 Some(SecretFile { path: file.text("path").into(), watched_directory: watched })
             }

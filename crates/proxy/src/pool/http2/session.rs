@@ -23,6 +23,7 @@ use super::stream::UpstreamStream;
 use super::watch::{Flood, Passed, Watch};
 use super::wire::Wire;
 use crate::cluster::LocalCluster;
+use crate::connect::TlsFacts;
 use crate::io::Transport;
 use crate::pool::HostPool;
 use crate::pool::connection::Life;
@@ -47,6 +48,8 @@ pub(crate) struct Session {
     pub(super) id: u64,
     pub(super) local: Option<SocketAddr>,
     pub(super) remote: Arc<Address>,
+    /// What is known of its TLS, where it speaks it.
+    pub(super) tls: Option<Rc<TlsFacts>>,
     pub(super) watch: Rc<Watch>,
     pub(super) made: Instant,
     made_at: Millis,
@@ -94,6 +97,7 @@ impl Session {
             id: pool.worker.next_connection_id(),
             local,
             remote,
+            tls: life.tls(),
             watch,
             made,
             made_at: pool.worker.timers.at(made),

@@ -19,6 +19,7 @@ use http::Response;
 use super::failure;
 use super::session::Session;
 use super::watch::StreamCount;
+use crate::connect::TlsFacts;
 use crate::pump::{Sink, Source};
 use crate::timer::Millis;
 
@@ -72,6 +73,11 @@ impl UpstreamStream {
     /// Our end of it.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         self.session.local
+    }
+
+    /// What is known of its TLS, where it speaks it.
+    pub(crate) fn tls(&self) -> Option<Rc<TlsFacts>> {
+        self.session.tls.clone()
     }
 
     /// The other end.

@@ -1,0 +1,88 @@
+//! Which endpoint, which cluster.
+
+use std::time::Duration;
+
+use causeway_conformance::{Act, Answer, Case, Connection, Run};
+use serde_json::json;
+
+use super::{app, echo, greets, site};
+
+/// The endpoints `one`, `two` and `three`, each of which says its name; known to tables by keys of their own, since
+/// ports differ from run to run.
+fn three(policy: &str) -> String {
+    let mut text = app(policy, &[]);
+    text.push_str("  load_assignment:\n    cluster_name: app\n    endpoints:\n    - lb_endpoints:\n");
+    for name in ["one", "two", "three"] {
+        text.push_str(&format!(
+            "      - endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{{name}}}}}}}}}}}\n        \
+             metadata: {{filter_metadata: {{envoy.lb: {{hash_key: key-{name}}}}}}}\n"
+        ));
+    }
+    text
+}
+
+/// Which of three endpoints each of these source addresses gets.
+fn by_source(name: &'static str, policy: &str, stats: &[&str]) -> Case {
+    let says = |name: &str| greets(Answer::raw(name).then(Act::EchoBytes));
+    Case::new(name)
+        .file(&site("", "cluster: app\nhash_policy: [{source_ip: {}}]", &three(policy)))
+        .endpoint("one", says("one"))
+        .endpoint("two", says("two"))
+        .endpoint("three", says("three"))
+        .mask_log(|_| "a line".to_owned())
+        .step(async |run: &mut Run| {
+            let mut got = Vec::new();
+            for last in 2..30 {
+                let from = std::net::Ipv4Addr::new(127, 0, 0, last).into();
+                let mut connection =
+                    Connection::open_from(from, run.listener()).await.expect("the proxy listens");
+                let name = connection.read(3).await;
+                got.push(String::from_utf8_lossy(&name).into_owned());
+            }
+            run.note("by source", json!(got));
+        })
+        .stats(stats)
+}
+
+pub(super) fn choices() -> Vec<Case> {
+    vec![
+        by_source(
+            "a_source_finds_its_place_on_the_ring",
+            "lb_policy: RING_HASH",
+            &[
+                "cluster.app.ring_hash_lb.size",
+                "cluster.app.ring_hash_lb.min_hashes_per_host",
+                "cluster.app.ring_hash_lb.max_hashes_per_host",
+            ],
+        ),
+        by_source(
+            "a_ring_by_another_hash",
+            "lb_policy: RING_HASH\nring_hash_lb_config: {minimum_ring_size: 50, hash_function: MURMUR_HASH_2}",
+            &["cluster.app.ring_hash_lb.size"],
+        ),
+        by_source(
+            "a_source_finds_its_place_in_the_table",
+            "lb_policy: MAGLEV",
+            &["cluster.app.maglev_lb.min_entries_per_host", "cluster.app.maglev_lb.max_entries_per_host"],
+        ),
+        by_source("a_small_table", "lb_policy: MAGLEV\nmaglev_lb_config: {table_size: 101}", &[]),
+        Case::new("clusters_are_drawn_by_weight")
+            .file(&site(
+                "",
+                "weighted_clusters: {clusters: [{name: app, weight: 1}, {name: none, weight: 1}]}",
+                &(app("", &["one"]) + "- name: none\n"),
+            ))
+            .endpoint("one", greets(echo()))
+            .mask_log(|_| "a line".to_owned())
+            .step(async |run: &mut Run| {
+                let mut seen = std::collections::BTreeSet::new();
+                for _ in 0..20 {
+                    let mut connection = run.connect().await;
+                    let (bytes, _) = connection.rest(Duration::from_millis(50)).await;
+                    seen.insert(String::from_utf8_lossy(&bytes).into_owned());
+                }
+                run.note("seen", json!(seen));
+            })
+            .stats(&["tcp.in.downstream_cx_total"]),
+    ]
+}

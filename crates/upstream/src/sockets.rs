@@ -1,0 +1,208 @@
+//! What is spoken below HTTP with the hosts of a cluster: one transport socket for all, or one for each sort of
+//! endpoint (`transport_socket_matches`).
+
+use std::fmt;
+use std::sync::Arc;
+
+use causeway_model::{Cluster as Config, Metadata, ProxyProtocolUpstream, UpstreamSocket, Value};
+use causeway_stats::{Registry, Scope, ScopeName};
+use causeway_tls::client::{ClientContext, ClientSettings, ClientState, NotReady};
+
+use crate::host::Host;
+use crate::stats::{ClusterSslStat, ProxyProtocolStat, SocketFactoryStat};
+
+/// Where endpoints say what they speak.
+const NAMESPACE: &str = "envoy.transport_socket_match";
+
+/// The transport sockets of a cluster.
+#[derive(Debug)]
+pub struct Sockets {
+    /// Those that endpoints may ask for, in their order, and last the one for the rest.
+    sockets: Vec<Matched>,
+    ssl: Option<Scope<ClusterSslStat>>,
+    factory: Option<Scope<SocketFactoryStat>>,
+    proxy_protocol: Option<Scope<ProxyProtocolStat>>,
+}
+
+#[derive(Debug)]
+struct Matched {
+    criteria: Vec<(Box<str>, Value)>,
+    socket: Arc<Socket>,
+}
+
+/// A transport socket.
+#[derive(Debug)]
+pub struct Socket {
+    /// Its name among the matches; empty for the one that is for the rest.
+    pub name: Arc<str>,
+    /// The header that is sent first.
+    pub proxy_protocol: Option<Arc<ProxyProtocolUpstream>>,
+    /// TLS.
+    pub tls: Option<Tls>,
+}
+
+/// TLS of a transport socket.
+#[derive(Debug)]
+pub struct Tls {
+    /// What connections are made with, or why it can't be used.
+    context: Result<ClientContext, String>,
+}
+
+/// Why no connection can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// Not yet, or not with these versions.
+    NotReady(NotReady),
+    /// What is configured can't be used.
+    Broken(String),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotReady(why) => why.fmt(f),
+            Self::Broken(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Tls {
+    /// What connections are made with at the moment.
+    ///
+    /// # Errors
+    ///
+    /// Why none can be made.
+    pub fn settings(&self) -> Result<Arc<ClientState>, Unusable> {
+        let context = self.context.as_ref().map_err(|why| Unusable::Broken(why.clone()))?;
+        let state = context.state();
+        match &*state {
+            ClientState::Ready(_) => Ok(state),
+            ClientState::NotReady(why) => Err(Unusable::NotReady(why.clone())),
+        }
+    }
+
+    /// The context, where it could be made: whoever follows its files makes it read them again.
+    #[must_use]
+    pub fn context(&self) -> Option<&ClientContext> {
+        self.context.as_ref().ok()
+    }
+}
+
+/// The settings in a state that is ready.
+#[must_use]
+pub fn ready(state: &ClientState) -> Option<&ClientSettings> {
+    match state {
+        ClientState::Ready(settings) => Some(settings),
+        ClientState::NotReady(_) => None,
+    }
+}
+
+impl Sockets {
+    /// Makes what the configuration asks for. What can't be used is spoken of once, and fails whoever needs it.
+    pub(crate) fn new(config: &Config, registry: &Arc<Registry>, scope: &ScopeName) -> Self {
+        let matches = config.transport_socket_matches.iter().map(|entry| Matched {
+            criteria: entry.criteria.clone(),
+            socket: Arc::new(Socket::new(&entry.name, &entry.socket, config)),
+        });
+        let rest = Matched {
+            criteria: Vec::new(),
+            socket: Arc::new(Socket::new("", &config.transport_socket, config)),
+        };
+        let sockets: Vec<_> = matches.chain([rest]).collect();
+        let has_header = sockets.iter().any(|matched| matched.socket.proxy_protocol.is_some());
+        let speaks_tls = sockets.iter().any(|matched| matched.socket.tls.is_some());
+        Self {
+            ssl: speaks_tls.then(|| registry.scope(scope.clone())),
+            proxy_protocol: has_header.then(|| registry.scope(scope.clone())),
+            factory: speaks_tls.then(|| registry.scope(scope.clone())),
+            sockets,
+        }
+    }
+
+    /// The one for a host.
+    #[must_use]
+    pub fn of(&self, host: &Host) -> Option<&Arc<Socket>> {
+        self.of_metadata(host.metadata())
+    }
+
+    /// The one for an endpoint with this metadata.
+    pub(crate) fn of_metadata(&self, metadata: &Metadata) -> Option<&Arc<Socket>> {
+        if let [only] = self.sockets.as_slice() {
+            return Some(&only.socket);
+        }
+        self.choose(|key| metadata.get(NAMESPACE, &[key.into()]))
+    }
+
+    /// The one that fits criteria of a health check.
+    pub(crate) fn of_criteria(&self, criteria: &Value) -> Option<&Arc<Socket>> {
+        self.choose(|key| match criteria {
+            Value::Object(fields) => fields.get(key),
+            _ => None,
+        })
+    }
+
+    fn choose<'v>(&self, value: impl Fn(&str) -> Option<&'v Value>) -> Option<&Arc<Socket>> {
+        let fits = |matched: &&Matched| {
+            matched.criteria.iter().all(|(key, wanted)| value(key).is_some_and(|value| value == wanted))
+        };
+        self.sockets.iter().find(fits).map(|matched| &matched.socket)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Socket>> {
+        self.sockets.iter().map(|matched| &matched.socket)
+    }
+
+    /// Counts a connection that can't be made.
+    pub fn count_unusable(&self, why: &Unusable, worker: usize) {
+        match why {
+            Unusable::NotReady(NotReady::NoVersion) => {
+                if let Some(ssl) = &self.ssl {
+                    ssl.shard(worker).inc(ClusterSslStat::ConnectionError);
+                }
+            }
+            Unusable::NotReady(NotReady::SecretMissing(_)) | Unusable::Broken(_) => {
+                if let Some(factory) = &self.factory {
+                    factory.shard(worker).inc(SocketFactoryStat::UpstreamContextSecretsNotReady);
+                }
+            }
+        }
+    }
+
+    /// Counts a header whose TLVs do not fit.
+    pub fn count_tlvs_exceed(&self, worker: usize) {
+        if let Some(stats) = &self.proxy_protocol {
+            stats.shard(worker).inc(ProxyProtocolStat::TlvsExceedMaxLength);
+        }
+    }
+
+    /// `cluster.<name>.ssl.`, where any of them speaks TLS.
+    #[must_use]
+    pub const fn ssl(&self) -> Option<&Scope<ClusterSslStat>> {
+        self.ssl.as_ref()
+    }
+}
+
+impl Socket {
+    fn new(name: &str, config: &UpstreamSocket, cluster: &Config) -> Self {
+        let tls = config.tls.as_ref().map(|tls| {
+            let context = ClientContext::new(tls).map_err(|error| error.to_string());
+            if let Err(error) = &context {
+                tracing::error!(target: "connection", "cluster {}: {error}", cluster.name);
+            }
+            let verified = context.as_ref().is_ok_and(|context| {
+                ready(&context.state()).is_none_or(ClientSettings::verifies)
+            });
+            if context.is_ok() && !verified {
+                tracing::warn!(
+                    target: "connection",
+                    "cluster {}: certificates of back-ends are not verified, so that anybody can pass for one of them; set trusted_ca in the validation_context at {}",
+                    cluster.name,
+                    tls.common.position
+                );
+            }
+            Tls { context }
+        });
+        Self { name: name.into(), proxy_protocol: config.proxy_protocol.clone(), tls }
+    }
+}
