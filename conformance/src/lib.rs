@@ -19,6 +19,7 @@ mod observe;
 mod report;
 mod run;
 mod steps;
+mod streams;
 mod text;
 mod tls;
 
@@ -28,6 +29,6 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Backend, Connection, DnsAnswer, End, Pki, Reply, Request, Script, Signal, TlsClient,
-    TlsWish, eventually, exchange,
+    Act, Answer, Backend, Connection, DnsAnswer, End, Frame, Pki, Reply, Request, Script, Signal, Streams,
+    TlsClient, TlsWish, eventually, exchange, frames,
 };

@@ -67,7 +67,6 @@ fn deprecated() -> Vec<Case> {
               address: {socket_address: {address: 127.0.0.1, port_value: {{admin}}}}",
         ),
         Case::new("the_old_http_2_options_of_a_cluster")
-            .refused("D-67", "HTTP/2 towards back-ends is not implemented")
             .cluster("app", "http2_protocol_options: {}\nload_assignment: {cluster_name: app}"),
         Case::new("the_old_regular_expression_engine")
             .routes("- match: {safe_regex: {google_re2: {}, regex: '/x'}}\n  route: {cluster: app}"),

@@ -18,6 +18,8 @@ mod headers;
 mod health_checks;
 mod hop_by_hop;
 mod http1;
+mod http2;
+mod http2_clients;
 mod internal_redirects;
 mod keep_alive;
 mod listeners;
@@ -64,6 +66,8 @@ fn main() -> ExitCode {
         ("health_checks", health_checks::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
+        ("http2", http2::cases()),
+        ("http2_clients", http2_clients::cases()),
         ("internal_redirects", internal_redirects::cases()),
         ("keep_alive", keep_alive::cases()),
         ("listeners", listeners::cases()),

@@ -28,7 +28,7 @@ fn listener(common: &str, context: &str) -> Listener {
     Listener {
         routes: "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: in}}\n"
             .to_owned(),
-        socket: format!(
+        chain: format!(
             "transport_socket:\n  name: tls\n  typed_config:\n    \"@type\": {CONTEXT}\n{context}    \
              common_tls_context: {{{common}}}\n"
         ),

@@ -371,8 +371,8 @@ fn what_is_not_implemented() {
     let found =
         expect("«enable_dispatcher_stats»: true\n", "ignored", "has no effect here: it measures Envoy", "");
     assert_eq!((found.severity, found.kind), (Severity::Note, Kind::Ignored));
-    expect(&hcm("«http2_protocol_options»: {}"), "ignored", "HTTP/2", "");
-    expect(&hcm("«http2_protocol_options»: {max_concurrent_streams: 100}"), "unsupported", "HTTP/2", "");
+    let metadata = hcm("http2_protocol_options: {«allow_metadata»: true}");
+    expect(&metadata, "unsupported", "METADATA frames", "");
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub enum HealthChecker {
     Http(HttpHealthCheck),
     /// `tcp_health_check`.
     Tcp(TcpHealthCheck),
+    /// `grpc_health_check`.
+    Grpc(GrpcHealthCheck),
 }
 
 /// `HealthCheck.HttpHealthCheck`.
@@ -85,6 +87,8 @@ pub struct HttpHealthCheck {
     pub retriable_statuses: Vec<StatusRange>,
     /// Changes to the request's headers.
     pub headers: HeaderMutations,
+    /// Whether HTTP/2 is spoken (`codec_client_type`).
+    pub http2: bool,
 }
 
 /// A half-open range of HTTP statuses (`type.v3.Int64Range`): `end` is not part of it.
@@ -114,4 +118,15 @@ pub struct TcpHealthCheck {
     /// The PROXY header that is sent first (`proxy_protocol_config`), with the command `LOCAL` in version 2 and
     /// the family `UNKNOWN` in version 1.
     pub proxy_protocol: Option<ProxyProtocolConfig>,
+}
+
+/// `HealthCheck.GrpcHealthCheck`: `grpc.health.v1.Health/Check` is called.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GrpcHealthCheck {
+    /// The service that is asked about; the server as a whole where it is empty.
+    pub service_name: Box<str>,
+    /// `:authority`, as [`HttpHealthCheck::host`].
+    pub authority: Box<str>,
+    /// Fields that are added (`initial_metadata`).
+    pub initial_metadata: HeaderMutations,
 }

@@ -56,7 +56,9 @@ pub use filter_chain::{DownstreamSocket, FilterChain, FilterChainMatch, NetworkF
 pub use headers::{
     AppendAction, HeaderMutation, HeaderMutations, HeaderName, HeaderValueOption, InvalidHeaderName,
 };
-pub use health_check::{HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck};
+pub use health_check::{
+    GrpcHealthCheck, HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck,
+};
 pub use http_connection_manager::{
     ArrivalTimeout, ClientCertDetails, CodecType, EscapedSlashesAction, ForwardClientCert, HeaderKeyFormat,
     Http1Options, HttpConnectionManager, OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus,

@@ -71,16 +71,6 @@ pub(crate) struct Course {
 }
 
 impl ConnectionInfo {
-    /// Whether TLS is spoken.
-    pub(crate) fn is_encrypted(&self) -> bool {
-        self.tls.get().is_some()
-    }
-
-    /// The name that the client asked for in its handshake, in lower case, where a listener filter has looked for it.
-    pub(crate) fn server_name(&self) -> Option<&str> {
-        self.inspected.as_ref().map(|found| &*found.server_name)
-    }
-
     /// The machine at the other end, whoever the client is.
     pub(crate) fn direct_remote(&self) -> &Address {
         self.inspected.as_ref().and_then(|found| found.direct_remote.as_ref()).unwrap_or(&self.remote)
@@ -89,6 +79,16 @@ impl ConnectionInfo {
     /// Our end of the connection, wherever the client connected to.
     pub(crate) fn direct_local(&self) -> &Address {
         self.inspected.as_ref().and_then(|found| found.direct_local.as_ref()).unwrap_or(&self.local)
+    }
+
+    /// Whether TLS is spoken.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.tls.get().is_some()
+    }
+
+    /// The name that the client asked for in its handshake, in lower case, where a listener filter has looked for it.
+    pub(crate) fn server_name(&self) -> Option<&str> {
+        self.inspected.as_ref().map(|found| &*found.server_name).filter(|name| !name.is_empty())
     }
 
     /// Name of the listener.

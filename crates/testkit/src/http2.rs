@@ -343,7 +343,7 @@ fn head(parts: &http::request::Parts) -> Headers {
         headers.push(":protocol", protocol.as_str());
     }
     for (name, value) in &parts.headers {
-        headers.push(name.as_str(), &crate::message::latin1(value.as_bytes()));
+        headers.push(name.as_str(), crate::message::latin1(value.as_bytes()));
     }
     headers
 }

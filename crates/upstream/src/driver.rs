@@ -189,6 +189,7 @@ fn host_header(host: &Host, config: &HealthCheck, cluster: &str) -> Box<str> {
     let own = &*host.settings().check.hostname;
     let checks = match &config.checker {
         HealthChecker::Http(http) => &*http.host,
+        HealthChecker::Grpc(grpc) => &*grpc.authority,
         HealthChecker::Tcp(_) => "",
     };
     [own, checks].into_iter().find(|name| !name.is_empty()).unwrap_or(cluster).into()

@@ -398,7 +398,7 @@ causeway_stats::schema! {
         StreamRefusedErrors = counter "http2.stream_refused_errors",
         /// Streams that are open.
         StreamsActive = gauge "http2.streams_active",
-        /// Trailers received.
+        /// Never moves: trailers, which Envoy counts towards clients only.
         Trailers = counter "http2.trailers",
         /// Never moves: streams that wait for a window for too long have time-outs of their own.
         TxFlushTimeout = counter "http2.tx_flush_timeout",

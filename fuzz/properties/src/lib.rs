@@ -11,6 +11,7 @@ mod choices;
 mod chunk;
 mod configuration;
 mod forwarding;
+mod http2;
 mod message;
 mod path;
 mod reference;
@@ -24,6 +25,7 @@ pub use against_reference::{reference_request, reference_response};
 pub use chunk::chunk;
 pub use configuration::{protobuf, yaml};
 pub use forwarding::forwarding;
+pub use http2::http2_request;
 pub use path::path;
 pub use request::http1_request;
 pub use response::http1_response;
@@ -38,6 +40,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("forwarding", forwarding),
     ("http1_request", http1_request),
     ("http1_response", http1_response),
+    ("http2_request", http2_request),
     ("path", path),
     ("protobuf", protobuf),
     ("reference_request", reference_request),

@@ -147,12 +147,6 @@ impl Case {
         })
     }
 
-    /// Which connections the filter chain is for.
-    pub(crate) fn chain(mut self, condition: &'static str) -> Self {
-        self.listener.chain = condition;
-        self
-    }
-
     /// Fields of the cluster.
     pub(crate) fn cluster(mut self, yaml: impl AsRef<str>) -> Self {
         let _ = writeln!(self.cluster, "{}", yaml.as_ref());
@@ -177,9 +171,9 @@ impl Case {
         self
     }
 
-    /// More fields of the filter chain.
-    pub(crate) fn socket(mut self, yaml: impl Into<String>) -> Self {
-        self.listener.socket = yaml.into();
+    /// Fields of the filter chain.
+    pub(crate) fn chain(mut self, yaml: impl Into<String>) -> Self {
+        self.listener.chain = yaml.into();
         self
     }
 

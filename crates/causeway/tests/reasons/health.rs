@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causeway_reason::Reason;
-use causeway_testkit::{Answer, Reply, Request, Script, eventually, exchange};
+use causeway_testkit::{Answer, Frame, Reply, Request, Script, eventually, exchange};
 
 use crate::case::{Case, Seen};
 use crate::site::Site;
@@ -34,6 +34,19 @@ pub(crate) fn cases() -> Vec<Case> {
         checked(Reason::HealthCheckStatus, Reply::status(204)).evidence("answered 204"),
         checked(Reason::HealthCheckTimeout, Answer::hang()).evidence("no answer within"),
         checked(Reason::HealthCheckClosed, Answer::close()).evidence("closed without an answer"),
+        Case::of(Reason::HealthCheckNotServing)
+            .plays(
+                Script::always(Answer::frames([Frame::headers(&[
+                    (":status", "200"),
+                    ("content-type", "application/grpc"),
+                    ("grpc-status", "12"),
+                ])
+                .ending()]))
+                .http2(),
+            )
+            .cluster("http2_protocol_options: {}")
+            .cluster(CHECK.replace("http_health_check: {path: /health}", "grpc_health_check: {}"))
+            .evidence("no health service"),
         checked(Reason::HealthCheckProtocol, Answer::raw("SSH-2.0-OpenSSH_9.2\r\n")).evidence("SSH-2.0"),
     ]
     .into_iter()

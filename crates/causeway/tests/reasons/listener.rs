@@ -35,7 +35,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .evidence("5 bytes had arrived; it begins with \"GET /\""),
         Case::of(Reason::NoFilterChain)
             .connection("per_connection_buffer_limit_bytes: 32768", "")
-            .chain("{source_type: EXTERNAL}")
+            .chain("filter_chain_match: {source_type: EXTERNAL}")
             .evidence("127.0.0.1:"),
     ]
 }

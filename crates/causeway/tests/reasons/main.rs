@@ -16,12 +16,14 @@ mod connect;
 mod connection;
 mod dns;
 mod health;
+mod http2;
 mod limits;
 mod listener;
 mod local;
 mod routing;
 #[path = "../site/mod.rs"]
 mod site;
+mod streams;
 mod tls;
 
 use std::collections::HashSet;
@@ -45,13 +47,15 @@ const AT_ONCE: usize = 3;
 fn families() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("client", client::cases()),
-        ("tls", tls::cases()),
         ("listener", listener::cases()),
+        ("tls", tls::cases()),
+        ("streams", streams::cases()),
         ("routing", routing::cases()),
         ("dns", dns::cases()),
         ("connect", connect::cases()),
         ("health", health::cases()),
         ("backend", backend::cases()),
+        ("http2", http2::cases()),
         ("limits", limits::cases()),
         ("connection", connection::cases()),
         ("local", local::cases()),
@@ -141,13 +145,18 @@ async fn client() {
 }
 
 #[tokio::test]
+async fn listener() {
+    run(listener::cases()).await;
+}
+
+#[tokio::test]
 async fn tls() {
     run(tls::cases()).await;
 }
 
 #[tokio::test]
-async fn listener() {
-    run(listener::cases()).await;
+async fn streams() {
+    run(streams::cases()).await;
 }
 
 #[tokio::test]

@@ -43,14 +43,14 @@ pub(crate) fn cases() -> Vec<Case> {
             })
             .evidence("7 bytes of its first message had arrived"),
         of(Reason::TlsHandshakeTimeout, "", "")
-            .socket(format!("transport_socket_connect_timeout: 0.2s\n{}", socket("", "")))
+            .chain(format!("transport_socket_connect_timeout: 0.2s\n{}", socket("", "")))
             .client(says(b"\x16\x03\x01\x02\x00\x01\x00"))
             .evidence("7 bytes of its first message had arrived"),
         of(Reason::TlsHandshakeFailed, "", "")
             .client(says(b"\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00"))
             .evidence("received corrupt message"),
         Case::of(Reason::TlsSecretMissing)
-            .socket(with_secret("later"))
+            .chain(with_secret("later"))
             .client(says(b"\x16\x03\x01\x02\x00\x01\x00"))
             .evidence("the TLS context at "),
     ]
@@ -58,7 +58,7 @@ pub(crate) fn cases() -> Vec<Case> {
 
 /// A listener with TLS, with more fields of the context and of what both sides have.
 fn of(reason: Reason, context: &str, common: &str) -> Case {
-    Case::of(reason).socket(socket(context, common))
+    Case::of(reason).chain(socket(context, common))
 }
 
 fn socket(context: &str, common: &str) -> String {

@@ -41,8 +41,6 @@ pub(crate) struct Listener {
     pub(crate) name: &'static str,
     /// Fields of the listener. With some, it has the access log too, for connections that nothing was asked on.
     pub(crate) fields: String,
-    /// Which connections its filter chain is for.
-    pub(crate) chain: &'static str,
     /// Fields of the connection manager.
     pub(crate) manager: String,
     pub(crate) domains: &'static str,
@@ -56,8 +54,8 @@ pub(crate) struct Listener {
     pub(crate) tcp: Option<String>,
     /// Network filters in front.
     pub(crate) gates: String,
-    /// More fields of the filter chain. With some, the listener has the access log too.
-    pub(crate) socket: String,
+    /// Fields of the filter chain. Where there are some, what is logged of requests is logged of connections too.
+    pub(crate) chain: String,
 }
 
 impl Default for Listener {
@@ -65,7 +63,6 @@ impl Default for Listener {
         Self {
             name: "main",
             fields: String::new(),
-            chain: "{}",
             manager: String::new(),
             domains: "*",
             routes: "- match: {prefix: /}\n  route: {cluster: app}\n".to_owned(),
@@ -73,7 +70,7 @@ impl Default for Listener {
             router: "",
             tcp: None,
             gates: String::new(),
-            socket: String::new(),
+            chain: String::new(),
         }
     }
 }
@@ -81,12 +78,9 @@ impl Default for Listener {
 impl Listener {
     /// The listener on a port of an address.
     pub(crate) fn yaml(&self, at: SocketAddr) -> String {
-        let Self { name, fields, chain, manager, domains, routes, filters, router, tcp, gates, socket } =
-            self;
-        let fields = match fields.as_str() {
-            "" if socket.is_empty() => String::new(),
-            fields => indent(fields, 4) + &indent(ACCESS_LOG, 4),
-        };
+        let Self { name, fields, manager, domains, routes, filters, router, tcp, gates, chain } = self;
+        let of_connections = if fields.is_empty() && chain.is_empty() { "" } else { ACCESS_LOG };
+        let fields = indent(fields, 4) + &indent(of_connections, 4);
         let manager = indent(manager, 10);
         let log = indent(ACCESS_LOG, 10);
         let gates = indent(gates, 6);
@@ -107,13 +101,12 @@ impl Listener {
         }
         let routes = indent(routes, 14);
         let filters = indent(filters, 10);
-        let socket = indent(socket, 6);
+        let chain = indent(chain, 6);
         format!(
             r#"  - name: {name}
     address: {{socket_address: {{address: {ip}, port_value: {port}}}}}
 {fields}    filter_chains:
-    - filter_chain_match: {chain}
-      filters:
+    - filters:
 {gates}      - name: hcm
         typed_config:
           "@type": {HCM}
@@ -125,7 +118,7 @@ impl Listener {
               routes:
 {routes}          http_filters:
 {filters}          - {{name: router, typed_config: {{"@type": {ROUTER}{router}}}}}
-{socket}"#
+{chain}"#
         )
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, ServerNameOptions, Thresholds,
+    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Http2Options, ServerNameOptions, Thresholds,
     UpstreamProtocol,
 };
 
@@ -99,6 +99,7 @@ impl Cx<'_> {
         let own_bind = self.bind_config(message);
         let health_checks = self.health_checks(message, tls);
         let http = self.cluster_http(message, tls);
+        self.check_grpc_checks(message, http.protocol.http2().is_some());
         let connect_timeout = self.duration(message, "connect_timeout").unwrap_or(Duration::from_secs(5));
         let name = message.text("name");
         let stat_name = match message.text("alt_stat_name") {
@@ -305,7 +306,7 @@ impl Cx<'_> {
                     }
                     Some("http2_protocol_options") => {
                         if let Some(http2) = explicit.message("http2_protocol_options") {
-                            http.protocol = UpstreamProtocol::Http2(Box::new(self.http2(http2)));
+                            http.protocol = UpstreamProtocol::Http2(Box::new(self.upstream_http2(http2)));
                         }
                     }
                     Some(other) => self.no_http3(explicit, other),
@@ -314,7 +315,8 @@ impl Cx<'_> {
             }
             Some("use_downstream_protocol_config") => {
                 let Some(downstream) = options.message("use_downstream_protocol_config") else { return };
-                let http2 = downstream.message("http2_protocol_options").map(|http2| self.http2(http2));
+                let http2 =
+                    downstream.message("http2_protocol_options").map(|http2| self.upstream_http2(http2));
                 http.protocol = UpstreamProtocol::Downstream(Box::new(http2.unwrap_or_default()));
                 self.has_no_effect(downstream, "http3_protocol_options", "clients don't speak HTTP/3");
                 if let Some(http1) = downstream.message("http_protocol_options") {
@@ -357,6 +359,18 @@ impl Cx<'_> {
         };
     }
 
+    /// `Http2ProtocolOptions`, towards back-ends.
+    fn upstream_http2(&self, options: &Message<'_>) -> Http2Options {
+        for field in ["max_outbound_frames", "max_outbound_control_frames"] {
+            self.has_no_effect(
+                options,
+                field,
+                "frames don't pile up: nothing is read while one waits to be sent",
+            );
+        }
+        self.http2(options)
+    }
+
     fn no_http3(&self, message: &Message<'_>, field: &str) {
         self.unsupported(message.at_key(field), "HTTP/3 towards back-ends is not implemented");
         message.settle(field);
@@ -374,7 +388,8 @@ impl Cx<'_> {
                 .related(message.at_key("http_protocol_options").span, "set here already"),
             );
         }
-        let http2 = message.message("http2_protocol_options").map(|http2| Box::new(self.http2(http2)));
+        let http2 =
+            message.message("http2_protocol_options").map(|http2| Box::new(self.upstream_http2(http2)));
         http.protocol = match (downstream, http2) {
             (true, http2) => UpstreamProtocol::Downstream(http2.unwrap_or_default()),
             (false, Some(http2)) => UpstreamProtocol::Http2(http2),

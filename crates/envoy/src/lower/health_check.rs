@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use causeway_model::{
-    HeaderMutations, HealthCheck, HealthChecker, HttpHealthCheck, StatusRange, TcpHealthCheck,
+    GrpcHealthCheck, HeaderMutations, HealthCheck, HealthChecker, HttpHealthCheck, StatusRange,
+    TcpHealthCheck,
 };
 
 use super::Cx;
@@ -85,6 +86,17 @@ impl Cx<'_> {
             "tcp_health_check" => {
                 Some(HealthChecker::Tcp(self.tcp_health_check(check.message("tcp_health_check")?)))
             }
+            "grpc_health_check" => {
+                let grpc = check.message("grpc_health_check")?;
+                Some(HealthChecker::Grpc(GrpcHealthCheck {
+                    service_name: grpc.text("service_name").into(),
+                    authority: grpc.text("authority").into(),
+                    initial_metadata: HeaderMutations {
+                        remove: Vec::new(),
+                        add: self.headers_to_add(grpc, "initial_metadata"),
+                    },
+                }))
+            }
             other => {
                 self.not_implemented(check, other, "");
                 None
@@ -92,14 +104,25 @@ impl Cx<'_> {
         }
     }
 
-    fn http_health_check(&self, check: &Message<'_>) -> Option<HttpHealthCheck> {
-        if matches!(check.choice("codec_client_type"), "HTTP2" | "HTTP3") {
-            self.unsupported(
-                check.at("codec_client_type"),
-                "health checks over HTTP/2 and HTTP/3 are not implemented",
+    /// A gRPC check needs back-ends that are spoken to in HTTP/2, also for requests.
+    pub(super) fn check_grpc_checks(&self, cluster: &Message<'_>, http2: bool) {
+        for check in
+            cluster.messages("health_checks").filter(|check| check.has("grpc_health_check") && !http2)
+        {
+            self.push(
+                Draft::rejected("conflict", "a gRPC health check needs a cluster that speaks HTTP/2")
+                    .at(check.at_key("grpc_health_check"))
+                    .help("set explicit_http_config.http2_protocol_options in the cluster's HttpProtocolOptions"),
             );
         }
-        self.has_no_effect(check, "use_alpn_protocol", "health checks speak HTTP/1");
+    }
+
+    fn http_health_check(&self, check: &Message<'_>) -> Option<HttpHealthCheck> {
+        let codec = check.choice("codec_client_type");
+        if codec == "HTTP3" {
+            self.unsupported(check.at("codec_client_type"), "health checks over HTTP/3 are not implemented");
+        }
+        self.has_no_effect(check, "use_alpn_protocol", "ALPN is part of TLS");
         self.has_no_effect(check, "response_buffer_size", "bodies of answers are not looked at");
         let headers = HeaderMutations {
             remove: self.mutations(check, "request").remove,
@@ -130,6 +153,7 @@ impl Cx<'_> {
             expected_statuses,
             retriable_statuses: self.statuses(check, "retriable_statuses"),
             headers,
+            http2: codec == "HTTP2",
         })
     }
 

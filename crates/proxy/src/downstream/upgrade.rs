@@ -53,14 +53,14 @@ impl Downstream {
     }
 }
 
-/// The upgrade a request asks for (RFC 9110 §7.8): HTTP/1.1 only. An upgrade to HTTP/2 is passed over,
+/// The upgrade a request asks for (RFC 9110 §7.8, RFC 8441): not HTTP/1.0. An upgrade to HTTP/2 is passed over,
 /// as Envoy does; it asks for nothing but another way to say the same.
 fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
     let head = request.head.as_ref()?;
     if head.method == Method::Connect {
         return None;
     }
-    if head.version != Version::Http11 || !head.connection.upgrade {
+    if head.version == Version::Http10 || !head.connection.upgrade {
         return None;
     }
     let wanted = request.request.get(Known::Upgrade)?;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use causeway_http::h1::RequestHead;
-use causeway_http::{HeaderBlock, Method};
+use causeway_http::{HeaderBlock, Known, Method};
 use causeway_upstream::Host;
 
 use crate::io::Transport;
@@ -71,8 +71,8 @@ impl Exchange {
     /// Whether all of the request has to have arrived for its end to be known: it has a body, or is the
     /// beginning of something that goes on.
     pub(crate) fn is_open_ended(&self) -> bool {
-        // All of it was there before its first back-end answered.
-        if self.again.is_some() {
+        // All of it was there before its first back-end answered, or with its head.
+        if self.again.is_some() || self.facts.sent_whole {
             return false;
         }
         self.facts.upgrade
@@ -80,6 +80,20 @@ impl Exchange {
                 .head
                 .as_ref()
                 .is_some_and(|head| head.method == Method::Connect || !head.framing.is_none())
+    }
+
+    /// What the trailers of the response, or its head where there are none, say of a call of gRPC.
+    pub(crate) fn grpc_status(&self) -> Option<&[u8]> {
+        let trailers = self.response_trailers.as_ref().and_then(|trailers| trailers.get(Known::GrpcStatus));
+        trailers.or_else(|| self.response.get(Known::GrpcStatus))
+    }
+
+    /// Whether a call of gRPC went well, as far as a back-end is to blame: its status stands for none of 5xx.
+    pub(crate) fn grpc_went_well(&self) -> bool {
+        // UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS are server errors, and so is
+        // what no version of gRPC knows.
+        let number = self.grpc_status().and_then(|text| std::str::from_utf8(text).ok()?.parse::<u64>().ok());
+        number.is_some_and(|number| number <= 16 && !matches!(number, 2 | 4 | 12..=15))
     }
 
     fn clear(&mut self, keep: usize) {
@@ -154,6 +168,13 @@ impl Outgoing {
     /// Bytes that wait.
     pub(crate) const fn pending(&self) -> usize {
         self.bytes.len() - self.written
+    }
+
+    /// Takes the first of the bytes that wait, as if they were written.
+    pub(crate) fn take(&mut self, count: usize) -> &[u8] {
+        let from = self.written;
+        self.written = (from + count).min(self.bytes.len());
+        self.bytes.get(from..self.written).unwrap_or_default()
     }
 
     fn clear(&mut self, keep: usize) {

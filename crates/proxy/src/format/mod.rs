@@ -3,12 +3,12 @@
 mod address;
 mod decimal;
 mod field_size;
-mod handshake;
 mod json;
 mod operator;
 mod query;
 mod time;
 mod tls;
+mod upstream_tls;
 
 use std::time::Instant;
 

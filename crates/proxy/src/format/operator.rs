@@ -114,8 +114,8 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
         OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
-        OperatorKind::Tls(fact) => super::handshake::fact(fact, view),
-        OperatorKind::RequestedServerName(wanted) => super::handshake::requested_server_name(*wanted, view),
+        OperatorKind::Tls(fact) => super::tls::fact(fact, view),
+        OperatorKind::RequestedServerName(wanted) => super::tls::requested_server_name(*wanted, view),
         OperatorKind::ResponseFlags if facts.flags.is_empty() => "-".into(),
         OperatorKind::ResponseFlags => facts.flags.short().to_string().into(),
         OperatorKind::ResponseFlagsLong if facts.flags.is_empty() => "-".into(),
@@ -213,7 +213,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
         }
         OperatorKind::UpstreamTls(part) => {
-            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::tls::upstream(part, tls))
+            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::upstream_tls::fact(part, tls))
         }
         OperatorKind::Absent(_) => Operand::Absent,
     }
@@ -369,24 +369,18 @@ const GRPC_NAMES: [(&str, &str); 17] = [
     ("Unauthenticated", "UNAUTHENTICATED"),
 ];
 
-/// The gRPC status of a response: from its trailers, or its head where it is nothing but trailers.
+/// The gRPC status of a call: from the trailers of its response, or its head; of one that has none, the status that
+/// stands for that of HTTP.
 fn grpc_status_number(view: &View<'_>) -> Option<u64> {
-    let exchange = view.exchange;
-    if !exchange.facts.grpc {
-        return None;
-    }
-    let trailers = exchange.response_trailers.as_ref().and_then(|trailers| trailers.get(Known::GrpcStatus));
-    let text = trailers.or_else(|| exchange.response.get(Known::GrpcStatus))?;
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let answered = view.exchange.facts.grpc && view.exchange.facts.status > 0;
+    answered.then(|| grpc_status_of_any(view))
 }
 
-/// The gRPC status of any response; of one that has none, the status that stands for that of HTTP.
+/// The same of any response.
 pub(crate) fn grpc_status_of_any(view: &View<'_>) -> u64 {
-    let exchange = view.exchange;
-    let trailers = exchange.response_trailers.as_ref().and_then(|trailers| trailers.get(Known::GrpcStatus));
-    let written = trailers.or_else(|| exchange.response.get(Known::GrpcStatus));
+    let written = view.exchange.grpc_status();
     let number = written.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-    number.unwrap_or_else(|| u64::from(causeway_reason::grpc_status(exchange.facts.status)))
+    number.unwrap_or_else(|| u64::from(causeway_reason::grpc_status(view.exchange.facts.status)))
 }
 
 fn grpc_status<'a>(view: &View<'a>, number: bool, snake_case: bool) -> Operand<'a> {

@@ -41,8 +41,8 @@ fn nanos(duration: Duration) -> i64 {
 }
 
 impl WallTime {
-    /// A time that is given in seconds since 1970.
-    pub(crate) const fn at(seconds: i64) -> Self {
+    /// So many seconds since 1970.
+    pub(crate) const fn of_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1_000_000_000))
     }
 

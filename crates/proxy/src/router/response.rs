@@ -8,13 +8,12 @@ use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
 use super::relay::{Relay, Upload};
-use crate::downstream::{After, BodyToClient};
+use crate::downstream::{After, BodyToClient, Client};
 use crate::exchange::{Next, ResponseDetails, TrailerBytes};
 use crate::format::Decimal;
 use crate::header_mutations::{Message, mutate};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Pump, PumpError};
-use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 use crate::traffic::TrafficStat;
 
@@ -58,7 +57,11 @@ impl Relay<'_> {
             if self.upgrade.is_some() && (200..300).contains(&head.status) {
                 // The client would take whatever follows for the new protocol.
                 framing = BodyFraming::None;
-                self.request.response.set(Known::ContentLength, b"0");
+                // The end of a stream is told by its head.
+                match self.downstream.client {
+                    Client::Http1 { .. } => self.request.response.set(Known::ContentLength, b"0"),
+                    Client::Http2(_) => _ = self.request.response.remove(Known::ContentLength),
+                }
                 self.request.response.remove(Known::ContentType);
                 self.request.facts.details = ResponseDetails::from("websocket_handshake_unsuccessful");
             }
@@ -117,17 +120,10 @@ impl Relay<'_> {
     }
 
     fn download(&self, framing: BodyFraming, body: BodyToClient) -> Pump {
-        let chunked = body == BodyToClient::Chunked && !framing.is_none();
         if self.upstream.is_http2() {
-            let http1 = &self.downstream.listener.manager.config.http1;
-            let trailers = http1.enable_trailers.then(|| key_format(http1.header_key_format));
             let status = self.request.facts.status;
             let bodiless = self.request.method() == Method::Head || matches!(status, 204 | 304);
-            let going = match (bodiless, chunked) {
-                (true, _) => Going::Nowhere,
-                (false, true) => Going::Chunked { trailers },
-                (false, false) => Going::Plain,
-            };
+            let going = if bodiless { Going::Nowhere } else { self.downstream.going(body, true) };
             return Pump::of_stream(framing.is_none(), going)
                 .showing_trailers(self.downstream.has_filters(&self.request));
         }
@@ -138,11 +134,9 @@ impl Relay<'_> {
             fields: usize::try_from(http.max_headers_count).unwrap_or(usize::MAX),
         };
         let decoder = BodyDecoder::new(framing, Reason::UpstreamChunkMalformed, limits);
-        let http1 = &self.downstream.listener.manager.config.http1;
-        let trailers = self.passes_trailers().then(|| key_format(http1.header_key_format));
+        let going = self.downstream.going(body, http.enable_trailers);
         let show = http.enable_trailers && self.downstream.has_filters(&self.request);
-        Pump::new(decoder, if chunked { Going::Chunked { trailers } } else { Going::Plain })
-            .showing_trailers(show)
+        Pump::new(decoder, if framing.is_none() { Going::Plain } else { going }).showing_trailers(show)
     }
 
     fn passes_trailers(&self) -> bool {
@@ -188,10 +182,6 @@ impl Relay<'_> {
                 let http2 = self.upstream.is_http2();
                 let seen = http2 || self.forwarding.cluster.config().http.enable_trailers;
                 self.request.response_trailers = download.trailers().filter(|_| seen);
-                if let (Upstream::Http2(stream), Some(_)) = (&self.upstream, &self.request.response_trailers)
-                {
-                    stream.note_trailers();
-                }
                 return Poll::Ready(BodyEvent::Complete);
             }
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
@@ -266,6 +256,7 @@ impl Relay<'_> {
         facts.wire_received += facts.body_read;
         self.downstream.count_sent(to_client);
         self.request.response_trailers = trailers;
+        self.downstream.client.count_into(&mut self.request.facts);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
         match upstream {
@@ -302,8 +293,13 @@ impl Relay<'_> {
             self.forwarding.cluster.count_timeout(self.request.facts.host.as_deref());
             self.request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
         }
+        if let Client::Http2(_) = &self.downstream.client {
+            http.inc(HttpStat::DownstreamRqRxReset);
+            http.inc(HttpStat::DownstreamRqTxReset);
+        }
         self.request.facts.failure = None;
         self.request.fail(Failure { met: Met::AfterHead, ..failure });
+        self.downstream.client.count_into(&mut self.request.facts);
         // What has arrived is the client's.
         let waiting = self.request.to_client.pending() as u64;
         let facts = &mut self.request.facts;

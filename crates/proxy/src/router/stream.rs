@@ -145,9 +145,10 @@ impl Relay<'_> {
     pub(super) fn poll_stream_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Failure>> {
         let Upstream::Http2(stream) = &mut self.upstream else { return Poll::Pending };
         let head = ready!(stream.poll_head(cx));
-        self.request.facts.response_begin.get_or_insert_with(|| self.downstream.worker.instant());
         self.downstream.touch();
-        let (response, interim) = match head? {
+        let head = head?;
+        self.request.facts.response_begin.get_or_insert_with(|| self.downstream.worker.instant());
+        let (response, interim) = match head {
             Head::Interim(response) => (response, true),
             Head::Final(response) => (response, false),
         };

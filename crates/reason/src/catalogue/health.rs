@@ -153,3 +153,16 @@ pub(super) const HEALTH_CHECK_PROTOCOL: Spec = unusable(
         ko: "포트가 다른 프로토콜(TLS, HTTP/2, PROXY)이거나 기대한 내용이 다릅니다. 첫 바이트를 확인하십시오.",
     },
 );
+
+pub(super) const HEALTH_CHECK_NOT_SERVING: Spec = unusable(
+    "health_check_not_serving",
+    Blame::Upstream,
+    Text {
+        en: "The gRPC health service does not say that the service is SERVING.",
+        ko: "gRPC 헬스 서비스가 SERVING을 응답하지 않습니다.",
+    },
+    Text {
+        en: "Register the service with grpc.health.v1.Health under the name in grpc_health_check.service_name; without a name the server as a whole is asked.",
+        ko: "grpc_health_check.service_name의 이름으로 grpc.health.v1.Health에 서비스를 등록하십시오. 이름이 없으면 서버 전체를 묻습니다.",
+    },
+);

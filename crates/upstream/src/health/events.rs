@@ -56,6 +56,7 @@ pub(crate) fn line(event: Event, check: &HealthCheck, cluster: &str, host: &Host
     out.push_str(match check.checker {
         HealthChecker::Http(_) => "\"HTTP\"",
         HealthChecker::Tcp(_) => "\"TCP\"",
+        HealthChecker::Grpc(_) => "\"GRPC\"",
     });
     out.push_str(",\"host\":");
     address(&mut out, &host.address());

@@ -68,14 +68,14 @@ impl Linker {
         let of_socket = socket.and_then(|socket| socket.proxy_protocol.as_ref());
         let of_check = match &self.config.checker {
             HealthChecker::Tcp(tcp) => tcp.proxy_protocol.as_ref(),
-            HealthChecker::Http(_) => None,
+            HealthChecker::Http(_) | HealthChecker::Grpc(_) => None,
         };
         let versions = [of_socket.map(|socket| socket.config.version), of_check.map(|config| config.version)];
         let mut header = Vec::new();
         // As with Envoy it goes out with what is said first: a check that only connects says nothing.
         let only_connects = match &self.config.checker {
             HealthChecker::Tcp(tcp) => tcp.receive.is_empty(),
-            HealthChecker::Http(_) => false,
+            HealthChecker::Http(_) | HealthChecker::Grpc(_) => false,
         };
         if !only_connects || socket.is_some_and(|socket| socket.tls.is_some()) {
             for version in versions.into_iter().flatten() {
@@ -200,6 +200,38 @@ impl Link {
             Self::Plain(stream) => stream.is_quiet(),
             // What TLS says for itself, such as tickets, is no answer to anything.
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(&mut cx, &mut room).is_pending(),
+        }
+    }
+}
+
+impl AsyncRead for Link {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, room),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, room),
+        }
+    }
+}
+
+impl AsyncWrite for Link {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Active health checks.
 //!
-//! [`session`] decides what a result means, [`http`] and [`tcp`] read answers: none of them knows a clock
-//! or a socket. [`probe`] puts them on a connection.
+//! [`session`] decides what a result means, [`http`], [`grpc`] and [`tcp`] read answers: none of them knows a clock
+//! or a socket. [`probe`] puts them on a connection, [`ask`] on one of [`http2`].
 
+mod ask;
 pub(crate) mod events;
+mod grpc;
 mod http;
+mod http2;
 mod link;
 mod probe;
 mod request;

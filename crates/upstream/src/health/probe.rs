@@ -12,7 +12,7 @@ use crate::connect::no_answer;
 use crate::health::http::{Answer, Fault, Reader};
 use crate::health::link::{Link, Linker};
 use crate::health::tcp::contains_in_order;
-use crate::health::{CheckFailure, FailureKind, Outcome, request};
+use crate::health::{CheckFailure, FailureKind, Outcome, http2, request};
 use crate::words::Short;
 
 /// Bytes of an answer that a TCP check looks through.
@@ -21,18 +21,20 @@ const MAX_TCP_ANSWER: usize = 64 << 10;
 /// Checks one host, again and again, on one connection where that is allowed.
 #[derive(Debug)]
 pub(crate) struct Prober {
-    config: Arc<HealthCheck>,
+    pub(super) config: Arc<HealthCheck>,
     /// `Host` of HTTP checks.
-    host: Box<str>,
-    label: Arc<str>,
+    pub(super) host: Box<str>,
+    pub(super) label: Arc<str>,
     linker: Linker,
     /// What the last check left open, and where it leads.
     connection: Option<(Address, Link)>,
+    /// The same, in HTTP/2.
+    pub(super) session: Option<(Address, http2::Session)>,
 }
 
 /// How far a check has come, for the words of its timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Connecting,
     Waiting,
     Reading,
@@ -43,8 +45,10 @@ impl Prober {
         let label = match &config.checker {
             HealthChecker::Http(http) => format!("{} {}", http.method, http.path).into(),
             HealthChecker::Tcp(_) => "TCP".into(),
+            HealthChecker::Grpc(grpc) if grpc.service_name.is_empty() => "gRPC".into(),
+            HealthChecker::Grpc(grpc) => format!("gRPC {}", grpc.service_name).into(),
         };
-        Self { config, host, label, linker, connection: None }
+        Self { config, host, label, linker, connection: None, session: None }
     }
 
     /// What is asked, in a word or two: `GET /health`.
@@ -59,6 +63,8 @@ impl Prober {
         let stage = Cell::new(Stage::Connecting);
         let asked = async {
             match &config.checker {
+                HealthChecker::Http(http) if http.http2 => self.ask_http2(http, address, began, &stage).await,
+                HealthChecker::Grpc(grpc) => self.ask_grpc(grpc, address, began, &stage).await,
                 HealthChecker::Http(http) => self.ask_http(http, address, began, &stage).await,
                 HealthChecker::Tcp(tcp) => self.ask_tcp(tcp, address, began, &stage).await,
             }
@@ -169,7 +175,7 @@ impl Prober {
     }
 
     /// The connection of the last check, or a new one; says which.
-    async fn stream(&mut self, address: &Address) -> Result<(Link, bool), Outcome> {
+    pub(super) async fn stream(&mut self, address: &Address) -> Result<(Link, bool), Outcome> {
         if let Some((to, mut stream)) = self.connection.take()
             && to == *address
             && stream.is_quiet()
@@ -188,7 +194,7 @@ impl Prober {
         }
     }
 
-    fn judge(&self, http: &HttpHealthCheck, answer: Answer, took: Duration) -> Outcome {
+    pub(super) fn judge(&self, http: &HttpHealthCheck, answer: Answer, took: Duration) -> Outcome {
         let status = answer.status;
         let within =
             |ranges: &[causeway_model::StatusRange]| ranges.iter().any(|range| range.contains(status));
@@ -294,6 +300,6 @@ async fn exchange(
     }
 }
 
-const fn network(failure: Failure) -> Outcome {
+pub(super) const fn network(failure: Failure) -> Outcome {
     Outcome::Failed(CheckFailure { kind: FailureKind::Network, status: None, leave_alone: false, failure })
 }

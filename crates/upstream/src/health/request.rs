@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use http::{Request, Uri};
+
 use causeway_model::{
     Address, AddressPart, AppendAction, HeaderMutations, HttpHealthCheck, OperatorKind, Peer, Template,
     TemplatePart,
@@ -17,8 +19,7 @@ static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
 /// `request_headers_to_add` makes of them. Operators about this machine or the host are filled in; those
 /// about a client's request are empty, as there is none.
 pub(crate) fn write(check: &HttpHealthCheck, host: &str, address: &Address) -> Vec<u8> {
-    let mut fields = vec![("user-agent".to_owned(), "Envoy/HC".to_owned())];
-    change(&mut fields, &check.headers, address);
+    let fields = fields(&check.headers, address);
     let mut out = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", check.method, check.path);
     for (name, value) in fields {
         out.push_str(&name);
@@ -33,6 +34,33 @@ pub(crate) fn write(check: &HttpHealthCheck, host: &str, address: &Address) -> V
     }
     out.push_str("\r\n");
     out.into_bytes()
+}
+
+/// The fields beside the host, with what the file makes of them.
+fn fields(headers: &HeaderMutations, address: &Address) -> Vec<(String, String)> {
+    let mut fields = vec![("user-agent".to_owned(), "Envoy/HC".to_owned())];
+    change(&mut fields, headers, address);
+    fields
+}
+
+/// The same request in HTTP/2.
+///
+/// # Errors
+///
+/// Where the file gives it a method, host or path that no message of HTTP/2 can have.
+pub(crate) fn http2(
+    method: &str,
+    host: &str,
+    path: &str,
+    headers: &HeaderMutations,
+    address: &Address,
+) -> Result<Request<()>, http::Error> {
+    let uri = Uri::builder().scheme("http").authority(host).path_and_query(path).build()?;
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in fields(headers, address) {
+        request = request.header(name, value);
+    }
+    request.body(())
 }
 
 /// Envoy's order: what is removed, what is overwritten, what is added.
@@ -107,6 +135,7 @@ mod tests {
             expected_statuses: Vec::new(),
             retriable_statuses: Vec::new(),
             headers,
+            http2: false,
         }
     }
 

@@ -105,6 +105,7 @@ pub(crate) fn http_check(path: &str) -> HealthCheck {
         expected_statuses: Vec::new(),
         retriable_statuses: Vec::new(),
         headers: HeaderMutations::default(),
+        http2: false,
     }))
 }
 

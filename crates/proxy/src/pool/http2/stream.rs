@@ -186,11 +186,6 @@ impl UpstreamStream {
         self.session.count_http2(ClusterHttp2Stat::HeaderOverflow);
         self.note_reset(Some(ClusterStat::UpstreamRqRxReset));
     }
-
-    /// Trailers came.
-    pub(crate) fn note_trailers(&self) {
-        self.session.count_http2(ClusterHttp2Stat::Trailers);
-    }
 }
 
 impl Drop for UpstreamStream {

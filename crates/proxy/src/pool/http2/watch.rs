@@ -188,8 +188,8 @@ impl Watch {
         add(&self.sent, count as u64);
     }
 
-    /// Bytes that were received. Fails where there were too many frames of a sort.
-    pub(super) fn receive(&self, bytes: &[u8]) -> Result<(), Flood> {
+    /// Bytes that were received. Afterwards there may be a flood.
+    pub(super) fn receive(&self, bytes: &[u8]) {
         let before = usize::try_from(self.received.get()).unwrap_or(FIRST);
         if before < FIRST {
             let mut first = self.first.get();
@@ -210,7 +210,6 @@ impl Watch {
             }
             Seen::Content(..) => {}
         });
-        self.flood.get().map_or(Ok(()), Err)
     }
 
     fn frame_sent(&self, frame: Frame) {
@@ -309,10 +308,10 @@ mod tests {
         let count = watch.follow(1);
         watch.sent(&frame(kind::HEADERS, 4, 1, b"head"));
         watch.sent(&frame(kind::DATA, END_STREAM, 1, b"body"));
-        watch.receive(&frame(kind::HEADERS, 4, 1, b"ok")).unwrap();
+        watch.receive(&frame(kind::HEADERS, 4, 1, b"ok"));
         assert!(!count.ended.get());
-        watch.receive(&frame(kind::HEADERS, 5, 1, b"trailers")).unwrap();
-        watch.receive(&frame(kind::HEADERS, 5, 3, b"somebody else")).unwrap();
+        watch.receive(&frame(kind::HEADERS, 5, 1, b"trailers"));
+        watch.receive(&frame(kind::HEADERS, 5, 3, b"somebody else"));
         let all = (count.sent.get(), count.head_sent.get(), count.received.get(), count.head_received.get());
         assert_eq!(all, (26, 13, 28, 28));
         assert!(count.ended.get());
@@ -330,22 +329,25 @@ mod tests {
             let watch = Watch::new(&Http2Options::default());
             watch.follow(1);
             for _ in 0..allowed {
-                assert_eq!(watch.receive(&bytes), Ok(()), "{flood:?}");
+                watch.receive(&bytes);
+                assert_eq!(watch.flood(), None, "{flood:?}");
             }
-            assert_eq!(watch.receive(&bytes), Err(flood));
+            watch.receive(&bytes);
+            assert_eq!(watch.flood(), Some(flood));
         }
         let watch = Watch::new(&Http2Options::default());
         for _ in 0..10 {
-            watch.receive(&frame(kind::DATA, 0, 1, b"")).unwrap();
-            watch.receive(&frame(kind::DATA, 0, 1, b"x")).unwrap();
+            watch.receive(&frame(kind::DATA, 0, 1, b""));
+            watch.receive(&frame(kind::DATA, 0, 1, b"x"));
         }
+        assert_eq!(watch.flood(), None);
     }
 
     #[test]
     fn a_goaway_is_remembered() {
         let watch = Watch::new(&Http2Options::default());
         assert_eq!(watch.goaway(), None);
-        watch.receive(&frame(kind::GOAWAY, 0, 0, b"\0\0\0\x05\0\0\0\x0Bbye")).unwrap();
+        watch.receive(&frame(kind::GOAWAY, 0, 0, b"\0\0\0\x05\0\0\0\x0Bbye"));
         assert_eq!(watch.goaway(), Some((5, 11)));
     }
 }
