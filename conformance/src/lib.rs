@@ -21,6 +21,7 @@ mod run;
 mod steps;
 mod streams;
 mod text;
+mod tls;
 
 pub use case::{Case, Step};
 pub use harness::main;
@@ -29,5 +30,5 @@ pub use text::yaml;
 
 pub use causeway_testkit::{
     Act, Answer, Authority, Backend, Connection, DnsAnswer, End, Frame, Identity, Pki, Reply, Request,
-    Script, Signal, Streams, TlsServer, Wish, eventually, exchange, frames,
+    Script, Signal, Streams, TlsClient, TlsServer, TlsWish, Wish, eventually, exchange, frames,
 };

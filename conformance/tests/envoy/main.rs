@@ -39,6 +39,7 @@ mod source_address;
 mod stats_sinks;
 mod tcp_proxy;
 mod timeouts;
+mod tls;
 mod upstream_log;
 mod upstream_tls;
 mod virtual_clusters;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         ("stats_sinks", stats_sinks::cases()),
         ("tcp_proxy", tcp_proxy::cases()),
         ("timeouts", timeouts::cases()),
+        ("tls", tls::cases()),
         ("upstream_log", upstream_log::cases()),
         ("upstream_tls", upstream_tls::cases()),
         ("virtual_clusters", virtual_clusters::cases()),

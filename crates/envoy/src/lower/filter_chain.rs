@@ -120,7 +120,7 @@ impl Cx<'_> {
             "RawBuffer" => Some(DownstreamSocket::RawBuffer),
             "DownstreamTlsContext" => {
                 let tls = self.downstream_tls(&extension.config)?;
-                Some(DownstreamSocket::Tls(Arc::new(tls)))
+                Some(DownstreamSocket::Tls(tls))
             }
             _ => {
                 let text = format!("the transport socket {} is not implemented", extension.name);

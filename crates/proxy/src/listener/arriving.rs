@@ -262,10 +262,17 @@ impl Opened {
         }
         let _ = info.tls.set(Box::new(none.info));
         *course.transport_failure.borrow_mut() = none.words;
-        let worker = self.open.worker();
-        worker.failures.note(worker, &Exchange::default(), info, &none.failure);
-        if let Service::Http(http) = &self.chain.service {
-            http.shards.connection_failed(self.open.age(), none.failure.reason);
+        if !self.listener.snapshot().logs_hold_failures {
+            let worker = self.open.worker();
+            let mut exchange = Exchange::default();
+            exchange.facts.subject = Subject::RefusedConnection;
+            worker.failures.note(worker, &exchange, info, &none.failure);
+        }
+        match &self.chain.service {
+            Service::Http(http) => http.shards.connection_failed(self.open.age(), none.failure.reason),
+            Service::None | Service::Tcp(_) | Service::Echo | Service::DirectResponse(_) => {
+                self.listener.shards.count_reason(none.failure.reason);
+            }
         }
         *course.failure.borrow_mut() = Some(Box::new(none.failure));
     }

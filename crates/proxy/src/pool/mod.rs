@@ -268,7 +268,7 @@ impl HostPool {
                 cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
                 match failure.reason {
                     Reason::ConnectTimeout | Reason::UpstreamTlsTimeout => {
-                        cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout)
+                        cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout);
                     }
                     Reason::SourceBindFailed => {
                         // An option that can't be set is no error of binding, and has no words of Envoy's.

@@ -63,13 +63,18 @@ impl Hello {
     }
 
     fn of(hello: &ClientHello<'_>, bytes: &[u8]) -> Self {
-        let is_13 = |suite: &CipherSuite| u16::from(*suite) >> 8 == 0x13;
+        let message = unwrapped(bytes);
+        let versions = extension(&message, SUPPORTED_VERSIONS).unwrap_or_default();
         Self {
             server_name: hello.server_name().map(|name| name.to_ascii_lowercase().into()),
             alpn: hello.alpn().into_iter().flatten().map(Into::into).collect(),
-            speaks_tls13: hello.cipher_suites().iter().any(is_13),
+            speaks_tls13: versions
+                .get(1..)
+                .unwrap_or_default()
+                .chunks_exact(2)
+                .any(|version| version == TLS_13),
             prefers_chacha20: hello.cipher_suites().iter().find_map(is_chacha20) == Some(true),
-            takes_ocsp: has_extension(bytes, STATUS_REQUEST),
+            takes_ocsp: extension(&message, STATUS_REQUEST).is_some(),
         }
     }
 }
@@ -124,28 +129,36 @@ fn too_much(error: &io::Error) -> HelloError {
 /// `status_request` (RFC 6066 §8).
 const STATUS_REQUEST: u16 = 5;
 
-/// Whether a message that rustls has understood has an extension.
-fn has_extension(bytes: &[u8], wanted: u16) -> bool {
+/// `supported_versions` (RFC 8446 §4.2.1).
+const SUPPORTED_VERSIONS: u16 = 43;
+
+const TLS_13: [u8; 2] = [3, 4];
+
+/// The message in its records, of which there may be several.
+fn unwrapped(bytes: &[u8]) -> Vec<u8> {
     let mut message = Vec::new();
     let mut rest = bytes;
-    // The message may come in several records.
     while let Some((header, behind)) = rest.split_first_chunk::<5>() {
         let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
         let Some((content, behind)) = behind.split_at_checked(length) else { break };
         message.extend_from_slice(content);
         rest = behind;
     }
-    extensions(&message).is_some_and(|mut rest| {
-        while let Some((header, behind)) = rest.split_first_chunk::<4>() {
-            if u16::from_be_bytes([header[0], header[1]]) == wanted {
-                return true;
-            }
-            let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
-            let Some((_, behind)) = behind.split_at_checked(length) else { break };
-            rest = behind;
+    message
+}
+
+/// What an extension of a message says that rustls has understood.
+fn extension(message: &[u8], wanted: u16) -> Option<&[u8]> {
+    let mut rest = extensions(message)?;
+    while let Some((header, behind)) = rest.split_first_chunk::<4>() {
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        let (content, behind) = behind.split_at_checked(length)?;
+        if u16::from_be_bytes([header[0], header[1]]) == wanted {
+            return Some(content);
         }
-        false
-    })
+        rest = behind;
+    }
+    None
 }
 
 /// The extensions of a message (RFC 8446 §4.1.2).
