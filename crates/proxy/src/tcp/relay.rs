@@ -32,6 +32,8 @@ pub(super) struct Ends<'a> {
     pub(super) pool: &'a BufferPool,
     /// Most that is read from the source at once, rounded up to a size that memory is lent in; 0 is no limit.
     pub(super) most: u32,
+    /// Asked of whatever comes from the source, and of its end: whether it is to be dropped.
+    pub(super) shed: &'a dyn Fn() -> bool,
 }
 
 /// Why a direction can't go on.
@@ -39,6 +41,8 @@ pub(super) struct Ends<'a> {
 pub(super) enum Broken {
     Source(io::Error),
     Sink(io::Error),
+    /// What came is not wanted.
+    Shed,
 }
 
 impl Way {
@@ -82,10 +86,13 @@ impl Way {
             ends.pool.make_room(ends.buffer, wanted);
             let room = ends.buffer.capacity();
             match ends.source.poll_read(cx, ends.buffer) {
-                Poll::Ready(Ok(0)) => self.source_ended = true,
                 Poll::Ready(Ok(count)) => {
+                    self.source_ended = count == 0;
                     self.bulk = count == room;
                     self.read += count as u64;
+                    if (ends.shed)() {
+                        return Poll::Ready(Err(Broken::Shed));
+                    }
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Source(error))),
                 Poll::Pending => {
