@@ -213,6 +213,10 @@ impl Arriving {
         match chain.gates.admit(&self.worker) {
             Ok(admitted) => open.admit(admitted),
             Err(refused) => {
+                // With Envoy, what listener filters have looked at is unread, and closing is a reset then.
+                if !self.prefetched.is_empty() {
+                    self.stream.reset_on_close();
+                }
                 refuse(refused, &chain, &self.slot, open, self.stream);
                 return;
             }

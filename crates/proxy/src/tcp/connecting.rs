@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_model::{LoadShedPointKind, TcpHashPolicy};
+use causeway_model::{LoadShedPointKind, NetworkGate, TcpHashPolicy, TcpTarget};
 use causeway_reason::{Details, Failure, Flag, Reason, ResetReason};
 use causeway_upstream::{ClusterStat, Host, xxh64};
 
@@ -82,11 +82,15 @@ impl TcpSession {
             let flags = &[Flag::OverloadManagerTerminated];
             return Err(NoUpstream { failure, flags, closed_because: OVERLOADED });
         }
-        let random = self.worker.random();
-        let name = self.proxy.shared.config.target.draw(random);
-        let Some(cluster) = name.and_then(|name| self.worker.cluster(name)) else {
+        let proxy = Rc::clone(&self.proxy);
+        let target = &proxy.shared.config.target;
+        let own = match target {
+            TcpTarget::Cluster(_) => self.cluster_of_sni(),
+            TcpTarget::Weighted(_) => None,
+        };
+        let name = own.or_else(|| target.draw(self.worker.random()).map(|name| &**name)).unwrap_or_default();
+        let Some(cluster) = self.worker.cluster(name) else {
             self.proxy.stats.inc(TcpStat::DownstreamCxNoRoute);
-            let name = name.map_or("", |name| name);
             let failure =
                 Failure::new(Reason::ClusterNotFound).with_evidence(format!("there is no cluster {name}"));
             return Err(NoUpstream { failure, flags: &[Flag::NoClusterFound], closed_because: NO_ROUTE });
@@ -104,6 +108,13 @@ impl TcpSession {
                 Err(NoUpstream { failure, flags, closed_because: NO_HOST })
             }
         }
+    }
+
+    /// The cluster that the filter `sni_cluster` in front makes of the name that a TLS client asks for.
+    fn cluster_of_sni(&self) -> Option<&str> {
+        let asked = self.info.chain.as_ref()?.gates.contains(&NetworkGate::SniCluster);
+        let name = &*self.info.inspected.as_ref()?.server_name;
+        (asked && !name.is_empty()).then_some(name)
     }
 
     /// What balancers that hash make of the connection.
@@ -158,6 +169,11 @@ impl TcpSession {
     }
 
     fn give_up(&mut self, no: NoUpstream) {
+        // With Envoy, what listener filters have looked at is unread, and closing a connection with unread bytes on it
+        // is a reset.
+        if !self.inbound.is_empty() {
+            self.stream.reset_on_close();
+        }
         self.record.closed_because(no.closed_because);
         self.record.fail(no.failure, no.flags);
     }

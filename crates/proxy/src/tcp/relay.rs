@@ -1,5 +1,8 @@
 //! Bytes both ways: each direction has one buffer, which is lent while something is in it. Nothing more is read while
 //! the other side can't take what was.
+//!
+//! Bytes are copied. Having the kernel move them (splice(2)) costs a sixth more in pieces of the same size, and no less
+//! in pieces of 1 MiB, for which every connection would hold two pipes.
 
 use std::io;
 use std::task::{Context, Poll};

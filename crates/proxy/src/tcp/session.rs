@@ -36,9 +36,9 @@ pub(crate) struct TcpSession {
     slot: Rc<ListenerSlot>,
     pub(super) info: Rc<ConnectionInfo>,
     pub(super) proxy: Rc<TcpRuntime>,
-    stream: Transport,
+    pub(super) stream: Transport,
     /// What the client sent and the back-end has not yet.
-    inbound: Buffer,
+    pub(super) inbound: Buffer,
     deadlines: Deadlines,
     idle: Option<Millis>,
     /// The last to be dropped: then it is logged.
