@@ -266,6 +266,10 @@ impl Opened {
         }
         let _ = info.tls.set(Box::new(none.info));
         *course.transport_failure.borrow_mut() = none.words;
+        if let Service::Tcp(proxy) = &self.chain.service {
+            TcpSession::without_handshake(proxy, self.open, none.failure);
+            return;
+        }
         let worker = self.open.worker();
         worker.failures.note(worker, &Exchange::default(), info, &none.failure);
         if let Service::Http(http) = &self.chain.service {

@@ -104,6 +104,11 @@ impl TcpSession {
         }
     }
 
+    /// The client did not come as far as to be passed on.
+    pub(crate) fn without_handshake(proxy: &Rc<TcpRuntime>, open: OpenConnection, failure: Failure) {
+        Record::new(proxy, open).fail(failure, &[]);
+    }
+
     /// A filter in front did not let the connection through.
     pub(crate) async fn refuse(mut self: Box<Self>, refused: Refused) {
         self.record.facts().subject = Subject::RefusedConnection;
