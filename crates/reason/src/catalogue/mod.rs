@@ -385,6 +385,8 @@ reasons! {
         ConnectionLimit = CONNECTION_LIMIT,
         /// The network filter `local_ratelimit` lets no more connections in for the moment.
         ConnectionRateLimited = CONNECTION_RATE_LIMITED,
+        /// The overload manager lets no connection be passed on (`tcp_proxy_upstream_connect`, `tcp_proxy_on_data`).
+        OverloadedConnection = OVERLOADED_CONNECTION,
         /// Nothing moved on a connection for the TCP proxy's `idle_timeout`.
         TcpIdleTimeout = TCP_IDLE_TIMEOUT,
         /// A connection reached the TCP proxy's `max_downstream_connection_duration`.
