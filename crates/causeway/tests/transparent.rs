@@ -96,6 +96,38 @@ async fn the_back_end_sees_the_clients_own_address() {
 }
 
 #[tokio::test]
+async fn the_port_is_the_one_that_the_client_connected_to() {
+    if let Err(why) = site::machines() {
+        causeway_testkit::say_skipped(&format!(
+            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
+        ));
+        return;
+    }
+    let netns = Netns::new();
+    for command in commands("## Clients that a firewall sends here") {
+        netns.command(&command).unwrap();
+    }
+    let at = |port| SocketAddr::new(netns.address(), port);
+    let filter = "listener_filters:\n- name: envoy.filters.listener.original_dst\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst\n";
+    let listener = Listener {
+        fields: filter.to_owned(),
+        chain: "filter_chain_match: {destination_port: 81}\n".to_owned(),
+        routes: "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: redirected}}\n"
+            .to_owned(),
+        ..Listener::default()
+    };
+    let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+    let text = config(any(9901), &listener.yaml(any(80)), "- name: app\n");
+    let options = Options { netns: Some(&netns), ..Options::default() };
+    let site = Site::start(&text, at(80), at(9901), &options).await.unwrap();
+
+    let response = exchange(at(81), &Request::get("/")).await.unwrap();
+    assert_eq!((response.status, response.text().as_str()), (200, "redirected"));
+    assert!(exchange(at(80), &Request::get("/")).await.is_err(), "the port is 80, and no chain is for that");
+    assert!(site.logged("no_filter_chain").await.is_some());
+}
+
+#[tokio::test]
 async fn the_client_is_the_one_that_a_proxy_header_names() {
     if Netns::available().is_err() {
         return;

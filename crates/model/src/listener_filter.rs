@@ -56,6 +56,9 @@ pub enum ListenerFilterKind {
     /// `filters.listener.tls_inspector.v3.TlsInspector`: whether the client speaks TLS, which name it asks for, and
     /// which protocols it speaks.
     TlsInspector(TlsInspector),
+    /// `filters.listener.original_dst.v3.OriginalDst`: where the client connected to before a firewall of this machine
+    /// sent it here.
+    OriginalDst,
     /// `filters.listener.original_src.v3.OriginalSrc`: connections to back-ends come from the client's address.
     OriginalSrc(OriginalSrc),
     /// `filters.listener.proxy_protocol.v3.ProxyProtocol`: the client's address from a PROXY header.

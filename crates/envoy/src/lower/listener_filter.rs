@@ -65,6 +65,7 @@ impl Cx<'_> {
             "HttpInspector" => ListenerFilterKind::HttpInspector,
             "ProxyProtocol" => ListenerFilterKind::ProxyProtocol(self.proxy_protocol(&extension.config)?),
             "TlsInspector" => ListenerFilterKind::TlsInspector(self.tls_inspector(&extension.config)),
+            "OriginalDst" => ListenerFilterKind::OriginalDst,
             "OriginalSrc" => ListenerFilterKind::OriginalSrc(OriginalSrc {
                 bind_port: extension.config.bool("bind_port"),
                 mark: extension.config.u32("mark").unwrap_or_default(),

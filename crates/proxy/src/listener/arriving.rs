@@ -105,7 +105,8 @@ impl Arriving {
             return Passed::On;
         }
         loop {
-            let mut looked = Looked { info: &mut self.info, bytes: &mut self.prefetched };
+            let mut looked =
+                Looked { info: &mut self.info, bytes: &mut self.prefetched, stream: &self.stream };
             let wanted = match filter.look(&mut looked) {
                 Look::Done => return Passed::On,
                 Look::More(wanted) => wanted,

@@ -1,6 +1,7 @@
 //! Listener filters: they look at the first bytes of a connection, before its filter chain is chosen.
 
 mod http_inspector;
+mod original_dst;
 mod original_src;
 mod proxy_protocol;
 mod tls_inspector;
@@ -12,6 +13,7 @@ use causeway_stats::Registry;
 use super::Inspected;
 use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
+use crate::io::Transport;
 
 use http_inspector::{HttpInspector, HttpInspectorScope};
 use proxy_protocol::{ProxyProtocolFilter, ProxyProtocolScopes};
@@ -24,6 +26,8 @@ pub(super) struct Looked<'a> {
     pub(super) info: &'a mut ConnectionInfo,
     /// What it sent and nobody used up.
     pub(super) bytes: &'a mut Buffer,
+    /// The connection itself.
+    pub(super) stream: &'a Transport,
 }
 
 impl Looked<'_> {
@@ -55,6 +59,7 @@ pub(crate) struct ListenerFilterSnapshot {
 enum Snapshot {
     Http(HttpInspectorScope),
     Tls(TlsInspector, TlsInspectorScope),
+    OriginalDst,
     OriginalSrc(OriginalSrc),
     Proxy(Box<ProxyProtocolScopes>),
 }
@@ -69,6 +74,7 @@ impl ListenerFilterSnapshot {
                 ListenerFilterKind::TlsInspector(config) => {
                     Snapshot::Tls(config.clone(), tls_inspector::scope(registry))
                 }
+                ListenerFilterKind::OriginalDst => Snapshot::OriginalDst,
                 ListenerFilterKind::OriginalSrc(config) => Snapshot::OriginalSrc(*config),
                 ListenerFilterKind::ProxyProtocol(config) => {
                     Snapshot::Proxy(Box::new(ProxyProtocolScopes::new(config, registry)))
@@ -85,6 +91,7 @@ impl ListenerFilterSnapshot {
             kind: match &self.kind {
                 Snapshot::Http(scope) => Kind::Http(HttpInspector::new(scope, worker)),
                 Snapshot::Tls(config, scope) => Kind::Tls(TlsInspectorFilter::new(config, scope, worker)),
+                Snapshot::OriginalDst => Kind::OriginalDst,
                 Snapshot::OriginalSrc(config) => Kind::OriginalSrc(*config),
                 Snapshot::Proxy(scopes) => Kind::Proxy(Box::new(scopes.for_worker(worker))),
             },
@@ -103,6 +110,7 @@ pub(crate) struct ListenerFilter {
 enum Kind {
     Http(HttpInspector),
     Tls(TlsInspectorFilter),
+    OriginalDst,
     OriginalSrc(OriginalSrc),
     Proxy(Box<ProxyProtocolFilter>),
 }
@@ -119,6 +127,7 @@ impl ListenerFilter {
         match &self.kind {
             Kind::Http(filter) => filter.look(connection),
             Kind::Tls(filter) => filter.look(connection),
+            Kind::OriginalDst => original_dst::look(connection),
             Kind::OriginalSrc(config) => original_src::look(config, connection),
             Kind::Proxy(filter) => filter.look(connection),
         }
