@@ -9,7 +9,7 @@ use std::time::Duration;
 use causeway_reason::{Answer as Spec, Failure, Met, Reason};
 use causeway_testkit::{
     Backend, Connection, DnsAnswer, DnsServer, End, Netns, NoResponse, Port, Request, Response, Script,
-    eventually, exchange,
+    TlsServer, eventually, exchange,
 };
 
 use crate::site::{Listener, Options, Ports, Site, config, indent, machines};
@@ -43,6 +43,8 @@ pub(crate) struct Case {
 /// What stands behind the cluster.
 enum Behind {
     Script(Script),
+    /// The echo, behind a handshake.
+    Secure(TlsServer),
     /// Nothing listens there.
     Nobody,
     /// This, in the terms of the file.
@@ -90,6 +92,12 @@ impl Case {
     /// The back-end plays this.
     pub(crate) fn plays(mut self, script: impl Into<Script>) -> Self {
         self.behind = Behind::Script(script.into());
+        self
+    }
+
+    /// The back-end speaks TLS that way.
+    pub(crate) fn secure(mut self, server: TlsServer) -> Self {
+        self.behind = Behind::Secure(server);
         self
     }
 
@@ -302,6 +310,12 @@ impl Case {
                     Some(netns) => Backend::start_on((netns.host_address(), 0).into(), script).await,
                     None => Backend::start(script).await,
                 };
+                let address = started.address();
+                backend = Some(started);
+                Some(socket_address(address))
+            }
+            Behind::Secure(server) => {
+                let started = Backend::start_tls(server, Script::echo()).await;
                 let address = started.address();
                 backend = Some(started);
                 Some(socket_address(address))

@@ -25,6 +25,7 @@ mod routing;
 mod site;
 mod streams;
 mod tls;
+mod upstream_tls;
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -53,6 +54,7 @@ fn families() -> Vec<(&'static str, Vec<Case>)> {
         ("routing", routing::cases()),
         ("dns", dns::cases()),
         ("connect", connect::cases()),
+        ("upstream_tls", upstream_tls::cases()),
         ("health", health::cases()),
         ("backend", backend::cases()),
         ("http2", http2::cases()),
@@ -172,6 +174,11 @@ async fn dns() {
 #[tokio::test]
 async fn connect() {
     run(connect::cases()).await;
+}
+
+#[tokio::test]
+async fn upstream_tls() {
+    run(upstream_tls::cases()).await;
 }
 
 #[tokio::test]

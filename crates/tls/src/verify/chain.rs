@@ -87,11 +87,13 @@ impl<'a> Ladder<'a> {
                     count - 1,
                     "self signed certificate in certificate chain",
                 ),
-                (count, false) => self.rejection(
-                    RejectionKind::UnknownIssuer,
-                    count.saturating_sub(1),
-                    "unable to get local issuer certificate",
-                ),
+                (count, false) => {
+                    // One that has signed itself, but does not say that it may, has no issuer in the words of
+                    // BoringSSL; for whoever looks for the cause it has signed itself all the same.
+                    let own = self.rungs.last().is_some_and(is_self_issued);
+                    let kind = if own { RejectionKind::SelfSigned } else { RejectionKind::UnknownIssuer };
+                    self.rejection(kind, count.saturating_sub(1), "unable to get local issuer certificate")
+                }
             },
             Error::CertExpired { .. } => self
                 .out_of_time()
@@ -155,9 +157,10 @@ impl<'a> Ladder<'a> {
     fn rejection(&self, kind: RejectionKind, depth: usize, words: &str) -> Rejection {
         let evidence = self.rungs.get(depth).map_or_else(String::new, |rung| {
             format!(
-                "the certificate of \"{}\", issued by \"{}\", valid from {} to {}",
+                "the certificate of \"{}\", issued by \"{}\" with the serial number {}, valid from {} to {}",
                 rung.subject(),
                 rung.issuer(),
+                rung.raw_serial_as_string(),
                 rung.validity().not_before,
                 rung.validity().not_after
             )
