@@ -93,7 +93,7 @@ impl TlsEngine {
                 self.tasks.spawn_local(ask(connector, proxy, request, tally))
             })
             .collect();
-        let wait = |time: Duration| self.tasks.run_until(tokio::time::sleep(time));
+        let wait = |time: Duration| self.tasks.run_until(async move { tokio::time::sleep(time).await });
         self.runtime.block_on(wait(times.0));
         *tally.borrow_mut() = Tally::new();
         let (start, cpu, load) = (Instant::now(), Cpu::of(pids), of_this_thread());
