@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use causeway_testkit::{DnsAnswer, Script};
+use causeway_testkit::{DnsAnswer, Script, TlsServer};
 use serde_json::Value;
 
 use crate::config::Config;
@@ -32,6 +32,8 @@ pub struct Case {
     pub(crate) name: &'static str,
     pub(crate) config: Config,
     pub(crate) backends: Vec<(String, Option<Script>)>,
+    /// Back-ends that speak TLS, and how.
+    pub(crate) secure: Vec<(String, fn() -> TlsServer)>,
     pub(crate) steps: Vec<Box<dyn Step>>,
     pub(crate) differs: Vec<Difference>,
     pub(crate) refused: Option<Refusal>,
@@ -66,6 +68,7 @@ impl Case {
             name,
             config: Config::default(),
             backends: Vec::new(),
+            secure: Vec::new(),
             steps: Vec::new(),
             differs: Vec::new(),
             refused: None,
@@ -100,6 +103,13 @@ impl Case {
     #[must_use]
     pub fn endpoint(mut self, name: &str, script: impl Into<Script>) -> Self {
         self.backends.push((name.into(), Some(script.into())));
+        self
+    }
+
+    /// The back-end of that name speaks TLS.
+    #[must_use]
+    pub fn secure(mut self, name: &str, tls: fn() -> TlsServer) -> Self {
+        self.secure.push((name.into(), tls));
         self
     }
 

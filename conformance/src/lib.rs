@@ -29,6 +29,6 @@ pub use run::Run;
 pub use text::yaml;
 
 pub use causeway_testkit::{
-    Act, Answer, Backend, Connection, DnsAnswer, End, Frame, Pki, Reply, Request, Script, Signal, Streams,
-    TlsClient, TlsWish, eventually, exchange, frames,
+    Act, Answer, Authority, Backend, Connection, DnsAnswer, End, Frame, Identity, Pki, Reply, Request,
+    Script, Signal, Streams, TlsClient, TlsServer, TlsWish, Wish, eventually, exchange, frames,
 };

@@ -61,7 +61,11 @@ pub(crate) async fn run(case: &Case, peer: Peer, binary: &Path) -> Seen {
     for (name, script) in &case.backends {
         match script {
             Some(script) => {
-                let backend = Backend::start(script.clone()).await;
+                let tls = case.secure.iter().find(|(secure, _)| secure == name);
+                let backend = match tls {
+                    Some((_, tls)) => Backend::start_tls(tls(), script.clone()).await,
+                    None => Backend::start(script.clone()).await,
+                };
                 run.names.ports.push((backend.port(), name.clone()));
                 run.backends.insert(name.clone(), backend);
             }

@@ -176,6 +176,12 @@ fn heads() -> Vec<Case> {
             "heads_that_break_the_rules_of_the_manager",
             &format!("{SOON}\nstream_error_on_invalid_http_message: true"),
         ),
+        Case::new("white_space_around_a_value")
+            .hcm(SOON)
+            .without_log()
+            .frames("in front", [get(&[("x", " a")])])
+            .differs("D-51", &["in front", "closed"], true)
+            .differs("D-51", &["in front", "frames"], json!([])),
         Case::new("heads_that_are_taken")
             .log(LOG)
             .frames("host and authority", [get(&[("host", "other")])])

@@ -3,6 +3,7 @@
 mod acceptance;
 mod access_log;
 mod admin;
+mod arriving;
 mod bodies;
 mod circuit_breakers;
 mod cluster_stats;
@@ -40,6 +41,7 @@ mod tcp_proxy;
 mod timeouts;
 mod tls;
 mod upstream_log;
+mod upstream_tls;
 mod virtual_clusters;
 mod websocket;
 mod weighted_clusters;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         ("acceptance", acceptance::cases()),
         ("access_log", access_log::cases()),
         ("admin", admin::cases()),
+        ("arriving", arriving::cases()),
         ("bodies", bodies::cases()),
         ("circuit_breakers", circuit_breakers::cases()),
         ("cluster_stats", cluster_stats::cases()),
@@ -88,6 +91,7 @@ fn main() -> ExitCode {
         ("timeouts", timeouts::cases()),
         ("tls", tls::cases()),
         ("upstream_log", upstream_log::cases()),
+        ("upstream_tls", upstream_tls::cases()),
         ("virtual_clusters", virtual_clusters::cases()),
         ("websocket", websocket::cases()),
         ("weighted_clusters", weighted_clusters::cases()),

@@ -491,6 +491,10 @@ fn listeners_that_can_not_be() {
         one.replace("  clusters:", &format!("    - filter_chain_match: {condition}\n  clusters:"))
     };
     expect(&chain("«{source_ports: [1, 2, 1]}»"), "overlapping-chains", "names something twice", "");
+    let open = chain("{server_names: [«a.*»]}");
+    expect(&open, "invalid-server-name", "a part of a name can't be left open", "fits all names that end so");
+    let named = chain("«{server_names: [a.test]}»");
+    expect(&named, "tls-inspector-missing", "no connection fits this", "TlsInspector");
     expect(&chain("{«address_suffix»: 10.0.0.1}"), "unimplemented-field", "in Envoy neither", "");
 }
 

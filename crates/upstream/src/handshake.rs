@@ -129,8 +129,8 @@ pub fn count_handshake(stats: &Shard<ClusterSslStat>, session: &CommonState, set
     if let Some(suite) = session.negotiated_cipher_suite() {
         count("ciphers", names::cipher(suite.suite()));
     }
-    if let Some(group) = session.negotiated_key_exchange_group() {
-        count("curves", names::curve(group.name()));
+    if let Some(group) = settings.group_of(session) {
+        count("curves", group);
     }
     if let Some(version) = session.protocol_version() {
         count("versions", names::version(version));

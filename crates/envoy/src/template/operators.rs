@@ -1,15 +1,15 @@
 //! The operators there are: Envoy 1.40's, and two of Causeway's own.
 
 use causeway_model::{
-    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, MetadataSource, NameKind,
-    OperatorKind, Peer, TimeZone, TlsFact, TlsPart,
+    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, MetadataSource, OperatorKind, Peer,
+    TimeZone, TlsFact,
 };
 
-use super::Command;
 use super::parameters::{
     any_metadata, common_duration, header, metadata, network, path, requested_server_name, time_format,
-    tls_fact, upstream_metadata, upstream_tls,
+    tls_fact, upstream_metadata,
 };
+use super::{Command, upstream_tls};
 use crate::suggest;
 
 /// Why an operator can't be used.
@@ -177,8 +177,8 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("START_TIME", Optional, Full),
     ("START_TIME_LOCAL", Optional, Full),
     ("STREAM_ID", Bare, Full),
-    ("TLS_JA3_FINGERPRINT", Bare, Absent),
-    ("TLS_JA4_FINGERPRINT", Bare, Absent),
+    ("TLS_JA3_FINGERPRINT", Bare, Full),
+    ("TLS_JA4_FINGERPRINT", Bare, Full),
     ("TRACE_ID", Bare, Absent),
     ("TRAILER", RequiredLength, Full),
     ("UNIQUE_ID", Bare, Full),
@@ -309,6 +309,9 @@ fn check_parameter(command: &Command<'_>) -> Result<(), Wrong> {
 
 fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
     use OperatorKind as K;
+    if let Some(part) = upstream_tls::part(command)? {
+        return Ok(K::UpstreamTls(part));
+    }
     let parameter = command.parameter.unwrap_or_default();
     let address = |peer, part| K::Address { peer, part };
     let duration = |from, to| K::Duration { from, to, unit: DurationUnit::Milliseconds };
@@ -447,15 +450,10 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "UPSTREAM_HOST_NAME_WITHOUT_PORT" => K::UpstreamHostName { without_port: true },
         "UPSTREAM_PROTOCOL" => K::UpstreamProtocol,
         "UPSTREAM_REQUEST_ATTEMPT_COUNT" => K::UpstreamRequestAttemptCount,
+        "TLS_JA3_FINGERPRINT" => K::Ja3Fingerprint,
+        "TLS_JA4_FINGERPRINT" => K::Ja4Fingerprint,
         "UPSTREAM_TRANSPORT_FAILURE_REASON" => K::UpstreamTransportFailureReason,
         "VIRTUAL_CLUSTER_NAME" => K::VirtualClusterName,
-        name if name.starts_with("UPSTREAM_TLS_") || name.starts_with("UPSTREAM_PEER_") => {
-            K::UpstreamTls(upstream_tls(command)?)
-        }
-        "UPSTREAM_SERVER_NAME" => K::UpstreamTls(TlsPart::ServerName),
-        "UPSTREAM_LOCAL_DNS_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Dns)),
-        "UPSTREAM_LOCAL_URI_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Uri)),
-        "UPSTREAM_LOCAL_IP_SAN" => K::UpstreamTls(TlsPart::LocalNames(NameKind::Ip)),
         "VIRTUAL_HOST_NAME" => K::VirtualHostName,
         _ => return Err(Wrong::unsupported(command)),
     })

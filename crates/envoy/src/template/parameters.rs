@@ -1,8 +1,8 @@
 //! What operators make of their parameters.
 
 use causeway_model::{
-    AddressPart, DurationPoint, DurationUnit, HeaderName, HostSource, MetadataSource, NameKind, NameSource,
-    OperatorKind, PathForm, RequestedServerName, SanKind, TimeZone, TlsFact, TlsPart,
+    AddressPart, DurationPoint, DurationUnit, HeaderName, HostSource, MetadataSource, NameSource,
+    OperatorKind, PathForm, RequestedServerName, SanKind, TimeZone, TlsFact,
 };
 
 use super::operators::Wrong;
@@ -179,23 +179,6 @@ pub(super) fn upstream_metadata(parameter: &str) -> OperatorKind {
         Some(names) => metadata(MetadataSource::UpstreamHost, &names.join(":")),
         None => metadata(MetadataSource::UpstreamHost, parameter),
     }
-}
-
-/// TLS with the back-end.
-pub(super) fn upstream_tls(command: &Command<'_>) -> Result<TlsPart, Wrong> {
-    Ok(match command.name {
-        "UPSTREAM_TLS_VERSION" => TlsPart::Version,
-        "UPSTREAM_TLS_CIPHER" => TlsPart::Cipher,
-        "UPSTREAM_TLS_GROUP" => TlsPart::Group,
-        "UPSTREAM_PEER_SUBJECT" => TlsPart::PeerSubject,
-        "UPSTREAM_PEER_ISSUER" => TlsPart::PeerIssuer,
-        "UPSTREAM_PEER_DNS_SAN" => TlsPart::PeerNames(NameKind::Dns),
-        "UPSTREAM_PEER_URI_SAN" => TlsPart::PeerNames(NameKind::Uri),
-        "UPSTREAM_PEER_IP_SAN" => TlsPart::PeerNames(NameKind::Ip),
-        "UPSTREAM_PEER_CERT_V_START" => TlsPart::PeerStart(time_format(command, TimeZone::Utc)?),
-        "UPSTREAM_PEER_CERT_V_END" => TlsPart::PeerEnd(time_format(command, TimeZone::Utc)?),
-        _ => TlsPart::PeerCertificate,
-    })
 }
 
 pub(super) fn any_metadata(parameter: &str) -> Result<OperatorKind, Wrong> {

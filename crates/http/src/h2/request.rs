@@ -359,6 +359,11 @@ fn check_field(name: &[u8], value: &[u8]) -> Result<(), Fault> {
     if !is_value(value) {
         return Err(Fault::Field("a value holds a control character"));
     }
+    // HTTP/1 would take it off, so that whoever looks at the field here sees another one.
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    if is_space(value.first()) || is_space(value.last()) {
+        return Err(Fault::Field("a value begins or ends with white space (RFC 9113 §8.2.1)"));
+    }
     Ok(())
 }
 
@@ -477,6 +482,8 @@ mod tests {
             &[("x", "a\r\nb: c")],
             &[("x", "a\0")],
             &[("x", "a\u{7f}")],
+            &[("x", " a")],
+            &[("x", "a\t")],
             &[(":foo", "1")],
             &[(":status", "200")],
             &[(":path", "/b")],

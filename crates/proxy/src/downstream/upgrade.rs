@@ -4,7 +4,7 @@ use causeway_http::{Known, Method, Version};
 use causeway_model::StringMatcher;
 use causeway_reason::{Failure, Reason};
 
-use super::Downstream;
+use super::{Client, Downstream};
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
@@ -42,9 +42,11 @@ impl Downstream {
         }
         let http = &self.listener.shards.http;
         http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
-        // What would follow is not known to be a request.
-        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
-        http.inc(HttpStat::DownstreamRqRxReset);
+        // What would follow is not known to be a request; of a stream it is known in the end.
+        if let Client::Http1 { .. } = &self.client {
+            http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+            http.inc(HttpStat::DownstreamRqRxReset);
+        }
         let evidence =
             format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
         let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));

@@ -41,7 +41,7 @@ pub(crate) struct Exchange {
     /// What is known.
     pub(crate) facts: Facts,
     /// The connections to back-ends that it was sent on: their hosts and numbers.
-    pub(crate) attempted: Vec<(Arc<Host>, u64)>,
+    pub(crate) attempted: Vec<(Arc<Host>, Option<u64>)>,
     /// What it brings along where it is the next request of a redirect that the proxy followed.
     pub(crate) again: Option<Box<Again>>,
     /// Bytes on their way to the client.

@@ -164,7 +164,7 @@ impl Relay<'_> {
         facts.upstream_tls = self.upstream.tls();
         facts.upstream_remote = Some(Arc::clone(self.upstream.remote()));
         if let Some(host) = facts.host.clone() {
-            self.request.attempted.push((host, self.upstream.id()));
+            self.request.attempted.push((host, Some(self.upstream.id())));
         }
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);

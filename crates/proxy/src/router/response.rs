@@ -285,7 +285,10 @@ impl Relay<'_> {
     /// It failed behind the head: the client has to see that the message is not complete.
     pub(super) async fn cut(mut self, failure: Failure, passing: Passing) -> After {
         let http = &self.downstream.listener.shards.http;
-        http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
+        // Envoy waits with its judgement of a call of gRPC, and counts those that it can't judge.
+        if self.request.facts.grpc {
+            http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
+        }
         // Envoy counts a response that it resets from both sides.
         http.inc(HttpStat::DownstreamRqTxReset);
         http.inc(HttpStat::DownstreamRqRxReset);
@@ -293,13 +296,8 @@ impl Relay<'_> {
             self.forwarding.cluster.count_timeout(self.request.facts.host.as_deref());
             self.request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
         }
-        if let Client::Http2(_) = &self.downstream.client {
-            http.inc(HttpStat::DownstreamRqRxReset);
-            http.inc(HttpStat::DownstreamRqTxReset);
-        }
         self.request.facts.failure = None;
         self.request.fail(Failure { met: Met::AfterHead, ..failure });
-        self.downstream.client.count_into(&mut self.request.facts);
         // What has arrived is the client's.
         let waiting = self.request.to_client.pending() as u64;
         let facts = &mut self.request.facts;
@@ -307,6 +305,7 @@ impl Relay<'_> {
         let to_client = facts.response_head_bytes + passing.download.written;
         facts.wire_sent += to_client - waiting.min(to_client);
         let _ = self.downstream.flush(&mut self.request).await;
+        self.downstream.client.count_into(&mut self.request.facts);
         if passing.body == BodyToClient::UntilClose {
             self.downstream.client.break_off();
         }

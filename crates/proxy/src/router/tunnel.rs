@@ -76,10 +76,12 @@ fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
     facts.wire_sent += sent;
     relay.downstream.count_sent(sent);
     relay.downstream.client.count_into(&mut relay.request.facts);
-    let http = &relay.downstream.listener.shards.http;
-    // A request that became a tunnel was never complete.
-    http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
-    http.inc(HttpStat::DownstreamRqRxReset);
+    // A request that became a tunnel was never complete; of a stream it is known in the end.
+    if let Client::Http1 { .. } = &relay.downstream.client {
+        let http = &relay.downstream.listener.shards.http;
+        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+        http.inc(HttpStat::DownstreamRqRxReset);
+    }
 }
 
 /// Serves a tunnel that ends here. There is a connection to the back-end, and that is all that has to be said.

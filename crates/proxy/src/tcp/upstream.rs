@@ -171,7 +171,7 @@ struct Life {
 
 impl Life {
     fn begin(worker: &Worker, cluster: &Rc<LocalCluster>, host: &Arc<Host>, permit: Permit) -> Self {
-        cluster.note_connection(&PoolKind::Raw);
+        cluster.note_connection(PoolKind::Raw);
         cluster.stats().adjust(ClusterStat::UpstreamCxActive, 1);
         let cells = cluster.cells(host);
         cells.inc(HostStat::CxTotal);

@@ -107,6 +107,8 @@ reasons! {
         ProxyHeaderMissing = PROXY_HEADER_MISSING,
         /// A PROXY protocol header that is malformed, or of a version that is not allowed.
         ProxyHeaderInvalid = PROXY_HEADER_INVALID,
+        /// The TLS inspector closes connections that do not begin with a ClientHello it can read.
+        ClientHelloInvalid = CLIENT_HELLO_INVALID,
         /// The listener filters had not seen enough of the connection within `listener_filters_timeout`.
         ListenerFiltersTimeout = LISTENER_FILTERS_TIMEOUT,
         /// No filter chain of the listener is for the connection.
@@ -383,6 +385,8 @@ reasons! {
         ConnectionLimit = CONNECTION_LIMIT,
         /// The network filter `local_ratelimit` lets no more connections in for the moment.
         ConnectionRateLimited = CONNECTION_RATE_LIMITED,
+        /// The overload manager lets no connection be passed on (`tcp_proxy_upstream_connect`, `tcp_proxy_on_data`).
+        OverloadedConnection = OVERLOADED_CONNECTION,
         /// Nothing moved on a connection for the TCP proxy's `idle_timeout`.
         TcpIdleTimeout = TCP_IDLE_TIMEOUT,
         /// A connection reached the TCP proxy's `max_downstream_connection_duration`.

@@ -8,15 +8,17 @@ mod shown;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use arc_swap::ArcSwap;
 use causeway_model::{Curve, TlsParams, TlsVersion, UpstreamTls};
-use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::{ClientConfig, CommonState, NamedGroup};
 use rustls_pki_types::{DnsName, ServerName};
 
 use crate::identity::{Identity, IdentityError};
+use crate::names;
 use crate::params;
 use crate::verify::{Expected, LoadError, Role, Tally, Trust, Verifier};
 
@@ -55,6 +57,8 @@ pub struct ClientSettings {
     trust: Option<Arc<Trust>>,
     schemes: Vec<rustls::SignatureScheme>,
     tally: Arc<Tally>,
+    /// The group of the last key exchange; 0 before the first.
+    last_group: AtomicU16,
     /// What is shown to back-ends that ask for a certificate.
     pub identity: Option<Arc<Identity>>,
 }
@@ -154,6 +158,23 @@ impl ClientSettings {
     #[must_use]
     pub const fn tally(&self) -> &Arc<Tally> {
         &self.tally
+    }
+
+    /// The group of a session's key exchange, by its name. A session of TLS 1.2 that is resumed has none; as BoringSSL
+    /// does, it is said to have that of the session which it resumes, which is the last one.
+    #[must_use]
+    pub fn group_of(&self, session: &CommonState) -> Option<&'static str> {
+        let group = match session.negotiated_key_exchange_group() {
+            Some(group) => {
+                self.last_group.store(u16::from(group.name()), Ordering::Relaxed);
+                group.name()
+            }
+            None => match self.last_group.load(Ordering::Relaxed) {
+                0 => return None,
+                last => NamedGroup::from(last),
+            },
+        };
+        Some(names::curve(group))
     }
 
     /// Whether anything is looked at in certificates of back-ends.
@@ -273,6 +294,7 @@ fn read(config: &Arc<UpstreamTls>) -> Result<ClientState, ClientError> {
         trust,
         schemes,
         tally,
+        last_group: AtomicU16::new(0),
         identity,
     })))
 }

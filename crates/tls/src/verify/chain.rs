@@ -46,7 +46,7 @@ impl<'a> Ladder<'a> {
 
     /// Whether the highest one is a certificate that has signed itself, or so it says.
     fn ends_in_itself(&self) -> bool {
-        self.rungs.last().is_some_and(is_self_issued)
+        self.rungs.last().is_some_and(|last| is_self_issued(last) && may_sign(last))
     }
 
     fn find(&self, wanted: impl Fn(usize, &X509Certificate<'a>) -> bool) -> Option<usize> {
@@ -169,6 +169,11 @@ impl<'a> Ladder<'a> {
 
 fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {
     certificate.subject().as_raw() == certificate.issuer().as_raw()
+}
+
+/// Whether it may sign certificates: where it does not say what it is for, it may.
+fn may_sign(certificate: &X509Certificate<'_>) -> bool {
+    certificate.key_usage().ok().flatten().is_none_or(|usage| usage.value.key_cert_sign())
 }
 
 fn is_authority(certificate: &X509Certificate<'_>) -> bool {

@@ -13,5 +13,5 @@ mod verifier;
 
 pub use names::dns_name_matches;
 pub use rejection::{Counter, Rejection, RejectionKind};
-pub use trust::{LoadError, Role, Trust};
+pub use trust::{ExpectedName, LoadError, Role, Trust};
 pub use verifier::{Expected, Tally, Verifier, take_rejection};

@@ -24,6 +24,15 @@ pub enum Role {
     Server,
 }
 
+/// A name that a certificate has to bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectedName<'a> {
+    /// The one that was asked for, in place of the names that are configured (`auto_sni_san_validation`).
+    AskedFor(&'a str),
+    /// The host of the request, beside the names that are configured (`auto_san_validation`).
+    OfRequest(&'a str),
+}
+
 /// Whom to trust, with everything that was read from files.
 #[derive(Debug)]
 pub struct Trust {
@@ -152,8 +161,7 @@ impl Trust {
             .collect()
     }
 
-    /// Looks at the certificates of a peer, its own first. `expected`, where it is given, is the name that its own has
-    /// to bear, in place of the names that are configured.
+    /// Looks at the certificates of a peer, its own first. `expected` is a name that its own has to bear.
     ///
     /// # Errors
     ///
@@ -162,7 +170,7 @@ impl Trust {
         &self,
         leaf: &CertificateDer<'_>,
         others: &[CertificateDer<'_>],
-        expected: Option<&str>,
+        expected: Option<ExpectedName<'_>>,
         now: UnixTime,
     ) -> Result<(), Rejection> {
         if self.verify_chain {
@@ -251,20 +259,29 @@ impl Trust {
         Ok(between.chain([trusted]).collect())
     }
 
-    fn verify_names(&self, names: &[AlternativeName], expected: Option<&str>) -> Result<(), Rejection> {
-        let fits = match expected {
-            Some(expected) => names::is_for(expected, names),
-            None => names::matches(&self.names, names),
+    fn verify_names(
+        &self,
+        names: &[AlternativeName],
+        expected: Option<ExpectedName<'_>>,
+    ) -> Result<(), Rejection> {
+        let shown = names::list(names);
+        let refused = |words: String, wanted: &str| {
+            let evidence = format!("{wanted}the certificate is for [{shown}]");
+            Err(Rejection { kind: RejectionKind::Name, words, evidence })
         };
-        if fits {
-            return Ok(());
+        let not_matched = || format!("SAN matcher, certificate SANs are [{shown}]");
+        match expected {
+            Some(ExpectedName::AskedFor(name)) if !names::is_for(name, names) => {
+                refused(not_matched(), &format!("\"{name}\" was expected; "))
+            }
+            Some(ExpectedName::AskedFor(_)) => Ok(()),
+            Some(ExpectedName::OfRequest(name)) if !names::is_for(name, names) => refused(
+                format!("verify SAN list, expected SANs: [{name}], certificate SANs: [{shown}]"),
+                &format!("\"{name}\" was expected; "),
+            ),
+            _ if self.names.is_empty() || names::matches(&self.names, names) => Ok(()),
+            _ => refused(not_matched(), ""),
         }
-        let wanted = expected.map_or_else(String::new, |expected| format!("\"{expected}\" was expected; "));
-        Err(Rejection {
-            kind: RejectionKind::Name,
-            words: format!("SAN matcher, certificate SANs are [{}]", names::list(names)),
-            evidence: format!("{wanted}the certificate is for [{}]", names::list(names)),
-        })
     }
 
     fn verify_pins(&self, leaf: &CertificateDer<'_>) -> Result<(), Rejection> {

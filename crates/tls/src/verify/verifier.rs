@@ -15,7 +15,7 @@ use rustls::{
 use x509_parser::prelude::FromDer as _;
 
 use super::rejection::{Counter, Rejection, RejectionKind};
-use super::trust::Trust;
+use super::trust::{ExpectedName, Trust};
 
 thread_local! {
     /// Why the last handshake on this thread was refused.
@@ -106,14 +106,14 @@ pub struct Verifier {
     tally: Arc<Tally>,
 }
 
-/// Which name a certificate has to bear in place of the configured ones.
+/// Which name a certificate has to bear.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
     /// None.
     Configured,
-    /// The one that was asked for.
+    /// The one that was asked for, in place of the configured ones.
     ServerName,
-    /// This one.
+    /// This one, beside the configured ones.
     Name(Box<str>),
 }
 
@@ -172,8 +172,8 @@ impl Verifier {
         let Some(trust) = &self.trust else { return Ok(()) };
         let expected = match &self.expected {
             Expected::Configured => None,
-            Expected::ServerName => name,
-            Expected::Name(name) => Some(&**name),
+            Expected::ServerName => name.map(ExpectedName::AskedFor),
+            Expected::Name(name) => Some(ExpectedName::OfRequest(name)),
         };
         match trust.verify(leaf, others, expected, now) {
             Ok(()) => Ok(()),

@@ -21,8 +21,8 @@ const SLOTS: usize = 128;
 
 #[derive(Clone, Copy, Default)]
 struct Found {
-    field: u64,
-    name: u64,
+    field: u32,
+    name: u32,
 }
 
 impl Encoder {
@@ -110,7 +110,7 @@ impl Encoder {
     fn find(
         &self,
         hash: usize,
-        number: impl Fn(&Found) -> u64,
+        number: impl Fn(&Found) -> u32,
         is: impl Fn(&super::table::Entry) -> bool,
     ) -> Option<usize> {
         let number = number(self.found.get(hash % SLOTS)?).checked_sub(1)?;

@@ -39,7 +39,7 @@ pub(super) struct Dynamic {
     size: usize,
     most: usize,
     /// How many there have ever been.
-    inserted: u64,
+    inserted: u32,
 }
 
 impl Dynamic {
@@ -53,13 +53,14 @@ impl Dynamic {
     }
 
     /// How many there have ever been; the newest is the one before.
-    pub(super) const fn inserted(&self) -> u64 {
+    pub(super) const fn inserted(&self) -> u32 {
         self.inserted
     }
 
     /// The place of the entry that was inserted after that many others, while it is there.
-    pub(super) fn place_of(&self, number: u64) -> Option<usize> {
-        let at = usize::try_from(self.inserted.checked_sub(number)?.checked_sub(1)?).ok()?;
+    pub(super) fn place_of(&self, number: u32) -> Option<usize> {
+        // Numbers may come around; whoever finds an entry looks whether it is the one.
+        let at = usize::try_from(self.inserted.wrapping_sub(number).checked_sub(1)?).ok()?;
         (at < self.entries.len()).then_some(at)
     }
 
@@ -79,7 +80,7 @@ impl Dynamic {
         let size = name.len() + value.len() + OVERHEAD;
         self.evict(size);
         if size <= self.most {
-            self.inserted += 1;
+            self.inserted = self.inserted.wrapping_add(1);
             self.size += size;
             self.entries.push_front(Entry::new(name, value, known));
         }

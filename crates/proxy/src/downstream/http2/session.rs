@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -307,6 +307,10 @@ impl Session {
         stream.send_window -= count;
         stream.wire_sent += (FRAME_HEADER + data.len()) as u64;
         self.limits.data_sent();
+        // As much as may wait, and not twice that.
+        if self.out.capacity() < self.out.len() + FRAME_HEADER + data.len() {
+            self.out.reserve_exact((ROOM + FRAME_HEADER + data.len()).saturating_sub(self.out.len()));
+        }
         self.frame(Kind::Data, if ends { flags::END_STREAM } else { 0 }, stream.id, data);
         if ends {
             self.end(stream);
@@ -434,7 +438,11 @@ impl Session {
     ) -> Poll<io::Result<()>> {
         while self.pending() > 0 {
             let rest = self.out.get(self.written..).unwrap_or_default();
-            let count = ready!(transport.poll_write(cx, rest))?;
+            let Poll::Ready(written) = transport.poll_write(cx, rest) else {
+                self.compact();
+                return Poll::Pending;
+            };
+            let count = written?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -453,6 +461,12 @@ impl Session {
         self.out.shrink_to(ROOM);
         self.written = 0;
         Poll::Ready(Ok(()))
+    }
+
+    /// What has been written makes room for what waits.
+    fn compact(&mut self) {
+        self.out.drain(..self.written);
+        self.written = 0;
     }
 
     /// Lets go of memory that an idle connection does not need.

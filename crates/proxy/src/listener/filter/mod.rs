@@ -1,9 +1,11 @@
 //! Listener filters: they look at the first bytes of a connection, before its filter chain is chosen.
 
 mod http_inspector;
+mod original_src;
 mod proxy_protocol;
+mod tls_inspector;
 
-use causeway_model::{ConnectionPredicate, Listener, ListenerFilterKind};
+use causeway_model::{ConnectionPredicate, Listener, ListenerFilterKind, OriginalSrc, TlsInspector};
 use causeway_reason::Failure;
 use causeway_stats::Registry;
 
@@ -13,6 +15,7 @@ use crate::connection::ConnectionInfo;
 
 use http_inspector::{HttpInspector, HttpInspectorScope};
 use proxy_protocol::{ProxyProtocolFilter, ProxyProtocolScopes};
+use tls_inspector::{TlsInspectorFilter, TlsInspectorScope};
 
 /// A connection as a listener filter sees it.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub(crate) struct ListenerFilterSnapshot {
 #[derive(Debug)]
 enum Snapshot {
     Http(HttpInspectorScope),
+    Tls(TlsInspector, TlsInspectorScope),
+    OriginalSrc(OriginalSrc),
     Proxy(Box<ProxyProtocolScopes>),
 }
 
@@ -61,6 +66,10 @@ impl ListenerFilterSnapshot {
             disabled: filter.disabled.clone(),
             kind: match &filter.kind {
                 ListenerFilterKind::HttpInspector => Snapshot::Http(http_inspector::scope(registry)),
+                ListenerFilterKind::TlsInspector(config) => {
+                    Snapshot::Tls(config.clone(), tls_inspector::scope(registry))
+                }
+                ListenerFilterKind::OriginalSrc(config) => Snapshot::OriginalSrc(*config),
                 ListenerFilterKind::ProxyProtocol(config) => {
                     Snapshot::Proxy(Box::new(ProxyProtocolScopes::new(config, registry)))
                 }
@@ -75,6 +84,8 @@ impl ListenerFilterSnapshot {
             disabled: self.disabled.clone(),
             kind: match &self.kind {
                 Snapshot::Http(scope) => Kind::Http(HttpInspector::new(scope, worker)),
+                Snapshot::Tls(config, scope) => Kind::Tls(TlsInspectorFilter::new(config, scope, worker)),
+                Snapshot::OriginalSrc(config) => Kind::OriginalSrc(*config),
                 Snapshot::Proxy(scopes) => Kind::Proxy(Box::new(scopes.for_worker(worker))),
             },
         }
@@ -91,6 +102,8 @@ pub(crate) struct ListenerFilter {
 #[derive(Debug)]
 enum Kind {
     Http(HttpInspector),
+    Tls(TlsInspectorFilter),
+    OriginalSrc(OriginalSrc),
     Proxy(Box<ProxyProtocolFilter>),
 }
 
@@ -105,6 +118,8 @@ impl ListenerFilter {
     pub(super) fn look(&self, connection: &mut Looked<'_>) -> Look {
         match &self.kind {
             Kind::Http(filter) => filter.look(connection),
+            Kind::Tls(filter) => filter.look(connection),
+            Kind::OriginalSrc(config) => original_src::look(config, connection),
             Kind::Proxy(filter) => filter.look(connection),
         }
     }

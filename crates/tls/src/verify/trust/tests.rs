@@ -216,7 +216,7 @@ proptest! {
             prop_assert!(trust.verify(&changed, &[], None, now).is_err());
         }
         bytes.truncate(cut);
-        let _ = trust.verify(&CertificateDer::from(bytes.clone()), std::slice::from_ref(&leaf.der), Some("x"), now);
+        let _ = trust.verify(&CertificateDer::from(bytes.clone()), std::slice::from_ref(&leaf.der), Some(ExpectedName::AskedFor("x")), now);
         let _ = trust.verify(&leaf.der, &[CertificateDer::from(bytes.clone())], None, now);
         let broken = CertificateValidation {
             crl: Some(DataSource::Inline(bytes.into())),
