@@ -173,3 +173,66 @@ fn extensions(message: &[u8]) -> Option<&[u8]> {
     let rest = rest.get(usize::from(*methods)..)?;
     rest.get(2..)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, RootCertStore};
+
+    use super::*;
+
+    /// The first message of a client, in one record.
+    fn first_message(alpn: &[&str]) -> Vec<u8> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let name = ServerName::try_from("Lab.test").unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut bytes = Vec::new();
+        client.write_tls(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// The same in records of so many bytes.
+    fn in_pieces(message: &[u8], size: usize) -> Vec<u8> {
+        let record = |piece: &[u8]| {
+            let length = u16::try_from(piece.len()).unwrap().to_be_bytes();
+            [&[HANDSHAKE, 3, 1], &length[..], piece].concat()
+        };
+        message[5..].chunks(size).flat_map(record).collect()
+    }
+
+    #[test]
+    fn a_message_is_read_however_it_comes() {
+        let message = first_message(&["h2", "http/1.1"]);
+        let hello = Hello::read(&message).unwrap().unwrap();
+        assert_eq!(hello.server_name.as_deref(), Some("lab.test"));
+        assert_eq!(hello.alpn, [b"h2".as_slice().into(), b"http/1.1".as_slice().into()]);
+        assert!(hello.speaks_tls13 && hello.takes_ocsp && !hello.prefers_chacha20);
+        for size in [1, 5, 100] {
+            assert_eq!(Hello::read(&in_pieces(&message, size)).unwrap().unwrap(), hello, "{size}");
+        }
+        for length in 0..message.len() {
+            assert_eq!(Hello::read(&message[..length]).unwrap(), None, "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..600), at in 0..700_usize) {
+            let _ = Hello::read(&bytes);
+            let mut message = first_message(&["h2"]);
+            if let Some(byte) = message.get_mut(at) {
+                *byte ^= bytes.first().copied().unwrap_or(1);
+            }
+            let _ = Hello::read(&message);
+        }
+    }
+}
