@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use causeway_http::RequestIdSource;
 use causeway_http::date::imf_fixdate;
+use causeway_model::Address;
 use causeway_stats::Shard;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::task::AbortHandle;
@@ -139,6 +140,8 @@ pub(crate) struct Worker {
     random: RefCell<RequestIdSource>,
     clusters: RefCell<HashMap<Arc<str>, Rc<LocalCluster>>>,
     slots: RefCell<Vec<Rc<ListenerSlot>>>,
+    /// Listeners without sockets.
+    unbound: RefCell<Vec<Rc<ListenerSlot>>>,
     overload: RefCell<Option<Rc<WorkerOverload>>>,
     /// By numbers of our own.
     connections: RefCell<foldhash::HashMap<u64, Rc<ConnectionInfo>>>,
@@ -176,6 +179,7 @@ impl Worker {
             random: RefCell::new(RequestIdSource::new(seed)),
             clusters: RefCell::default(),
             slots: RefCell::default(),
+            unbound: RefCell::default(),
             overload: RefCell::default(),
             connections: RefCell::default(),
             grace: Cell::new(Duration::from_secs(1)),
@@ -243,14 +247,33 @@ impl Worker {
         }
         *self.overload.borrow_mut() = Some(Rc::new(WorkerOverload::new(&snapshot.overload, self.id)));
         let mut wanted: HashMap<SocketKey, Rc<ListenerRuntime>> = HashMap::new();
+        let mut unbound: HashMap<SocketKey, Rc<ListenerRuntime>> = HashMap::new();
         for listener in &snapshot.listeners {
             let runtime = ListenerRuntime::new(listener, &clusters, &snapshot.options, self.id);
-            for key in SocketKey::of(&listener.config) {
-                wanted.insert(key, Rc::clone(&runtime));
+            let place = if listener.config.bind_to_port { &mut wanted } else { &mut unbound };
+            for key in SocketKey::as_if_bound(&listener.config) {
+                place.insert(key, Rc::clone(&runtime));
             }
         }
         *self.clusters.borrow_mut() = clusters;
         let mut slots = self.slots.borrow_mut();
+        self.keep(&mut slots, &wanted);
+        let mut without = self.unbound.borrow_mut();
+        self.keep(&mut without, &unbound);
+        for (key, runtime) in unbound {
+            if !without.iter().any(|slot| *slot.key() == key) {
+                without.push(ListenerSlot::unbound(key, runtime));
+            }
+        }
+        for socket in sockets {
+            if let Some(runtime) = wanted.get(&socket.key) {
+                slots.push(ListenerSlot::open(self, socket, Rc::clone(runtime)));
+            }
+        }
+    }
+
+    /// Gives listeners that stay what they are from now on, and closes those that are gone.
+    fn keep(&self, slots: &mut Vec<Rc<ListenerSlot>>, wanted: &HashMap<SocketKey, Rc<ListenerRuntime>>) {
         slots.retain(|slot| match wanted.get(slot.key()) {
             Some(runtime) => {
                 slot.replace(Rc::clone(runtime));
@@ -262,16 +285,24 @@ impl Worker {
                 false
             }
         });
-        for socket in sockets {
-            if let Some(runtime) = wanted.get(&socket.key) {
-                slots.push(ListenerSlot::open(self, socket, Rc::clone(runtime)));
+    }
+
+    /// The listener of an address, or of all addresses with that port.
+    pub(crate) fn listener_at(&self, address: &Address) -> Option<Rc<ListenerSlot>> {
+        let (slots, unbound) = (self.slots.borrow(), self.unbound.borrow());
+        let all = || slots.iter().chain(unbound.iter());
+        let of_all = |slot: &&Rc<ListenerSlot>| match (slot.key().address(), address) {
+            (Address::Ip(any), Address::Ip(ip)) => {
+                any.ip().is_unspecified() && any.is_ipv4() == ip.is_ipv4() && any.port() == ip.port()
             }
-        }
+            _ => false,
+        };
+        all().find(|slot| slot.key().address() == address).or_else(|| all().find(of_all)).cloned()
     }
 
     fn drain(&self, drain: Drain) {
         self.grace.set(drain.grace);
-        for slot in self.slots.borrow().iter() {
+        for slot in self.slots.borrow().iter().chain(self.unbound.borrow().iter()) {
             if drain.inbound_only && !slot.is_inbound() {
                 continue;
             }
