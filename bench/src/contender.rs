@@ -64,11 +64,16 @@ impl Contender {
                     prefixes(work.routes).for_each(|prefix| self.route(&mut out, indent, &prefix));
                 }
                 "{{stream}}" => put(&mut out, indent, &load_stream()),
+                "{{tls}}" if work.tls => self.tls().lines().for_each(|line| put(&mut out, indent, line)),
+                "{{tls}}" => {}
                 "{{log}}" => self.log(work.log).lines().for_each(|line| put(&mut out, indent, line)),
                 line => put(&mut out, indent, line),
             }
         }
-        out.replace("{{listen}}", &places.listen.to_string())
+        let (bind, listen) = if work.tls { (" ssl crt {{dir}}/both.pem", " ssl") } else { ("", "") };
+        out.replace("{{bind}}", bind)
+            .replace("{{ssl}}", listen)
+            .replace("{{listen}}", &places.listen.to_string())
             .replace("{{admin}}", &places.admin.to_string())
             .replace("{{origin}}", &places.origin.to_string())
             .replace("{{dir}}", &places.directory.display().to_string())
@@ -81,6 +86,25 @@ impl Contender {
             Peer::Causeway | Peer::Envoy => {
                 put(out, indent, &format!("- match: {{prefix: {prefix}}}"));
                 put(out, indent, "  route: {cluster: origin}");
+            }
+        }
+    }
+
+    /// The certificate, where it is not named with the port.
+    fn tls(&self) -> &'static str {
+        match self.peer {
+            Peer::Haproxy => "",
+            Peer::Nginx => {
+                "ssl_certificate {{dir}}/server.pem;\nssl_certificate_key {{dir}}/server.key;\n\
+                 ssl_protocols TLSv1.2 TLSv1.3;\nssl_buffer_size 16k;"
+            }
+            Peer::Causeway | Peer::Envoy => {
+                r#"transport_socket:
+  name: tls
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+    common_tls_context:
+      tls_certificates: [{certificate_chain: {filename: {{dir}}/server.pem}, private_key: {filename: {{dir}}/server.key}}]"#
             }
         }
     }

@@ -1,13 +1,14 @@
 //! One measurement: a proxy is started, warmed up, measured and stopped.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use causeway_testkit::{Port, Proxy, Scratch};
+use causeway_testkit::{Pki, Port, Proxy, Scratch};
 use serde_json::{Value, json};
 
 use crate::contender::{Contender, Places};
-use crate::engine::{Engine, Errors, Outcome};
+use crate::engine::{Engine, Errors, Outcome, TlsEngine};
 use crate::usage::{family, memory};
 use crate::work::Work;
 
@@ -58,7 +59,7 @@ pub(crate) struct Measured {
 }
 
 pub(crate) fn measure(contender: &Contender, work: &Work, setting: Setting) -> Result<Measured, String> {
-    let mut engine = Engine::new().map_err(|e| format!("cannot start the origin: {e}"))?;
+    let mut engine = Load::new(work).map_err(|e| format!("cannot start the origin: {e}"))?;
     let (listen, admin, scratch) = (Port::reserve(), Port::reserve(), Scratch::new());
     let places = Places {
         listen: listen.number(),
@@ -67,6 +68,9 @@ pub(crate) fn measure(contender: &Contender, work: &Work, setting: Setting) -> R
         directory: scratch.path(),
     };
     let config = contender.config(work, &places);
+    if work.tls {
+        write_certificates(scratch.path());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
 
@@ -78,24 +82,72 @@ pub(crate) fn measure(contender: &Contender, work: &Work, setting: Setting) -> R
 
     let pids = family(proxy.pid());
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, listen.number()));
-    let mut figures = if work.idle {
+    let figures = if work.idle {
         idle(&mut engine, to, work, &pids)
     } else {
-        let outcome = engine.run(to, &work.request(), work.clients, (WARM_UP, setting.time), &pids);
+        let outcome = engine.run(to, work, (WARM_UP, setting.time), &pids);
         outcome.map(|outcome| Figures::of(&outcome))
-    }
-    .map_err(|e| format!("the load side has failed: {e}"))?;
+    };
+    let mut figures = figures.map_err(|e| format!("the load side has failed: {e}"))?;
     figures.memory = memory(&pids) as f64 / 1024.0;
     figures.start = start;
     Ok(Measured { figures, config, command: proxy.command_line().to_owned() })
 }
 
-fn idle(engine: &mut Engine, to: SocketAddr, work: &Work, pids: &[u32]) -> rustix::io::Result<Figures> {
-    let request = work.request();
-    let mut errors = engine.idle(to, &request, FIRST, OPENING)?;
+/// The load side, with TLS or without.
+enum Load {
+    Plain(Engine),
+    Tls(TlsEngine),
+}
+
+impl Load {
+    fn new(work: &Work) -> std::io::Result<Self> {
+        Ok(if work.tls { Self::Tls(TlsEngine::new()?) } else { Self::Plain(Engine::new()?) })
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Self::Plain(engine) => engine.port(),
+            Self::Tls(engine) => engine.port(),
+        }
+    }
+
+    fn run(
+        &mut self,
+        to: SocketAddr,
+        work: &Work,
+        times: (Duration, Duration),
+        pids: &[u32],
+    ) -> rustix::io::Result<Outcome> {
+        match self {
+            Self::Plain(engine) => engine.run(to, &work.request(), work.clients, times, pids),
+            Self::Tls(engine) => Ok(engine.run(to, &work.request(), work.clients, times, pids)),
+        }
+    }
+
+    /// So many more connections that are quiet behind their first response.
+    fn hold(&mut self, to: SocketAddr, work: &Work, clients: usize) -> rustix::io::Result<Errors> {
+        match self {
+            Self::Plain(engine) => engine.idle(to, &work.request(), clients, OPENING),
+            Self::Tls(engine) => Ok(engine.idle(to, &work.request(), clients)),
+        }
+    }
+}
+
+/// The certificate with its key, in two files and, as HAProxy wants it, in one.
+fn write_certificates(folder: &Path) {
+    Pki::get().write_to(folder);
+    let own = Pki::get().identity("server");
+    let both = format!("{}{}", own.certificate, own.key);
+    // Who misses it says so.
+    let _ = std::fs::write(folder.join("both.pem"), both);
+}
+
+fn idle(engine: &mut Load, to: SocketAddr, work: &Work, pids: &[u32]) -> rustix::io::Result<Figures> {
+    let mut errors = engine.hold(to, work, FIRST)?;
     let before = memory(pids);
     if errors.sum() == 0 {
-        errors = engine.idle(to, &request, work.clients, OPENING)?;
+        errors = engine.hold(to, work, work.clients)?;
     }
     let grown = memory(pids).saturating_sub(before);
     Ok(Figures {

@@ -21,6 +21,8 @@ pub(crate) struct Work {
     pub(crate) idle: bool,
     /// Whether the proxies pass connections on without looking into them.
     pub(crate) tcp: bool,
+    /// Whether the clients speak TLS.
+    pub(crate) tls: bool,
 }
 
 const PLAIN: Work = Work {
@@ -34,6 +36,7 @@ const PLAIN: Work = Work {
     log: false,
     idle: false,
     tcp: false,
+    tls: false,
 };
 
 const MANY: Work = Work { clients: 512, ..PLAIN };
@@ -59,6 +62,9 @@ pub(crate) const WORKS: &[Work] = &[
     Work { name: "tcp-large", title: "TCP, 1 MiB", tcp: true, ..RESPONSES },
     Work { name: "tcp-new", title: "TCP, new connections", tcp: true, ..NEW },
     Work { name: "tcp-idle", title: "TCP, idle connections", clients: 4000, idle: true, tcp: true, ..PLAIN },
+    Work { name: "tls-keepalive", title: "TLS, keep-alive, 64 connections", tls: true, ..PLAIN },
+    Work { name: "tls-new", title: "TLS, new connection per request", clients: 16, tls: true, ..NEW },
+    Work { name: "tls-idle", title: "TLS, idle connections", clients: 2000, idle: true, tls: true, ..PLAIN },
     Work { name: "idle", title: "idle connections", clients: 4000, idle: true, ..PLAIN },
 ];
 

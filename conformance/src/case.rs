@@ -156,6 +156,13 @@ impl Case {
         self
     }
 
+    /// More fields of the only filter chain.
+    #[must_use]
+    pub fn chain(mut self, fields: &str) -> Self {
+        self.config.chain.push(yaml(fields));
+        self
+    }
+
     /// More fields of the HTTP connection manager.
     #[must_use]
     pub fn hcm(mut self, fields: &str) -> Self {

@@ -21,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) whole: Option<String>,
     pub(crate) bootstrap: Vec<String>,
     pub(crate) listener: Vec<String>,
+    pub(crate) chain: Vec<String>,
     pub(crate) hcm: Vec<String>,
     pub(crate) log: Option<String>,
     pub(crate) route_config: Vec<String>,
@@ -72,6 +73,7 @@ impl Config {
         self.render_log(&mut out);
         self.render_routes(&mut out);
         self.render_filters(&mut out);
+        put(&mut out, 6, &self.chain);
         let none = self.clusters.is_empty() && self.more_clusters.is_empty();
         out.push_str(if none { "  clusters: []\n" } else { "  clusters:\n" });
         for cluster in &self.clusters {

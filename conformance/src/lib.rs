@@ -19,7 +19,9 @@ mod observe;
 mod report;
 mod run;
 mod steps;
+mod streams;
 mod text;
+mod tls;
 
 pub use case::{Case, Step};
 pub use harness::main;
@@ -28,5 +30,5 @@ pub use text::yaml;
 
 pub use causeway_testkit::{
     Act, Answer, Authority, Backend, Connection, DnsAnswer, End, Frame, Identity, Pki, Reply, Request,
-    Script, Signal, TlsServer, Wish, eventually, exchange,
+    Script, Signal, Streams, TlsClient, TlsServer, TlsWish, Wish, eventually, exchange, frames,
 };

@@ -81,6 +81,7 @@ pub(crate) async fn run(case: &Case, peer: Peer, binary: &Path) -> Seen {
     run.reserve("listen");
     run.reserve("admin");
     let config = case.config.render();
+    crate::tls::write_certificates(&config, directory.path());
     for name in ports_named_in(&config) {
         run.reserve(&name);
     }

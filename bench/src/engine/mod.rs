@@ -9,6 +9,7 @@
 mod client;
 mod origin;
 mod socket;
+mod tls;
 
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use crate::histogram::Histogram;
 use crate::usage::{Cpu, of_this_thread};
 use client::{Client, Step};
 use origin::Origin;
+pub(crate) use tls::TlsEngine;
 
 /// The largest piece that is read or thrown away at once.
 const PIECE: usize = 256 << 10;

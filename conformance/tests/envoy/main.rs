@@ -3,6 +3,7 @@
 mod acceptance;
 mod access_log;
 mod admin;
+mod arriving;
 mod bodies;
 mod circuit_breakers;
 mod cluster_stats;
@@ -19,6 +20,7 @@ mod health_checks;
 mod hop_by_hop;
 mod http1;
 mod http2;
+mod http2_clients;
 mod internal_redirects;
 mod keep_alive;
 mod listeners;
@@ -37,6 +39,7 @@ mod source_address;
 mod stats_sinks;
 mod tcp_proxy;
 mod timeouts;
+mod tls;
 mod upstream_log;
 mod upstream_tls;
 mod virtual_clusters;
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         ("acceptance", acceptance::cases()),
         ("access_log", access_log::cases()),
         ("admin", admin::cases()),
+        ("arriving", arriving::cases()),
         ("bodies", bodies::cases()),
         ("circuit_breakers", circuit_breakers::cases()),
         ("cluster_stats", cluster_stats::cases()),
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
         ("http2", http2::cases()),
+        ("http2_clients", http2_clients::cases()),
         ("internal_redirects", internal_redirects::cases()),
         ("keep_alive", keep_alive::cases()),
         ("listeners", listeners::cases()),
@@ -84,6 +89,7 @@ fn main() -> ExitCode {
         ("stats_sinks", stats_sinks::cases()),
         ("tcp_proxy", tcp_proxy::cases()),
         ("timeouts", timeouts::cases()),
+        ("tls", tls::cases()),
         ("upstream_log", upstream_log::cases()),
         ("upstream_tls", upstream_tls::cases()),
         ("virtual_clusters", virtual_clusters::cases()),

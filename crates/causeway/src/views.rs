@@ -21,16 +21,17 @@ pub(crate) fn certificates(shown: &ShownCertificates) -> Certificate {
 }
 
 fn certificate(shown: &ShownCertificate) -> CertificateDetails {
-    let name = |name: &AlternativeName| match name {
-        AlternativeName::Dns(name) => Some(SubjectAltName::Dns(name.as_str().into())),
-        AlternativeName::Uri(uri) => Some(SubjectAltName::Uri(uri.as_str().into())),
+    let names = || shown.facts.names.iter();
+    let servers = names().filter_map(AlternativeName::dns).map(|name| SubjectAltName::Dns(name.into()));
+    let uris = names().filter_map(AlternativeName::uri).map(|uri| SubjectAltName::Uri(uri.into()));
+    let ips = names().filter_map(|name| match name {
         AlternativeName::Ip(ip) => Some(SubjectAltName::Ip(*ip)),
-        AlternativeName::Email(_) | AlternativeName::Other(..) => None,
-    };
+        _ => None,
+    });
     CertificateDetails {
         path: shown.path.as_str().into(),
         serial_number: shown.facts.serial.as_str().into(),
-        subject_alt_names: shown.facts.names.iter().filter_map(name).collect(),
+        subject_alt_names: servers.chain(uris).chain(ips).collect(),
         valid_from: at(shown.facts.not_before),
         expiration_time: at(shown.facts.not_after),
     }

@@ -18,6 +18,8 @@ const NUMBERS: &[(&str, &str)] = &[
     ("downstream/manager.rs", "(300..400).contains(&response.status)"),
     // What RFC 9209 recommends in place of the status of the door.
     ("proxy_status.rs", ": Error = ("),
+    // Streams.
+    ("downstream/http2/limits.rs", "const FEW_STREAMS: u64 = 500;"),
     // Milliseconds.
     ("downstream/mod.rs", "const PARK_AFTER: Millis = 500;"),
 ];

@@ -371,8 +371,8 @@ fn what_is_not_implemented() {
     let found =
         expect("«enable_dispatcher_stats»: true\n", "ignored", "has no effect here: it measures Envoy", "");
     assert_eq!((found.severity, found.kind), (Severity::Note, Kind::Ignored));
-    expect(&hcm("«http2_protocol_options»: {}"), "ignored", "HTTP/2", "");
-    expect(&hcm("«http2_protocol_options»: {max_concurrent_streams: 100}"), "unsupported", "HTTP/2", "");
+    let metadata = hcm("http2_protocol_options: {«allow_metadata»: true}");
+    expect(&metadata, "unsupported", "METADATA frames", "");
 }
 
 #[test]
@@ -491,6 +491,10 @@ fn listeners_that_can_not_be() {
         one.replace("  clusters:", &format!("    - filter_chain_match: {condition}\n  clusters:"))
     };
     expect(&chain("«{source_ports: [1, 2, 1]}»"), "overlapping-chains", "names something twice", "");
+    let open = chain("{server_names: [«a.*»]}");
+    expect(&open, "invalid-server-name", "a part of a name can't be left open", "fits all names that end so");
+    let named = chain("«{server_names: [a.test]}»");
+    expect(&named, "tls-inspector-missing", "no connection fits this", "TlsInspector");
     expect(&chain("{«address_suffix»: 10.0.0.1}"), "unimplemented-field", "in Envoy neither", "");
 }
 

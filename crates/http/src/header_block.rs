@@ -295,6 +295,11 @@ impl HeaderBlock {
         }
     }
 
+    /// Keeps bytes that are no field, such as the name of a method.
+    pub(crate) fn hold(&mut self, bytes: &[u8]) -> Span {
+        self.store(bytes)
+    }
+
     fn store(&mut self, bytes: &[u8]) -> Span {
         let span = Span::new(self.bytes.len(), bytes.len());
         self.bytes.extend_from_slice(bytes);

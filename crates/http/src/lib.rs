@@ -2,7 +2,7 @@
 //!
 //! A message is its [`HeaderBlock`]: the bytes of the head as they arrived, and what was changed since.
 //! [`h1`] reads and writes HTTP/1 messages (RFC 9112), strictly: whatever could be read in two ways is
-//! refused. The rest are rules that hold for every version: paths, authorities, hop-by-hop fields,
+//! refused. [`h2`] reads and writes what messages of HTTP/2 are made of (RFC 9113). The rest are rules that hold for every version: paths, authorities, hop-by-hop fields,
 //! forwarding headers.
 //!
 //! Nothing here touches a socket or a clock, and nothing that a peer sends makes it panic.
@@ -15,6 +15,7 @@ pub mod authority;
 pub mod date;
 pub mod forwarding;
 pub mod h1;
+pub mod h2;
 mod header_block;
 mod known;
 mod method;

@@ -328,6 +328,9 @@ pub enum UpstreamProtocol {
     Http2(Box<Http2Options>),
     /// What the client speaks (`use_downstream_protocol_config`); the settings are for HTTP/2.
     Downstream(Box<Http2Options>),
+    /// What the back-end chooses by ALPN, HTTP/1.1 where it chooses nothing (`auto_config`); the settings are for
+    /// HTTP/2.
+    Auto(Box<Http2Options>),
 }
 
 impl UpstreamProtocol {
@@ -336,7 +339,7 @@ impl UpstreamProtocol {
     pub fn http2(&self) -> Option<&Http2Options> {
         match self {
             Self::Http1 => None,
-            Self::Http2(options) | Self::Downstream(options) => Some(options),
+            Self::Http2(options) | Self::Downstream(options) | Self::Auto(options) => Some(options),
         }
     }
 }

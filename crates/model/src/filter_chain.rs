@@ -95,9 +95,9 @@ impl FilterChainMatch {
     pub fn overlaps(&self, other: &Self) -> bool {
         self.destination_port == other.destination_port
             && in_common(&self.prefix_ranges, &other.prefix_ranges)
-            && in_common(&self.server_names, &other.server_names)
+            && texts_in_common(&self.server_names, &other.server_names)
             && self.transport_protocol == other.transport_protocol
-            && in_common(&self.application_protocols, &other.application_protocols)
+            && texts_in_common(&self.application_protocols, &other.application_protocols)
             && in_common(&self.direct_source_prefix_ranges, &other.direct_source_prefix_ranges)
             && self.source_type == other.source_type
             && in_common(&self.source_prefix_ranges, &other.source_prefix_ranges)
@@ -119,7 +119,7 @@ impl FilterChainMatch {
     #[must_use]
     pub fn needs_tls_inspector(&self) -> bool {
         match &*self.transport_protocol {
-            "" => !self.server_names.is_empty() || !self.application_protocols.is_empty(),
+            "" => self.server_names.iter().any(|name| !name.is_empty()),
             protocol => protocol == "tls",
         }
     }
@@ -128,6 +128,12 @@ impl FilterChainMatch {
 /// Two conditions on one thing have something in common: both are none, or name the same.
 fn in_common<T: PartialEq>(one: &[T], other: &[T]) -> bool {
     if one.is_empty() { other.is_empty() } else { one.iter().any(|item| other.contains(item)) }
+}
+
+/// The same for texts, of which an empty one stands for any as well.
+fn texts_in_common(one: &[Box<str>], other: &[Box<str>]) -> bool {
+    let any = |texts: &[Box<str>]| texts.is_empty() || texts.iter().any(|text| text.is_empty());
+    any(one) && any(other) || one.iter().any(|text| !text.is_empty() && other.contains(text))
 }
 
 fn repeats<T: PartialEq>(items: &[T]) -> bool {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    AccessLog, AccessLogOptions, CidrSet, HeaderMutation, HeaderName, HttpFilter, LocalReplyConfig,
-    RouteConfiguration, SourcePosition, StringMatcher, UpstreamLogOptions,
+    AccessLog, AccessLogOptions, CidrSet, HeaderMutation, HeaderName, Http2Options, HttpFilter,
+    LocalReplyConfig, RouteConfiguration, SourcePosition, StringMatcher, UpstreamLogOptions,
 };
 
 /// `extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`.
@@ -136,6 +136,8 @@ pub struct HttpConnectionManager {
 
     /// HTTP/1 towards clients.
     pub http1: Http1Options,
+    /// HTTP/2 towards clients.
+    pub http2: Arc<Http2Options>,
     /// `Expect: 100-continue` is passed on rather than answered here (`proxy_100_continue`).
     pub proxy_100_continue: bool,
     /// Upgrades that are allowed.
@@ -201,6 +203,8 @@ pub enum CodecType {
     Auto,
     /// HTTP/1 only.
     Http1,
+    /// HTTP/2 only, without asking.
+    Http2,
 }
 
 /// `server_header_transformation`.

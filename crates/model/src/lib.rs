@@ -68,7 +68,8 @@ pub use http2::{Http2Keepalive, Http2Options};
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{DrainType, Listener, SocketOption, SocketState, TrafficDirection};
 pub use listener_filter::{
-    ConnectionPredicate, ListenerFilter, ListenerFilterKind, ProxyProtocol, TlvEncoding, TlvRule,
+    ConnectionPredicate, ListenerFilter, ListenerFilterKind, OriginalSrc, ProxyProtocol, TlsInspector,
+    TlvEncoding, TlvRule,
 };
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{

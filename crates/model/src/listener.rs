@@ -20,8 +20,7 @@ pub struct Listener {
     pub filter_chains: Vec<Arc<FilterChain>>,
     /// For connections that none of them fits (`default_filter_chain`), whatever its own conditions.
     pub default_filter_chain: Option<Arc<FilterChain>>,
-    /// What looks at a connection before a filter chain is chosen (`listener_filters`), in order, with those
-    /// that the file has without saying so: the TLS inspector where a filter chain asks what it finds.
+    /// What looks at a connection before a filter chain is chosen (`listener_filters`), in order.
     pub listener_filters: Vec<ListenerFilter>,
     /// How long they may take (`listener_filters_timeout`); 15 s unless set, any time where it is none.
     pub listener_filters_timeout: Option<Duration>,

@@ -53,8 +53,49 @@ pub enum ListenerFilterKind {
     /// `filters.listener.http_inspector.v3.HttpInspector`: which version of HTTP the client speaks, as its
     /// application protocol.
     HttpInspector,
+    /// `filters.listener.tls_inspector.v3.TlsInspector`: whether the client speaks TLS, which name it asks for, and
+    /// which protocols it speaks.
+    TlsInspector(TlsInspector),
+    /// `filters.listener.original_dst.v3.OriginalDst`: where the client connected to before a firewall of this machine
+    /// sent it here.
+    OriginalDst,
+    /// `filters.listener.original_src.v3.OriginalSrc`: connections to back-ends come from the client's address.
+    OriginalSrc(OriginalSrc),
     /// `filters.listener.proxy_protocol.v3.ProxyProtocol`: the client's address from a PROXY header.
     ProxyProtocol(ProxyProtocol),
+}
+
+/// `filters.listener.original_src.v3.OriginalSrc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OriginalSrc {
+    /// Whether they come from the client's port too.
+    pub bind_port: bool,
+    /// The mark of their packets (`SO_MARK`), by which the answers are routed back; none where it is 0.
+    pub mark: u32,
+}
+
+/// `filters.listener.tls_inspector.v3.TlsInspector`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsInspector {
+    /// Whether the client gets a JA3 fingerprint.
+    pub enable_ja3_fingerprinting: bool,
+    /// Whether it gets a JA4 fingerprint.
+    pub enable_ja4_fingerprinting: bool,
+    /// What does not begin with a ClientHello is closed; else it goes on without TLS.
+    pub close_connection_on_client_hello_parsing_errors: bool,
+    /// Most bytes of a ClientHello with its records; 16 KiB unless set. With more, the connection is closed.
+    pub max_client_hello_size: u32,
+}
+
+impl Default for TlsInspector {
+    fn default() -> Self {
+        Self {
+            enable_ja3_fingerprinting: false,
+            enable_ja4_fingerprinting: false,
+            close_connection_on_client_hello_parsing_errors: false,
+            max_client_hello_size: 16 * 1024,
+        }
+    }
 }
 
 /// `filters.listener.proxy_protocol.v3.ProxyProtocol`.

@@ -11,6 +11,9 @@ pub enum NetworkGate {
     ConnectionLimit(ConnectionLimit),
     /// `extensions.filters.network.local_ratelimit.v3.LocalRateLimit`.
     LocalRateLimit(ConnectionRateLimit),
+    /// `extensions.filters.network.sni_cluster.v3.SniCluster`: the name that a TLS client asks for is the cluster that
+    /// the TCP proxy behind passes its connection on to, in place of `cluster`.
+    SniCluster,
 }
 
 /// So many connections may be open at once.

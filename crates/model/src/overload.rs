@@ -104,6 +104,10 @@ pub enum LoadShedPointKind {
     HttpDownstreamFilterCheck,
     /// A request would need a new connection to its back-end.
     ConnectionPoolNewConnection,
+    /// A TCP proxy is about to connect to a back-end: the client's connection is closed.
+    TcpProxyUpstreamConnect,
+    /// Something has come from the client of a TCP proxy, if only its end: the connection is closed.
+    TcpProxyOnData,
 }
 
 /// `config.overload.v3.LoadShedPoint`.
@@ -202,13 +206,15 @@ impl OverloadActionKind {
 
 impl LoadShedPointKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::TcpListenerAccept,
         Self::HcmOndataCreatingCodec,
         Self::Http1ServerAbortDispatch,
         Self::HttpConnectionManagerDecodeHeaders,
         Self::HttpDownstreamFilterCheck,
         Self::ConnectionPoolNewConnection,
+        Self::TcpProxyUpstreamConnect,
+        Self::TcpProxyOnData,
     ];
 
     /// Its name in files and statistics.
@@ -223,6 +229,8 @@ impl LoadShedPointKind {
             }
             Self::HttpDownstreamFilterCheck => "envoy.load_shed_points.http_downstream_filter_check",
             Self::ConnectionPoolNewConnection => "envoy.load_shed_points.connection_pool_new_connection",
+            Self::TcpProxyUpstreamConnect => "envoy.load_shed_points.tcp_proxy_upstream_connect",
+            Self::TcpProxyOnData => "envoy.load_shed_points.tcp_proxy_on_data",
         }
     }
 }

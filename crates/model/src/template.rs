@@ -210,6 +210,10 @@ pub enum OperatorKind {
     UpstreamClusterRaw,
     /// `UPSTREAM_TRANSPORT_FAILURE_REASON`.
     UpstreamTransportFailureReason,
+    /// `TLS_JA3_FINGERPRINT`
+    Ja3Fingerprint,
+    /// `TLS_JA4_FINGERPRINT`
+    Ja4Fingerprint,
     /// `UPSTREAM_REQUEST_ATTEMPT_COUNT`.
     UpstreamRequestAttemptCount,
     /// `UPSTREAM_CONNECTION_ID`: process-wide number of the upstream connection.

@@ -25,7 +25,7 @@ use crate::way::Way;
 use crate::worker::Worker;
 
 /// What connections have to have in common to be shared; the bool is whether they speak HTTP/2.
-type PoolKey = (HostId, RoutingPriority, bool, Option<Rc<Way>>);
+type PoolKey = (HostId, RoutingPriority, PoolKind, Option<Rc<Way>>);
 
 /// The connections to a host that are for one client alone. They end with this.
 #[derive(Debug)]
@@ -163,12 +163,14 @@ impl LocalCluster {
         self.shared().usage(priority, resource).1
     }
 
-    /// Whether a request of a client that speaks this version goes to the back-ends in HTTP/2.
-    fn speaks_http2(&self, client: Version) -> bool {
+    /// What is spoken with the back-ends for a client that speaks this version.
+    fn pool_kind(&self, client: Version) -> PoolKind {
         match self.config().http.protocol {
-            UpstreamProtocol::Http1 => false,
-            UpstreamProtocol::Http2(_) => true,
-            UpstreamProtocol::Downstream(_) => client == Version::Http2,
+            UpstreamProtocol::Http1 => PoolKind::Http1,
+            UpstreamProtocol::Http2(_) => PoolKind::Http2,
+            UpstreamProtocol::Downstream(_) if client == Version::Http2 => PoolKind::Http2,
+            UpstreamProtocol::Downstream(_) => PoolKind::Http1,
+            UpstreamProtocol::Auto(_) => PoolKind::Auto,
         }
     }
 
@@ -181,17 +183,14 @@ impl LocalCluster {
         (client, version): (&ConnectionInfo, Version),
         way: Option<Rc<Way>>,
     ) -> Rc<HostPool> {
-        let http2 = self.speaks_http2(version);
+        let kind = self.pool_kind(version);
         self.follower.get_or_init(|| worker.spawn(follow(Rc::downgrade(self))));
         let mut pools = self.pools.borrow_mut();
-        let key = (host.id(), priority, http2, way.clone());
+        let key = (host.id(), priority, kind, way.clone());
         if way.as_ref().is_some_and(|way| way.header.is_some()) {
             OwnPool::keep(self, &key, client);
         }
-        let pool = pools.entry(key).or_insert_with(|| {
-            let kind = if http2 { PoolKind::Http2 } else { PoolKind::Http1 };
-            HostPool::new(worker, self, host, priority, kind, way)
-        });
+        let pool = pools.entry(key).or_insert_with(|| HostPool::new(worker, self, host, priority, kind, way));
         if self.closed.get() {
             pool.close();
         }
@@ -250,9 +249,14 @@ impl LocalCluster {
     }
 
     /// Notes that a connection is made, for HTTP or for something else.
-    pub(crate) fn note_connection(&self, kind: &PoolKind) {
+    pub(crate) fn note_connection(&self, kind: PoolKind) {
         self.shared().note_traffic();
         self.stats().inc(ClusterStat::UpstreamCxTotal);
+        self.note_protocol(kind);
+    }
+
+    /// Notes what is spoken on a connection, as soon as that is known.
+    pub(crate) fn note_protocol(&self, kind: PoolKind) {
         match kind {
             PoolKind::Http1 => {
                 self.http1.get_or_init(|| self.shared().http1_stats().shard(self.worker));
@@ -262,7 +266,7 @@ impl LocalCluster {
                 self.http2().inc(ClusterHttp2Stat::Nghttp2UpstreamConnections);
                 self.stats().inc(ClusterStat::UpstreamCxHttp2Total);
             }
-            PoolKind::Raw => {}
+            PoolKind::Auto | PoolKind::Raw => {}
         }
     }
 

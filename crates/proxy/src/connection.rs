@@ -58,7 +58,7 @@ pub(crate) struct Course {
     pub(crate) broke_protocol: Cell<bool>,
     /// Connections to back-ends that are for this client alone.
     pub(crate) pools: RefCell<Vec<OwnPool>>,
-    /// Why it was closed before anything could be asked on it.
+    /// Why it failed as a whole.
     pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// The client reset it.
     pub(crate) was_reset: Cell<bool>,

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use causeway_http::forwarding::{address_from_right, addresses_from_right, parse_address};
 use causeway_http::path::{EscapedSlashes, PathOutcome, PathRules};
-use causeway_http::{HeaderBlock, Known, authority, forwarding, path};
+use causeway_http::{HeaderBlock, Known, Version, authority, forwarding, path};
 use causeway_model::{
     Address, CidrSet, EscapedSlashesAction, HttpConnectionManager, OriginalIpDetection, PathNormalization,
     SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
@@ -41,15 +41,19 @@ pub(crate) fn check_fields(exchange: &mut Exchange, config: &HttpConnectionManag
         let evidence = format!("Host is \"{}\"", host.escape_ascii());
         return Err(Failure::new(Reason::RequestHostInvalid).with_evidence(evidence));
     }
-    match config.headers_with_underscores {
+    underscores(exchange, config.headers_with_underscores).map_err(|name| {
+        Failure::new(Reason::RequestUnderscoreHeader).with_evidence(format!("the header name is \"{name}\""))
+    })
+}
+
+/// Drops fields whose names have `_`, where they are to be dropped, and says how many; where they are refused, the
+/// name of one is the error.
+pub(crate) fn underscores(exchange: &mut Exchange, action: UnderscoreAction) -> Result<u64, String> {
+    match action {
         UnderscoreAction::Allow => Ok(0),
         UnderscoreAction::RejectRequest => {
             let found = exchange.request.iter().find(|field| memchr::memchr(b'_', field.name).is_some());
-            match found.map(|field| field.name.escape_ascii().to_string()) {
-                Some(name) => Err(Failure::new(Reason::RequestUnderscoreHeader)
-                    .with_evidence(format!("the header name is \"{name}\""))),
-                None => Ok(0),
-            }
+            found.map_or(Ok(0), |field| Err(field.name.escape_ascii().to_string()))
         }
         UnderscoreAction::DropHeader => {
             let mut dropped = 0;
@@ -167,10 +171,13 @@ pub(crate) fn apply_to_request(
     if config.append_x_forwarded_port {
         forwarded_port(&mut exchange.request, context);
     }
-    exchange.facts.https = exchange
-        .request
-        .get(Known::XForwardedProto)
-        .is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
+    // HTTP/2 says itself what it was asked with.
+    if exchange.facts.protocol != Some(Version::Http2) || config.scheme_transformation.is_some() {
+        exchange.facts.https = exchange
+            .request
+            .get(Known::XForwardedProto)
+            .is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
+    }
 
     if !config.via.is_empty() {
         exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());

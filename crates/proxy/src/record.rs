@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::Instant;
 
+use causeway_http::Version;
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::{ClusterBudgetStat, ClusterSizeStat, ClusterStat, HostStat};
 
@@ -75,7 +76,10 @@ impl ActiveRequest {
         self.facts.begun = Some(now);
         let http = &self.listener.shards.http;
         http.inc(HttpStat::DownstreamRqTotal);
-        http.inc(HttpStat::DownstreamRqHttp1Total);
+        http.inc(match self.facts.protocol {
+            Some(Version::Http2) => HttpStat::DownstreamRqHttp2Total,
+            Some(Version::Http10 | Version::Http11) | None => HttpStat::DownstreamRqHttp1Total,
+        });
         http.adjust(HttpStat::DownstreamRqActive, 1);
     }
 

@@ -1,9 +1,10 @@
 //! The data plane's metrics, by Envoy's names. Those of clusters are in `causeway_upstream`.
 //!
-//! Names that can't move here yet, such as HTTP/2's, exist at zero, so that dashboards find them.
+//! Names that can't move here yet, such as HTTP/3's, exist at zero, so that dashboards find them.
 
 use std::cell::RefCell;
 
+use causeway_http::Version;
 use causeway_model::{FilterConfig, HttpConnectionManager};
 use causeway_reason::Reason;
 use causeway_stats::{DynamicCounter, Registry, Schema, Scope, ScopeName, Shard, schema};
@@ -261,6 +262,66 @@ schema! {
 }
 
 schema! {
+    /// `http2.`: the HTTP/2 codec towards clients.
+    pub enum Http2Stat {
+        /// Header fields dropped for `_`.
+        DroppedHeadersWithUnderscores = counter "dropped_headers_with_underscores",
+        /// Clients that were told that no more streams are served.
+        GoawaySent = counter "goaway_sent",
+        /// Requests whose fields are too large.
+        HeaderListSizeTooLarge = counter "header_list_size_too_large",
+        /// Requests with too many fields.
+        HeaderOverflow = counter "header_overflow",
+        /// Fields of streams that are gone.
+        HeadersCbNoStream = counter "headers_cb_no_stream",
+        /// Connections with too many frames without content.
+        InboundEmptyFramesFlood = counter "inbound_empty_frames_flood",
+        /// Connections with too many PRIORITY frames.
+        InboundPriorityFramesFlood = counter "inbound_priority_frames_flood",
+        /// Connections with too many WINDOW_UPDATE frames.
+        InboundWindowUpdateFramesFlood = counter "inbound_window_update_frames_flood",
+        /// Connections that did not answer a PING.
+        KeepaliveTimeout = counter "keepalive_timeout",
+        /// Metadata without content.
+        MetadataEmptyFrames = counter "metadata_empty_frames",
+        /// Connections of clients.
+        Nghttp2DownstreamConnections = counter "nghttp2_downstream_connections",
+        /// Connections to back-ends.
+        Nghttp2UpstreamConnections = counter "nghttp2_upstream_connections",
+        /// Connections of clients with another library of Envoy.
+        Oghttp2DownstreamConnections = counter "oghttp2_downstream_connections",
+        /// Connections to back-ends with it.
+        Oghttp2UpstreamConnections = counter "oghttp2_upstream_connections",
+        /// Connections on which too many answers to frames waited.
+        OutboundControlFlood = counter "outbound_control_flood",
+        /// Answers to frames that wait.
+        OutboundControlFramesActive = gauge "outbound_control_frames_active",
+        /// Connections on which too many frames waited.
+        OutboundFlood = counter "outbound_flood",
+        /// Frames that wait.
+        OutboundFramesActive = gauge "outbound_frames_active",
+        /// Bytes of bodies that wait for windows.
+        PendingSendBytes = gauge "pending_send_bytes",
+        /// Requests refused for `_`.
+        RequestsRejectedWithUnderscoresInHeaders = counter "requests_rejected_with_underscores_in_headers",
+        /// Messages that break the rules.
+        RxMessagingError = counter "rx_messaging_error",
+        /// Streams that clients reset.
+        RxReset = counter "rx_reset",
+        /// Streams beyond those that may be open.
+        StreamRefusedErrors = counter "stream_refused_errors",
+        /// Streams that are open.
+        StreamsActive = gauge "streams_active",
+        /// Trailers of requests.
+        Trailers = counter "trailers",
+        /// Streams that were reset because their windows stayed shut.
+        TxFlushTimeout = counter "tx_flush_timeout",
+        /// Streams that were reset here.
+        TxReset = counter "tx_reset",
+    }
+}
+
+schema! {
     /// `filesystem.`: the files of access logs.
     pub enum FilesystemStat {
         /// Writes because time was up.
@@ -469,12 +530,22 @@ impl HttpShards {
         self.http.adjust(HttpStat::DownstreamCxHttp1Active, 1);
     }
 
-    /// A connection was closed after this many milliseconds; whether something had come on it.
-    pub(crate) fn connection_closed(&self, length: u64, spoken: bool) {
+    /// The client turned out to speak HTTP/2.
+    pub(crate) fn http2_opened(&self) {
+        self.http.inc(HttpStat::DownstreamCxHttp2Total);
+        self.http.adjust(HttpStat::DownstreamCxHttp2Active, 1);
+    }
+
+    /// A connection was closed after this many milliseconds; what had been spoken on it.
+    pub(crate) fn connection_closed(&self, length: u64, spoken: Option<Version>) {
         self.http.inc(HttpStat::DownstreamCxDestroy);
         self.http.adjust(HttpStat::DownstreamCxActive, -1);
-        if spoken {
-            self.http.adjust(HttpStat::DownstreamCxHttp1Active, -1);
+        match spoken {
+            None => {}
+            Some(Version::Http2) => self.http.adjust(HttpStat::DownstreamCxHttp2Active, -1),
+            Some(Version::Http10 | Version::Http11) => {
+                self.http.adjust(HttpStat::DownstreamCxHttp1Active, -1);
+            }
         }
         self.http.record(HttpStat::DownstreamCxLengthMs, length);
     }

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use causeway_http::Known;
-use causeway_upstream::{Host, Socket};
+use causeway_upstream::{Host, OriginalSource, Socket};
 
 use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
@@ -20,6 +20,8 @@ pub(crate) struct Way {
     pub(crate) expected: Option<Box<str>>,
     /// What is sent first, a PROXY header: connections that have one are for one client alone, and end with it.
     pub(crate) header: Option<Box<[u8]>>,
+    /// Where it comes from, in the name of the client.
+    pub(crate) source: Option<OriginalSource>,
 }
 
 impl Way {
@@ -30,8 +32,14 @@ impl Way {
         cluster: &LocalCluster,
         host: &Host,
     ) -> Option<Rc<Self>> {
-        let socket = cluster.shared().sockets().of(host)?;
-        Self::default().for_client(client, cluster, socket, host).for_name_of(request, cluster, socket).some()
+        let way = Self::from(client);
+        match cluster.shared().sockets().of(host) {
+            Some(socket) => {
+                way.for_client(client, cluster, socket, host).for_name_of(request, cluster, socket)
+            }
+            None => way,
+        }
+        .some()
     }
 
     /// The way for what is no request; `None` where it needs nothing of its own.
@@ -40,8 +48,18 @@ impl Way {
         cluster: &LocalCluster,
         host: &Host,
     ) -> Option<Rc<Self>> {
-        let socket = cluster.shared().sockets().of(host)?;
-        Self::default().for_client(client, cluster, socket, host).some()
+        let way = Self::from(client);
+        match cluster.shared().sockets().of(host) {
+            Some(socket) => way.for_client(client, cluster, socket, host),
+            None => way,
+        }
+        .some()
+    }
+
+    /// In the name of the client, where its listener wants that.
+    fn from(client: &ConnectionInfo) -> Self {
+        let source = client.inspected.as_ref().and_then(|found| found.source);
+        Self { source, ..Self::default() }
     }
 
     fn some(self) -> Option<Rc<Self>> {

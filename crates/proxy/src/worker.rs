@@ -27,7 +27,7 @@ use crate::listener::{self, HandedOver, ListenerSlot, SocketKey, WorkerSocket};
 use crate::overload::{Changes, WorkerOverload};
 use crate::pool::Reaper;
 use crate::snapshot::{ListenerRuntime, Snapshot};
-use crate::stats::Http1Stat;
+use crate::stats::{Http1Stat, Http2Stat};
 use crate::timer::{Deadline, Millis, Timers};
 use causeway_upstream::Cluster;
 
@@ -129,6 +129,7 @@ pub(crate) struct Worker {
     pub(crate) logs: LogBuffers,
     pub(crate) failures: FailureLog,
     pub(crate) http1: Shard<Http1Stat>,
+    pub(crate) http2: Shard<Http2Stat>,
     pub(crate) reaper: Reaper,
     /// When the task that runs was woken; see [`Self::spawn`].
     woken: Cell<Instant>,
@@ -152,7 +153,7 @@ impl Worker {
     pub(crate) fn new(
         id: usize,
         seed: u64,
-        http1: Shard<Http1Stat>,
+        (http1, http2): (Shard<Http1Stat>, Shard<Http2Stat>),
         shared: Arc<SharedByWorkers>,
     ) -> Rc<Self> {
         let epoch = Instant::now();
@@ -167,6 +168,7 @@ impl Worker {
             logs: LogBuffers::default(),
             failures: FailureLog::default(),
             http1,
+            http2,
             reaper: Reaper::new(),
             woken: Cell::new(epoch),
             woken_at: Cell::new(0),

@@ -191,17 +191,19 @@ async fn accept(listener: TcpListener, tls: Option<TlsServer>, seen: Arc<Seen>) 
         let tls = tls.clone();
         let http2 = lock(&seen.script).http2;
         connections.spawn(async move {
-            let stream = match (tls, http2) {
-                (None, Some(settings)) => {
-                    return http2::serve(socket, number, settings, Arc::clone(&open.0)).await;
-                }
-                (None, None) => Stream::new(socket),
-                (Some(tls), _) => match tls.accept(socket).await {
+            let stream = match tls {
+                None => Stream::new(socket),
+                Some(tls) => match tls.accept(socket).await {
                     Some(socket) => Stream::over(socket),
                     None => return,
                 },
             };
-            serve(stream, number, &open.0).await;
+            match http2.filter(|_| stream.socket.agreed_on_http2()) {
+                Some(settings) => {
+                    http2::serve(stream.socket, number, settings, Arc::clone(&open.0)).await;
+                }
+                None => serve(stream, number, &open.0).await,
+            }
         });
         while connections.try_join_next().is_some() {}
     }

@@ -124,6 +124,26 @@ impl Request {
         &self.target
     }
 
+    pub(crate) fn authority(&self) -> &str {
+        self.host.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) const fn fields(&self) -> &Headers {
+        &self.headers
+    }
+
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.body
+    }
+
+    pub(crate) const fn is_chunked(&self) -> bool {
+        self.chunked
+    }
+
+    pub(crate) const fn trailing(&self) -> &Headers {
+        &self.trailers
+    }
+
     /// The bytes that go over the wire.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -2,7 +2,7 @@
 //! made of frames that no well-behaved program sends.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -13,12 +13,12 @@ use h2::server::{Builder, SendResponse};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::answer::{Act, Answer, Reply};
 use crate::message::{Headers, Received};
 use crate::stream::reset_on_close;
+use crate::tls::Socket;
 
 /// What a back-end of HTTP/2 says of itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -129,7 +129,7 @@ pub(crate) trait Service: Clone + Send + Sync + Unpin + 'static {
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(socket: TcpStream, connection: usize, settings: Http2, service: impl Service) {
+pub(crate) async fn serve(socket: Socket, connection: usize, settings: Http2, service: impl Service) {
     let shared = Shared { socket: Arc::new(Mutex::new(socket)), service: service.clone(), read: 0 };
     let socket = Arc::clone(&shared.socket);
     let mut builder = Builder::new();
@@ -151,7 +151,7 @@ pub(crate) async fn serve(socket: TcpStream, connection: usize, settings: Http2,
 
 /// A request that is served.
 struct Serving {
-    socket: Arc<Mutex<TcpStream>>,
+    socket: Arc<Mutex<Socket>>,
     respond: SendResponse<Bytes>,
     sending: Option<SendStream<Bytes>>,
 }
@@ -224,7 +224,7 @@ impl Serving {
                 false
             }
             Act::Reset => {
-                reset_on_close(&lock(&self.socket));
+                reset_on_close(lock(&self.socket).tcp());
                 self.shut();
                 false
             }
@@ -303,7 +303,7 @@ impl Serving {
 
     /// Ends the connection in both directions, which its reader hears.
     fn shut(&self) {
-        let _ = socket2::SockRef::from(&*lock(&self.socket)).shutdown(std::net::Shutdown::Both);
+        let _ = socket2::SockRef::from(lock(&self.socket).tcp()).shutdown(std::net::Shutdown::Both);
     }
 }
 
@@ -366,7 +366,7 @@ fn map(headers: &Headers) -> HeaderMap {
 
 /// A socket that the codec uses, and beside it whoever writes frames of his own.
 struct Shared<S> {
-    socket: Arc<Mutex<TcpStream>>,
+    socket: Arc<Mutex<Socket>>,
     service: S,
     read: usize,
 }
@@ -393,14 +393,6 @@ impl<S: Unpin> AsyncWrite for Shared<S> {
         Pin::new(&mut *lock(&self.socket)).poll_write(cx, bytes)
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *lock(&self.socket)).poll_write_vectored(cx, slices)
-    }
-
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *lock(&self.socket)).poll_flush(cx)
     }
@@ -410,6 +402,6 @@ impl<S: Unpin> AsyncWrite for Shared<S> {
     }
 }
 
-fn lock(socket: &Mutex<TcpStream>) -> std::sync::MutexGuard<'_, TcpStream> {
+fn lock(socket: &Mutex<Socket>) -> std::sync::MutexGuard<'_, Socket> {
     socket.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,6 +8,8 @@
 //! |---|---|
 //! | an upstream that does exactly what is asked | [`Backend`] with a [`Script`] |
 //! | a client that sees every byte | [`Connection`] |
+//! | a client of HTTP/2 | [`Streams`] |
+//! | a client that sends and sees every frame of HTTP/2 | [`frames::Frames`] |
 //! | names whose addresses change | [`DnsServer`] |
 //! | Envoy, HAProxy, nginx or Causeway with a configuration | [`Proxy`] |
 //! | real addresses, lost packets, firewalls | [`Netns`] |
@@ -26,6 +28,7 @@ mod backend;
 mod client;
 mod crowd;
 mod dns;
+pub mod frames;
 mod http2;
 mod load;
 mod message;
@@ -39,6 +42,7 @@ mod scratch;
 mod script;
 mod spawner;
 mod stream;
+mod streams;
 mod tls;
 mod wait;
 
@@ -60,6 +64,7 @@ pub use rustix::process::Signal;
 pub use scratch::Scratch;
 pub use script::Script;
 pub use stream::End;
+pub use streams::Streams;
 pub use tls::{Handshake, TlsClient, TlsServer, TlsWish};
 pub use wait::eventually;
 

@@ -63,7 +63,8 @@ impl Script {
         self
     }
 
-    /// Speaks HTTP/2, without being asked. Connections that are open stay what they are.
+    /// Speaks HTTP/2, without being asked; with TLS, where both sides have chosen it. Connections that are open stay
+    /// what they are.
     #[must_use]
     pub fn http2(mut self) -> Self {
         self.http2.get_or_insert_default();

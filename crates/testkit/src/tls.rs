@@ -407,6 +407,14 @@ impl Socket {
         }
     }
 
+    /// Whether HTTP/2 may be spoken on it: with TLS both sides have to have chosen it.
+    pub(crate) fn agreed_on_http2(&self) -> bool {
+        match self {
+            Self::Tcp(_) => true,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
     fn as_stream(&mut self) -> Pin<&mut (dyn Duplex + Unpin)> {
         match self {
             Self::Tcp(socket) => Pin::new(socket),

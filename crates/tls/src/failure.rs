@@ -108,6 +108,17 @@ impl HandshakeFailure {
         }
     }
 
+    /// What the peer is told where no session can tell it: an alert in a record of its own.
+    #[must_use]
+    pub fn plain_alert(&self) -> Option<[u8; 7]> {
+        const ALERT: u8 = 21;
+        const FATAL: u8 = 2;
+        const PROTOCOL_VERSION: u8 = 70;
+        let speaks_http = self.kind == FailureKind::NotTls && !self.words.contains("WRONG_VERSION_NUMBER");
+        let tells = matches!(self.kind, FailureKind::NotTls | FailureKind::Version) && !speaks_http;
+        tells.then_some([ALERT, 3, 1, 0, 2, FATAL, PROTOCOL_VERSION])
+    }
+
     /// The whole text, as Envoy shows it in `%DOWNSTREAM_TRANSPORT_FAILURE_REASON%` before it replaces white space.
     #[must_use]
     pub fn text(&self) -> String {

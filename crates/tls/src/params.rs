@@ -22,7 +22,7 @@ const SUITES_13: &[SupportedCipherSuite] = &[
 ];
 
 /// Envoy's groups where none are named, the best first.
-const DEFAULT_CURVES: &[Curve] = &[Curve::X25519, Curve::P256];
+const DEFAULT_CURVES: &[Curve] = &[Curve::X25519MlKem768, Curve::X25519, Curve::P256];
 
 /// What rustls is to use; defaults are those of Envoy.
 #[must_use]

@@ -65,6 +65,15 @@ pub fn connect_timeout(address: &Address, waited: Duration) -> Failure {
     Failure::new(Reason::ConnectTimeout).with_evidence(format!("{address}: {}", no_answer(waited)))
 }
 
+/// Where a connection comes from that is made in the name of a client (`original_src`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OriginalSource {
+    /// The client's address; port 0 is one that the system chooses.
+    pub address: SocketAddr,
+    /// The mark of its packets; none where it is 0.
+    pub mark: u32,
+}
+
 /// Makes a connection. There is no time limit: the caller has one.
 ///
 /// On TCP, `TCP_NODELAY` is set, an ICMP message that refuses the connection is taken notice of, and the
@@ -73,6 +82,16 @@ pub async fn connect(
     address: &Address,
     keepalive: Option<&TcpKeepalive>,
     source: Option<&BindConfig>,
+) -> Result<Stream, Failure> {
+    connect_from(address, keepalive, source, None).await
+}
+
+/// The same, but in the name of a client, whatever `source` says.
+pub async fn connect_from(
+    address: &Address,
+    keepalive: Option<&TcpKeepalive>,
+    source: Option<&BindConfig>,
+    client: Option<&OriginalSource>,
 ) -> Result<Stream, Failure> {
     let began = Instant::now();
     let failed =
@@ -96,8 +115,10 @@ pub async fn connect(
             set_keepalive(&socket, keepalive).map_err(at_once)?;
         }
     }
-    if let (Some(source), Some(ip)) = (source, address.ip()) {
-        bind(&socket, ip, source)?;
+    match (client, source, address.ip()) {
+        (Some(client), _, Some(ip)) => bind_as(&socket, ip, client)?,
+        (None, Some(source), Some(ip)) => bind(&socket, ip, source)?,
+        _ => {}
     }
     match socket.connect(&target) {
         Ok(()) => {}
@@ -161,6 +182,45 @@ fn bind(socket: &Socket, target: SocketAddr, config: &BindConfig) -> Result<(), 
         failed(format!("bind to {source}: {text}{why}"))
             .with_transport(format!("failed to bind to {source}: {text}"))
     })
+}
+
+/// Binds a socket to the address of a client, which is no address of this host.
+fn bind_as(socket: &Socket, target: SocketAddr, client: &OriginalSource) -> Result<(), Failure> {
+    let failed =
+        |words: String| Failure::new(Reason::SourceBindFailed).with_evidence(format!("{target}: {words}"));
+    let not_permitted = |error: &io::Error| match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => {
+            ": original_src needs a capability, `setcap cap_net_admin+ep` on the program gives it"
+        }
+        _ => "",
+    };
+    let transparent =
+        if target.is_ipv4() { socket.set_ip_transparent_v4(true) } else { set_transparent_v6(socket) };
+    transparent.map_err(|error| {
+        failed(format!("IP_TRANSPARENT can't be set: {}{}", error_text(&error), not_permitted(&error)))
+    })?;
+    if client.mark != 0 {
+        socket.set_mark(client.mark).map_err(|error| {
+            let text = error_text(&error);
+            failed(format!("the mark {} can't be set: {text}{}", client.mark, not_permitted(&error)))
+        })?;
+    }
+    if client.address.port() == 0 {
+        let _ = bind_address_no_port(socket.as_fd());
+    }
+    let source = client.address;
+    socket.bind(&SockAddr::from(source)).map_err(|error| {
+        let text = error_text(&error);
+        let why =
+            if source.is_ipv4() == target.is_ipv4() { "" } else { ": the two are of different families" };
+        failed(format!("bind to the client's address {source}: {text}{why}"))
+            .with_transport(format!("failed to bind to {source}: {text}"))
+    })
+}
+
+/// `IPV6_TRANSPARENT`, ipv6(7).
+fn set_transparent_v6(socket: &Socket) -> io::Result<()> {
+    set_socket_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT, &1_i32.to_ne_bytes())
 }
 
 /// Whether the connection stands; woken without a cause, it has to wait on.

@@ -47,7 +47,9 @@ pub use balancer::{Choice, LoadBalancer};
 pub use breakers::Resource;
 pub use certificates::{CertificateScopes, CertificateStat, RenewalStat};
 pub use cluster::{Cluster, WorkerCluster};
-pub use connect::{ConnectPhase, Stream, connect, connect_failure, connect_timeout};
+pub use connect::{
+    ConnectPhase, OriginalSource, Stream, connect, connect_failure, connect_from, connect_timeout,
+};
 pub use dns::NameReport;
 pub use flags::{Health, HealthFlags};
 pub use handshake::{

@@ -9,10 +9,13 @@
 mod against_reference;
 mod choices;
 mod chunk;
+mod client_hello;
 mod configuration;
 mod forwarding;
+mod http2;
 mod message;
 mod path;
+mod proxy_header;
 mod reference;
 mod request;
 mod response;
@@ -22,9 +25,12 @@ use choices::Choices;
 
 pub use against_reference::{reference_request, reference_response};
 pub use chunk::chunk;
+pub use client_hello::client_hello;
 pub use configuration::{protobuf, yaml};
 pub use forwarding::forwarding;
+pub use http2::http2_request;
 pub use path::path;
+pub use proxy_header::proxy_header;
 pub use request::http1_request;
 pub use response::http1_response;
 pub use template::template;
@@ -35,11 +41,14 @@ pub type Property = fn(&[u8]);
 /// All properties, by the name of their fuzz target.
 pub const PROPERTIES: &[(&str, Property)] = &[
     ("chunk", chunk),
+    ("client_hello", client_hello),
     ("forwarding", forwarding),
     ("http1_request", http1_request),
     ("http1_response", http1_response),
+    ("http2_request", http2_request),
     ("path", path),
     ("protobuf", protobuf),
+    ("proxy_header", proxy_header),
     ("reference_request", reference_request),
     ("reference_response", reference_response),
     ("template", template),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use causeway_conformance::{Act, Answer, Case, Connection, Run};
+use causeway_conformance::{Act, Answer, Case, Connection, End, Run};
 use serde_json::json;
 
-use super::{app, echo, greets, site};
+use super::{app, echo, gate, greets, site};
 
 /// The endpoints `one`, `two` and `three`, each of which says its name; known to tables by keys of their own, since
 /// ports differ from run to run.
@@ -66,6 +66,22 @@ pub(super) fn choices() -> Vec<Case> {
             &["cluster.app.maglev_lb.min_entries_per_host", "cluster.app.maglev_lb.max_entries_per_host"],
         ),
         by_source("a_small_table", "lb_policy: MAGLEV\nmaglev_lb_config: {table_size: 101}", &[]),
+        Case::new("a_tls_client_names_its_cluster")
+            .file(&named_by_clients())
+            .endpoint("one", greets(echo()))
+            .endpoint("two", greets(Answer::raw("other").then(Act::EchoBytes)))
+            .step(async |run: &mut Run| {
+                for name in ["app", "two.test", "TWO.test", "none.test", ""] {
+                    let hello = client_hello(name);
+                    let mut connection = run.connect().await;
+                    connection.write(&hello).await;
+                    let (bytes, end) = connection.rest(Duration::from_millis(300)).await;
+                    let greeting = String::from_utf8_lossy(&bytes[..bytes.len().min(5)]).into_owned();
+                    let whole = bytes.len() > 5 && bytes[5..] == hello;
+                    run.note(format!("{name:?}"), json!([greeting, whole, end != End::Reset]));
+                }
+            })
+            .stats(&["tcp.in.downstream_cx_no_route", "tcp.in.downstream_cx_total"]),
         Case::new("clusters_are_drawn_by_weight")
             .file(&site(
                 "",
@@ -85,4 +101,32 @@ pub(super) fn choices() -> Vec<Case> {
             })
             .stats(&["tcp.in.downstream_cx_total"]),
     ]
+}
+
+/// A TCP proxy whose cluster is what clients name, or `app`, where they name none.
+fn named_by_clients() -> String {
+    let inspector = "listener_filters:
+    - name: tls
+      typed_config:
+        \"@type\": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
+    filter_chains:";
+    let two = app("", &["two"]).replace("app", "two.test");
+    let file = site(&gate("sni_cluster.v3.SniCluster", ""), "cluster: app", &(app("", &["one"]) + &two));
+    file.replacen("filter_chains:", inspector, 1)
+}
+
+/// The first record of a TLS client that asks for this name (RFC 8446 §4.1.2, RFC 6066 §3), or for none.
+fn client_hello(name: &str) -> Vec<u8> {
+    let long =
+        |bytes: &[u8]| [&u16::try_from(bytes.len()).expect("it is short").to_be_bytes(), bytes].concat();
+    let mut extensions = Vec::new();
+    if !name.is_empty() {
+        let names = long(&[&[0], &*long(name.as_bytes())].concat());
+        extensions = [&[0, 0], &*long(&names)].concat();
+    }
+    let random = [7; 32];
+    let hello = [&[3, 3], &random[..], &[0], &long(&[0x13, 0x01]), &[1, 0], &long(&extensions)].concat();
+    let length = u32::try_from(hello.len()).expect("it is short").to_be_bytes();
+    let handshake = [&[1], &length[1..], &hello].concat();
+    [&[22, 3, 1], &*long(&handshake)].concat()
 }

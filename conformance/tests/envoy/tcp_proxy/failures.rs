@@ -1,6 +1,8 @@
 //! Back-ends that can't be reached.
 
-use causeway_conformance::{Case, Run};
+use std::time::Duration;
+
+use causeway_conformance::{Case, End, Run, eventually};
 use serde_json::json;
 
 use super::{COUNTERS, app, echo, greets, note_gone, note_talk, site};
@@ -14,6 +16,9 @@ pub(super) fn failures() -> Vec<Case> {
             .clusters("app")
     };
     vec![
+        shed("an_overloaded_proxy_connects_to_nobody", "tcp_proxy_upstream_connect"),
+        shed("an_overloaded_proxy_passes_nothing_on", "tcp_proxy_on_data"),
+        shed("an_overloaded_proxy_makes_no_connection", "connection_pool_new_connection"),
         refused("a_back_end_that_refuses", ""),
         refused("a_back_end_that_refuses_three_times", "max_connect_attempts: 3"),
         refused(
@@ -87,4 +92,44 @@ pub(super) fn failures() -> Vec<Case> {
             .step(async |run: &mut Run| note_talk(run, "all the same", "x").await)
             .stats(COUNTERS),
     ]
+}
+
+/// A TCP proxy that comes to this load shed point, where nothing goes on.
+fn shed(name: &'static str, point: &str) -> Case {
+    let manager = format!(
+        "overload_manager:
+  refresh_interval: 0.1s
+  resource_monitors:
+  - name: envoy.resource_monitors.fixed_heap
+    typed_config:
+      '@type': type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig
+      max_heap_size_bytes: 1000
+  loadshed_points:
+  - name: envoy.load_shed_points.{point}
+    triggers: [{{name: envoy.resource_monitors.fixed_heap, threshold: {{value: 0.5}}}}]
+"
+    );
+    let shed = format!("overload.envoy.load_shed_points.{point}.shed_load_count");
+    Case::new(name)
+        .file(&(manager + &site("", "cluster: app\nmax_connect_attempts: 2", &app("", &["one"]))))
+        .endpoint("one", greets(echo()))
+        .step(async |run: &mut Run| {
+            // Nothing tells that the points know of it, and they do right behind the monitor.
+            let full = async || {
+                let pressure = "overload.envoy.resource_monitors.fixed_heap.pressure";
+                run.stats().await.get(pressure).is_some_and(|pressure| *pressure > 0)
+            };
+            run.note("full", json!(eventually(Duration::from_secs(5), full).await));
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        })
+        .step(async |run: &mut Run| {
+            let mut connection = run.connect().await.patience(Duration::from_millis(300));
+            let hello = connection.read(5).await;
+            run.note("hello", json!(String::from_utf8_lossy(&hello)));
+            connection.write("x").await;
+            let (rest, end) = connection.rest(Duration::from_secs(1)).await;
+            run.note("rest", json!([String::from_utf8_lossy(&rest), end != End::Open]));
+        })
+        .stats(COUNTERS)
+        .stats(&["tcp.in.downstream_cx_overload_close", "cluster.app.upstream_rq_cancelled", &shed])
 }

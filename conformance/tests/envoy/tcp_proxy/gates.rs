@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use causeway_conformance::{Case, Request, Run, Script};
+use causeway_conformance::{Case, End, Request, Run, Script};
+use causeway_testkit::Pki;
 use serde_json::json;
 
 use super::{COUNTERS, app, echo, gate, greets, left, note_gone, note_rest, note_talk, site};
@@ -84,6 +85,15 @@ pub(super) fn gates() -> Vec<Case> {
                 "http.in.downstream_cx_destroy_local",
                 "http.in.downstream_rq_total",
             ]),
+        behind_tls("a_client_that_does_not_speak_tls")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("this is no TLS at all, and long enough to be seen as such").await;
+                let (_, end) = connection.rest(Duration::from_secs(2)).await;
+                run.note("ends", json!(end != End::Open));
+            })
+            .stats(&["tcp.in.downstream_cx_total", "cluster.app.upstream_cx_total"])
+            .differs("D-80", &["1 stats", "cluster.app.upstream_cx_total"], 0),
         ends_with("echo_sends_back", &gate("echo.v3.Echo", "")).step(async |run: &mut Run| {
             let mut connection = run.connect().await;
             connection.write("one").await;
@@ -165,4 +175,26 @@ static_resources:
       endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{one}}}}}}}}}}}}]}}]
 "#
     )
+}
+
+/// A TCP proxy behind TLS.
+fn behind_tls(name: &'static str) -> Case {
+    let socket = r#"    - transport_socket:
+        name: tls
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          common_tls_context:
+            tls_certificates:
+            - {certificate_chain: {filename: "{{dir}}/server.pem"}, private_key: {filename: "{{dir}}/server.key"}}
+      filters:
+"#;
+    let file = site("", "cluster: app", &app("", &["one"])).replacen("    - filters:\n", socket, 1);
+    let identity = Pki::get().identity("server");
+    Case::new(name)
+        .file(&file)
+        .with_file("server.pem", &identity.certificate)
+        .with_file("server.key", &identity.key)
+        .endpoint("one", greets(echo()))
+        // Who had been connected is in the log, and nobody is, here.
+        .mask_log(|line| line.split(' ').take(4).collect::<Vec<_>>().join(" "))
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use causeway_reason::Reason;
-use causeway_testkit::{Act, Answer, End, Script};
+use causeway_testkit::{Act, Answer, End, Script, eventually};
 
 use crate::case::{Case, Seen, open};
+use crate::limits::overload;
 use crate::site::Site;
 
 const FILTER: &str = "type.googleapis.com/envoy.extensions.filters.network";
@@ -28,6 +29,16 @@ pub(crate) fn cases() -> Vec<Case> {
             ),
         )
         .evidence("local_ratelimit one: at most 1 connections at once"),
+        overload(
+            Reason::OverloadedConnection,
+            "loadshed_points: [{name: envoy.load_shed_points.tcp_proxy_upstream_connect, triggers: [TRIGGER]}]",
+        )
+        .tcp("cluster: app")
+        .client(async |site: &mut Site| {
+            let pressure = "overload.envoy.resource_monitors.fixed_heap.pressure";
+            assert!(eventually(Duration::from_secs(5), async || site.stat(pressure).await > 0).await);
+            closed(End::Fin)(site).await
+        }),
         Case::of(Reason::TcpIdleTimeout)
             .tcp("cluster: app\nidle_timeout: 0.2s")
             .plays(greets(Answer::raw("hello").then(Act::EchoBytes)))

@@ -62,7 +62,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// The heap is full, whatever happens.
-fn overload(reason: Reason, what: &str) -> Case {
+pub(crate) fn overload(reason: Reason, what: &str) -> Case {
     let heap = "envoy.resource_monitors.fixed_heap";
     let what = what.replace("TRIGGER", &format!("{{name: {heap}, threshold: {{value: 0.9}}}}"));
     let config = "type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig";

@@ -10,6 +10,13 @@ const PROXY_PROTOCOL: &str = r#"listener_filters:
     "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
 "#;
 
+const TLS_INSPECTOR: &str = r#"listener_filters:
+- name: envoy.filters.listener.tls_inspector
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
+    close_connection_on_client_hello_parsing_errors: true
+"#;
+
 const HTTP_INSPECTOR: &str = r#"listener_filters:
 - name: envoy.filters.listener.http_inspector
   typed_config:
@@ -30,6 +37,9 @@ pub(crate) fn cases() -> Vec<Case> {
                 "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n",
             )
             .evidence("version 1 is among disallowed_versions"),
+        Case::of(Reason::ClientHelloInvalid)
+            .connection(TLS_INSPECTOR, "GET / HTTP/1.1\r\n\r\n")
+            .evidence("it begins with a request of HTTP; it begins with \"GET /"),
         Case::of(Reason::ListenerFiltersTimeout)
             .connection(&format!("listener_filters_timeout: 0.2s\n{HTTP_INSPECTOR}"), "GET /")
             .evidence("5 bytes had arrived; it begins with \"GET /\""),

@@ -23,6 +23,7 @@ mod local;
 mod routing;
 #[path = "../site/mod.rs"]
 mod site;
+mod streams;
 mod tls;
 mod upstream_tls;
 
@@ -49,6 +50,7 @@ fn families() -> Vec<(&'static str, Vec<Case>)> {
         ("client", client::cases()),
         ("listener", listener::cases()),
         ("tls", tls::cases()),
+        ("streams", streams::cases()),
         ("routing", routing::cases()),
         ("dns", dns::cases()),
         ("connect", connect::cases()),
@@ -152,6 +154,11 @@ async fn listener() {
 #[tokio::test]
 async fn tls() {
     run(tls::cases()).await;
+}
+
+#[tokio::test]
+async fn streams() {
+    run(streams::cases()).await;
 }
 
 #[tokio::test]

@@ -277,20 +277,14 @@ impl Cx<'_> {
                         message.settle(field);
                     }
                 }
-                self.http_protocol_options(message, options, tls, &mut http);
+                self.http_protocol_options(options, tls, &mut http);
             }
             None => self.deprecated_http(message, tls, &mut http),
         }
         http
     }
 
-    fn http_protocol_options(
-        &self,
-        cluster: &Message<'_>,
-        options: &Message<'_>,
-        tls: bool,
-        http: &mut ClusterHttpOptions,
-    ) {
+    fn http_protocol_options(&self, options: &Message<'_>, tls: bool, http: &mut ClusterHttpOptions) {
         if let Some(common) = options.message("common_http_protocol_options") {
             self.common_http(common, http);
         }
@@ -323,7 +317,17 @@ impl Cx<'_> {
                     self.http1(http1, http);
                 }
             }
-            Some("auto_config") if !cluster.has("transport_socket") => {
+            Some("auto_config") if tls => {
+                let Some(auto) = options.message("auto_config") else { return };
+                let http2 = auto.message("http2_protocol_options").map(|http2| self.upstream_http2(http2));
+                http.protocol = UpstreamProtocol::Auto(Box::new(http2.unwrap_or_default()));
+                if let Some(http1) = auto.message("http_protocol_options") {
+                    self.http1(http1, http);
+                }
+                self.not_implemented(auto, "http3_protocol_options", "");
+                self.has_no_effect(auto, "alternate_protocols_cache_options", "it is about HTTP/3");
+            }
+            Some("auto_config") => {
                 self.reject(
                     options.at_key("auto_config"),
                     "conflict",

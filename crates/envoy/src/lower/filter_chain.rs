@@ -70,15 +70,12 @@ impl Cx<'_> {
             }
             condition.settle(field);
         }
-        for field in ["server_names", "transport_protocol", "application_protocols"] {
-            self.not_implemented_vital(condition, field, "");
-        }
         FilterChainMatch {
             destination_port: condition.u32("destination_port").and_then(|port| u16::try_from(port).ok()),
             prefix_ranges: self.cidrs(condition, "prefix_ranges").0,
-            server_names: Vec::new(),
-            transport_protocol: "".into(),
-            application_protocols: Vec::new(),
+            server_names: self.server_names(condition),
+            transport_protocol: condition.text("transport_protocol").into(),
+            application_protocols: condition.texts("application_protocols").map(Into::into).collect(),
             direct_source_prefix_ranges: self.cidrs(condition, "direct_source_prefix_ranges").0,
             source_type: match condition.choice("source_type") {
                 "SAME_IP_OR_LOOPBACK" => SourceType::SameIpOrLoopback,
@@ -88,6 +85,29 @@ impl Cx<'_> {
             source_prefix_ranges: self.cidrs(condition, "source_prefix_ranges").0,
             source_ports: condition.items("source_ports").iter().filter_map(port_of).collect(),
         }
+    }
+
+    /// `server_names` as they are compared: in lower case, and `*.a.test` as `.a.test`.
+    fn server_names(&self, condition: &Message<'_>) -> Vec<Box<str>> {
+        let mut names = Vec::new();
+        for (at, name) in condition.texts("server_names").enumerate() {
+            let name = name.to_ascii_lowercase();
+            match name.strip_prefix("*.") {
+                Some(_) => names.push(name.trim_start_matches('*').into()),
+                None if name.contains('*') => self.push(
+                    Draft::rejected(
+                        "invalid-server-name",
+                        format!("`{name}`: a part of a name can't be left open"),
+                    )
+                    .at(condition.at_item("server_names", at))
+                    .help(
+                        "`*.example.com` fits all names that end so; for all names leave the condition out",
+                    ),
+                ),
+                None => names.push(name.into()),
+            }
+        }
+        names
     }
 
     /// `transport_socket`; plain bytes where there is none.
@@ -100,7 +120,7 @@ impl Cx<'_> {
             "RawBuffer" => Some(DownstreamSocket::RawBuffer),
             "DownstreamTlsContext" => {
                 let tls = self.downstream_tls(&extension.config)?;
-                Some(DownstreamSocket::Tls(Arc::new(tls)))
+                Some(DownstreamSocket::Tls(tls))
             }
             _ => {
                 let text = format!("the transport socket {} is not implemented", extension.name);

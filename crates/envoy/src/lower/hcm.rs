@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use causeway_model::{
     ArrivalTimeout, CidrSet, ClientCertDetails, CodecType, EscapedSlashesAction, FilterConfig,
-    ForwardClientCert, HeaderKeyFormat, HeaderMutation, Http1Options, HttpConnectionManager,
+    ForwardClientCert, HeaderKeyFormat, HeaderMutation, Http1Options, Http2Options, HttpConnectionManager,
     OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, RouteConfiguration, SchemeTransformation,
     ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
 };
@@ -23,7 +23,7 @@ impl Cx<'_> {
     /// `HttpConnectionManager`; `None` where what is wrong with it leaves none.
     pub(super) fn http_connection_manager(&self, hcm: &Message<'_>) -> Option<HttpConnectionManager> {
         let codec_type = self.codec_type(hcm);
-        self.http2_options(hcm);
+        self.not_implemented(hcm, "http3_protocol_options", "");
         self.request_id_extension(hcm);
         let chain = self.http_filters(hcm, "http_filters", None);
         let upgrades = self.upgrades(hcm, &chain);
@@ -118,6 +118,7 @@ impl Cx<'_> {
                 .duration(hcm, "delayed_close_timeout")
                 .unwrap_or(Duration::from_secs(1)),
             http1: self.http1_options(hcm),
+            http2: Arc::new(self.http2_options(hcm)),
             proxy_100_continue: hcm.bool("proxy_100_continue"),
             upgrades,
             local_reply: self.local_reply(hcm),
@@ -138,10 +139,7 @@ impl Cx<'_> {
     fn codec_type(&self, hcm: &Message<'_>) -> CodecType {
         match hcm.choice("codec_type") {
             "HTTP1" => CodecType::Http1,
-            "HTTP2" => {
-                self.unsupported(hcm.at("codec_type"), "HTTP/2 from clients is not implemented");
-                CodecType::Auto
-            }
+            "HTTP2" => CodecType::Http2,
             "HTTP3" => {
                 self.reject(
                     hcm.at("codec_type"),
@@ -154,23 +152,18 @@ impl Cx<'_> {
         }
     }
 
-    /// Settings of HTTP/2 that nobody speaks here. An empty message says no more than none at all.
-    fn http2_options(&self, hcm: &Message<'_>) {
-        if let Some(options) = hcm.message("http2_protocol_options") {
-            if options.entries.iter().any(|entry| !entry.is_default()) {
-                self.unsupported(
-                    hcm.at_key("http2_protocol_options"),
-                    "HTTP/2 from clients is not implemented; its settings have no effect",
-                );
-            } else {
-                self.ignored(
-                    hcm.at_key("http2_protocol_options"),
-                    "HTTP/2 from clients is not implemented; these settings are its defaults",
-                );
-            }
-            options.settle_all();
+    /// HTTP/2 towards clients. What holds for HTTP/1 holds here too, unless the settings of HTTP/2 say otherwise.
+    fn http2_options(&self, hcm: &Message<'_>) -> Http2Options {
+        let of_all = hcm.bool_value("stream_error_on_invalid_http_message").unwrap_or(false);
+        let Some(options) = hcm.message("http2_protocol_options") else {
+            return Http2Options { stream_error_on_invalid_message: of_all, ..Http2Options::default() };
+        };
+        let mut lowered = self.http2(options);
+        let own = ["override_stream_error_on_invalid_http_message", "stream_error_on_invalid_http_messaging"];
+        if !own.into_iter().any(|field| options.has(field)) {
+            lowered.stream_error_on_invalid_message = of_all;
         }
-        self.not_implemented(hcm, "http3_protocol_options", "");
+        lowered
     }
 
     fn request_id_extension(&self, hcm: &Message<'_>) {

@@ -91,7 +91,10 @@ impl Cx<'_> {
         socket_options.extend(self.listener_keepalive(message));
         socket_options.extend(self.socket_options(message));
         let (filter_chains, default_filter_chain) = self.filter_chains(message);
-        let listener_filters = self.listener_filters(message);
+        let chains = message.messages("filter_chains").zip(&filter_chains);
+        let asks_for_tls =
+            chains.filter(|(_, chain)| chain.matcher.needs_tls_inspector()).map(|(at, _)| at).next();
+        let listener_filters = self.listener_filters(message, asks_for_tls);
         let bind_to_port = message.bool_value("bind_to_port");
         let deprecated = message.message("deprecated_v1").and_then(|old| old.bool_value("bind_to_port"));
         let deprecated_reuse = message.bool("reuse_port");

@@ -1,8 +1,8 @@
 //! Listener filters.
 
 use causeway_model::{
-    ConnectionPredicate, ListenerFilter, ListenerFilterKind, PassThroughTlvs, ProxyProtocol, TlvEncoding,
-    TlvRule,
+    ConnectionPredicate, ListenerFilter, ListenerFilterKind, OriginalSrc, PassThroughTlvs, ProxyProtocol,
+    TlsInspector, TlvEncoding, TlvRule,
 };
 
 use super::Cx;
@@ -17,9 +17,27 @@ const PROXY_PROTOCOL: &str = "envoy.filters.listener.proxy_protocol";
 
 impl Cx<'_> {
     /// `listener_filters`, and those that are there without being written.
-    pub(super) fn listener_filters(&self, listener: &Message<'_>) -> Vec<ListenerFilter> {
+    pub(super) fn listener_filters(
+        &self,
+        listener: &Message<'_>,
+        asks_for_tls: Option<&Message<'_>>,
+    ) -> Vec<ListenerFilter> {
         let mut filters: Vec<_> =
             listener.messages("listener_filters").filter_map(|filter| self.listener_filter(filter)).collect();
+        let has_inspector =
+            filters.iter().any(|filter| matches!(filter.kind, ListenerFilterKind::TlsInspector(_)));
+        if let Some(chain) = asks_for_tls.filter(|_| !has_inspector) {
+            self.push(
+                self.suspicious(
+                    chain.at("filter_chain_match"),
+                    "tls-inspector-missing",
+                    "without the TLS inspector no connection fits this: nobody else finds out what it asks for",
+                )
+                .suggestion(
+                    "listener_filters:\n- name: envoy.filters.listener.tls_inspector\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+                ),
+            );
+        }
         // Envoy asks the first chain only, and looks for the header behind all other filters.
         let first = listener.messages("filter_chains").next();
         if first.is_some_and(|chain| chain.bool_value("use_proxy_proto") == Some(true)) {
@@ -46,14 +64,12 @@ impl Cx<'_> {
         let kind = match short_kind(extension.kind) {
             "HttpInspector" => ListenerFilterKind::HttpInspector,
             "ProxyProtocol" => ListenerFilterKind::ProxyProtocol(self.proxy_protocol(&extension.config)?),
-            "TlsInspector" => {
-                self.ignored(
-                    type_place(filter),
-                    "the TLS inspector is not needed: no filter chain asks what it finds",
-                );
-                filter.settle_all();
-                return None;
-            }
+            "TlsInspector" => ListenerFilterKind::TlsInspector(self.tls_inspector(&extension.config)),
+            "OriginalDst" => ListenerFilterKind::OriginalDst,
+            "OriginalSrc" => ListenerFilterKind::OriginalSrc(OriginalSrc {
+                bind_port: extension.config.bool("bind_port"),
+                mark: extension.config.u32("mark").unwrap_or_default(),
+            }),
             _ => {
                 let text = format!("the listener filter {} is not implemented", extension.name);
                 self.vital(type_place(filter), text);
@@ -88,6 +104,20 @@ impl Cx<'_> {
                 ConnectionPredicate::DestinationPort { start: number("start"), end: number("end") }
             }
         })
+    }
+
+    fn tls_inspector(&self, config: &Message<'_>) -> TlsInspector {
+        self.has_no_effect(config, "initial_read_buffer_size", "what has arrived is read at once");
+        let defaults = TlsInspector::default();
+        TlsInspector {
+            enable_ja3_fingerprinting: config.bool_value("enable_ja3_fingerprinting").unwrap_or_default(),
+            enable_ja4_fingerprinting: config.bool_value("enable_ja4_fingerprinting").unwrap_or_default(),
+            close_connection_on_client_hello_parsing_errors: config
+                .bool("close_connection_on_client_hello_parsing_errors"),
+            max_client_hello_size: config
+                .u32("max_client_hello_size")
+                .unwrap_or(defaults.max_client_hello_size),
+        }
     }
 
     fn proxy_protocol(&self, config: &Message<'_>) -> Option<ProxyProtocol> {

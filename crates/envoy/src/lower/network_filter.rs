@@ -76,6 +76,7 @@ impl Cx<'_> {
             }
             "ConnectionLimit" => Lowered::Gate(self.connection_limit(config)),
             "LocalRateLimit" => Lowered::Gate(self.connection_rate_limit(config)?),
+            "SniCluster" => Lowered::Gate(NetworkGate::SniCluster),
             _ => {
                 let text = format!("the network filter {} is not implemented", extension.name);
                 self.vital(type_place(filter), text);

@@ -43,7 +43,6 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
         "HttpProtocolOptions.ExplicitHttpConfig.http2_protocol_options",
         "one of them is in each place of the file",
     ),
-    ("HttpProtocolOptions.auto_config", "it belongs to TLS"),
     (
         "HttpConnectionManager.http2_protocol_options",
         "it is refused beside `codec_type: HTTP1`, or deep in its own",

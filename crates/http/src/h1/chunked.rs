@@ -214,7 +214,7 @@ impl ChunkedDecoder {
 }
 
 /// Fields that mean something for framing, routing, or trust have no business behind the body.
-fn may_trail(name: &str) -> bool {
+pub(crate) fn may_trail(name: &str) -> bool {
     match Known::from_bytes(name.as_bytes()) {
         None => {
             !["authorization", "cookie", "set-cookie", "cache-control", "content-encoding", "content-range"]

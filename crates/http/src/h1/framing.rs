@@ -5,7 +5,7 @@
 pub enum BodyFraming {
     /// There is no body.
     None,
-    /// Exactly this many bytes, at least 1.
+    /// Exactly this many bytes: at least 1, but for HTTP/2, where the end of the stream has yet to come.
     Length(u64),
     /// Chunks, up to the last.
     Chunked,
@@ -60,7 +60,7 @@ impl FramingFields {
 }
 
 /// A length: decimal digits and nothing else, at most what fits.
-fn parse_length(value: &[u8]) -> Option<u64> {
+pub(crate) fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || value.len() > 19 {
         return None;
     }

@@ -17,4 +17,7 @@ pub use request::{RequestHead, RequestRules, Target, parse_request};
 pub use response::{ResponseHead, ResponseRules, parse_response};
 pub use write::{HeadWriter, KeyFormat, LAST_CHUNK, chunk_header};
 
+pub(crate) use chunked::may_trail;
+pub(crate) use framing::parse_length;
 pub(crate) use head::tokens;
+pub(crate) use request::PathSpan;

@@ -65,7 +65,26 @@ pub enum Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathSpan(Span);
 
+impl PathSpan {
+    pub(crate) const fn of(span: Span) -> Self {
+        Self(span)
+    }
+}
+
 impl RequestHead {
+    /// The head of a request that came by HTTP/2, with its parts in the block.
+    pub(crate) const fn over_http2(
+        method: Method,
+        method_name: Span,
+        target: Target,
+        framing: BodyFraming,
+        connection: ConnectionOptions,
+        expects_continue: bool,
+    ) -> Self {
+        let version = Version::Http2;
+        Self { method, target, version, framing, connection, expects_continue, field_bytes: 0, method_name }
+    }
+
     /// The method's name.
     #[must_use]
     pub fn method_name<'b>(&self, block: &'b HeaderBlock) -> &'b str {

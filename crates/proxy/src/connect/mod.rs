@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use causeway_model::Address;
 use causeway_reason::Failure;
-use causeway_upstream::{ConnectPhase, Host, Stream, connect_failure, connect_timeout, handshake_timeout};
+use causeway_upstream::{
+    ConnectPhase, Host, OriginalSource, Stream, connect_failure, connect_timeout, handshake_timeout,
+};
 
 use crate::cluster::LocalCluster;
 use crate::io::Transport;
@@ -41,10 +43,11 @@ pub(crate) async fn connect(
     let began = Instant::now();
     let shaking = Cell::new(false);
     let connecting = async {
-        let connected = causeway_upstream::connect(
+        let connected = causeway_upstream::connect_from(
             address,
             config.tcp_keepalive.as_ref(),
             config.upstream_bind_config.as_deref(),
+            way.and_then(|way| way.source.as_ref()),
         )
         .await?;
         let (mut stream, local) = match connected {
@@ -70,8 +73,28 @@ pub(crate) async fn connect(
     match tokio::time::timeout(config.connect_timeout, connecting).await {
         Ok(result) => result,
         Err(_) if shaking.get() => Err(handshake_timeout(address, config.connect_timeout)),
-        Err(_) => Err(connect_timeout(address, config.connect_timeout)),
+        Err(_) => {
+            let failure = connect_timeout(address, config.connect_timeout);
+            Err(match way.and_then(|way| way.source.as_ref()) {
+                Some(source) => without_answer(failure, source),
+                None => failure,
+            })
+        }
     }
+}
+
+/// A connection in the name of a client got no answer. Mostly the answer took the way to the client itself, because
+/// nothing leads it back to this host.
+fn without_answer(failure: Failure, source: &OriginalSource) -> Failure {
+    let evidence = failure.evidence.as_deref().unwrap_or_default();
+    let (ip, everything) = if source.address.is_ipv4() { ("ip", "0.0.0.0/0") } else { ("ip -6", "::/0") };
+    let evidence = format!(
+        "{evidence}; it was made from the client's address {}, and answers come back only with \
+         `{ip} rule add fwmark {} lookup 100` and `{ip} route add local {everything} dev lo table 100`",
+        source.address.ip(),
+        source.mark
+    );
+    failure.with_evidence(evidence)
 }
 
 /// Writes all of it, which is a header: what follows has to wait.

@@ -37,6 +37,8 @@ pub(crate) struct TlsFacts {
     pub(crate) server_name: Box<str>,
     /// What we have to show.
     pub(crate) identity: Option<Arc<Identity>>,
+    /// HTTP/2 is what both agreed on by ALPN.
+    pub(crate) http2: bool,
 }
 
 /// Does the handshake, and counts it.
@@ -114,6 +116,7 @@ pub(super) async fn shake_hands(
         peer: common.peer_certificates().and_then(|chain| chain.first()).map(|it| it.clone().into_owned()),
         server_name: seen.server_name,
         identity: settings.identity.clone(),
+        http2: common.alpn_protocol() == Some(b"h2"),
     };
     Ok((Transport::Tls(Box::new(stream)), facts))
 }

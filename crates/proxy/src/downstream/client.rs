@@ -1,10 +1,11 @@
-//! A client's side of a request: the connection of HTTP/1 that it came on.
+//! A client's side of a request: the connection of HTTP/1, or the stream of HTTP/2, that it came on.
 
 use std::io;
 use std::task::{Context, Poll};
 
+use super::ClientStream;
 use crate::buffer::{Buffer, BufferPool};
-use crate::exchange::Outgoing;
+use crate::exchange::{Facts, Outgoing};
 use crate::io::Transport;
 use crate::pump::{Sink, Source};
 
@@ -17,6 +18,8 @@ pub(crate) enum Client {
         /// What the client sent and nobody used up yet.
         inbound: Buffer,
     },
+    /// A stream of HTTP/2: one request.
+    Http2(ClientStream),
 }
 
 impl Client {
@@ -29,6 +32,7 @@ impl Client {
     pub(crate) const fn source(&mut self) -> Source<'_> {
         match self {
             Self::Http1 { stream, inbound } => Source::Http1 { stream, buffer: inbound },
+            Self::Http2(stream) => Source::Client(stream),
         }
     }
 
@@ -36,6 +40,17 @@ impl Client {
     pub(crate) const fn sink<'a>(&'a mut self, out: &'a mut Outgoing) -> Sink<'a> {
         match self {
             Self::Http1 { stream, .. } => Sink::Http1 { stream, out },
+            Self::Http2(stream) => Sink::Client(stream),
+        }
+    }
+
+    /// Notes how many bytes a request and its response were, where only the client's side knows.
+    pub(crate) fn count_into(&self, facts: &mut Facts) {
+        if let Self::Http2(stream) = self {
+            let (received, sent, head) = stream.wire();
+            facts.wire_received = received;
+            facts.wire_sent = sent;
+            facts.response_field_bytes = head;
         }
     }
 
@@ -43,6 +58,8 @@ impl Client {
     pub(super) fn unread(&self) -> &[u8] {
         match self {
             Self::Http1 { inbound, .. } => inbound.filled(),
+            // What has arrived is a piece of its body, and is taken as such.
+            Self::Http2(_) => &[],
         }
     }
 
@@ -50,6 +67,7 @@ impl Client {
     pub(super) fn consume(&mut self, count: usize) {
         match self {
             Self::Http1 { inbound, .. } => inbound.consume(count),
+            Self::Http2(_) => {}
         }
     }
 
@@ -57,6 +75,7 @@ impl Client {
     pub(super) fn reclaim(&mut self, pool: &BufferPool) {
         match self {
             Self::Http1 { inbound, .. } => pool.reclaim(inbound),
+            Self::Http2(_) => {}
         }
     }
 
@@ -64,6 +83,7 @@ impl Client {
     pub(super) fn make_room(&mut self, pool: &BufferPool, wanted: usize) -> bool {
         match self {
             Self::Http1 { inbound, .. } => pool.make_room(inbound, wanted),
+            Self::Http2(_) => false,
         }
     }
 
@@ -71,6 +91,7 @@ impl Client {
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match self {
             Self::Http1 { stream, inbound } => stream.poll_read(cx, inbound),
+            Self::Http2(_) => Poll::Ready(Ok(0)),
         }
     }
 
@@ -78,6 +99,7 @@ impl Client {
     pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Http1 { stream, .. } => stream.poll_read_ready(cx),
+            Self::Http2(_) => Poll::Ready(Ok(())),
         }
     }
 
@@ -85,6 +107,7 @@ impl Client {
     pub(super) fn shutdown_write(&mut self, cx: &mut Context<'_>) {
         match self {
             Self::Http1 { stream, .. } => stream.shutdown_write(cx),
+            Self::Http2(_) => {}
         }
     }
 
@@ -92,6 +115,8 @@ impl Client {
     pub(super) fn round_trip(&self) -> Option<u64> {
         match self {
             Self::Http1 { stream, .. } => stream.round_trip(),
+            // Its connection is asked.
+            Self::Http2(_) => None,
         }
     }
 
@@ -99,6 +124,8 @@ impl Client {
     pub(crate) fn break_off(&mut self) {
         match self {
             Self::Http1 { stream, .. } => stream.reset_on_close(),
+            // It is reset when it is dropped.
+            Self::Http2(_) => {}
         }
     }
 }

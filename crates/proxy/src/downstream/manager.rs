@@ -32,7 +32,14 @@ impl Downstream {
     /// Serves a request whose head has been read.
     pub(super) async fn handle(&mut self, mut request: ActiveRequest) -> After {
         let config = Arc::clone(&self.listener.manager.config);
-        match header_rules::check_fields(&mut request, &config) {
+        // What HTTP/2 brings has been checked as its fields were read.
+        let checked = match request.facts.protocol {
+            Some(Version::Http2) => Ok(0),
+            Some(Version::Http10 | Version::Http11) | None => {
+                header_rules::check_fields(&mut request, &config)
+            }
+        };
+        match checked {
             Ok(dropped) => self.worker.http1.add(Http1Stat::DroppedHeadersWithUnderscores, dropped),
             Err(failure) => {
                 if failure.reason == Reason::RequestUnderscoreHeader {

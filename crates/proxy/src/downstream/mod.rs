@@ -2,6 +2,7 @@
 
 mod arrival;
 mod client;
+mod http2;
 mod manager;
 mod opened;
 mod read;
@@ -10,6 +11,7 @@ mod seen;
 mod upgrade;
 
 pub(crate) use client::Client;
+pub(crate) use http2::ClientStream;
 pub(crate) use opened::Opened;
 pub(crate) use respond::BodyToClient;
 pub(crate) use seen::SeenByRouting;
@@ -28,6 +30,7 @@ use crate::deadlines::{Deadlines, Timer};
 use crate::io::Transport;
 use crate::listener::{ListenerSlot, OpenConnection};
 use crate::overload::WorkerOverload;
+use crate::record::ActiveRequest;
 use crate::snapshot::{HttpRuntime, timeout};
 use crate::stats::HttpStat;
 use crate::timer::{Millis, millis};
@@ -57,8 +60,9 @@ pub(crate) struct Downstream {
     close_at: Option<Millis>,
     /// It has been given `drain_timeout` to end.
     drained: bool,
-    /// The last to be dropped: then it is logged.
-    opened: Opened,
+    /// The connection, where it is this one; that of a stream is served elsewhere. The last to be dropped: then it is
+    /// logged.
+    opened: Option<Opened>,
 }
 
 /// What happens behind a request.
@@ -73,6 +77,8 @@ pub(crate) enum After {
     Linger,
     /// The client closed, or broke.
     Gone,
+    /// The client speaks HTTP/2, and goes on in a task that does as well.
+    Http2,
 }
 
 /// How the client is waited for.
@@ -112,9 +118,49 @@ impl Downstream {
             client: Client::http1(stream, inbound),
             served: 0,
             draining: false,
-            opened: Opened::new(open, &listener),
+            opened: Some(Opened::new(open, &listener)),
             worker,
             listener,
+        }
+    }
+
+    /// What serves a request of a stream, whose connection is served elsewhere.
+    pub(crate) fn of_stream(
+        worker: &Rc<Worker>,
+        slot: &Rc<ListenerSlot>,
+        listener: &Rc<HttpRuntime>,
+        info: &Rc<ConnectionInfo>,
+        client: Client,
+    ) -> Box<Self> {
+        Box::new(Self {
+            opened: None,
+            deadlines: Deadlines::new(&worker.timers),
+            worker: Rc::clone(worker),
+            slot: Rc::clone(slot),
+            info: Rc::clone(info),
+            stream_idle: None,
+            upgrade: None,
+            idle_since: worker.now(),
+            close_at: None,
+            drained: false,
+            listener: Rc::clone(listener),
+            client,
+            served: 0,
+            draining: false,
+        })
+    }
+
+    /// Serves the request of a stream.
+    pub(crate) async fn serve_stream(mut self: Box<Self>, request: ActiveRequest) {
+        self.arm_arrival();
+        self.log_later();
+        // What becomes of the stream is seen from how far its response has come.
+        let _ = self.handle(request).await;
+        if let Client::Http2(stream) = &self.client
+            && stream.is_answered_early()
+        {
+            self.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+            self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
         }
     }
 
@@ -144,16 +190,25 @@ impl Downstream {
             // connection is this future without that one.
             match self.boxed_requests().await {
                 After::KeepAlive => {}
+                After::Http2 => return self.serve_http2().await,
                 after => break after,
             }
         };
         if after == After::Gone {
-            self.opened.closed_by_peer = true;
+            self.note_closed_by_peer();
         }
         if after == After::Linger {
             self.linger(Linger::Shut).await;
         }
         self.closed();
+    }
+
+    /// Goes on as a connection of HTTP/2.
+    async fn serve_http2(self: Box<Self>) {
+        let Self { worker, slot, info, listener, client, deadlines, opened, .. } = *self;
+        let (Client::Http1 { stream, inbound }, Some(opened)) = (client, opened) else { return };
+        let handover = http2::Handover { worker, slot, listener, info, opened, stream, inbound, deadlines };
+        Box::pin(http2::serve(handover)).await;
     }
 
     /// Waits until the client sends something, without holding memory for it.
@@ -226,7 +281,9 @@ impl Downstream {
         http.inc(HttpStat::DownstreamCxMaxDurationReached);
         self.draining = true;
         if config.safe_max_connection_duration {
-            self.opened.drain_softly();
+            if let Some(opened) = &mut self.opened {
+                opened.drain_softly();
+            }
             return;
         }
         self.drain();
@@ -294,7 +351,7 @@ impl Downstream {
                 self.client.make_room(&self.worker.buffers, FOR_HEAD);
                 match self.poll_client(cx) {
                     Poll::Ready(Ok(0) | Err(_)) => {
-                        self.opened.closed_by_peer = true;
+                        self.note_closed_by_peer();
                         return Poll::Ready(true);
                     }
                     Poll::Ready(Ok(_)) => {}
@@ -313,6 +370,12 @@ impl Downstream {
         if !closed_in_time {
             self.listener.shards.http.inc(HttpStat::DownstreamCxDelayedCloseTimeout);
             self.info.course.closed_because.set(Some("triggered_delayed_close_timeout"));
+        }
+    }
+
+    fn note_closed_by_peer(&mut self) {
+        if let Some(opened) = &mut self.opened {
+            opened.closed_by_peer = true;
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use causeway_http::Version;
+
 use crate::listener::OpenConnection;
 use crate::snapshot::HttpRuntime;
 use crate::stats::HttpStat;
@@ -17,8 +19,8 @@ pub(crate) struct Opened {
     pub(crate) closed_by_peer: bool,
     /// A request was served when it ended.
     pub(crate) with_request: bool,
-    /// Something has come of a request.
-    spoken: bool,
+    /// What the client speaks, once that is known.
+    spoken: Option<Version>,
     /// It is as old as it may become, and is closed behind a response only.
     soft_drain: bool,
 }
@@ -35,15 +37,24 @@ impl Opened {
             open,
             closed_by_peer: false,
             with_request: false,
-            spoken: false,
+            spoken: None,
             soft_drain: false,
         }
     }
 
     /// The client has begun to speak, which is when Envoy takes the connection for one of HTTP/1.
     pub(super) fn speaks_http1(&mut self) {
-        if !std::mem::replace(&mut self.spoken, true) {
+        if self.spoken.is_none() {
+            self.spoken = Some(Version::Http11);
             self.origin.shards.http1_opened();
+        }
+    }
+
+    /// The client speaks HTTP/2.
+    pub(super) fn speaks_http2(&mut self) {
+        if self.spoken.is_none() {
+            self.spoken = Some(Version::Http2);
+            self.origin.shards.http2_opened();
         }
     }
 

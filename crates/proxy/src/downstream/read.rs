@@ -5,15 +5,32 @@ use std::task::{Context, Poll};
 
 use causeway_http::Version;
 use causeway_http::h1::{Parsed, first_bytes, parse_request};
-use causeway_model::LoadShedPointKind;
+use causeway_http::h2::PREFACE;
+use causeway_model::{CodecType, LoadShedPointKind};
 use causeway_reason::{Failure, Reason};
 
+use super::http2::tell;
 use super::{After, Downstream};
 use crate::buffer::FOR_HEAD;
 use crate::deadlines::Timer;
 use crate::record::ActiveRequest;
 use crate::snapshot::timeout;
 use crate::stats::HttpStat;
+use crate::timer::Millis;
+
+/// What a client speaks.
+enum Spoken {
+    Http1,
+    Http2,
+    /// Not what it has to.
+    Neither,
+    Gone,
+}
+
+/// Bytes of the preface of HTTP/2 by which Envoy tells it from HTTP/1: `PRI * HTTP/2`.
+const PREFACE_TELLS: usize = 12;
+/// A preface has this long to arrive, in milliseconds: as long as a head.
+const PREFACE_TIME: Millis = 10_000;
 
 /// What came of waiting for a head.
 enum Head {
@@ -46,7 +63,17 @@ impl Downstream {
                 return None;
             }
         }
-        self.opened.speaks_http1();
+        if self.served == 0 {
+            match self.spoken().await {
+                Spoken::Http1 => {}
+                Spoken::Http2 => return Some(After::Http2),
+                Spoken::Neither => return Some(After::Linger),
+                Spoken::Gone => return Some(After::Gone),
+            }
+        }
+        if let Some(opened) = &mut self.opened {
+            opened.speaks_http1();
+        }
         if self.served == 0 && self.sheds(LoadShedPointKind::HcmOndataCreatingCodec) {
             self.listener.shards.http.inc(HttpStat::DownstreamRqOverloadClose);
             return Some(After::Close);
@@ -66,20 +93,74 @@ impl Downstream {
                 After::Gone
             }
             Head::Refused(failure) => {
-                self.opened.with_request = true;
+                self.note_request(true);
                 let failure = self.behind_others(failure);
                 Box::pin(self.refuse(request, failure)).await
             }
             Head::Complete => {
-                self.opened.with_request = true;
+                self.note_request(true);
                 self.handle(request).await
             }
         };
         self.deadlines.clear_request();
-        self.opened.with_request = after == After::Gone;
+        self.note_request(after == After::Gone);
         self.served = self.served.saturating_add(1);
         self.idle_since = self.worker.now();
         Some(after)
+    }
+
+    fn note_request(&mut self, is_there: bool) {
+        if let Some(opened) = &mut self.opened {
+            opened.with_request = is_there;
+        }
+    }
+
+    /// What the client speaks, by its first bytes: HTTP/2 begins with a preface (RFC 9113 §3.4) that no request of
+    /// HTTP/1 begins with.
+    async fn spoken(&mut self) -> Spoken {
+        let codec = self.listener.manager.config.codec_type;
+        if codec == CodecType::Http1 {
+            return Spoken::Http1;
+        }
+        let begun = self.worker.now();
+        loop {
+            let held = self.client.unread();
+            let like = held.iter().zip(PREFACE).take_while(|(byte, like)| byte == like).count();
+            if like == PREFACE.len() {
+                return Spoken::Http2;
+            }
+            if like < held.len() {
+                // Behind its first line, it is one that is broken.
+                if codec == CodecType::Auto && like < PREFACE_TELLS {
+                    return Spoken::Http1;
+                }
+                self.refuse_preface();
+                return Spoken::Neither;
+            }
+            self.deadlines.set(Timer::RequestHeaders, Some(begun + PREFACE_TIME));
+            match self.more(held.len(), FOR_HEAD).await {
+                Woken::Bytes => {}
+                Woken::Closed => return if codec == CodecType::Auto { Spoken::Http1 } else { Spoken::Gone },
+                Woken::Timer(Timer::RequestHeaders) if codec == CodecType::Auto => return Spoken::Http1,
+                Woken::Timer(Timer::RequestHeaders) => return Spoken::Neither,
+                Woken::Timer(Timer::ConnectionDuration) => self.grow_old_in_request(),
+                Woken::Timer(_) => {}
+            }
+        }
+    }
+
+    /// What came is no preface, where there has to be one.
+    fn refuse_preface(&mut self) {
+        if let Some(opened) = &mut self.opened {
+            opened.speaks_http2();
+        }
+        let http = &self.listener.shards.http;
+        http.inc(HttpStat::DownstreamCxProtocolError);
+        let failure = Failure::new(Reason::Http2ProtocolError)
+            .with_evidence(format!("no preface of HTTP/2 came; {}", first_bytes(self.client.unread())));
+        self.listener.shards.reasons.count(http, failure.reason);
+        self.info.course.broke_protocol.set(true);
+        tell(&self.info, &failure);
     }
 
     async fn read_head(&mut self, request: &mut ActiveRequest) -> Head {
@@ -144,8 +225,8 @@ impl Downstream {
     }
 
     fn begin(&mut self, request: &mut ActiveRequest) {
-        request.begin(self.worker.instant());
         request.facts.protocol = Some(Version::Http11);
+        request.begin(self.worker.instant());
         self.log_later();
         self.arm_arrival();
     }

@@ -5,21 +5,24 @@ use std::io;
 use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
+use causeway_http::h2::Code;
 use causeway_http::{Known, Method, Version};
 use causeway_model::{DrainType, OverloadActionKind};
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::ClusterStat;
 
+use super::http2::Lost;
 use super::manager::with_context;
-use super::{After, Downstream};
+use super::{After, Client, Downstream};
 use crate::buffer::FOR_HEAD;
 use crate::deadlines::Timer;
-use crate::exchange::{Exchange, Next};
+use crate::exchange::{Exchange, Next, ResponseDetails};
 use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::proxy_status;
 use crate::pump::{Going, Pump};
 use crate::record::ActiveRequest;
+use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 
 /// How the body of a response is written to the client.
@@ -31,6 +34,8 @@ pub(crate) enum BodyToClient {
     Chunked,
     /// As it is, up to the end of the connection.
     UntilClose,
+    /// In frames of its stream.
+    Stream,
 }
 
 impl Downstream {
@@ -63,7 +68,8 @@ impl Downstream {
     pub(crate) async fn reply(&mut self, mut request: ActiveRequest, reply: LocalReply) -> After {
         // Nobody will read the rest of the request, so nobody can find the next one behind it.
         let unread = request.is_open_ended();
-        if unread {
+        // Of a stream it is known in the end.
+        if unread && matches!(self.client, Client::Http1 { .. }) {
             self.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
             self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
         }
@@ -76,7 +82,7 @@ impl Downstream {
         match self.read_to_end(&mut request).await {
             Ok(()) => self.local_answer(&mut request, reply, false).await,
             Err(failure) if failure.reason == Reason::ClientDisconnected => {
-                request.fail(failure);
+                self.note_gone(&mut request);
                 After::Gone
             }
             Err(failure) => self.reply(request, LocalReply::failed(failure)).await,
@@ -85,6 +91,9 @@ impl Downstream {
 
     /// Reads the body of a request that nobody wants.
     async fn read_to_end(&mut self, request: &mut ActiveRequest) -> Result<(), Failure> {
+        if let Client::Http2(_) = &self.client {
+            return self.read_stream_to_end(request).await;
+        }
         let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         let mut decoder = self.request_body(framing);
         poll_fn(|cx| {
@@ -117,6 +126,52 @@ impl Downstream {
         .await
     }
 
+    async fn read_stream_to_end(&mut self, request: &mut ActiveRequest) -> Result<(), Failure> {
+        poll_fn(|cx| {
+            loop {
+                let Client::Http2(stream) = &mut self.client else { return Poll::Ready(Ok(())) };
+                match stream.poll_data(cx) {
+                    Poll::Ready(Some(Ok(data))) => {
+                        stream.release(data.len());
+                        request.facts.bytes_received += data.len() as u64;
+                        self.touch();
+                    }
+                    Poll::Ready(None) => return Poll::Ready(Ok(())),
+                    Poll::Ready(Some(Err(_))) => {
+                        return Poll::Ready(Err(Failure::new(Reason::ClientDisconnected)));
+                    }
+                    Poll::Pending => return self.poll_timeout(cx, false, request).map(Err),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Notes that the client is gone, and why.
+    pub(crate) fn note_gone(&self, request: &mut ActiveRequest) {
+        let so_far = request.facts.so_far();
+        let lost = match &self.client {
+            Client::Http1 { .. } => Lost::Connection,
+            Client::Http2(stream) => {
+                self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
+                stream.lost().unwrap_or(Lost::Connection)
+            }
+        };
+        self.client.count_into(&mut request.facts);
+        match lost {
+            // Nothing is wrong: the client says so itself.
+            Lost::Reset(Code::NO_ERROR) => {
+                request.facts.details = ResponseDetails::None;
+                request.facts.finished = true;
+                return;
+            }
+            Lost::Reset(_) | Lost::Connection | Lost::Refused(_) => request.fail(lost.failure(so_far)),
+        }
+        if let Lost::Reset(Code::REFUSED_STREAM) = lost {
+            request.facts.details = ResponseDetails::from("http2.remote_refuse");
+        }
+    }
+
     /// Gives an answer of the proxy's own.
     pub(crate) async fn local_answer(
         &mut self,
@@ -137,6 +192,7 @@ impl Downstream {
         let sent = self.flush_before(if ends { Next::Close } else { Next::More }, request).await;
         request.facts.finished = true;
         request.facts.reply_end = Some(self.worker.instant());
+        self.client.count_into(&mut request.facts);
         match sent {
             Err(()) => After::Gone,
             Ok(()) if unread || close || self.draining => After::Linger,
@@ -181,10 +237,11 @@ impl Downstream {
         let bodiless = exchange.facts.tunnel || matches!(status, 100..=199 | 204 | 304);
         let has_length = exchange.response.has(Known::ContentLength);
         let body = match (version, has_length || bodiless || empty || is_head) {
+            (Version::Http2, true) if !(bodiless || empty || is_head) => BodyToClient::Stream,
             (_, true) => BodyToClient::Plain,
             (Version::Http11, false) => BodyToClient::Chunked,
             (Version::Http10, false) => BodyToClient::UntilClose,
-            (Version::Http2, false) => BodyToClient::Plain,
+            (Version::Http2, false) => BodyToClient::Stream,
         };
         // Envoy tells the end of what an old client gets by a length, or else by the close, also where there is no
         // body.
@@ -192,15 +249,18 @@ impl Downstream {
         if endless || unread || exchange.head.is_none() {
             self.draining = true;
         }
-        let failing = self.worker.is_failing() && self.listener.config.drain_type == DrainType::Default;
-        if (failing || self.slot.is_draining()) && !self.draining {
-            self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
-            self.draining = true;
-        }
-        if !self.draining && self.may_not_keep_alive() {
-            self.listener.shards.http.inc(HttpStat::DownstreamCxOverloadDisableKeepalive);
-            self.listener.shards.http.inc(HttpStat::DownstreamCxDrainClose);
-            self.draining = true;
+        let drains = self.begins_to_drain();
+        self.draining |= drains;
+        if let Client::Http2(stream) = &mut self.client {
+            if drains {
+                stream.drain_connection();
+            }
+            // What an upgrade of HTTP/1 answers 101 to, is a CONNECT that HTTP/2 answers 200 to (RFC 8441 §5).
+            let shown = if status == 101 { 200 } else { status };
+            let ends = body == BodyToClient::Plain && !exchange.facts.tunnel;
+            stream.send_head(shown, &exchange.response, ends);
+            exchange.facts.reply_begin = Some(self.worker.instant());
+            return body;
         }
         let keeps_alive =
             !self.draining && exchange.head.as_ref().is_some_and(causeway_http::h1::RequestHead::keeps_alive);
@@ -241,6 +301,28 @@ impl Downstream {
         body
     }
 
+    /// Whether the connection has to end behind this response, and nothing has said so before.
+    fn begins_to_drain(&self) -> bool {
+        let draining = match &self.client {
+            Client::Http1 { .. } => self.draining,
+            Client::Http2(stream) => stream.is_draining(),
+        };
+        if draining {
+            return false;
+        }
+        let http = &self.listener.shards.http;
+        let failing = self.worker.is_failing() && self.listener.config.drain_type == DrainType::Default;
+        let overloaded = !failing && !self.slot.is_draining() && self.may_not_keep_alive();
+        if overloaded {
+            http.inc(HttpStat::DownstreamCxOverloadDisableKeepalive);
+        }
+        let drains = failing || overloaded || self.slot.is_draining();
+        if drains {
+            http.inc(HttpStat::DownstreamCxDrainClose);
+        }
+        drains
+    }
+
     /// Whether the overload manager wants the connection to end behind this response.
     fn may_not_keep_alive(&self) -> bool {
         self.overload().is_some_and(|overload| {
@@ -250,6 +332,11 @@ impl Downstream {
 
     /// Sends an interim response with the fields of the exchange's response.
     pub(crate) async fn interim(&mut self, request: &mut ActiveRequest, status: u16) {
+        if let Client::Http2(stream) = &mut self.client {
+            stream.send_head(status, &request.response, false);
+            self.listener.shards.response_completed(status);
+            return;
+        }
         let format = self.listener.manager.shared().key_format;
         let exchange = &mut **request;
         let mut head = HeadWriter::response(exchange.to_client.bytes(), format, Version::Http11, status);
@@ -266,6 +353,9 @@ impl Downstream {
     }
 
     async fn flush_before(&mut self, next: Next, request: &mut ActiveRequest) -> Result<(), ()> {
+        if let Client::Http2(_) = &self.client {
+            return self.send_rest(request).await;
+        }
         let bytes = request.to_client.pending() as u64;
         let result =
             poll_fn(|cx| match self.client.sink(&mut request.to_client).poll_flush_before(next, cx) {
@@ -276,6 +366,25 @@ impl Downstream {
         request.facts.wire_sent += bytes;
         self.count_sent(bytes);
         result
+    }
+
+    /// Sends what waits for the client on its stream, which ends with it.
+    async fn send_rest(&mut self, request: &mut ActiveRequest) -> Result<(), ()> {
+        poll_fn(|cx| {
+            while request.to_client.pending() > 0 {
+                let Client::Http2(stream) = &mut self.client else { break };
+                match stream.poll_room(cx, request.to_client.pending()) {
+                    Poll::Ready(Ok(room)) => {
+                        let ends = room == request.to_client.pending();
+                        stream.send(request.to_client.take(room), ends);
+                    }
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(())),
+                    Poll::Pending => return self.poll_write_deadline(cx).map(Err),
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
     }
 
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -351,6 +460,9 @@ impl Downstream {
     /// Whether the client has closed, which it does to say that it wants no answer any more. What else it
     /// sends belongs to its next request.
     pub(crate) fn poll_client_gone(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Client::Http2(stream) = &mut self.client {
+            return stream.poll_lost(cx);
+        }
         loop {
             if !self.client.make_room(&self.worker.buffers, FOR_HEAD) {
                 return false;
@@ -463,6 +575,10 @@ impl Downstream {
 
     /// Counts bytes from the client.
     pub(crate) fn count_received(&self, count: u64) {
+        // What comes and goes on a stream is counted by its connection.
+        if let Client::Http2(_) = &self.client {
+            return;
+        }
         self.listener.shards.http.add(HttpStat::DownstreamCxRxBytesTotal, count);
         let received = &self.info.course.received;
         received.set(received.get() + count);
@@ -470,6 +586,9 @@ impl Downstream {
 
     /// Counts bytes to the client.
     pub(crate) fn count_sent(&self, count: u64) {
+        if let Client::Http2(_) = &self.client {
+            return;
+        }
         self.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, count);
         let sent = &self.info.course.sent;
         sent.set(sent.get() + count);
@@ -477,7 +596,32 @@ impl Downstream {
 
     /// What takes the body of a request from the client.
     pub(crate) fn upload(&self, framing: BodyFraming, going: Going) -> Pump {
-        Pump::new(self.request_body(framing), going)
+        match &self.client {
+            Client::Http1 { .. } => Pump::new(self.request_body(framing), going),
+            Client::Http2(_) => Pump::of_stream(framing.is_none(), going),
+        }
+    }
+
+    /// Whether trailers of the client's requests are passed on.
+    pub(crate) fn takes_trailers(&self) -> bool {
+        match &self.client {
+            Client::Http1 { .. } => self.listener.manager.config.http1.enable_trailers,
+            Client::Http2(_) => true,
+        }
+    }
+
+    /// How the body of a response is written to the client, with trailers behind it where there are some.
+    pub(crate) fn going(&self, body: BodyToClient, trailers: bool) -> Going {
+        let http1 = &self.listener.manager.config.http1;
+        match body {
+            BodyToClient::Plain | BodyToClient::UntilClose => Going::Plain,
+            BodyToClient::Chunked => {
+                let trailers =
+                    (trailers && http1.enable_trailers).then(|| key_format(http1.header_key_format));
+                Going::Chunked { trailers }
+            }
+            BodyToClient::Stream => Going::Stream { trailers },
+        }
     }
 
     /// A decoder for the body of a request.

@@ -4,7 +4,7 @@ use causeway_http::{Known, Method, Version};
 use causeway_model::StringMatcher;
 use causeway_reason::{Failure, Reason};
 
-use super::Downstream;
+use super::{Client, Downstream};
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
@@ -42,9 +42,11 @@ impl Downstream {
         }
         let http = &self.listener.shards.http;
         http.inc(HttpStat::DownstreamRqWsOnNonWsRoute);
-        // What would follow is not known to be a request.
-        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
-        http.inc(HttpStat::DownstreamRqRxReset);
+        // What would follow is not known to be a request; of a stream it is known in the end.
+        if let Client::Http1 { .. } = &self.client {
+            http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+            http.inc(HttpStat::DownstreamRqRxReset);
+        }
         let evidence =
             format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
         let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));
@@ -53,14 +55,14 @@ impl Downstream {
     }
 }
 
-/// The upgrade a request asks for (RFC 9110 §7.8): HTTP/1.1 only. An upgrade to HTTP/2 is passed over,
+/// The upgrade a request asks for (RFC 9110 §7.8, RFC 8441): not HTTP/1.0. An upgrade to HTTP/2 is passed over,
 /// as Envoy does; it asks for nothing but another way to say the same.
 fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
     let head = request.head.as_ref()?;
     if head.method == Method::Connect {
         return None;
     }
-    if head.version != Version::Http11 || !head.connection.upgrade {
+    if head.version == Version::Http10 || !head.connection.upgrade {
         return None;
     }
     let wanted = request.request.get(Known::Upgrade)?;

@@ -167,6 +167,9 @@ pub(crate) struct Facts {
     /// It asks for an upgrade that it may have: it has no end before the connection has.
     pub(crate) upgrade: bool,
 
+    /// Its stream ended with its head: nothing follows, whatever it asks for.
+    pub(crate) sent_whole: bool,
+
     /// Which chain of filters it comes through; 0 is the connection manager's own.
     pub(crate) chain: usize,
     /// The upgrade is made, or the tunnel open.

@@ -41,7 +41,7 @@ pub(crate) struct Exchange {
     /// What is known.
     pub(crate) facts: Facts,
     /// The connections to back-ends that it was sent on: their hosts and numbers.
-    pub(crate) attempted: Vec<(Arc<Host>, u64)>,
+    pub(crate) attempted: Vec<(Arc<Host>, Option<u64>)>,
     /// What it brings along where it is the next request of a redirect that the proxy followed.
     pub(crate) again: Option<Box<Again>>,
     /// Bytes on their way to the client.
@@ -71,8 +71,8 @@ impl Exchange {
     /// Whether all of the request has to have arrived for its end to be known: it has a body, or is the
     /// beginning of something that goes on.
     pub(crate) fn is_open_ended(&self) -> bool {
-        // All of it was there before its first back-end answered.
-        if self.again.is_some() {
+        // All of it was there before its first back-end answered, or with its head.
+        if self.again.is_some() || self.facts.sent_whole {
             return false;
         }
         self.facts.upgrade
@@ -168,6 +168,13 @@ impl Outgoing {
     /// Bytes that wait.
     pub(crate) const fn pending(&self) -> usize {
         self.bytes.len() - self.written
+    }
+
+    /// Takes the first of the bytes that wait, as if they were written.
+    pub(crate) fn take(&mut self, count: usize) -> &[u8] {
+        let from = self.written;
+        self.written = (from + count).min(self.bytes.len());
+        self.bytes.get(from..self.written).unwrap_or_default()
     }
 
     fn clear(&mut self, keep: usize) {

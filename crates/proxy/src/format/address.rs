@@ -109,16 +109,19 @@ fn name_of<'a>(host: &Host, without_port: bool) -> Operand<'a> {
     }
 }
 
-/// One word for each connection that the request was sent on.
+/// One word for each connection that was attempted, or made.
 pub(super) fn attempted<'a>(view: &View<'a>, what: Attempted) -> Operand<'a> {
     let mut list = Vec::new();
     for (host, connection) in &view.exchange.attempted {
+        if what == Attempted::ConnectionId && connection.is_none() {
+            continue;
+        }
         if !list.is_empty() {
             list.push(b',');
         }
         let part = |without_port| if without_port { AddressPart::WithoutPort } else { AddressPart::Whole };
         match what {
-            Attempted::ConnectionId => write_number(&mut list, *connection),
+            Attempted::ConnectionId => write_number(&mut list, connection.unwrap_or_default()),
             Attempted::Host { without_port } => {
                 address_part(&host.address(), part(without_port)).write(&mut list);
             }

@@ -144,6 +144,12 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::UpstreamClusterRaw => {
             facts.shown_cluster().map(|cluster| cluster.config().name.as_ref()).into()
         }
+        OperatorKind::Ja3Fingerprint => {
+            view.connection.inspected.as_ref().and_then(|found| found.ja3.as_deref()).into()
+        }
+        OperatorKind::Ja4Fingerprint => {
+            view.connection.inspected.as_ref().and_then(|found| found.ja4.as_deref()).into()
+        }
         OperatorKind::UpstreamTransportFailureReason => {
             let failure = facts.failure.as_ref().and_then(|failure| failure.transport.as_deref());
             failure.or(facts.connect_failure.as_deref()).map(one_word).into()

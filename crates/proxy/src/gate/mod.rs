@@ -78,26 +78,28 @@ impl GatesSnapshot {
     /// Compiles gates. `place` names the filter chain, by which what they have let through before a reload is found.
     pub(crate) fn compile(gates: &[NetworkGate], place: &str, with: &Compile<'_>) -> Self {
         let Compile { runtime, registry, gates: states, .. } = with;
-        let compiled = gates.iter().enumerate().map(|(at, gate)| match gate {
+        let compiled = gates.iter().enumerate().filter_map(|(at, gate)| match gate {
             NetworkGate::ConnectionLimit(config) => {
                 let scope = ScopeName::root().then("connection_limit");
-                Compiled::Limit {
+                Some(Compiled::Limit {
                     open: states.limit(&format!("{place}/{at}"), config),
                     on: config.enabled.resolve(runtime),
                     scope: registry.scope(scope.tagged("envoy.connection_limit_prefix", &config.stat_prefix)),
                     config: config.clone(),
-                }
+                })
             }
             NetworkGate::LocalRateLimit(config) => {
                 let scope = ScopeName::root().then("local_rate_limit");
                 let prefix = "envoy.local_network_ratelimit_prefix";
-                Compiled::Rate {
+                Some(Compiled::Rate {
                     bucket: states.bucket(&format!("{place}/{at}"), config),
                     on: config.enabled.resolve(runtime),
                     scope: registry.scope(scope.tagged(prefix, &config.stat_prefix)),
                     config: config.clone(),
-                }
+                })
             }
+            // It closes nothing; the TCP proxy asks for it.
+            NetworkGate::SniCluster => None,
         });
         Self(compiled.collect())
     }

@@ -105,7 +105,8 @@ impl Arriving {
             return Passed::On;
         }
         loop {
-            let mut looked = Looked { info: &mut self.info, bytes: &mut self.prefetched };
+            let mut looked =
+                Looked { info: &mut self.info, bytes: &mut self.prefetched, stream: &self.stream };
             let wanted = match filter.look(&mut looked) {
                 Look::Done => return Passed::On,
                 Look::More(wanted) => wanted,
@@ -188,8 +189,11 @@ impl Arriving {
             local: &self.info.local,
             remote: &self.info.remote,
             direct_remote: self.info.direct_remote(),
-            server_name: found.map_or("", |found| &found.server_name),
-            transport_protocol: found.map_or("", |found| found.transport_protocol),
+            server_name: self.info.server_name().unwrap_or_default(),
+            transport_protocol: match found {
+                Some(found) if !found.transport_protocol.is_empty() => found.transport_protocol,
+                _ => "raw_buffer",
+            },
             application_protocols: found.map_or(&[], |found| &found.application_protocols),
         };
         match self.listener.chain_of(&arrival).cloned() {
@@ -210,6 +214,10 @@ impl Arriving {
         match chain.gates.admit(&self.worker) {
             Ok(admitted) => open.admit(admitted),
             Err(refused) => {
+                // With Envoy, what listener filters have looked at is unread, and closing is a reset then.
+                if !self.prefetched.is_empty() {
+                    self.stream.reset_on_close();
+                }
                 refuse(refused, &chain, &self.slot, open, self.stream);
                 return;
             }
@@ -259,10 +267,21 @@ impl Opened {
         }
         let _ = info.tls.set(Box::new(none.info));
         *course.transport_failure.borrow_mut() = none.words;
-        let worker = self.open.worker();
-        worker.failures.note(worker, &Exchange::default(), info, &none.failure);
-        if let Service::Http(http) = &self.chain.service {
-            http.shards.connection_failed(self.open.age(), none.failure.reason);
+        if let Service::Tcp(proxy) = &self.chain.service {
+            TcpSession::without_handshake(proxy, self.open, none.failure);
+            return;
+        }
+        if !self.listener.snapshot().logs_hold_failures {
+            let worker = self.open.worker();
+            let mut exchange = Exchange::default();
+            exchange.facts.subject = Subject::RefusedConnection;
+            worker.failures.note(worker, &exchange, info, &none.failure);
+        }
+        match &self.chain.service {
+            Service::Http(http) => http.shards.connection_failed(self.open.age(), none.failure.reason),
+            Service::None | Service::Tcp(_) | Service::Echo | Service::DirectResponse(_) => {
+                self.listener.shards.count_reason(none.failure.reason);
+            }
         }
         *course.failure.borrow_mut() = Some(Box::new(none.failure));
     }

@@ -1,6 +1,7 @@
 //! What listener filters have found out about a connection.
 
 use causeway_model::{Address, Metadata};
+use causeway_upstream::OriginalSource;
 
 /// What listener filters have found out about a connection. Connections of listeners without them have none.
 #[derive(Debug, Default)]
@@ -11,10 +12,16 @@ pub(crate) struct Inspected {
     pub(crate) transport_protocol: &'static str,
     /// The protocols that the client speaks, those that it likes best first.
     pub(crate) application_protocols: Vec<Box<str>>,
+    /// The JA3 fingerprint of the client's TLS, where somebody wants it.
+    pub(crate) ja3: Option<Box<str>>,
+    /// The JA4 fingerprint.
+    pub(crate) ja4: Option<Box<str>>,
     /// The machine at the other end, where a PROXY header speaks for the client.
     pub(crate) direct_remote: Option<Address>,
     /// Our end, where the client connected to another address.
     pub(crate) direct_local: Option<Address>,
+    /// Where connections to back-ends come from that are made for it.
+    pub(crate) source: Option<OriginalSource>,
     /// Metadata of the connection.
     pub(crate) metadata: Metadata,
     /// TLVs of the PROXY header that connections to back-ends may pass on.

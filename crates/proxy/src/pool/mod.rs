@@ -39,12 +39,14 @@ pub(crate) use reaper::Reaper;
 pub(crate) use upstream::Upstream;
 
 /// What the connections of a pool are for.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum PoolKind {
     /// HTTP/1: one request at a time.
     Http1,
     /// HTTP/2: many at a time.
     Http2,
+    /// HTTP/1 or HTTP/2, as each back-end chooses by ALPN.
+    Auto,
     /// Not HTTP: each is a tunnel, and is never used again.
     Raw,
 }
@@ -112,6 +114,10 @@ impl HostPool {
         match self.kind {
             PoolKind::Http1 | PoolKind::Raw => self.take_idle().map(Upstream::Http1),
             PoolKind::Http2 => self.take_stream().map(Upstream::Http2),
+            PoolKind::Auto => {
+                let stream = self.take_stream().map(Upstream::Http2);
+                stream.or_else(|| self.take_idle().map(Upstream::Http1))
+            }
         }
     }
 
@@ -225,7 +231,7 @@ impl HostPool {
     /// How many of the requests that wait a connection is for, as far as that can be known before it is there.
     fn requests_of_one(&self, cluster: &LocalCluster) -> usize {
         let http = &cluster.config().http;
-        match (&self.kind, http.protocol.http2()) {
+        match (self.kind, http.protocol.http2()) {
             (PoolKind::Http2, Some(options)) => {
                 let streams = options.max_concurrent_streams;
                 let most = http.max_requests_per_connection.map_or(streams, |most| most.min(streams));
@@ -240,7 +246,7 @@ impl HostPool {
             self.connecting.set(self.connecting.get() - 1);
             return;
         };
-        cluster.note_connection(&self.kind);
+        cluster.note_connection(self.kind);
         cluster.stats().adjust(ClusterStat::UpstreamCxActive, 1);
         let cells = cluster.cells(&self.host);
         cells.inc(HostStat::CxTotal);
@@ -251,24 +257,33 @@ impl HostPool {
         let alpn: &[&str] = match self.kind {
             PoolKind::Http1 => &["http/1.1"],
             PoolKind::Http2 => &["h2"],
+            PoolKind::Auto => &["h2", "http/1.1"],
             PoolKind::Raw => &[],
         };
         let result = connect(&address, &self.host, &cluster, self.way.as_deref(), alpn).await;
         self.connecting.set(self.connecting.get() - 1);
         match result {
             Ok(Connected { stream, local, tls }) => {
+                let http2 = match self.kind {
+                    PoolKind::Auto => tls.as_ref().is_some_and(|tls| tls.http2),
+                    PoolKind::Http2 => true,
+                    PoolKind::Http1 | PoolKind::Raw => false,
+                };
+                if let PoolKind::Auto = self.kind {
+                    cluster.note_protocol(if http2 { PoolKind::Http2 } else { PoolKind::Http1 });
+                }
                 life.speaks_tls(tls);
                 let took = life.made().elapsed().as_millis();
                 cluster
                     .stats()
                     .record(ClusterStat::UpstreamCxConnectMs, u64::try_from(took).unwrap_or(u64::MAX));
-                self.begin(&cluster, stream, local, address, life).await;
+                self.begin(&cluster, http2, stream, local, address, life).await;
             }
             Err(failure) => {
                 cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
                 match failure.reason {
                     Reason::ConnectTimeout | Reason::UpstreamTlsTimeout => {
-                        cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout)
+                        cluster.stats().inc(ClusterStat::UpstreamCxConnectTimeout);
                     }
                     Reason::SourceBindFailed => {
                         // An option that can't be set is no error of binding, and has no words of Envoy's.
@@ -298,12 +313,13 @@ impl HostPool {
     async fn begin(
         self: &Rc<Self>,
         cluster: &LocalCluster,
+        http2: bool,
         stream: Transport,
         local: Option<SocketAddr>,
         remote: Arc<Address>,
         life: Life,
     ) {
-        if matches!(self.kind, PoolKind::Http2) {
+        if http2 {
             match Session::begin(self, stream, local, remote, &cluster.config().http, life).await {
                 Ok(session) => {
                     self.sessions.open.borrow_mut().push(session);

@@ -4,9 +4,13 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes};
+use causeway_http::HeaderBlock;
 
+use super::PumpError;
 use crate::buffer::{Buffer, BufferPool};
+use crate::downstream::ClientStream;
 use crate::exchange::{Next, Outgoing};
+use crate::http2;
 use crate::io::Transport;
 
 /// The two ends of a body's way.
@@ -22,16 +26,61 @@ pub(crate) struct Ends<'a> {
 pub(crate) enum Source<'a> {
     /// A connection of HTTP/1, and what was read from it.
     Http1 { stream: &'a mut Transport, buffer: &'a mut Buffer },
-    /// A stream of HTTP/2.
+    /// A stream of HTTP/2 from a back-end.
     Http2(&'a mut h2::RecvStream),
+    /// A stream of a client.
+    Client(&'a mut ClientStream),
+}
+
+/// What comes next of a body that is a stream.
+pub(super) enum Frame {
+    /// A piece; whether it is known to be the last thing.
+    Data(Bytes, bool),
+    /// Nothing more, and what stands behind it.
+    End(Option<HeaderBlock>),
+}
+
+impl Source<'_> {
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, PumpError>> {
+        match self {
+            Self::Http1 { .. } => Poll::Ready(Err(PumpError::SourceClosed)),
+            Self::Http2(stream) => match ready!(stream.poll_data(cx)) {
+                Some(Ok(data)) => Poll::Ready(Ok(Frame::Data(data, stream.is_end_stream()))),
+                Some(Err(error)) => Poll::Ready(Err(PumpError::SourceStream(error))),
+                None => {
+                    let found = ready!(stream.poll_trailers(cx)).map_err(PumpError::SourceStream)?;
+                    Poll::Ready(Ok(Frame::End(found.map(|fields| http2::block(&fields)))))
+                }
+            },
+            Self::Client(stream) => match ready!(stream.poll_data(cx)) {
+                Some(Ok(data)) => Poll::Ready(Ok(Frame::Data(data, stream.is_at_end()))),
+                Some(Err(error)) => Poll::Ready(Err(PumpError::Source(error))),
+                None => Poll::Ready(Ok(Frame::End(stream.trailers()))),
+            },
+        }
+    }
+
+    /// So much of what came in frames has been taken.
+    pub(super) fn release(&mut self, count: usize) {
+        match self {
+            Self::Http1 { .. } => {}
+            // Fails only where the stream is gone, and then nobody waits for room on it.
+            Self::Http2(stream) => {
+                let _ = stream.flow_control().release_capacity(count);
+            }
+            Self::Client(stream) => stream.release(count),
+        }
+    }
 }
 
 /// Where it goes to.
 pub(crate) enum Sink<'a> {
     /// A connection of HTTP/1, and what waits to be written to it.
     Http1 { stream: &'a mut Transport, out: &'a mut Outgoing },
-    /// A stream of HTTP/2. What is sent on it is written by its connection.
+    /// A stream of HTTP/2 to a back-end. What is sent on it is written by its connection.
     Http2(&'a mut h2::SendStream<Bytes>),
+    /// A stream of a client.
+    Client(&'a mut ClientStream),
 }
 
 impl Sink<'_> {
@@ -39,7 +88,7 @@ impl Sink<'_> {
     pub(super) fn pending(&self) -> usize {
         match self {
             Self::Http1 { out, .. } => out.pending(),
-            Self::Http2(_) => 0,
+            Self::Http2(_) | Self::Client(_) => 0,
         }
     }
 
@@ -51,7 +100,7 @@ impl Sink<'_> {
     pub(crate) fn poll_flush_before(&mut self, next: Next, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Http1 { stream, out } => out.poll_flush_before(next, cx, stream),
-            Self::Http2(_) => Poll::Ready(Ok(())),
+            Self::Http2(_) | Self::Client(_) => Poll::Ready(Ok(())),
         }
     }
 
@@ -69,6 +118,11 @@ impl Sink<'_> {
                 let piece = data.get(..count).unwrap_or_default();
                 let ends = last && count == data.len();
                 stream.send_data(Bytes::copy_from_slice(piece), ends).map_err(io::Error::other)?;
+                Poll::Ready(Ok(count))
+            }
+            Self::Client(stream) => {
+                let count = ready!(stream.poll_room(cx, data.len()))?;
+                stream.send(data.get(..count).unwrap_or_default(), last && count == data.len());
                 Poll::Ready(Ok(count))
             }
         }
@@ -92,6 +146,32 @@ impl Sink<'_> {
                 let piece = data.split_to(count);
                 stream.send_data(piece, last && data.is_empty()).map_err(io::Error::other)?;
                 Poll::Ready(Ok(count))
+            }
+            Self::Client(stream) => {
+                let count = ready!(stream.poll_room(cx, data.len()))?;
+                let piece = data.split_to(count);
+                stream.send(&piece, last && data.is_empty());
+                Poll::Ready(Ok(count))
+            }
+        }
+    }
+
+    /// Ends what is a stream, with trailers where there are some.
+    pub(super) fn end_stream(&mut self, trailers: Option<&HeaderBlock>) -> Result<(), PumpError> {
+        match (self, trailers) {
+            (Self::Http1 { .. }, _) => Ok(()),
+            (Self::Http2(stream), trailers) => match trailers {
+                Some(trailers) => stream.send_trailers(http2::fields(trailers)),
+                None => stream.send_data(Bytes::new(), true),
+            }
+            .map_err(|_| PumpError::Sink),
+            (Self::Client(stream), Some(trailers)) => {
+                stream.send_trailers(trailers);
+                Ok(())
+            }
+            (Self::Client(stream), None) => {
+                stream.end();
+                Ok(())
             }
         }
     }

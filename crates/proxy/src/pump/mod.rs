@@ -17,8 +17,7 @@ use causeway_reason::Failure;
 
 use crate::buffer::{FOR_BODY, FOR_BULK};
 use crate::exchange::Next;
-use crate::http2;
-
+use ends::Frame;
 pub(crate) use ends::{Ends, Sink, Source};
 pub(crate) use kept::Kept;
 
@@ -263,6 +262,14 @@ impl Pump {
                 self.piece = None;
                 *done || stream.is_end_stream()
             }
+            (Coming::Stream { done, .. }, Source::Client(stream)) => {
+                if let Some(Piece::OfFrame(data)) = self.piece.take() {
+                    stream.release(data.len());
+                }
+                let (count, complete) = stream.discard();
+                self.bytes += count as u64;
+                *done || complete
+            }
             _ => false,
         }
     }
@@ -282,10 +289,7 @@ impl Pump {
             }
             (Some(Piece::OfFrame(data)), source) => {
                 let written = ready!(ends.sink.poll_write_frame(cx, data, last)).map_err(sink_failed)?;
-                if let Source::Http2(stream) = source {
-                    // Fails only where the stream is gone, and then nobody waits for room on it.
-                    let _ = stream.flow_control().release_capacity(written);
-                }
+                source.release(written);
                 if !data.is_empty() {
                     return Poll::Ready(Ok(()));
                 }
@@ -362,13 +366,9 @@ impl Pump {
                 }
                 self.written += (out.pending() - before) as u64;
             }
-            (Going::Stream { trailers }, Sink::Http2(stream)) => {
+            (Going::Stream { trailers }, sink) => {
                 let trailers = trailers.then(|| self.trailers()).flatten();
-                let sent = match trailers {
-                    Some(trailers) => stream.send_trailers(http2::fields(&trailers)),
-                    None => stream.send_data(Bytes::new(), true),
-                };
-                sent.map_err(|_| PumpError::Sink)?;
+                sink.end_stream(trailers.as_ref())?;
             }
             _ => {}
         }
@@ -378,7 +378,9 @@ impl Pump {
     fn read(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
         match (&mut self.coming, &mut ends.source) {
             (Coming::Framed(decoder), Source::Http1 { stream, buffer }) => {
-                let wanted = if self.bulk { FOR_BULK } else { FOR_BODY };
+                // What goes in frames goes in pieces of that size anyway.
+                let bulk = self.bulk && !matches!(self.going, Going::Stream { .. });
+                let wanted = if bulk { FOR_BULK } else { FOR_BODY };
                 let wanted = match usize::try_from(ends.most) {
                     Ok(most) if most > 0 => wanted.min(most),
                     _ => wanted,
@@ -401,48 +403,48 @@ impl Pump {
                     }
                 }
             }
-            (Coming::Stream { .. }, Source::Http2(_)) => self.read_frame(cx, ends),
+            (Coming::Stream { .. }, _) => self.read_frame(cx, ends),
             _ => Poll::Ready(Err(PumpError::SourceClosed)),
         }
     }
 
     fn read_frame(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
-        let (Coming::Stream { done, trailers }, Source::Http2(stream)) = (&mut self.coming, &mut ends.source)
-        else {
-            return Poll::Ready(Ok(()));
-        };
-        match ready!(stream.poll_data(cx)) {
-            Some(Ok(data)) => {
-                *done = stream.is_end_stream();
-                self.read += data.len() as u64;
-                self.consumed += data.len() as u64;
-                if let Going::Nowhere = self.going {
-                    let _ = stream.flow_control().release_capacity(data.len());
-                } else if !data.is_empty() {
-                    if let Some(kept) = &mut self.kept {
-                        kept.add(&data);
-                    }
-                    self.announce(data.len(), &mut ends.sink);
-                    match &mut ends.sink {
-                        Sink::Http1 { out, .. } if data.len() <= COPY => {
-                            out.bytes().extend_from_slice(&data);
-                            if let Going::Chunked { .. } = self.going {
-                                out.bytes().extend_from_slice(b"\r\n");
-                            }
-                            let _ = stream.flow_control().release_capacity(data.len());
-                        }
-                        _ => self.piece = Some(Piece::OfFrame(data)),
-                    }
-                }
-                Poll::Ready(Ok(()))
+        let frame = ready!(ends.source.poll_frame(cx))?;
+        let Coming::Stream { done, trailers } = &mut self.coming else { return Poll::Ready(Ok(())) };
+        let data = match frame {
+            Frame::Data(data, last) => {
+                *done = last;
+                data
             }
-            Some(Err(error)) => Poll::Ready(Err(PumpError::SourceStream(error))),
-            None => {
-                let found = ready!(stream.poll_trailers(cx)).map_err(PumpError::SourceStream)?;
-                *trailers = found.map(|fields| http2::block(&fields));
+            Frame::End(found) => {
+                *trailers = found;
                 *done = true;
-                Poll::Ready(Ok(()))
+                return Poll::Ready(Ok(()));
             }
+        };
+        self.read += data.len() as u64;
+        self.consumed += data.len() as u64;
+        if let Going::Nowhere = self.going {
+            ends.source.release(data.len());
+            return Poll::Ready(Ok(()));
         }
+        if data.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.add(&data);
+        }
+        self.announce(data.len(), &mut ends.sink);
+        match &mut ends.sink {
+            Sink::Http1 { out, .. } if data.len() <= COPY => {
+                out.bytes().extend_from_slice(&data);
+                if let Going::Chunked { .. } = self.going {
+                    out.bytes().extend_from_slice(b"\r\n");
+                }
+                ends.source.release(data.len());
+            }
+            _ => self.piece = Some(Piece::OfFrame(data)),
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -131,8 +131,7 @@ pub(crate) async fn forward(
             Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await)
         }
         Err(Unconnected::ClientGone) => {
-            let evidence = request.facts.so_far();
-            request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
+            downstream.note_gone(&mut request);
             Served::Ended(After::Gone)
         }
     }

@@ -20,7 +20,7 @@ use super::{Forwarding, Served, give_up, start_timeout, tunnel, upstream_request
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
 use crate::deadlines::Timer;
-use crate::downstream::{After, Downstream};
+use crate::downstream::{After, Client, Downstream};
 use crate::exchange::{Exchange, UpstreamAnswer};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Kept, Pump, PumpError};
@@ -164,7 +164,7 @@ impl Relay<'_> {
         facts.upstream_tls = self.upstream.tls();
         facts.upstream_remote = Some(Arc::clone(self.upstream.remote()));
         if let Some(host) = facts.host.clone() {
-            self.request.attempted.push((host, self.upstream.id()));
+            self.request.attempted.push((host, Some(self.upstream.id())));
         }
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
@@ -188,7 +188,7 @@ impl Relay<'_> {
             }
         } else {
             let http = &self.forwarding.cluster.config().http;
-            let theirs = self.downstream.listener.manager.config.http1.enable_trailers;
+            let theirs = self.downstream.takes_trailers();
             let trailers = (http.enable_trailers && theirs).then(|| key_format(http.header_key_format));
             let going = match (http2, chunked) {
                 (true, _) => Going::Stream { trailers: theirs },
@@ -447,7 +447,7 @@ impl Relay<'_> {
         };
         let wanted = self.downstream.listener.manager.config.proxy_100_continue
             && matches!(head.status, 100 | 102..=104)
-            && self.request.head.as_ref().is_some_and(|head| head.version == Version::Http11);
+            && self.request.head.as_ref().is_some_and(|head| head.version != Version::Http10);
         if !wanted || self.interim == Interim::Passed {
             self.interim = self.interim.max(Interim::Kept);
             return;
@@ -459,10 +459,11 @@ impl Relay<'_> {
 
     /// The client left.
     pub(super) fn client_gone(mut self) -> After {
-        self.downstream.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
+        if let Client::Http1 { .. } = &self.downstream.client {
+            self.downstream.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
+        }
         self.request.facts.flags = causeway_reason::Flags::default();
-        let evidence = self.request.facts.so_far();
-        self.request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
+        self.downstream.note_gone(&mut self.request);
         After::Gone
     }
 

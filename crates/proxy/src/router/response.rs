@@ -8,13 +8,12 @@ use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
 use super::relay::{Relay, Upload};
-use crate::downstream::{After, BodyToClient};
+use crate::downstream::{After, BodyToClient, Client};
 use crate::exchange::{Next, ResponseDetails, TrailerBytes};
 use crate::format::Decimal;
 use crate::header_mutations::{Message, mutate};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Pump, PumpError};
-use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 use crate::traffic::TrafficStat;
 
@@ -58,7 +57,11 @@ impl Relay<'_> {
             if self.upgrade.is_some() && (200..300).contains(&head.status) {
                 // The client would take whatever follows for the new protocol.
                 framing = BodyFraming::None;
-                self.request.response.set(Known::ContentLength, b"0");
+                // The end of a stream is told by its head.
+                match self.downstream.client {
+                    Client::Http1 { .. } => self.request.response.set(Known::ContentLength, b"0"),
+                    Client::Http2(_) => _ = self.request.response.remove(Known::ContentLength),
+                }
                 self.request.response.remove(Known::ContentType);
                 self.request.facts.details = ResponseDetails::from("websocket_handshake_unsuccessful");
             }
@@ -117,17 +120,10 @@ impl Relay<'_> {
     }
 
     fn download(&self, framing: BodyFraming, body: BodyToClient) -> Pump {
-        let chunked = body == BodyToClient::Chunked && !framing.is_none();
         if self.upstream.is_http2() {
-            let http1 = &self.downstream.listener.manager.config.http1;
-            let trailers = http1.enable_trailers.then(|| key_format(http1.header_key_format));
             let status = self.request.facts.status;
             let bodiless = self.request.method() == Method::Head || matches!(status, 204 | 304);
-            let going = match (bodiless, chunked) {
-                (true, _) => Going::Nowhere,
-                (false, true) => Going::Chunked { trailers },
-                (false, false) => Going::Plain,
-            };
+            let going = if bodiless { Going::Nowhere } else { self.downstream.going(body, true) };
             return Pump::of_stream(framing.is_none(), going)
                 .showing_trailers(self.downstream.has_filters(&self.request));
         }
@@ -138,11 +134,9 @@ impl Relay<'_> {
             fields: usize::try_from(http.max_headers_count).unwrap_or(usize::MAX),
         };
         let decoder = BodyDecoder::new(framing, Reason::UpstreamChunkMalformed, limits);
-        let http1 = &self.downstream.listener.manager.config.http1;
-        let trailers = self.passes_trailers().then(|| key_format(http1.header_key_format));
+        let going = self.downstream.going(body, http.enable_trailers);
         let show = http.enable_trailers && self.downstream.has_filters(&self.request);
-        Pump::new(decoder, if chunked { Going::Chunked { trailers } } else { Going::Plain })
-            .showing_trailers(show)
+        Pump::new(decoder, if framing.is_none() { Going::Plain } else { going }).showing_trailers(show)
     }
 
     fn passes_trailers(&self) -> bool {
@@ -262,6 +256,7 @@ impl Relay<'_> {
         facts.wire_received += facts.body_read;
         self.downstream.count_sent(to_client);
         self.request.response_trailers = trailers;
+        self.downstream.client.count_into(&mut self.request.facts);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
         let Relay { downstream, request, upstream, .. } = self;
         match upstream {
@@ -290,7 +285,10 @@ impl Relay<'_> {
     /// It failed behind the head: the client has to see that the message is not complete.
     pub(super) async fn cut(mut self, failure: Failure, passing: Passing) -> After {
         let http = &self.downstream.listener.shards.http;
-        http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
+        // Envoy waits with its judgement of a call of gRPC, and counts those that it can't judge.
+        if self.request.facts.grpc {
+            http.inc(HttpStat::RqResetAfterDownstreamResponseStarted);
+        }
         // Envoy counts a response that it resets from both sides.
         http.inc(HttpStat::DownstreamRqTxReset);
         http.inc(HttpStat::DownstreamRqRxReset);
@@ -307,6 +305,7 @@ impl Relay<'_> {
         let to_client = facts.response_head_bytes + passing.download.written;
         facts.wire_sent += to_client - waiting.min(to_client);
         let _ = self.downstream.flush(&mut self.request).await;
+        self.downstream.client.count_into(&mut self.request.facts);
         if passing.body == BodyToClient::UntilClose {
             self.downstream.client.break_off();
         }

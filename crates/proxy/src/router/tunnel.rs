@@ -10,7 +10,7 @@ use causeway_reason::{Failure, Met, Reason};
 use super::relay::Relay;
 use super::response::BodyEvent;
 use crate::deadlines::Timer;
-use crate::downstream::After;
+use crate::downstream::{After, Client};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Pump, PumpError};
 use crate::stats::HttpStat;
@@ -47,12 +47,14 @@ pub(super) async fn tunnel(mut relay: Relay<'_>, head: ResponseHead) -> After {
     if relay.downstream.listener.manager.config.access_log_options.on_tunnel {
         relay.request.log_unfinished("DownstreamTunnelSuccessfullyEstablished");
     }
-    let (mut up, mut down) = match relay.upstream {
-        Upstream::Http1(_) => (as_it_is(Going::Plain), as_it_is(Going::Plain)),
-        Upstream::Http2(_) => {
-            (as_it_is(Going::Stream { trailers: false }), Pump::of_stream(false, Going::Plain))
-        }
+    let in_frames = Going::Stream { trailers: false };
+    let going = |stream: bool| if stream { in_frames } else { Going::Plain };
+    let of_client = matches!(relay.downstream.client, Client::Http2(_));
+    let of_host = relay.upstream.is_http2();
+    let as_it_is = |comes_in_frames: bool, going| {
+        if comes_in_frames { Pump::of_stream(false, going) } else { bytes(going) }
     };
+    let (mut up, mut down) = (as_it_is(of_client, going(of_host)), as_it_is(of_host, going(of_client)));
     let mut up_ended = false;
     let end = poll_fn(|cx| poll_tunnel(&mut relay, &mut up, &mut up_ended, &mut down, cx)).await;
     count(&mut relay, &up, &down);
@@ -73,10 +75,13 @@ fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
     let sent = facts.response_head_bytes + down.written;
     facts.wire_sent += sent;
     relay.downstream.count_sent(sent);
-    let http = &relay.downstream.listener.shards.http;
-    // A request that became a tunnel was never complete.
-    http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
-    http.inc(HttpStat::DownstreamRqRxReset);
+    relay.downstream.client.count_into(&mut relay.request.facts);
+    // A request that became a tunnel was never complete; of a stream it is known in the end.
+    if let Client::Http1 { .. } = &relay.downstream.client {
+        let http = &relay.downstream.listener.shards.http;
+        http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+        http.inc(HttpStat::DownstreamRqRxReset);
+    }
 }
 
 /// Serves a tunnel that ends here. There is a connection to the back-end, and that is all that has to be said.
@@ -101,7 +106,7 @@ pub(super) async fn raw(mut relay: Relay<'_>) -> After {
 }
 
 /// Bytes as they are.
-fn as_it_is(going: Going) -> Pump {
+fn bytes(going: Going) -> Pump {
     let limits = TrailerLimits { bytes: 0, fields: 0 };
     Pump::new(BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits), going)
 }

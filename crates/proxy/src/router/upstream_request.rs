@@ -56,7 +56,9 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     }
     writer.fields(&exchange.request, |field| field.known != Some(Known::Host));
     if let Some(upgrade) = upgrade {
-        writer.field("connection", b"Upgrade");
+        // As Envoy writes what was asked by HTTP/2.
+        let asked_by_stream = head.version == Version::Http2;
+        writer.field("connection", if asked_by_stream { b"upgrade" } else { b"Upgrade" });
         writer.field("upgrade", upgrade);
     }
     let chunked = head.framing == BodyFraming::Chunked;

@@ -1,9 +1,10 @@
 //! The TCP proxy: connections of clients are passed on to a cluster as they are.
 //!
-//! A [`TcpSession`] is one such connection: it waits for its turn (`gate`), chooses a cluster and a host and connects
-//! (`upstream`), moves bytes both ways until both sides have ended (`relay`), and counts what it does (`meter`). When it
-//! goes, its `record` is written.
+//! A [`TcpSession`] is one such connection: it chooses a cluster and a host and connects (`connecting`, `upstream`),
+//! moves bytes both ways until both sides have ended (`relay`), and counts what it does (`meter`). When it goes, its
+//! `record` is written.
 
+mod connecting;
 mod meter;
 mod record;
 mod relay;

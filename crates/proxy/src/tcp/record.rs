@@ -1,9 +1,11 @@
 //! One record for each connection that is passed on, written when it goes – whatever the way.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use causeway_reason::{Failure, Flag, Reason};
+use causeway_upstream::Host;
 
 use super::TcpRuntime;
 use super::stats::TcpStat;
@@ -44,6 +46,20 @@ impl Record {
 
     pub(super) const fn facts(&mut self) -> &mut Facts {
         &mut self.exchange.facts
+    }
+
+    /// A host is tried.
+    pub(super) fn attempt(&mut self, host: &Arc<Host>) {
+        self.exchange.facts.attempts += 1;
+        self.exchange.attempted.push((Arc::clone(host), None));
+    }
+
+    /// The host that was tried last is connected by this connection.
+    pub(super) fn connected(&mut self, connection: u64) {
+        self.exchange.facts.upstream_connection = Some(connection);
+        if let Some((_, attempted)) = self.exchange.attempted.last_mut() {
+            *attempted = Some(connection);
+        }
     }
 
     /// The connection ended as connections do.

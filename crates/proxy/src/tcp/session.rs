@@ -8,24 +8,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use causeway_model::{DrainType, Listener, TcpConnect, TcpHashPolicy, TcpProxy};
-use causeway_reason::{Details, Failure, Flag, Reason, ResetReason};
-use causeway_upstream::{ClusterStat, Host, xxh64};
+use causeway_model::{DrainType, Listener, LoadShedPointKind, TcpConnect, TcpProxy};
+use causeway_reason::{Failure, Flag, Reason};
 
 use super::TcpRuntime;
 use super::meter::Meter;
 use super::record::Record;
 use super::relay::{Broken, Ends, Way};
 use super::stats::TcpStat;
-use super::upstream::{NotConnected, Upstream, may_connect};
+use super::upstream::Upstream;
 use crate::buffer::Buffer;
-use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
 use crate::deadlines::{Deadlines, Timer};
 use crate::exchange::Subject;
 use crate::gate::Refused;
 use crate::io::Transport;
 use crate::listener::{ListenerSlot, OpenConnection};
+use crate::overload::WorkerOverload;
 use crate::snapshot::timeout;
 use crate::timer::{Millis, millis};
 use crate::worker::Worker;
@@ -33,32 +32,21 @@ use crate::worker::Worker;
 /// A connection that is passed on.
 #[derive(Debug)]
 pub(crate) struct TcpSession {
-    worker: Rc<Worker>,
+    pub(super) worker: Rc<Worker>,
     slot: Rc<ListenerSlot>,
-    info: Rc<ConnectionInfo>,
-    proxy: Rc<TcpRuntime>,
-    stream: Transport,
+    pub(super) info: Rc<ConnectionInfo>,
+    pub(super) proxy: Rc<TcpRuntime>,
+    pub(super) stream: Transport,
     /// What the client sent and the back-end has not yet.
-    inbound: Buffer,
+    pub(super) inbound: Buffer,
     deadlines: Deadlines,
     idle: Option<Millis>,
     /// The last to be dropped: then it is logged.
-    record: Record,
+    pub(super) record: Record,
 }
 
-/// Why a connection is not connected to a back-end.
-struct NoUpstream {
-    failure: Failure,
-    /// Behind those that are set.
-    flags: &'static [Flag],
-    /// `%DOWNSTREAM_LOCAL_CLOSE_REASON%`: the number is that of Envoy's `UpstreamFailureReason`.
-    closed_because: &'static str,
-}
-
-const CONNECT_FAILED: &str = "tcp_initializion_failure:0";
-const NO_HOST: &str = "tcp_initializion_failure:1";
-const TOO_MANY: &str = "tcp_initializion_failure:2";
-const NO_ROUTE: &str = "tcp_initializion_failure:3";
+/// Envoy's word for connections that the overload manager closes.
+pub(super) const OVERLOADED: &str = "overload_manager_close";
 
 /// Both directions, and what is counted of them.
 struct Ways {
@@ -80,7 +68,7 @@ enum End {
 }
 
 /// Why a connection is closed from here, whatever it does.
-enum Cut {
+pub(super) enum Cut {
     /// `idle_timeout`.
     Idle,
     /// `max_downstream_connection_duration`.
@@ -89,6 +77,8 @@ enum Cut {
     Drained,
     /// Its listener was removed a while ago.
     Removed,
+    /// `tcp_proxy_on_data`.
+    Overloaded,
 }
 
 impl TcpSession {
@@ -112,6 +102,11 @@ impl TcpSession {
             proxy: Rc::clone(proxy),
             worker,
         }
+    }
+
+    /// The client did not come as far as to be passed on.
+    pub(crate) fn without_handshake(proxy: &Rc<TcpRuntime>, open: OpenConnection, failure: Failure) {
+        Record::new(proxy, open).fail(failure, &[]);
     }
 
     /// A filter in front did not let the connection through.
@@ -146,7 +141,7 @@ impl TcpSession {
         self.pass_on(upstream).await;
     }
 
-    fn config(&self) -> &TcpProxy {
+    pub(super) fn config(&self) -> &TcpProxy {
         &self.proxy.shared.config
     }
 
@@ -200,123 +195,21 @@ impl TcpSession {
         true
     }
 
-    /// Connects to a back-end, as often as may be tried. Where that fails, the outcome is noted.
-    async fn connect(&mut self) -> Option<Box<Upstream>> {
-        let mut pause = self.config().backoff.map_or(Duration::ZERO, |backoff| backoff.base);
-        loop {
-            let (cluster, host) = match self.choose() {
-                Ok(chosen) => chosen,
-                Err(no) => {
-                    self.give_up(no);
-                    return None;
-                }
-            };
-            self.record.facts().attempts += 1;
-            let worker = Rc::clone(&self.worker);
-            let info = Rc::clone(&self.info);
-            match self.unless_cut(Upstream::connect(&worker, &cluster, &host, &info)).await {
-                Ok(Ok(upstream)) => return Some(self.connected(upstream, host)),
-                Ok(Err(not)) => {
-                    if let Some(no) = self.not_connected(not, &cluster) {
-                        self.give_up(no);
-                        return None;
-                    }
-                }
-                Err(cut) => {
-                    self.cut(&cut).await;
-                    return None;
-                }
-            }
-            let Some(backoff) = self.config().backoff else { continue };
-            let waited = Duration::from_millis(self.worker.random() % millis(pause).max(1));
-            pause = pause.saturating_mul(2).min(backoff.max);
-            if let Err(cut) = self.unless_cut(tokio::time::sleep(waited)).await {
-                self.cut(&cut).await;
-                return None;
-            }
-        }
+    /// The overload manager, where it has something to say about this connection.
+    pub(super) fn overload(&self) -> Option<Rc<WorkerOverload>> {
+        let bypass = self.info.listener.as_ref().is_some_and(|listener| listener.bypass_overload_manager);
+        if bypass { None } else { self.worker.overload() }
     }
 
-    /// Chooses the cluster and one of its hosts.
-    fn choose(&mut self) -> Result<(Rc<LocalCluster>, Arc<Host>), NoUpstream> {
-        let random = self.worker.random();
-        let name = self.proxy.shared.config.target.draw(random);
-        let Some(cluster) = name.and_then(|name| self.worker.cluster(name)) else {
-            self.proxy.stats.inc(TcpStat::DownstreamCxNoRoute);
-            let name = name.map_or("", |name| name);
-            let failure =
-                Failure::new(Reason::ClusterNotFound).with_evidence(format!("there is no cluster {name}"));
-            return Err(NoUpstream { failure, flags: &[Flag::NoClusterFound], closed_because: NO_ROUTE });
-        };
-        let facts = self.record.facts();
-        facts.cluster = Some(Rc::clone(&cluster));
-        facts.connect_begin.get_or_insert_with(|| self.worker.instant());
-        if let Err(failure) = may_connect(&cluster) {
-            return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
-        }
-        match cluster.choose_by_hash(self.hash()) {
-            Ok(host) => Ok((cluster, host)),
-            Err(failure) => {
-                let flags = &[Flag::NoHealthyUpstream];
-                Err(NoUpstream { failure, flags, closed_because: NO_HOST })
-            }
-        }
+    /// Whether the overload manager says that this is not to go on.
+    pub(super) fn is_shed(&self, point: LoadShedPointKind) -> bool {
+        self.overload().is_some_and(|overload| overload.sheds(point, self.worker.random()))
     }
 
-    /// What balancers that hash make of the connection.
-    fn hash(&self) -> Option<u64> {
-        match self.config().hash_policy.as_ref()? {
-            // A Unix socket has none.
-            TcpHashPolicy::SourceIp => {
-                self.info.remote.ip().map(|at| xxh64(at.ip().to_string().as_bytes(), 0))
-            }
-        }
-    }
-
-    fn connected(&mut self, upstream: Upstream, host: Arc<Host>) -> Box<Upstream> {
-        let facts = self.record.facts();
-        facts.host = Some(host);
-        facts.connect_end = Some(self.worker.instant());
-        facts.upstream_local = upstream.local;
-        facts.upstream_tls.clone_from(&upstream.tls);
-        facts.upstream_remote = Some(Arc::clone(&upstream.remote));
-        facts.upstream_connection = Some(upstream.id);
-        Box::new(upstream)
-    }
-
-    /// An attempt failed. Says why there is no other.
-    fn not_connected(&mut self, not: NotConnected, cluster: &LocalCluster) -> Option<NoUpstream> {
-        let NotConnected { mut failure, host } = not;
-        let most = self.config().max_connect_attempts;
-        let facts = self.record.facts();
-        if host.is_some() {
-            facts.host = host;
-        }
-        // What was not even tried is nobody's failure (Envoy's `onUpstreamEvent` and `onConnectTimeout`).
-        if let Details::ResetBefore(ResetReason::RemoteConnectionFailure | ResetReason::ConnectionTimeout) =
-            failure.answer().details
-        {
-            facts.flags.set(Flag::UpstreamConnectionFailure);
-        }
-        facts.connect_failure = failure.transport.clone();
-        if facts.attempts < most {
-            return None;
-        }
-        cluster.stats().inc(ClusterStat::UpstreamCxConnectAttemptsExceeded);
-        if most > 1 {
-            let evidence = failure.evidence.as_deref().unwrap_or_default();
-            failure.evidence = Some(format!("attempt {most}, the last: {evidence}").into());
-        }
-        Some(NoUpstream {
-            failure,
-            flags: &[Flag::UpstreamRetryLimitExceeded],
-            closed_because: CONNECT_FAILED,
-        })
-    }
-
-    fn give_up(&mut self, no: NoUpstream) {
-        self.record.closed_because(no.closed_because);
-        self.record.fail(no.failure, no.flags);
+    /// Why, where it does.
+    pub(super) fn overloaded(&self, reason: Reason) -> Failure {
+        let evidence = self.overload().map_or_else(String::new, |overload| overload.shared.evidence());
+        Failure::new(reason).with_evidence(evidence)
     }
 
     /// Passes bytes on until both sides have ended, or one of them breaks.
@@ -361,7 +254,15 @@ impl TcpSession {
         let Ways { up, down, meter } = ways;
         let mut end = None;
         if !up.ended {
+            let overload = self.overload();
+            let worker = &self.worker;
+            let shed = || {
+                overload.as_ref().is_some_and(|overload| {
+                    overload.sheds(LoadShedPointKind::TcpProxyOnData, worker.random())
+                })
+            };
             let mut ends = Ends {
+                shed: &shed,
                 source: &mut self.stream,
                 buffer: &mut self.inbound,
                 sink: &mut upstream.stream,
@@ -376,11 +277,16 @@ impl TcpSession {
                 Poll::Ready(Ok(())) => down.ended.then_some(End::Both { upstream_last: false }),
                 Poll::Ready(Err(Broken::Source(error))) => Some(End::Client(error)),
                 Poll::Ready(Err(Broken::Sink(error))) => Some(End::Upstream(error)),
+                Poll::Ready(Err(Broken::Shed)) => {
+                    self.proxy.stats.inc(TcpStat::DownstreamCxOverloadClose);
+                    Some(End::Closed(Cut::Overloaded))
+                }
                 Poll::Pending => None,
             };
         }
         if end.is_none() && !down.ended {
             let mut ends = Ends {
+                shed: &|| false,
                 source: &mut upstream.stream,
                 buffer: &mut upstream.buffer,
                 sink: &mut self.stream,
@@ -391,7 +297,7 @@ impl TcpSession {
                 Poll::Ready(Ok(())) => up.ended.then_some(End::Both { upstream_last: true }),
                 Poll::Ready(Err(Broken::Source(error))) => Some(End::Upstream(error)),
                 Poll::Ready(Err(Broken::Sink(error))) => Some(End::Client(error)),
-                Poll::Pending => None,
+                Poll::Ready(Err(Broken::Shed)) | Poll::Pending => None,
             };
         }
         self.count(ways);
@@ -437,7 +343,7 @@ impl TcpSession {
     }
 
     /// Does something unless the connection is to be closed before it is done.
-    async fn unless_cut<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Cut> {
+    pub(super) async fn unless_cut<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Cut> {
         let mut work = pin!(work);
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Ok(done)),
@@ -477,7 +383,7 @@ impl TcpSession {
     }
 
     /// The connection is closed from here.
-    async fn cut(&mut self, cut: &Cut) {
+    pub(super) async fn cut(&mut self, cut: &Cut) {
         poll_fn(|cx| {
             self.stream.shutdown_write(cx);
             Poll::Ready(())
@@ -496,6 +402,12 @@ impl TcpSession {
                 ("max_connection_duration_reached", Some((Reason::TcpMaxDuration, evidence, flag)))
             }
             Cut::Drained => ("tcp_proxy_drain_close", None),
+            Cut::Overloaded => {
+                let evidence =
+                    self.overload().map_or_else(String::new, |overload| overload.shared.evidence());
+                let flag = Some(Flag::OverloadManagerTerminated);
+                (OVERLOADED, Some((Reason::OverloadedConnection, evidence, flag)))
+            }
             Cut::Removed => {
                 let evidence = "the listener was removed, and drain-time-s has passed".to_owned();
                 ("drain_close", Some((Reason::DrainDeadline, evidence, None)))

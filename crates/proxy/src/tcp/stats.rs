@@ -7,7 +7,7 @@ causeway_stats::schema! {
         DownstreamCxDrainClose = counter "downstream_cx_drain_close",
         /// Connections to a cluster that does not exist.
         DownstreamCxNoRoute = counter "downstream_cx_no_route",
-        /// Never moves: connections closed because of overload.
+        /// Connections closed because of overload.
         DownstreamCxOverloadClose = counter "downstream_cx_overload_close",
         /// Bytes that the last reads of all open connections brought.
         DownstreamCxRxBytesBuffered = gauge "downstream_cx_rx_bytes_buffered",

@@ -85,7 +85,7 @@ impl Upstream {
                 cluster.cells(host).inc(HostStat::CxConnectFail);
                 match failure.reason {
                     Reason::ConnectTimeout | Reason::UpstreamTlsTimeout => {
-                        stats.inc(ClusterStat::UpstreamCxConnectTimeout)
+                        stats.inc(ClusterStat::UpstreamCxConnectTimeout);
                     }
                     // An option that can't be set is no error of binding, and has no words of Envoy's.
                     Reason::SourceBindFailed if failure.transport.is_some() => {
@@ -171,7 +171,7 @@ struct Life {
 
 impl Life {
     fn begin(worker: &Worker, cluster: &Rc<LocalCluster>, host: &Arc<Host>, permit: Permit) -> Self {
-        cluster.note_connection(&PoolKind::Raw);
+        cluster.note_connection(PoolKind::Raw);
         cluster.stats().adjust(ClusterStat::UpstreamCxActive, 1);
         let cells = cluster.cells(host);
         cells.inc(HostStat::CxTotal);

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use causeway_reason::{Failure, Reason};
@@ -92,7 +93,7 @@ impl Handshake<'_> {
         self.info.server_name.clone_from(&hello.server_name);
         let session = state
             .config_for(&hello)
-            .and_then(|config| UnbufferedServerConnection::new(std::sync::Arc::clone(config)).ok())
+            .and_then(|config| UnbufferedServerConnection::new(Arc::clone(config)).ok())
             .ok_or_else(|| Ended::new(Reason::TlsHandshakeFailed, "no session can be made"))?;
         let first = self.read.filled().to_vec();
         self.read.consume(first.len());
@@ -105,6 +106,9 @@ impl Handshake<'_> {
     async fn hello(&mut self, stream: &mut Transport) -> Result<Hello, Ended> {
         loop {
             if let Some(failure) = HandshakeFailure::of_first_bytes(self.read.filled()) {
+                if let Some(alert) = failure.plain_alert() {
+                    tell(stream, &alert).await;
+                }
                 return Err(self.refuse(&failure, &Noted::default()));
             }
             match Hello::read(self.read.filled()) {
@@ -114,10 +118,11 @@ impl Handshake<'_> {
                     return Err(Ended::new(Reason::TlsHandshakeFailed, "its first message has no end"));
                 }
                 Err(refused) => {
-                    // A few bytes, which the kernel takes at once or never.
-                    let alert = &refused.alert;
-                    poll_fn(|cx| Poll::Ready(stream.poll_write(cx, alert).is_ready())).await;
                     let failure = HandshakeFailure::of(&refused.error, None);
+                    match failure.plain_alert() {
+                        Some(alert) => tell(stream, &alert).await,
+                        None => tell(stream, &refused.alert).await,
+                    }
                     return Err(self.refuse(&failure, &Noted::default()));
                 }
             }
@@ -159,6 +164,7 @@ impl Handshake<'_> {
         })
         .await;
         self.info.learn(stream.session(), noted.verdict);
+        self.info.authorities = self.info.validated.then(|| Arc::clone(&state.authorities));
         self.info.local = noted.certificate.and_then(|place| state.identities.get(place)).cloned();
         match result {
             Some(Ok(())) => {
@@ -201,4 +207,9 @@ impl Handshake<'_> {
             None => format!("{} bytes of its first message had arrived", self.read.filled().len()),
         }
     }
+}
+
+/// Says a few bytes, which the kernel takes at once or never.
+async fn tell(stream: &mut Transport, alert: &[u8]) {
+    poll_fn(|cx| Poll::Ready(stream.poll_write(cx, alert).is_ready())).await;
 }

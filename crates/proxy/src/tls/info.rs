@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use causeway_tls::certificate::{self, Facts};
-use causeway_tls::identity::Identity;
+use causeway_tls::identity::{Authorities, Identity};
 use causeway_tls::names;
 use causeway_tls::server::Verdict;
 use rustls::pki_types::CertificateDer;
@@ -29,6 +29,8 @@ pub(crate) struct TlsInfo {
     pub(crate) local: Option<Arc<Identity>>,
     /// The client's certificates, its own first.
     pub(crate) peer: Box<[CertificateDer<'static>]>,
+    /// Those who are trusted, where the client's certificate has been looked at.
+    pub(super) authorities: Option<Arc<Authorities>>,
     /// Somebody has looked at the client's certificate, and it is trusted.
     pub(crate) validated: bool,
     /// What the client's own certificate says, once somebody has asked.
@@ -52,6 +54,14 @@ impl TlsInfo {
     pub(crate) fn peer_facts(&self) -> Option<&Facts> {
         let read = || self.peer.first().and_then(|own| Facts::of(own)).map(Box::new);
         self.facts.get_or_init(read).as_deref()
+    }
+
+    /// The certificate of whoever signed the client's own: one that the client has shown as well, or one that is
+    /// trusted.
+    pub(crate) fn issuer(&self) -> Option<&CertificateDer<'static>> {
+        let issuer = &self.peer_facts()?.issuer;
+        let shown = self.peer.get(1).filter(|_| self.validated);
+        shown.or_else(|| self.authorities.as_ref()?.named(issuer))
     }
 
     /// What the certificate that the client was shown says.

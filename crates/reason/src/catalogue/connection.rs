@@ -1,5 +1,6 @@
 //! Connections that end as a whole: those that are passed on byte by byte, and those that are not let through.
 
+use super::limits::LESS_LOAD;
 use crate::{Answer, Blame, Body, Details, Flag, Retry, Spec, Text};
 
 /// Nothing is answered; the connection is closed. The details are Envoy's word for why.
@@ -57,6 +58,18 @@ pub(super) const CONNECTION_RATE_LIMITED: Spec = closed(
         en: "Raise max_tokens or tokens_per_fill of the filter's token_bucket, or let clients keep their connections.",
         ko: "필터 token_bucket의 max_tokens나 tokens_per_fill을 늘리거나 클라이언트가 연결을 유지하게 하십시오.",
     },
+);
+
+pub(super) const OVERLOADED_CONNECTION: Spec = closed(
+    "overloaded_connection",
+    "overload_manager_close",
+    Some(Flag::OverloadManagerTerminated),
+    Blame::Config,
+    Text {
+        en: "The proxy is overloaded, and the overload manager lets no connection be passed on.",
+        ko: "프록시가 과부하 상태이며 과부하 관리자가 연결을 전달하지 않습니다.",
+    },
+    LESS_LOAD,
 );
 
 pub(super) const TCP_IDLE_TIMEOUT: Spec = closed(

@@ -135,7 +135,7 @@ pub(super) const CIRCUIT_BREAKER_REQUESTS: Spec = overflow(
 );
 
 /// What has to change where the overload manager does its work.
-const LESS_LOAD: Text = Text {
+pub(super) const LESS_LOAD: Text = Text {
     en: "See overload.* in the statistics for what is used up; give the process more of it, or take load away.",
     ko: "통계의 overload.*에서 무엇이 부족한지 확인하고 자원을 늘리거나 부하를 줄이십시오.",
 };

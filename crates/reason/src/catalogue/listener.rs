@@ -46,6 +46,20 @@ pub(super) const PROXY_HEADER_INVALID: Spec = spec(
     },
 );
 
+pub(super) const CLIENT_HELLO_INVALID: Spec = spec(
+    "client_hello_invalid",
+    closed(None, "-"),
+    Blame::Client,
+    Text {
+        en: "The connection does not begin with a TLS ClientHello that can be read.",
+        ko: "읽을 수 있는 TLS ClientHello로 시작하지 않는 연결입니다.",
+    },
+    Text {
+        en: "The evidence says what came instead. The TLS inspector closes such connections because of `close_connection_on_client_hello_parsing_errors`, or of `max_client_hello_size`.",
+        ko: "증거에 무엇이 왔는지 있습니다. TLS 인스펙터는 `close_connection_on_client_hello_parsing_errors`나 `max_client_hello_size` 때문에 이런 연결을 닫습니다.",
+    },
+);
+
 pub(super) const LISTENER_FILTERS_TIMEOUT: Spec = spec(
     "listener_filters_timeout",
     closed(None, "-"),

@@ -11,6 +11,7 @@ mod limits;
 mod listener;
 mod local;
 mod routing;
+mod streams;
 mod tls;
 mod upstream_tls;
 
@@ -106,6 +107,8 @@ reasons! {
         ProxyHeaderMissing = PROXY_HEADER_MISSING,
         /// A PROXY protocol header that is malformed, or of a version that is not allowed.
         ProxyHeaderInvalid = PROXY_HEADER_INVALID,
+        /// The TLS inspector closes connections that do not begin with a ClientHello it can read.
+        ClientHelloInvalid = CLIENT_HELLO_INVALID,
         /// The listener filters had not seen enough of the connection within `listener_filters_timeout`.
         ListenerFiltersTimeout = LISTENER_FILTERS_TIMEOUT,
         /// No filter chain of the listener is for the connection.
@@ -132,6 +135,42 @@ reasons! {
         TlsHandshakeFailed = TLS_HANDSHAKE_FAILED,
         /// A secret of the listener is not there yet.
         TlsSecretMissing = TLS_SECRET_MISSING,
+    }
+    streams {
+        /// The client reset the stream (RFC 9113 §6.4).
+        ClientReset = CLIENT_RESET,
+        /// A frame breaks the rules of the connection (RFC 9113 §5.4.1).
+        Http2ProtocolError = HTTP2_PROTOCOL_ERROR,
+        /// A field that HTTP/2 does not allow (RFC 9113 §8.2).
+        Http2FieldInvalid = HTTP2_FIELD_INVALID,
+        /// The fields together are no request (RFC 9113 §8.3.1).
+        Http2MessageInvalid = HTTP2_MESSAGE_INVALID,
+        /// The body is not as long as content-length says (RFC 9113 §8.1.1).
+        Http2LengthMismatch = HTTP2_LENGTH_MISMATCH,
+        /// The request has more fields than `max_headers_count`.
+        Http2TooManyFields = HTTP2_TOO_MANY_FIELDS,
+        /// The fields are larger than `max_request_headers_kb`.
+        Http2FieldsTooLarge = HTTP2_FIELDS_TOO_LARGE,
+        /// A header name with `_` under `REJECT_REQUEST`, in HTTP/2.
+        Http2UnderscoreHeader = HTTP2_UNDERSCORE_HEADER,
+        /// More streams than `max_concurrent_streams`.
+        Http2TooManyStreams = HTTP2_TOO_MANY_STREAMS,
+        /// The client did not answer a PING within `connection_keepalive.timeout`.
+        Http2PingTimeout = HTTP2_PING_TIMEOUT,
+        /// Streams are opened and reset at once, again and again (CVE-2023-44487, CVE-2025-8671).
+        Http2ResetFlood = HTTP2_RESET_FLOOD,
+        /// A head of CONTINUATION frames without end (CVE-2024-27316).
+        Http2ContinuationFlood = HTTP2_CONTINUATION_FLOOD,
+        /// More answers to PING, SETTINGS and the like wait than `max_outbound_control_frames` (CVE-2019-9512, CVE-2019-9515).
+        Http2ControlFlood = HTTP2_CONTROL_FLOOD,
+        /// More frames wait for the client than `max_outbound_frames`.
+        Http2OutboundFlood = HTTP2_OUTBOUND_FLOOD,
+        /// More PRIORITY frames than `max_inbound_priority_frames_per_stream` (CVE-2019-9513).
+        Http2PriorityFlood = HTTP2_PRIORITY_FLOOD,
+        /// More WINDOW_UPDATE frames than `max_inbound_window_update_frames_per_data_frame_sent`.
+        Http2WindowFlood = HTTP2_WINDOW_FLOOD,
+        /// Frames without content, one behind the other (CVE-2019-9518).
+        Http2EmptyFrameFlood = HTTP2_EMPTY_FRAME_FLOOD,
     }
     routing {
         /// No virtual host has a domain for the request's authority.
@@ -346,6 +385,8 @@ reasons! {
         ConnectionLimit = CONNECTION_LIMIT,
         /// The network filter `local_ratelimit` lets no more connections in for the moment.
         ConnectionRateLimited = CONNECTION_RATE_LIMITED,
+        /// The overload manager lets no connection be passed on (`tcp_proxy_upstream_connect`, `tcp_proxy_on_data`).
+        OverloadedConnection = OVERLOADED_CONNECTION,
         /// Nothing moved on a connection for the TCP proxy's `idle_timeout`.
         TcpIdleTimeout = TCP_IDLE_TIMEOUT,
         /// A connection reached the TCP proxy's `max_downstream_connection_duration`.

@@ -177,6 +177,8 @@ pub struct Authorities {
     pub facts: Vec<Facts>,
     /// Where they come from.
     pub path: String,
+    /// They themselves, as many as `facts`.
+    certificates: Vec<CertificateDer<'static>>,
 }
 
 impl Authorities {
@@ -186,8 +188,16 @@ impl Authorities {
         let Some(source) = &validation.trusted_ca else { return Self::default() };
         let path = source::shown(Some(source));
         let found = source::read(source).ok().and_then(|pem| certificates(&pem, &path).ok());
-        let facts = found.iter().flatten().filter_map(|certificate| Facts::of(certificate)).collect();
-        Self { facts, path }
+        let known = |certificate: CertificateDer<'static>| Some((Facts::of(&certificate)?, certificate));
+        let (facts, certificates) = found.into_iter().flatten().filter_map(known).unzip();
+        Self { facts, path, certificates }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(&self, subject: &str) -> Option<&CertificateDer<'static>> {
+        let at = self.facts.iter().position(|facts| facts.subject == subject)?;
+        self.certificates.get(at)
     }
 }
 

@@ -63,13 +63,18 @@ impl Hello {
     }
 
     fn of(hello: &ClientHello<'_>, bytes: &[u8]) -> Self {
-        let is_13 = |suite: &CipherSuite| u16::from(*suite) >> 8 == 0x13;
+        let message = unwrapped(bytes);
+        let versions = extension(&message, SUPPORTED_VERSIONS).unwrap_or_default();
         Self {
             server_name: hello.server_name().map(|name| name.to_ascii_lowercase().into()),
             alpn: hello.alpn().into_iter().flatten().map(Into::into).collect(),
-            speaks_tls13: hello.cipher_suites().iter().any(is_13),
+            speaks_tls13: versions
+                .get(1..)
+                .unwrap_or_default()
+                .chunks_exact(2)
+                .any(|version| version == TLS_13),
             prefers_chacha20: hello.cipher_suites().iter().find_map(is_chacha20) == Some(true),
-            takes_ocsp: has_extension(bytes, STATUS_REQUEST),
+            takes_ocsp: extension(&message, STATUS_REQUEST).is_some(),
         }
     }
 }
@@ -124,28 +129,36 @@ fn too_much(error: &io::Error) -> HelloError {
 /// `status_request` (RFC 6066 §8).
 const STATUS_REQUEST: u16 = 5;
 
-/// Whether a message that rustls has understood has an extension.
-fn has_extension(bytes: &[u8], wanted: u16) -> bool {
+/// `supported_versions` (RFC 8446 §4.2.1).
+const SUPPORTED_VERSIONS: u16 = 43;
+
+const TLS_13: [u8; 2] = [3, 4];
+
+/// The message in its records, of which there may be several.
+fn unwrapped(bytes: &[u8]) -> Vec<u8> {
     let mut message = Vec::new();
     let mut rest = bytes;
-    // The message may come in several records.
     while let Some((header, behind)) = rest.split_first_chunk::<5>() {
         let length = usize::from(u16::from_be_bytes([header[3], header[4]]));
         let Some((content, behind)) = behind.split_at_checked(length) else { break };
         message.extend_from_slice(content);
         rest = behind;
     }
-    extensions(&message).is_some_and(|mut rest| {
-        while let Some((header, behind)) = rest.split_first_chunk::<4>() {
-            if u16::from_be_bytes([header[0], header[1]]) == wanted {
-                return true;
-            }
-            let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
-            let Some((_, behind)) = behind.split_at_checked(length) else { break };
-            rest = behind;
+    message
+}
+
+/// What an extension of a message says that rustls has understood.
+fn extension(message: &[u8], wanted: u16) -> Option<&[u8]> {
+    let mut rest = extensions(message)?;
+    while let Some((header, behind)) = rest.split_first_chunk::<4>() {
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
+        let (content, behind) = behind.split_at_checked(length)?;
+        if u16::from_be_bytes([header[0], header[1]]) == wanted {
+            return Some(content);
         }
-        false
-    })
+        rest = behind;
+    }
+    None
 }
 
 /// The extensions of a message (RFC 8446 §4.1.2).
@@ -159,4 +172,67 @@ fn extensions(message: &[u8]) -> Option<&[u8]> {
     let (methods, rest) = rest.split_first()?;
     let rest = rest.get(usize::from(*methods)..)?;
     rest.get(2..)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, RootCertStore};
+
+    use super::*;
+
+    /// The first message of a client, in one record.
+    fn first_message(alpn: &[&str]) -> Vec<u8> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let name = ServerName::try_from("Lab.test").unwrap();
+        let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut bytes = Vec::new();
+        client.write_tls(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// The same in records of so many bytes.
+    fn in_pieces(message: &[u8], size: usize) -> Vec<u8> {
+        let record = |piece: &[u8]| {
+            let length = u16::try_from(piece.len()).unwrap().to_be_bytes();
+            [&[HANDSHAKE, 3, 1], &length[..], piece].concat()
+        };
+        message[5..].chunks(size).flat_map(record).collect()
+    }
+
+    #[test]
+    fn a_message_is_read_however_it_comes() {
+        let message = first_message(&["h2", "http/1.1"]);
+        let hello = Hello::read(&message).unwrap().unwrap();
+        assert_eq!(hello.server_name.as_deref(), Some("lab.test"));
+        assert_eq!(hello.alpn, [b"h2".as_slice().into(), b"http/1.1".as_slice().into()]);
+        assert!(hello.speaks_tls13 && hello.takes_ocsp && !hello.prefers_chacha20);
+        for size in [1, 5, 100] {
+            assert_eq!(Hello::read(&in_pieces(&message, size)).unwrap().unwrap(), hello, "{size}");
+        }
+        for length in 0..message.len() {
+            assert_eq!(Hello::read(&message[..length]).unwrap(), None, "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_nothing_panics(bytes in prop::collection::vec(any::<u8>(), 0..600), at in 0..700_usize) {
+            let _ = Hello::read(&bytes);
+            let mut message = first_message(&["h2"]);
+            if let Some(byte) = message.get_mut(at) {
+                *byte ^= bytes.first().copied().unwrap_or(1);
+            }
+            let _ = Hello::read(&message);
+        }
+    }
 }

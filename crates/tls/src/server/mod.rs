@@ -53,7 +53,7 @@ pub struct ServerState {
     /// The certificates, in the order of the configuration.
     pub identities: Vec<Arc<Identity>>,
     /// Those who are trusted to sign certificates of clients.
-    pub authorities: Authorities,
+    pub authorities: Arc<Authorities>,
     alpn: Vec<Box<str>>,
 }
 
@@ -254,9 +254,9 @@ fn build(
         config.full_scan_certs_on_sni_mismatch,
     ));
     let versions = params::versions(params, TlsVersion::V13);
-    // Without a validation context nobody asks for certificates.
-    let verifier = (validation.is_some() || config.require_client_certificate).then(|| {
-        let tell = validation.is_none_or(|validation| !validation.suppress_client_ca_list);
+    // Without a validation context clients are not asked for certificates, whatever is required, as with Envoy.
+    let verifier = validation.map(|validation| {
+        let tell = !validation.suppress_client_ca_list;
         let mandatory = config.require_client_certificate;
         let verifier = Verifier::of_clients(trust.clone(), mandatory, tell, Arc::new(Tally::default()));
         let verifier = verifier.with_schemes(schemes.unwrap_or_default());
@@ -303,7 +303,7 @@ fn build(
         configs,
         has_tls13: versions.iter().any(|version| **version == rustls::version::TLS13),
         identities,
-        authorities: validation.map(Authorities::of).unwrap_or_default(),
+        authorities: Arc::new(validation.map(Authorities::of).unwrap_or_default()),
         alpn: config.common.alpn.clone(),
     })
 }

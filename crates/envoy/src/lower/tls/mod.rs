@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use causeway_model::{CommonTls, DataSource, DownstreamTls, OcspStaplePolicy, Secret, UpstreamTls};
 use causeway_tls::client::ClientContext;
+use causeway_tls::server::ServerContext;
 
 use super::Cx;
 use crate::diagnostic::{Draft, Kind};
@@ -26,7 +27,7 @@ enum Side {
 
 impl Cx<'_> {
     /// `DownstreamTlsContext`.
-    pub(super) fn downstream_tls(&self, context: &Message<'_>) -> Option<DownstreamTls> {
+    pub(super) fn downstream_tls(&self, context: &Message<'_>) -> Option<Arc<DownstreamTls>> {
         let session_ticket_keys = if context.has("session_ticket_keys_sds_secret_config") {
             let config = context.message("session_ticket_keys_sds_secret_config");
             config.and_then(|config| self.ticket_keys_by_name(config))
@@ -50,9 +51,26 @@ impl Cx<'_> {
             full_scan_certs_on_sni_mismatch: context.bool("full_scan_certs_on_sni_mismatch"),
             prefer_client_ciphers: context.bool("prefer_client_ciphers"),
         };
+        if lowered.require_client_certificate && lowered.common.validation.is_none() {
+            self.push(
+                self.suspicious(
+                    context.at_key("require_client_certificate"),
+                    "no-validation",
+                    "`require_client_certificate` needs a validation context",
+                )
+                .label("without one nobody is asked for a certificate, in Envoy neither"),
+            );
+        }
         if lowered.common.certificates.is_empty() {
             self.reject(context.here(), "no-certificate", "TLS towards clients needs a certificate");
             return None;
+        }
+        let lowered = Arc::new(lowered);
+        if self.options.check_files
+            && let Err(error) = ServerContext::new(&lowered)
+        {
+            let what = format!("this TLS can't be used: {error}");
+            self.push(Draft::new(Kind::File, "unusable-tls", what).at(context.here()));
         }
         Some(lowered)
     }

@@ -1,18 +1,23 @@
 //! Listener filters: they look at the first bytes of a connection, before its filter chain is chosen.
 
 mod http_inspector;
+mod original_dst;
+mod original_src;
 mod proxy_protocol;
+mod tls_inspector;
 
-use causeway_model::{ConnectionPredicate, Listener, ListenerFilterKind};
+use causeway_model::{ConnectionPredicate, Listener, ListenerFilterKind, OriginalSrc, TlsInspector};
 use causeway_reason::Failure;
 use causeway_stats::Registry;
 
 use super::Inspected;
 use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
+use crate::io::Transport;
 
 use http_inspector::{HttpInspector, HttpInspectorScope};
 use proxy_protocol::{ProxyProtocolFilter, ProxyProtocolScopes};
+use tls_inspector::{TlsInspectorFilter, TlsInspectorScope};
 
 /// A connection as a listener filter sees it.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub(super) struct Looked<'a> {
     pub(super) info: &'a mut ConnectionInfo,
     /// What it sent and nobody used up.
     pub(super) bytes: &'a mut Buffer,
+    /// The connection itself.
+    pub(super) stream: &'a Transport,
 }
 
 impl Looked<'_> {
@@ -51,6 +58,9 @@ pub(crate) struct ListenerFilterSnapshot {
 #[derive(Debug)]
 enum Snapshot {
     Http(HttpInspectorScope),
+    Tls(TlsInspector, TlsInspectorScope),
+    OriginalDst,
+    OriginalSrc(OriginalSrc),
     Proxy(Box<ProxyProtocolScopes>),
 }
 
@@ -61,6 +71,11 @@ impl ListenerFilterSnapshot {
             disabled: filter.disabled.clone(),
             kind: match &filter.kind {
                 ListenerFilterKind::HttpInspector => Snapshot::Http(http_inspector::scope(registry)),
+                ListenerFilterKind::TlsInspector(config) => {
+                    Snapshot::Tls(config.clone(), tls_inspector::scope(registry))
+                }
+                ListenerFilterKind::OriginalDst => Snapshot::OriginalDst,
+                ListenerFilterKind::OriginalSrc(config) => Snapshot::OriginalSrc(*config),
                 ListenerFilterKind::ProxyProtocol(config) => {
                     Snapshot::Proxy(Box::new(ProxyProtocolScopes::new(config, registry)))
                 }
@@ -75,6 +90,9 @@ impl ListenerFilterSnapshot {
             disabled: self.disabled.clone(),
             kind: match &self.kind {
                 Snapshot::Http(scope) => Kind::Http(HttpInspector::new(scope, worker)),
+                Snapshot::Tls(config, scope) => Kind::Tls(TlsInspectorFilter::new(config, scope, worker)),
+                Snapshot::OriginalDst => Kind::OriginalDst,
+                Snapshot::OriginalSrc(config) => Kind::OriginalSrc(*config),
                 Snapshot::Proxy(scopes) => Kind::Proxy(Box::new(scopes.for_worker(worker))),
             },
         }
@@ -91,6 +109,9 @@ pub(crate) struct ListenerFilter {
 #[derive(Debug)]
 enum Kind {
     Http(HttpInspector),
+    Tls(TlsInspectorFilter),
+    OriginalDst,
+    OriginalSrc(OriginalSrc),
     Proxy(Box<ProxyProtocolFilter>),
 }
 
@@ -105,6 +126,9 @@ impl ListenerFilter {
     pub(super) fn look(&self, connection: &mut Looked<'_>) -> Look {
         match &self.kind {
             Kind::Http(filter) => filter.look(connection),
+            Kind::Tls(filter) => filter.look(connection),
+            Kind::OriginalDst => original_dst::look(connection),
+            Kind::OriginalSrc(config) => original_src::look(config, connection),
             Kind::Proxy(filter) => filter.look(connection),
         }
     }

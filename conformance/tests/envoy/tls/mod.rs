@@ -1,0 +1,44 @@
+//! TLS with clients.
+
+mod certificates;
+mod client_certificates;
+mod handshakes;
+mod sessions;
+
+use causeway_conformance::Case;
+
+pub(crate) fn cases() -> Vec<Case> {
+    [certificates::cases(), client_certificates::cases(), handshakes::cases(), sessions::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A case whose answers are given by the proxy, so that all that is compared is about TLS.
+fn case(name: &'static str) -> Case {
+    Case::new(name)
+        .listener("stat_prefix: main")
+        .routes("- {match: {prefix: /}, direct_response: {status: 200, body: {inline_string: in}}}")
+}
+
+/// A list of certificates by their names.
+fn certificates(names: &[&str]) -> String {
+    let one = |name: &&str| {
+        format!(
+            "{{certificate_chain: {{filename: '{{{{dir}}}}/{name}.pem'}}, private_key: {{filename: '{{{{dir}}}}/{name}.key'}}}}"
+        )
+    };
+    format!("tls_certificates: [{}]", names.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// Logs of connections, with what is known of TLS.
+const CONNECTIONS: &str = r#"
+    access_log:
+    - name: log
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+        path: {{dir}}/access.log
+        log_format:
+          text_format_source:
+            inline_string: "%RESPONSE_FLAGS% %DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER% %DOWNSTREAM_TRANSPORT_FAILURE_REASON% %CONNECTION_TERMINATION_DETAILS% %DOWNSTREAM_LOCAL_CLOSE_REASON% %PROTOCOL%\n"
+"#;

@@ -1,0 +1,148 @@
+//! `original_src`: the back-end sees the client's own address, with the commands that `docs/transparent.md` shows.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a panic is a failed test, and what is skipped is said"
+)]
+
+#[path = "site/mod.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod site;
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::mpsc::{self, Receiver};
+
+use causeway_testkit::{Connection, Netns, Request, exchange};
+
+use site::{Listener, Options, Site, config};
+
+const PAGE: &str = include_str!("../../../docs/transparent.md");
+
+const FILTER: &str = r#"- name: envoy.filters.listener.original_src
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.listener.original_src.v3.OriginalSrc
+    mark: 123
+"#;
+
+const PROXY: &str = r#"- name: envoy.filters.listener.proxy_protocol
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
+"#;
+
+/// The commands below a heading of the page.
+fn commands(heading: &str) -> Vec<Vec<&'static str>> {
+    let section = PAGE.split(heading).nth(1).expect("the page has that heading");
+    let block = section.split("```sh\n").nth(1).expect("it shows commands").split("```").next().unwrap();
+    block.lines().map(|line| line.split(' ').collect()).collect()
+}
+
+/// Whom a back-end in the namespace is connected to by; it answers with `ok`.
+fn backend(netns: &Netns, at: SocketAddr) -> Receiver<IpAddr> {
+    let listener = netns.run(async move || TcpListener::bind(at).unwrap());
+    let (seen, peers) = mpsc::channel();
+    std::thread::spawn(move || {
+        while let Ok((mut stream, peer)) = listener.accept() {
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+            if seen.send(peer.ip()).is_err() {
+                return;
+            }
+        }
+    });
+    peers
+}
+
+async fn start(netns: &Netns, filters: &str, timeout: &str) -> Site {
+    let at = |port| SocketAddr::new(netns.address(), port);
+    let listener = Listener { fields: format!("listener_filters:\n{filters}"), ..Listener::default() };
+    let cluster = format!(
+        "- name: app\n  connect_timeout: {timeout}\n  load_assignment: {{cluster_name: app, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: {}, port_value: 8080}}}}}}}}]}}]}}\n",
+        netns.address()
+    );
+    let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+    let text = config(any(9901), &listener.yaml(any(80)), &cluster);
+    let options = Options { netns: Some(netns), ..Options::default() };
+    Site::start(&text, at(80), at(9901), &options).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_back_end_sees_the_clients_own_address() {
+    if let Err(why) = Netns::available() {
+        causeway_testkit::say_skipped(&format!(
+            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
+        ));
+        return;
+    }
+    let netns = Netns::new();
+    let peers = backend(&netns, SocketAddr::new(netns.address(), 8080));
+    let site = start(&netns, FILTER, "0.5s").await;
+    let client = netns.host_address();
+
+    // Without the commands the answer of the back-end goes to the client, who knows nothing of it.
+    assert_eq!(exchange(site.address, &Request::get("/")).await.unwrap().status, 503);
+    let line = site.logged("connect_timeout").await.expect("it is logged");
+    assert!(line.evidence.contains("ip rule add fwmark 123 lookup 100"), "{}", line.evidence);
+
+    for command in commands("## The back-end is on the same machine") {
+        netns.command(&command).unwrap();
+    }
+    let response = exchange(site.address, &Request::get("/")).await.unwrap();
+    assert_eq!((response.status, response.text().as_str()), (200, "ok"));
+    assert_eq!(peers.recv().unwrap(), client);
+}
+
+#[tokio::test]
+async fn the_port_is_the_one_that_the_client_connected_to() {
+    if let Err(why) = site::machines() {
+        causeway_testkit::say_skipped(&format!(
+            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
+        ));
+        return;
+    }
+    let netns = Netns::new();
+    for command in commands("## Clients that a firewall sends here") {
+        netns.command(&command).unwrap();
+    }
+    let at = |port| SocketAddr::new(netns.address(), port);
+    let filter = "listener_filters:\n- name: envoy.filters.listener.original_dst\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst\n";
+    let listener = Listener {
+        fields: filter.to_owned(),
+        chain: "filter_chain_match: {destination_port: 81}\n".to_owned(),
+        routes: "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: redirected}}\n"
+            .to_owned(),
+        ..Listener::default()
+    };
+    let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+    let text = config(any(9901), &listener.yaml(any(80)), "- name: app\n");
+    let options = Options { netns: Some(&netns), ..Options::default() };
+    let site = Site::start(&text, at(80), at(9901), &options).await.unwrap();
+
+    let response = exchange(at(81), &Request::get("/")).await.unwrap();
+    assert_eq!((response.status, response.text().as_str()), (200, "redirected"));
+    assert!(exchange(at(80), &Request::get("/")).await.is_err(), "the port is 80, and no chain is for that");
+    assert!(site.logged("no_filter_chain").await.is_some());
+}
+
+#[tokio::test]
+async fn the_client_is_the_one_that_a_proxy_header_names() {
+    if Netns::available().is_err() {
+        return;
+    }
+    let netns = Netns::new();
+    let peers = backend(&netns, SocketAddr::new(netns.address(), 8080));
+    for command in commands("## The back-end is on the same machine") {
+        netns.command(&command).unwrap();
+    }
+    let site = start(&netns, &format!("{PROXY}{FILTER}"), "2s").await;
+    for client in ["203.0.113.7", "203.0.113.8"] {
+        let mut connection = Connection::open(site.address).await.unwrap();
+        connection.write(format!("PROXY TCP4 {client} 198.51.100.1 1111 80\r\n")).await;
+        let response = connection.exchange(&Request::get("/")).await.unwrap();
+        assert_eq!(response.status, 200);
+        assert_eq!(peers.recv().unwrap(), client.parse::<IpAddr>().unwrap());
+    }
+}

@@ -1,0 +1,514 @@
+//! Reading frames (RFC 9113 §4, §6), and what each does.
+//!
+//! Which faults the client is told of by GOAWAY, and at which ones the connection just ends, is as with Envoy.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use causeway_http::h2::hpack::Malformed;
+use causeway_http::h2::{Code, FRAME_HEADER, FrameHeader, Kind, Settings, flags};
+use causeway_model::Http2Options;
+use causeway_reason::{Failure, Reason};
+
+use super::connection::was_early;
+use super::heads::Block;
+use super::limits::Flood;
+use super::session::{LARGEST_WINDOW, Reset, Session, Stream};
+use crate::stats::Http2Stat;
+
+/// Largest frame that is taken: what holds where nothing else was said (RFC 9113 §6.5.2).
+const LARGEST_FRAME: usize = 16_384;
+/// A head as it is sent may be this much larger than the limit of one that is read.
+const BESIDE_HEAD: usize = 64 * 1024;
+
+/// Why the connection can't go on.
+#[derive(Debug)]
+pub(super) enum Fatal {
+    /// The client broke the rules; it is told by this code.
+    GoAway(Code, &'static str),
+    /// It is not told.
+    Silent(&'static str),
+    /// It asks too much.
+    Flood(Flood),
+}
+
+impl From<Flood> for Fatal {
+    fn from(flood: Flood) -> Self {
+        Self::Flood(flood)
+    }
+}
+
+impl From<Malformed> for Fatal {
+    fn from(_: Malformed) -> Self {
+        Self::GoAway(Code::COMPRESSION_ERROR, "a block of fields can't be read (RFC 7541)")
+    }
+}
+
+const SIZE: fn(&'static str) -> Fatal = |what| Fatal::GoAway(Code::FRAME_SIZE_ERROR, what);
+const PROTOCOL: fn(&'static str) -> Fatal = |what| Fatal::GoAway(Code::PROTOCOL_ERROR, what);
+
+/// What has come.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Nothing that anybody else has to know of.
+    Nothing,
+    /// Fields are complete.
+    Fields(Block),
+    /// The answer to a PING.
+    Pong,
+}
+
+/// What is known of the frames that come.
+#[derive(Debug, Default)]
+pub(super) struct Receiver {
+    /// A DATA frame that is not complete.
+    data: Option<Data>,
+    /// Fields that are not complete.
+    block: Option<Block>,
+    /// The first frame was the SETTINGS that it has to be (RFC 9113 §3.4).
+    begun: bool,
+    /// The client was told the last stream that will be served; later ones are passed over.
+    pub(super) last_served: Option<u32>,
+    /// Bytes that the fields of a head may have as they are sent.
+    largest_block: usize,
+}
+
+/// A DATA frame whose payload is coming.
+#[derive(Debug)]
+struct Data {
+    stream: Option<Rc<RefCell<Stream>>>,
+    /// Bytes of it that are still to come.
+    left: usize,
+    /// Bytes of padding behind it.
+    padding: usize,
+    ends: bool,
+}
+
+impl Receiver {
+    /// For heads of at most that many bytes.
+    pub(super) fn new(largest_block: usize) -> Self {
+        Self { largest_block, ..Self::default() }
+    }
+
+    /// Whether nothing is there of a head or frame whose rest has to come soon.
+    pub(super) const fn is_between(&self) -> bool {
+        self.block.is_none()
+    }
+
+    /// Takes in what it can of the bytes that have come. Says how many it has used up, and what was in them; with
+    /// none used up, more are needed: so many in all.
+    pub(super) fn take(
+        &mut self,
+        session: &Rc<RefCell<Session>>,
+        input: &[u8],
+    ) -> Result<(usize, Event), Fatal> {
+        if self.data.is_some() {
+            return Ok((self.take_data(session, input), Event::Nothing));
+        }
+        let Some(header) = FrameHeader::read(input) else { return Ok((0, Event::Nothing)) };
+        if header.length > LARGEST_FRAME {
+            return Err(SIZE("a frame is larger than 16384 bytes"));
+        }
+        if !std::mem::replace(&mut self.begun, true)
+            && (header.kind != Kind::Settings || header.has(flags::ACK))
+        {
+            return Err(PROTOCOL("the first frame is no SETTINGS frame"));
+        }
+        if let Some(block) = &self.block
+            && (header.kind != Kind::Continuation || header.stream != block.stream)
+        {
+            return Err(PROTOCOL("another frame stands between those of a head"));
+        }
+        if header.kind == Kind::Data {
+            return self.begin_data(session, header, input);
+        }
+        let Some(payload) = input.get(FRAME_HEADER..FRAME_HEADER + header.length) else {
+            return Ok((0, Event::Nothing));
+        };
+        let used = FRAME_HEADER + header.length;
+        let event = self.frame(&mut session.borrow_mut(), header, payload)?;
+        Ok((used, event))
+    }
+
+    /// How many bytes are needed for the frame that these begin.
+    pub(super) fn needed(&self, input: &[u8]) -> usize {
+        match FrameHeader::read(input) {
+            Some(header) if self.data.is_none() && header.kind != Kind::Data => FRAME_HEADER + header.length,
+            _ => FRAME_HEADER + 1,
+        }
+    }
+
+    fn frame(&mut self, session: &mut Session, header: FrameHeader, payload: &[u8]) -> Result<Event, Fatal> {
+        match header.kind {
+            Kind::Headers => return self.headers(session, header, payload),
+            Kind::Continuation => return self.continuation(session, header, payload),
+            Kind::Priority => {
+                if payload.len() != 5 {
+                    return Err(SIZE("a PRIORITY frame has not 5 bytes"));
+                }
+                let options = Rc::clone(&session.options);
+                session.limits.priority(&options)?;
+            }
+            Kind::RstStream => rst_stream(session, header, payload)?,
+            Kind::Settings => settings(session, header, payload)?,
+            Kind::PushPromise => return Err(Fatal::Silent("a client has promised something")),
+            Kind::Ping => {
+                let ping: [u8; 8] = payload.try_into().map_err(|_| SIZE("a PING frame has not 8 bytes"))?;
+                if header.stream != 0 {
+                    return Err(Fatal::Silent("a PING frame is about a stream"));
+                }
+                if header.has(flags::ACK) {
+                    return Ok(Event::Pong);
+                }
+                session.frame(Kind::Ping, flags::ACK, 0, &ping);
+                outbound(session)?;
+            }
+            Kind::GoAway => {
+                if payload.len() < 8 {
+                    return Err(SIZE("a GOAWAY frame has less than 8 bytes"));
+                }
+                if header.stream != 0 {
+                    return Err(Fatal::Silent("a GOAWAY frame is about a stream"));
+                }
+            }
+            Kind::WindowUpdate => window_update(session, header, payload)?,
+            Kind::Data | Kind::Unknown(_) => {}
+        }
+        Ok(Event::Nothing)
+    }
+
+    fn headers(
+        &mut self,
+        session: &mut Session,
+        header: FrameHeader,
+        payload: &[u8],
+    ) -> Result<Event, Fatal> {
+        let id = header.stream;
+        if id.is_multiple_of(2) {
+            return Err(Fatal::Silent("a HEADERS frame is about no stream of a client"));
+        }
+        let (mut fragment, _) = unpadded(header, payload)?;
+        let mut refused = None;
+        if header.has(flags::PRIORITY) {
+            let (priority, rest) = fragment
+                .split_first_chunk::<5>()
+                .ok_or_else(|| SIZE("a HEADERS frame is too short for its priority"))?;
+            let [a, b, c, d, _] = *priority;
+            if u32::from_be_bytes([a, b, c, d]) & 0x7FFF_FFFF == id {
+                return Err(Fatal::Silent("a stream depends on itself"));
+            }
+            fragment = rest;
+        }
+        let ends = header.has(flags::END_STREAM);
+        let options = Rc::clone(&session.options);
+        session.limits.content(payload.is_empty() && !ends, &options)?;
+        session.limits.head_begins();
+        let mut trailers = false;
+        let mut ignored = false;
+        if id > session.last_stream {
+            match self.last_served {
+                Some(last) if id > last => ignored = true,
+                _ => {
+                    session.last_stream = id;
+                    session.limits.opened();
+                }
+            }
+        } else if let Some(stream) = session.streams.get(&id).map(|stream| stream.borrow()) {
+            match (&stream.reset, stream.client_ended) {
+                (Some(Reset::Refused(_)), _) => ignored = true,
+                (None, false) => trailers = true,
+                _ if session.was_reset_here(id) => ignored = true,
+                _ => return Err(Fatal::Silent("a HEADERS frame is about a stream that has ended")),
+            }
+            if trailers && !ends {
+                refused = Some("trailers do not end the stream");
+            }
+        } else if session.was_reset_here(id) || self.last_served.is_some_and(|last| id > last) {
+            ignored = true;
+        } else {
+            return Err(Fatal::Silent("a HEADERS frame is about a stream that has ended"));
+        }
+        let wire = (FRAME_HEADER + payload.len()) as u64;
+        let block = Block { stream: id, bytes: fragment.to_vec(), ends, wire, trailers, ignored, refused };
+        if header.has(flags::END_HEADERS) {
+            return Ok(Event::Fields(block));
+        }
+        self.block = Some(block);
+        Ok(Event::Nothing)
+    }
+
+    fn continuation(
+        &mut self,
+        session: &mut Session,
+        header: FrameHeader,
+        payload: &[u8],
+    ) -> Result<Event, Fatal> {
+        let Some(mut block) = self.block.take() else {
+            return Err(PROTOCOL("a CONTINUATION frame continues nothing"));
+        };
+        let bytes = block.bytes.len() + payload.len();
+        session.limits.continuation(payload.is_empty(), bytes, self.largest_block + BESIDE_HEAD)?;
+        block.bytes.extend_from_slice(payload);
+        // Envoy counts no header but the first.
+        block.wire += payload.len() as u64;
+        if header.has(flags::END_HEADERS) {
+            return Ok(Event::Fields(block));
+        }
+        self.block = Some(block);
+        Ok(Event::Nothing)
+    }
+
+    fn begin_data(
+        &mut self,
+        session: &Rc<RefCell<Session>>,
+        header: FrameHeader,
+        input: &[u8],
+    ) -> Result<(usize, Event), Fatal> {
+        let padded = header.has(flags::PADDED);
+        let Some(padding) = padding(header, input)? else { return Ok((0, Event::Nothing)) };
+        let mut shared = session.borrow_mut();
+        let id = header.stream;
+        if id == 0 || id > shared.last_stream {
+            return Err(PROTOCOL("a DATA frame is about no stream"));
+        }
+        let overhead = usize::from(padded) + padding;
+        let length = header.length - overhead;
+        let ends = header.has(flags::END_STREAM);
+        let options = Rc::clone(&shared.options);
+        shared.limits.content(length == 0 && !ends, &options)?;
+        let count = i64::try_from(header.length).unwrap_or(i64::MAX);
+        shared.receive_window.left -= count;
+        if shared.receive_window.left < 0 {
+            return Err(Fatal::GoAway(
+                Code::FLOW_CONTROL_ERROR,
+                "more was sent than the connection has room for",
+            ));
+        }
+        let stream = shared.streams.get(&id).cloned();
+        let stream = match stream {
+            Some(stream) if stream.borrow().reset.is_none() && !stream.borrow().client_ended => Some(stream),
+            _ if shared.was_reset_here(id) => None,
+            Some(stream) if matches!(stream.borrow().reset, Some(Reset::Refused(_))) => None,
+            _ => {
+                return Err(Fatal::GoAway(
+                    Code::STREAM_CLOSED,
+                    "a DATA frame is about a stream that has ended",
+                ));
+            }
+        };
+        let before = stream.is_some();
+        let stream = stream.filter(|stream| shared.may_take(&mut stream.borrow_mut(), count, length, ends));
+        if before && stream.is_none() {
+            // The client has it reset, as if it did so itself.
+            shared.limits.closed(true)?;
+        }
+        if stream.is_none() {
+            shared.taken_of_connection(u32::try_from(length).unwrap_or(u32::MAX));
+        }
+        // Padding is nobody's.
+        shared.taken_of_connection(u32::try_from(overhead).unwrap_or(u32::MAX));
+        drop(shared);
+        let data = Data { stream, left: length, padding, ends };
+        if let Some(stream) = &data.stream {
+            stream.borrow_mut().wire_received += FRAME_HEADER as u64 + header.length as u64;
+        }
+        let begun = FRAME_HEADER + usize::from(padded);
+        self.data = Some(data);
+        let rest = input.get(begun..).unwrap_or_default();
+        Ok((begun + self.take_data(session, rest), Event::Nothing))
+    }
+
+    fn take_data(&mut self, session: &Rc<RefCell<Session>>, input: &[u8]) -> usize {
+        let Some(data) = &mut self.data else { return 0 };
+        let count = data.left.min(input.len());
+        let skipped = data.padding.min(input.len() - count);
+        if let Some(stream) = &data.stream {
+            let mut stream = stream.borrow_mut();
+            if count > 0 && stream.reset.is_none() && !stream.client_ended {
+                stream.body.push_back(Bytes::copy_from_slice(input.get(..count).unwrap_or_default()));
+                stream.wake();
+            } else if count > 0 {
+                session.borrow_mut().taken_of_connection(u32::try_from(count).unwrap_or(u32::MAX));
+            }
+        }
+        data.left -= count;
+        if data.left == 0 {
+            data.padding -= skipped;
+        }
+        if data.left == 0 && data.padding == 0 {
+            if let Some(stream) = &data.stream
+                && data.ends
+            {
+                session.borrow_mut().client_ended(&mut stream.borrow_mut());
+            }
+            self.data = None;
+        }
+        count + skipped
+    }
+}
+
+impl Session {
+    /// Whether a DATA frame with so many bytes fits on a stream, and its content with what was promised.
+    fn may_take(&mut self, stream: &mut Stream, count: i64, length: usize, ends: bool) -> bool {
+        stream.receive_window.left -= count;
+        if stream.receive_window.left < 0 {
+            let failure = Failure::new(Reason::Http2ProtocolError)
+                .with_evidence("more was sent on a stream than it has room for");
+            self.refuse_stream(stream, failure, Code::FLOW_CONTROL_ERROR);
+            return false;
+        }
+        if let Some(promised) = &mut stream.promised {
+            let left = promised.checked_sub(length as u64);
+            if left.is_none() || (ends && left != Some(0)) {
+                let how = if left.is_none() { "more" } else { "less" };
+                let failure = Failure::new(Reason::Http2LengthMismatch)
+                    .with_evidence(format!("the body is {how} than content-length says"));
+                self.refuse_stream(stream, failure, Code::PROTOCOL_ERROR);
+                return false;
+            }
+            *promised = left.unwrap_or(0);
+        }
+        true
+    }
+
+    /// Ends a stream whose client breaks the rules on it.
+    pub(super) fn refuse_stream(&mut self, stream: &mut Stream, failure: Failure, code: Code) {
+        if stream.reset.is_some() {
+            return;
+        }
+        self.reset(stream, code);
+        stream.reset = Some(Reset::Refused(Rc::new(failure)));
+        stream.wake();
+    }
+
+    /// Nothing more comes on a stream.
+    pub(super) fn client_ended(&mut self, stream: &mut Stream) {
+        if stream.reset.is_some() || std::mem::replace(&mut stream.client_ended, true) {
+            return;
+        }
+        if stream.ended {
+            self.over();
+        }
+        stream.wake();
+    }
+}
+
+/// The content of a frame that may be padded, and the length of the padding.
+fn unpadded(header: FrameHeader, payload: &[u8]) -> Result<(&[u8], usize), Fatal> {
+    if !header.has(flags::PADDED) {
+        return Ok((payload, 0));
+    }
+    let (padding, rest) = payload.split_first().ok_or_else(|| SIZE("a padded frame is empty"))?;
+    let padding = usize::from(*padding);
+    let content = rest.len().checked_sub(padding).and_then(|end| rest.get(..end));
+    Ok((content.ok_or_else(|| PROTOCOL("there is more padding than frame"))?, padding))
+}
+
+/// The length of the padding of a DATA frame; `None` where it has not come yet.
+fn padding(header: FrameHeader, input: &[u8]) -> Result<Option<usize>, Fatal> {
+    if !header.has(flags::PADDED) {
+        return Ok(Some(0));
+    }
+    if header.length == 0 {
+        return Err(SIZE("a padded frame is empty"));
+    }
+    let Some(padding) = input.get(FRAME_HEADER).copied().map(usize::from) else { return Ok(None) };
+    if padding >= header.length {
+        Err(PROTOCOL("there is more padding than frame"))
+    } else {
+        Ok(Some(padding))
+    }
+}
+
+fn rst_stream(session: &mut Session, header: FrameHeader, payload: &[u8]) -> Result<(), Fatal> {
+    let code: [u8; 4] = payload.try_into().map_err(|_| SIZE("a RST_STREAM frame has not 4 bytes"))?;
+    if header.stream == 0 || header.stream > session.last_stream {
+        return Err(Fatal::Silent("a RST_STREAM frame is about no stream"));
+    }
+    session.worker.http2.inc(Http2Stat::RxReset);
+    let Some(stream) = session.streams.get(&header.stream).cloned() else { return Ok(()) };
+    let mut stream = stream.borrow_mut();
+    if stream.is_over() {
+        return Ok(());
+    }
+    let early = was_early(&stream, &session.worker);
+    stream.wire_received += (FRAME_HEADER + payload.len()) as u64;
+    stream.reset = Some(Reset::ByClient(Code(u32::from_be_bytes(code))));
+    stream.wake();
+    session.over();
+    Ok(session.limits.closed(early)?)
+}
+
+fn settings(session: &mut Session, header: FrameHeader, payload: &[u8]) -> Result<(), Fatal> {
+    if header.stream != 0 {
+        return Err(Fatal::Silent("a SETTINGS frame is about a stream"));
+    }
+    if header.has(flags::ACK) {
+        return if payload.is_empty() {
+            Ok(())
+        } else {
+            Err(SIZE("an acknowledgement of SETTINGS is not empty"))
+        };
+    }
+    let settings = Settings::read(payload).map_err(|code| match code {
+        Code::FRAME_SIZE_ERROR => SIZE("a SETTINGS frame is cut"),
+        _ => Fatal::Silent("a setting has a value that it can't have"),
+    })?;
+    if let Some((last, least)) = settings.header_table_size {
+        session.encoder.allow(usize::try_from(least).unwrap_or(usize::MAX));
+        session.encoder.allow(usize::try_from(last).unwrap_or(usize::MAX));
+    }
+    if let Some(size) = settings.initial_window_size {
+        let change = i64::from(size) - session.first_send_window;
+        session.first_send_window = i64::from(size);
+        for stream in session.streams.values() {
+            let mut stream = stream.borrow_mut();
+            stream.send_window += change;
+            if stream.send_window > LARGEST_WINDOW {
+                return Err(Fatal::Silent("a window is larger than windows are"));
+            }
+            if change > 0 {
+                stream.wake();
+            }
+        }
+    }
+    session.frame(Kind::Settings, flags::ACK, 0, &[]);
+    outbound(session)
+}
+
+fn window_update(session: &mut Session, header: FrameHeader, payload: &[u8]) -> Result<(), Fatal> {
+    let more: [u8; 4] = payload.try_into().map_err(|_| SIZE("a WINDOW_UPDATE frame has not 4 bytes"))?;
+    let more = i64::from(u32::from_be_bytes(more) & 0x7FFF_FFFF);
+    if more == 0 {
+        return Err(Fatal::Silent("a WINDOW_UPDATE frame says nothing"));
+    }
+    let options = Rc::clone(&session.options);
+    session.limits.window_update(&options)?;
+    if header.stream == 0 {
+        session.send_window += more;
+        if session.send_window > LARGEST_WINDOW {
+            return Err(Fatal::Silent("the window of the connection is larger than windows are"));
+        }
+        session.wake_waiting();
+        return Ok(());
+    }
+    if header.stream > session.last_stream {
+        return Err(Fatal::Silent("a WINDOW_UPDATE frame is about no stream"));
+    }
+    let Some(stream) = session.streams.get(&header.stream) else { return Ok(()) };
+    let mut stream = stream.borrow_mut();
+    stream.send_window += more;
+    if stream.send_window > LARGEST_WINDOW {
+        return Err(Fatal::Silent("the window of a stream is larger than windows are"));
+    }
+    stream.wake();
+    Ok(())
+}
+
+/// Whether more waits for the client to read than may.
+pub(super) fn outbound(session: &Session) -> Result<(), Fatal> {
+    let (frames, control) = session.waiting_frames();
+    let options: &Http2Options = &session.options;
+    Ok(super::limits::Limits::outbound(frames, control, options)?)
+}

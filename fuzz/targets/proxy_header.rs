@@ -1,0 +1,4 @@
+//! The PROXY header that a connection begins with.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| causeway_fuzz_properties::proxy_header(data));
