@@ -41,6 +41,12 @@ pub struct Secret<T> {
 }
 
 impl<T> Secret<T> {
+    /// Whether it was found in a file of its own.
+    #[must_use]
+    pub const fn is_discovered(&self) -> bool {
+        self.file.is_some() && self.value.is_some()
+    }
+
     /// One that is written in place.
     #[must_use]
     pub fn in_place(value: T) -> Self {
@@ -94,6 +100,17 @@ pub struct CommonTls {
     pub validation: Option<Validation>,
     /// `alpn_protocols`, the best first.
     pub alpn: Vec<Box<str>>,
+}
+
+impl CommonTls {
+    /// How many of its secrets were found in files of their own.
+    #[must_use]
+    pub fn discovered(&self) -> u64 {
+        let certificates = self.certificates.iter().map(Secret::is_discovered);
+        let validation = self.validation.iter().filter_map(|validation| validation.secret.as_ref());
+        let found = certificates.chain(validation.map(Secret::is_discovered)).filter(|found| *found);
+        u64::try_from(found.count()).unwrap_or(u64::MAX)
+    }
 }
 
 /// `DownstreamTlsContext`.

@@ -14,6 +14,7 @@
 
 mod balancer;
 mod breakers;
+mod certificates;
 mod cluster;
 mod cluster_core;
 mod connect;
@@ -44,6 +45,7 @@ mod words;
 
 pub use balancer::{Choice, LoadBalancer};
 pub use breakers::Resource;
+pub use certificates::{CertificateScopes, CertificateStat, RenewalStat};
 pub use cluster::{Cluster, WorkerCluster};
 pub use connect::{
     ConnectPhase, OriginalSource, Stream, connect, connect_failure, connect_from, connect_timeout,

@@ -8,6 +8,7 @@ use causeway_model::{Cluster as Config, Metadata, ProxyProtocolUpstream, Upstrea
 use causeway_stats::{Registry, Scope, ScopeName};
 use causeway_tls::client::{ClientContext, ClientSettings, ClientState, NotReady};
 
+use crate::certificates::CertificateScopes;
 use crate::host::Host;
 use crate::stats::{ClusterSslStat, ProxyProtocolStat, SocketFactoryStat};
 
@@ -46,6 +47,7 @@ pub struct Socket {
 pub struct Tls {
     /// What connections are made with, or why it can't be used.
     context: Result<ClientContext, String>,
+    scopes: CertificateScopes,
 }
 
 /// Why no connection can be made.
@@ -82,9 +84,21 @@ impl Tls {
     }
 
     /// The context, where it could be made: whoever follows its files makes it read them again.
-    #[must_use]
-    pub fn context(&self) -> Option<&ClientContext> {
+    pub(crate) fn context(&self) -> Option<&ClientContext> {
         self.context.as_ref().ok()
+    }
+
+    /// What is shown and counted of its certificates.
+    pub(crate) const fn scopes(&self) -> &CertificateScopes {
+        &self.scopes
+    }
+
+    /// Shows when its certificates end to be valid.
+    pub(crate) fn show_expiry(&self, shard: usize) {
+        let state = self.settings().ok();
+        if let Some(settings) = state.as_deref().and_then(ready) {
+            self.scopes.show_expiry(settings.identity.as_slice(), &settings.authorities, shard);
+        }
     }
 }
 
@@ -102,19 +116,26 @@ impl Sockets {
     pub(crate) fn new(config: &Config, registry: &Arc<Registry>, scope: &ScopeName) -> Self {
         let matches = config.transport_socket_matches.iter().map(|entry| Matched {
             criteria: entry.criteria.clone(),
-            socket: Arc::new(Socket::new(&entry.name, &entry.socket, config)),
+            socket: Arc::new(Socket::new(&entry.name, &entry.socket, config, registry, scope)),
         });
         let rest = Matched {
             criteria: Vec::new(),
-            socket: Arc::new(Socket::new("", &config.transport_socket, config)),
+            socket: Arc::new(Socket::new("", &config.transport_socket, config, registry, scope)),
         };
         let sockets: Vec<_> = matches.chain([rest]).collect();
         let has_header = sockets.iter().any(|matched| matched.socket.proxy_protocol.is_some());
         let speaks_tls = sockets.iter().any(|matched| matched.socket.tls.is_some());
+        let factory: Option<Scope<SocketFactoryStat>> = speaks_tls.then(|| registry.scope(scope.clone()));
+        if let Some(factory) = &factory {
+            let each = config.transport_socket_matches.iter().map(|entry| &entry.socket);
+            let each = each.chain([&config.transport_socket]).filter_map(|socket| socket.tls.as_ref());
+            let found = each.map(|tls| tls.common.discovered()).sum();
+            factory.shard(registry.main_shard()).add(SocketFactoryStat::SslContextUpdateBySds, found);
+        }
         Self {
             ssl: speaks_tls.then(|| registry.scope(scope.clone())),
             proxy_protocol: has_header.then(|| registry.scope(scope.clone())),
-            factory: speaks_tls.then(|| registry.scope(scope.clone())),
+            factory,
             sockets,
         }
     }
@@ -169,6 +190,13 @@ impl Sockets {
         }
     }
 
+    /// Counts a secret that has come or changed.
+    pub(crate) fn count_update_by_secret(&self, worker: usize) {
+        if let Some(factory) = &self.factory {
+            factory.shard(worker).inc(SocketFactoryStat::SslContextUpdateBySds);
+        }
+    }
+
     /// Counts a header whose TLVs do not fit.
     pub fn count_tlvs_exceed(&self, worker: usize) {
         if let Some(stats) = &self.proxy_protocol {
@@ -184,7 +212,13 @@ impl Sockets {
 }
 
 impl Socket {
-    fn new(name: &str, config: &UpstreamSocket, cluster: &Config) -> Self {
+    fn new(
+        name: &str,
+        config: &UpstreamSocket,
+        cluster: &Config,
+        registry: &Registry,
+        scope: &ScopeName,
+    ) -> Self {
         let tls = config.tls.as_ref().map(|tls| {
             let context = ClientContext::new(tls).map_err(|error| error.to_string());
             if let Err(error) = &context {
@@ -201,7 +235,10 @@ impl Socket {
                     tls.common.position
                 );
             }
-            Tls { context }
+            let scopes = CertificateScopes::new(registry, &scope.clone().then("ssl"), &tls.common);
+            let tls = Tls { context, scopes };
+            tls.show_expiry(registry.main_shard());
+            tls
         });
         Self { name: name.into(), proxy_protocol: config.proxy_protocol.clone(), tls }
     }

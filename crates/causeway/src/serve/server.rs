@@ -198,7 +198,8 @@ impl Server {
             .registry
             .show_only(matcher.map(|matcher| NameFilter::new(move |name| matcher.takes(name))));
         self.statistics.runtime(&runtime, self.overrides.borrow().len());
-        let contexts = snapshot.followed();
+        let mut contexts = snapshot.followed();
+        contexts.extend(clusters.iter().flat_map(Cluster::followed));
         self.shared.contexts.store(Arc::new(contexts.clone()));
         self.certificates.follow(contexts);
         *self.snapshot.borrow_mut() = Some(snapshot);

@@ -8,6 +8,7 @@ use causeway_tls::failure::FailureKind;
 use causeway_tls::names;
 use causeway_tls::server::{Noted, ServerState, Verdict};
 use causeway_tls::verify::Counter;
+use causeway_upstream::CertificateScopes;
 use rustls::{CommonState, HandshakeKind};
 
 schema! {
@@ -52,77 +53,32 @@ schema! {
     }
 }
 
-schema! {
-    /// `listener.<address>.ssl.certificate.<name>.`
-    pub enum CertificateStat {
-        /// When the certificate ends to be valid, in seconds since 1970.
-        ExpirationUnixTimeSeconds = gauge "expiration_unix_time_seconds",
-    }
-}
-
-schema! {
-    /// `listener.<address>.ssl.causeway_certificates.`: not Envoy's.
-    pub enum RenewalStat {
-        /// Files that changed and are used.
-        Renewed = counter "renewed",
-        /// Files that changed and can't be used.
-        RenewalFailed = counter "renewal_failed",
-        /// 1 while what was there before is used in place of what is there now.
-        Stale = gauge "stale",
-    }
-}
-
-/// What Envoy calls a certificate that has no name: the beginning of the hash of nothing.
-const UNNAMED: &str = "unnamed_cert_e3b0c442";
-/// The same for authorities.
-const UNNAMED_AUTHORITY: &str = "unnamed_ca_cert_e3b0c442";
-
 /// The scopes of a context.
 #[derive(Debug)]
 pub(super) struct TlsScopes {
     ssl: Scope<SslStat>,
     factory: Scope<SslSocketFactoryStat>,
-    renewal: Scope<RenewalStat>,
-    /// For each certificate.
-    own: Vec<Scope<CertificateStat>>,
-    authority: Option<Scope<CertificateStat>>,
+    certificates: CertificateScopes,
 }
 
 impl TlsScopes {
     pub(super) fn new(registry: &Registry, listener: &ScopeName, config: &DownstreamTls) -> Self {
         let ssl = || listener.clone().then("ssl");
-        let named = |name: &str, otherwise: &str| {
-            let name = if name.is_empty() { otherwise } else { name };
-            registry.scope(ssl().then("certificate").then(name))
-        };
-        let common = &config.common;
         Self {
             ssl: registry.scope(ssl()),
             factory: registry.scope(listener.clone().then("server_ssl_socket_factory")),
-            renewal: registry.scope(ssl().then("causeway_certificates")),
-            own: common.certificates.iter().map(|secret| named(&secret.name, UNNAMED)).collect(),
-            authority: common.validation.as_ref().map(|validation| {
-                let name = validation.secret.as_ref().map(|secret| &*secret.name).unwrap_or_default();
-                named(name, UNNAMED_AUTHORITY)
-            }),
+            certificates: CertificateScopes::new(registry, &ssl(), &config.common),
         }
     }
 
-    /// Shows when certificates end to be valid; of several without a name the last, as Envoy does.
+    /// Shows when certificates end to be valid.
     pub(super) fn show_expiry(&self, state: &ServerState, shard: usize) {
-        for (scope, identity) in self.own.iter().zip(&state.identities) {
-            scope.shard(shard).set(CertificateStat::ExpirationUnixTimeSeconds, identity.expires());
-        }
-        if let (Some(scope), Some(first)) = (&self.authority, state.authorities.facts.first()) {
-            scope.shard(shard).set(CertificateStat::ExpirationUnixTimeSeconds, first.not_after);
-        }
+        self.certificates.show_expiry(&state.identities, &state.authorities, shard);
     }
 
     /// What is on disk now is used.
     pub(super) fn renewed(&self, by_secret: bool, shard: usize) {
-        let renewal = self.renewal.shard(shard);
-        renewal.inc(RenewalStat::Renewed);
-        renewal.set(RenewalStat::Stale, 0);
+        self.certificates.renewed(shard);
         if by_secret {
             self.factory.shard(shard).inc(SslSocketFactoryStat::SslContextUpdateBySds);
         }
@@ -130,9 +86,7 @@ impl TlsScopes {
 
     /// What is on disk now can't be used.
     pub(super) fn renewal_failed(&self, shard: usize) {
-        let renewal = self.renewal.shard(shard);
-        renewal.inc(RenewalStat::RenewalFailed);
-        renewal.set(RenewalStat::Stale, 1);
+        self.certificates.renewal_failed(shard);
     }
 
     /// The cells of one worker.

@@ -1,6 +1,6 @@
 //! TLS towards back-ends: a [`ClientContext`] for each `UpstreamTlsContext`.
 //!
-//! As on the other side, what it reads from files can be read again at any time ([`ClientContext::refresh`]), and what
+//! As on the other side, what it reads from files can be read again at any time ([`ClientContext::renew`]), and what
 //! can't be used changes nothing.
 
 mod shown;
@@ -17,7 +17,8 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::{ClientConfig, CommonState, NamedGroup};
 use rustls_pki_types::{DnsName, ServerName};
 
-use crate::identity::{Identity, IdentityError};
+use crate::follow::{ReadSecrets, with_secrets};
+use crate::identity::{Authorities, Identity, IdentityError};
 use crate::names;
 use crate::params;
 use crate::verify::{Expected, LoadError, Role, Tally, Trust, Verifier};
@@ -26,6 +27,7 @@ pub use shown::take_asked;
 
 /// TLS towards the back-ends of a cluster, or some of them.
 pub struct ClientContext {
+    config: ArcSwap<UpstreamTls>,
     state: ArcSwap<ClientState>,
 }
 
@@ -61,6 +63,8 @@ pub struct ClientSettings {
     last_group: AtomicU16,
     /// What is shown to back-ends that ask for a certificate.
     pub identity: Option<Arc<Identity>>,
+    /// Whom certificates of back-ends have to come from.
+    pub authorities: Authorities,
 }
 
 /// What a connection needs that the context does not say.
@@ -121,17 +125,28 @@ impl ClientContext {
     ///
     /// Where something can't be read or used. A secret that is not there yet is no error.
     pub fn new(config: &Arc<UpstreamTls>) -> Result<Self, ClientError> {
-        Ok(Self { state: ArcSwap::from_pointee(read(config)?) })
+        Ok(Self { state: ArcSwap::from_pointee(read(config)?), config: ArcSwap::new(Arc::clone(config)) })
     }
 
-    /// Reads everything again, with secrets that may have changed. Connections that come later get it.
+    /// What it was made of, with the secrets that it has now.
+    #[must_use]
+    pub fn config(&self) -> Arc<UpstreamTls> {
+        self.config.load_full()
+    }
+
+    /// Reads everything again, also secrets. Connections that come later get it. Whether a secret has changed is told.
     ///
     /// # Errors
     ///
     /// Where something can't be read or used; then nothing has changed.
-    pub fn refresh(&self, config: &Arc<UpstreamTls>) -> Result<(), ClientError> {
-        self.state.store(Arc::new(read(config)?));
-        Ok(())
+    pub fn renew(&self, secrets: &ReadSecrets<'_>) -> Result<bool, String> {
+        let before = self.config();
+        let common = with_secrets(&before.common, secrets)?;
+        let config = Arc::new(UpstreamTls { common, ..UpstreamTls::clone(&before) });
+        self.state.store(Arc::new(read(&config).map_err(|error| error.to_string())?));
+        let changed = config != before;
+        self.config.store(config);
+        Ok(changed)
     }
 
     /// What it consists of at the moment.
@@ -251,10 +266,14 @@ fn read(config: &Arc<UpstreamTls>) -> Result<ClientState, ClientError> {
         };
         identity = Some(Arc::new(Identity::load(certificate).map_err(ClientError::Identity)?));
     }
+    let mut authorities = Authorities::default();
     let trust = match &config.common.validation {
         None => None,
         Some(validation) => match validation.merged() {
-            Some(merged) => Some(Arc::new(Trust::load(&merged, Role::Server).map_err(ClientError::Trust)?)),
+            Some(merged) => {
+                authorities = Authorities::of(&merged);
+                Some(Arc::new(Trust::load(&merged, Role::Server).map_err(ClientError::Trust)?))
+            }
             None => {
                 let name = validation.secret.as_ref().map(|secret| Arc::clone(&secret.name));
                 return not_ready(NotReady::SecretMissing(name.unwrap_or_default()));
@@ -296,5 +315,6 @@ fn read(config: &Arc<UpstreamTls>) -> Result<ClientState, ClientError> {
         tally,
         last_group: AtomicU16::new(0),
         identity,
+        authorities,
     })))
 }
