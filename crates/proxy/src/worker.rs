@@ -70,6 +70,8 @@ pub struct Drain {
     pub end_connections: bool,
     /// How long an idle connection is left open for a request that may be on its way.
     pub grace: Duration,
+    /// The process ends: connections that never come to an end by themselves end when they are idle.
+    pub ending: bool,
 }
 
 /// A connection that is still open.
@@ -146,6 +148,8 @@ pub(crate) struct Worker {
     /// By numbers of our own.
     connections: RefCell<foldhash::HashMap<u64, Rc<ConnectionInfo>>>,
     grace: Cell<Duration>,
+    /// The process ends, since then.
+    ending: Cell<Option<Millis>>,
     stopping: Cell<bool>,
     janitor: Deadline,
     janitor_at: Cell<Millis>,
@@ -183,6 +187,7 @@ impl Worker {
             overload: RefCell::default(),
             connections: RefCell::default(),
             grace: Cell::new(Duration::from_secs(1)),
+            ending: Cell::new(None),
             stopping: Cell::new(false),
             janitor_at: Cell::new(Millis::MAX),
             shared,
@@ -302,6 +307,9 @@ impl Worker {
 
     fn drain(&self, drain: Drain) {
         self.grace.set(drain.grace);
+        if drain.ending {
+            self.ending.set(Some(self.now()));
+        }
         for slot in self.slots.borrow().iter().chain(self.unbound.borrow().iter()) {
             if drain.inbound_only && !slot.is_inbound() {
                 continue;
@@ -481,6 +489,11 @@ impl Worker {
     /// How long an idle connection is left open when its listener drains.
     pub(crate) const fn drain_grace(&self) -> Duration {
         self.grace.get()
+    }
+
+    /// Since when the process ends, where it does.
+    pub(crate) const fn ending(&self) -> Option<Millis> {
+        self.ending.get()
     }
 
     /// How long connections that never come to an end by themselves outlive their listener.
