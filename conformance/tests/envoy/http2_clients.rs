@@ -180,8 +180,8 @@ fn heads() -> Vec<Case> {
             .hcm(SOON)
             .without_log()
             .frames("in front", [get(&[("x", " a")])])
-            .differs("D-51", &["in front", "closed"], true)
-            .differs("D-51", &["in front", "frames"], json!([])),
+            .differs("D-56", &["in front", "closed"], true)
+            .differs("D-56", &["in front", "frames"], json!([])),
         Case::new("heads_that_are_taken")
             .log(LOG)
             .frames("host and authority", [get(&[("host", "other")])])
