@@ -65,7 +65,7 @@ fn attacks() -> Vec<Attack> {
         attack(
             "a head that does not end",
             [vec![Frame::new(1, 0, [0x88])], many(Frame::new(9, 0, [0; 64]))].concat(),
-            &["upstream_http2_broken"],
+            &["upstream_http2_broken", "upstream_head_overflow"],
         ),
         attack(
             "a large head",

@@ -297,6 +297,8 @@ pub struct ClusterHttpOptions {
     pub max_headers_count: u32,
     /// Bytes of a response's head, in KiB; 80 unless set.
     pub max_response_headers_kb: u32,
+    /// The same in HTTP/2; 60 unless set.
+    pub max_response_headers_kb_of_http2: u32,
     /// How header names are written to the back-end.
     pub header_key_format: HeaderKeyFormat,
     /// Whether trailers are passed (`enable_trailers`).
@@ -354,6 +356,7 @@ impl Default for ClusterHttpOptions {
             max_stream_duration: None,
             max_headers_count: 100,
             max_response_headers_kb: 80,
+            max_response_headers_kb_of_http2: 60,
             header_key_format: HeaderKeyFormat::LowerCase,
             enable_trailers: false,
             send_fully_qualified_url: false,

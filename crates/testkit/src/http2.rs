@@ -77,6 +77,19 @@ impl Frame {
         self
     }
 
+    /// The same head, continued in CONTINUATION frames where it has more bytes than that.
+    #[must_use]
+    pub fn in_pieces(self, most: usize) -> Vec<Self> {
+        let mut pieces: Vec<_> = self.content.chunks(most).map(|piece| Self::new(9, 0, piece)).collect();
+        if let Some(first) = pieces.first_mut() {
+            (first.kind, first.flags, first.stream) = (self.kind, self.flags & !4, self.stream);
+        }
+        if let Some(last) = pieces.last_mut() {
+            last.flags |= 4;
+        }
+        pieces
+    }
+
     /// The same, on another stream.
     #[must_use]
     pub fn on(mut self, stream: u32) -> Self {

@@ -62,6 +62,19 @@ fn heads() -> Vec<Case> {
         )
         .get("/"),
         case(
+            "heads_around_the_limit",
+            Script::by(|request| {
+                let each = request.path().trim_start_matches('/').parse().unwrap_or(0);
+                Answer::frames(large(each))
+            }),
+        )
+        .get("/5900")
+        .get("/6100")
+        .get("/6200")
+        .get("/7900")
+        .get("/12000")
+        .stats(&["cluster.app.http2.header_overflow", "cluster.app.upstream_cx_total"]),
+        case(
             "a_response_to_head_that_ends_later",
             Answer::frames([Frame::headers(OK), Frame::data("").ending()]),
         )
@@ -154,4 +167,13 @@ fn many(count: usize) -> Frame {
     let mut fields = OK.to_vec();
     fields.extend(names.iter().map(|name| (name.as_str(), "1")));
     Frame::headers(&fields).ending()
+}
+
+/// A head with ten fields of that size, in two frames where it takes more than one.
+fn large(each: usize) -> Vec<Frame> {
+    let value = "~".repeat(each.saturating_sub(3));
+    let names: Vec<_> = (0..10).map(|number| format!("x{number}")).collect();
+    let mut fields = OK.to_vec();
+    fields.extend(names.iter().map(|name| (name.as_str(), value.as_str())));
+    Frame::headers(&fields).ending().in_pieces(16_000)
 }

@@ -425,8 +425,10 @@ impl Cx<'_> {
             .filter(|most| *most > 0)
             .or(http.max_requests_per_connection);
         http.max_headers_count = common.u32("max_headers_count").unwrap_or(http.max_headers_count);
-        http.max_response_headers_kb =
-            common.u32("max_response_headers_kb").unwrap_or(http.max_response_headers_kb);
+        if let Some(kib) = common.u32("max_response_headers_kb") {
+            http.max_response_headers_kb = kib;
+            http.max_response_headers_kb_of_http2 = kib;
+        }
     }
 
     fn http1(&self, options: &Message<'_>, http: &mut ClusterHttpOptions) {

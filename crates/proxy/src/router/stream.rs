@@ -156,8 +156,16 @@ impl Relay<'_> {
         let http = &self.forwarding.cluster.config().http;
         let most = usize::try_from(http.max_headers_count).unwrap_or(usize::MAX);
         if response.headers().len() > most {
-            stream.overflowed();
+            stream.overflowed(true);
             let evidence = format!("it has {} fields, and {most} are allowed", response.headers().len());
+            return Poll::Ready(Err(Failure::new(Reason::UpstreamHeadOverflow).with_evidence(evidence)));
+        }
+        let most = u64::from(http.max_response_headers_kb_of_http2) * 1024;
+        let size: usize =
+            response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if size as u64 > most {
+            stream.overflowed(false);
+            let evidence = format!("its head has {size} bytes, and {most} are allowed");
             return Poll::Ready(Err(Failure::new(Reason::UpstreamHeadOverflow).with_evidence(evidence)));
         }
         if status == 101 {

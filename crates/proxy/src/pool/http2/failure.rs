@@ -25,8 +25,8 @@ pub(super) fn of(error: &h2::Error, session: &Session, stream: &Stream) -> Failu
 }
 
 /// Whether the back-end broke the rules of a message, for which a connection may have to end.
-pub(super) fn broke_message_rules(error: &h2::Error) -> bool {
-    error.is_reset() && error.is_library()
+pub(super) fn broke_message_rules(error: &h2::Error, reason: Reason) -> bool {
+    error.is_reset() && error.is_library() && reason == Reason::UpstreamMessageMalformed
 }
 
 /// How Envoy counts a stream that failed for that reason.
@@ -61,9 +61,11 @@ fn reason(error: &h2::Error, session: &Session, stream: &Stream) -> Reason {
         return Reason::UpstreamGoaway;
     }
     if error.is_library() {
+        // The shortest code of Huffman has five bits for a byte: this much can't be within the limit. The codec
+        // gives the whole connection up where it is far beyond it.
+        let overflow = stream.head_received > most_head(session) / 8 * 5;
         return match error.is_reset() {
-            // The shortest code of Huffman has five bits for a byte: this much can't be within the limit.
-            true if stream.head_received > most_head(session) / 8 * 5 => Reason::UpstreamHeadOverflow,
+            _ if overflow => Reason::UpstreamHeadOverflow,
             true => Reason::UpstreamMessageMalformed,
             false => foreign(session),
         };
@@ -77,7 +79,8 @@ fn reason(error: &h2::Error, session: &Session, stream: &Stream) -> Reason {
 /// Bytes that the head of a response may have (`max_response_headers_kb`).
 fn most_head(session: &Session) -> u64 {
     let cluster = session.cluster();
-    cluster.map_or(u64::MAX, |cluster| u64::from(cluster.config().http.max_response_headers_kb) * 1024)
+    cluster
+        .map_or(u64::MAX, |cluster| u64::from(cluster.config().http.max_response_headers_kb_of_http2) * 1024)
 }
 
 /// What a peer speaks whose bytes the codec can't read.

@@ -374,7 +374,10 @@ impl Session {
 
 /// The codec with the settings that a back-end was told.
 fn codec(options: &Http2Options, http: &ClusterHttpOptions) -> Builder {
-    let kib = |kib: u32| kib.saturating_mul(1024);
+    // Envoy counts names and values, the codec 32 bytes more for each field (RFC 9113 §6.5.2). The exact limit is kept
+    // by whoever reads the head.
+    let head = http.max_response_headers_kb_of_http2.saturating_mul(1024);
+    let head = head.saturating_add(http.max_headers_count.saturating_add(1).saturating_mul(32));
     let mut builder = Builder::new();
     builder
         .enable_push(false)
@@ -382,7 +385,7 @@ fn codec(options: &Http2Options, http: &ClusterHttpOptions) -> Builder {
         .initial_window_size(options.initial_stream_window_size)
         .initial_connection_window_size(options.initial_connection_window_size)
         .initial_max_send_streams(usize::try_from(options.max_concurrent_streams).unwrap_or(usize::MAX))
-        .max_header_list_size(kib(http.max_response_headers_kb))
+        .max_header_list_size(head)
         .max_concurrent_reset_streams(RESET_STREAMS)
         .max_send_buffer_size(SEND_BUFFER);
     for (identifier, value) in &options.custom_settings {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use causeway_model::Address;
-use causeway_reason::Failure;
+use causeway_reason::{Failure, Reason};
 use causeway_upstream::{ClusterHttp2Stat, ClusterStat};
 use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream};
@@ -165,8 +165,11 @@ impl UpstreamStream {
         };
         let failure = failure::of(error, &self.session, &seen);
         // A body that is not as long as its head says concerns its stream alone.
-        if failure::broke_message_rules(error) && self.receiving.is_none() {
+        if failure::broke_message_rules(error, failure.reason) && self.receiving.is_none() {
             self.session.broke_message_rules();
+        }
+        if failure.reason == Reason::UpstreamHeadOverflow {
+            self.overflowed(false);
         }
         self.note_reset(failure::counted(failure.reason));
         failure
@@ -186,9 +189,11 @@ impl UpstreamStream {
         }
     }
 
-    /// Too much came in the head of the response.
-    pub(crate) fn overflowed(&self) {
-        self.session.count_http2(ClusterHttp2Stat::HeaderOverflow);
+    /// There are too many fields in the head of the response, which Envoy counts by itself, or it is too large.
+    pub(crate) fn overflowed(&self, by_count: bool) {
+        if by_count {
+            self.session.count_http2(ClusterHttp2Stat::HeaderOverflow);
+        }
         self.note_reset(Some(ClusterStat::UpstreamRqRxReset));
     }
 }
