@@ -61,6 +61,16 @@ impl Case {
             }
         })
     }
+
+    /// Like [`Self::shake_and_ask`], where the client speaks HTTP/2, whatever was agreed on.
+    #[must_use]
+    pub fn shake_and_stream(self, label: &'static str, wish: TlsWish, request: Request) -> Self {
+        self.step(async move |run: &mut Run| {
+            let mut streams = wish.clone().client().streams(run.listener()).await.expect("a connection");
+            let result = streams.ask(&request).await;
+            run.note_response(label.to_owned(), &result);
+        })
+    }
 }
 
 async fn shaken(run: &Run, client: &causeway_testkit::TlsClient, request: &Request) -> Value {

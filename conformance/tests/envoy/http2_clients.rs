@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causeway_conformance::frames::{Frame, request};
-use causeway_conformance::{Answer, Case, Reply, Request, Run, Streams};
+use causeway_conformance::{Answer, Case, Reply, Request, Run, Streams, TlsWish};
 use serde_json::{Value, json};
 
 /// Envoy leaves connections open for a second before it closes them.
@@ -20,7 +20,7 @@ const LOG: &str = "%PROTOCOL% %REQ(:METHOD)% %REQ(:PATH)% %REQ(:AUTHORITY)% %RES
                    %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% %BYTES_SENT%";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [requests(), responses(), heads(), heads_alone(), frames(), ends(), grpc(), limits(), tunnels()]
+    [requests(), responses(), heads(), heads_alone(), frames(), ends(), grpc(), limits(), tunnels(), tls()]
         .into_iter()
         .flatten()
         .collect()
@@ -180,8 +180,8 @@ fn heads() -> Vec<Case> {
             .hcm(SOON)
             .without_log()
             .frames("in front", [get(&[("x", " a")])])
-            .differs("D-51", &["in front", "closed"], true)
-            .differs("D-51", &["in front", "frames"], json!([])),
+            .differs("D-56", &["in front", "closed"], true)
+            .differs("D-56", &["in front", "frames"], json!([])),
         Case::new("heads_that_are_taken")
             .log(LOG)
             .frames("host and authority", [get(&[("host", "other")])])
@@ -410,5 +410,29 @@ fn tunnels() -> Vec<Case> {
             run.note_response("a", &first);
             run.note_response("b", &second);
         }),
+    ]
+}
+
+fn tls() -> Vec<Case> {
+    let asked = || Request::get("/x");
+    let wish = |alpn: &[&str]| TlsWish::to("lab.test").alpn(alpn);
+    let secure = |name| Case::new(name).hcm(SOON).log("%PROTOCOL% %RESPONSE_CODE% %DOWNSTREAM_TLS_VERSION%");
+    vec![
+        secure("tls_that_agrees_on_http2")
+            .tls("", "alpn_protocols: [h2, http/1.1]")
+            .shake_and_stream("HTTP/2", wish(&["h2", "http/1.1"]), asked())
+            .shake_and_stream("nothing is offered", wish(&[]), asked())
+            .shake_and_ask("HTTP/1 alone", wish(&["http/1.1"]), asked())
+            .shake_and_ask("neither", wish(&[]), asked()),
+        secure("tls_that_agrees_on_another_version")
+            .tls("", "alpn_protocols: [h2, http/1.1]")
+            .without_log()
+            .shake_and_ask("HTTP/1 where HTTP/2 was agreed on", wish(&["h2"]), asked())
+            .shake_and_stream("HTTP/2 where HTTP/1 was agreed on", wish(&["http/1.1"]), asked())
+            .stats(&["http.ingress.downstream_cx_protocol_error", "http.ingress.downstream_cx_http2_total"]),
+        secure("tls_that_agrees_on_nothing")
+            .tls("", "")
+            .shake_and_stream("HTTP/2", wish(&["h2", "http/1.1"]), asked())
+            .shake_and_ask("HTTP/1", wish(&["http/1.1"]), asked()),
     ]
 }

@@ -208,8 +208,11 @@ async fn answers_that_stand_still() {
         client.send(&[Frame::setting(4, 0)]).await;
         let requests: Vec<Frame> = (0..50).map(|number| Frame::get(number * 2 + 1, "/")).collect();
         client.send(&requests).await;
-        for number in 0..50 {
-            assert!(client.head(number * 2 + 1).await.is_some());
+        // Back-ends answer in any order.
+        let mut answered = 0;
+        while answered < 50 {
+            let frame = client.next().await.expect("as many answers as requests");
+            answered += usize::from(frame.kind == 1);
         }
         clients.push(client);
     }

@@ -98,20 +98,38 @@ async fn a_connection_outlives_its_listener_by_the_drain_time() {
 }
 
 #[tokio::test]
-async fn sigterm_waits_for_connections_and_cuts_them_in_the_end() {
-    let (ports, one) = (Ports::reserve(), named("one").await);
-    let text = config(ports.admin(), &to("app").yaml(ports.listener()), &cluster("app", one.address()));
-    let options = Options { args: &["--shutdown-timeout-s", "1"], ..Options::default() };
+async fn sigterm_ends_idle_connections_and_waits_for_answers() {
+    let (ports, echo, silent) = (Ports::reserve(), named("one").await, Port::reserve());
+    let asleep = Backend::start_on(
+        ([127, 0, 0, 1], 0).into(),
+        Script::echo().greeting(Answer::raw("two").then(Act::Hang)),
+    )
+    .await;
+    let listeners = to("app").yaml(ports.listener())
+        + &Listener { name: "silent", ..to("silent") }.yaml(([127, 0, 0, 1], silent.number()).into());
+    let clusters = cluster("app", echo.address()) + &cluster("silent", asleep.address());
+    let text = config(ports.admin(), &listeners, &clusters);
+    let options = Options { args: &["--shutdown-timeout-s", "3"], ..Options::default() };
     let mut site = Site::start(&text, ports.listener(), ports.admin(), &options).await.unwrap();
-    let mut held = open(site.address, "one").await;
+    let mut idle = open(site.address, "one").await;
+    let mut asking = open(([127, 0, 0, 1], silent.number()).into(), "two").await;
+    still_echoes(&mut idle).await;
+    asking.write("what?").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let begun = Instant::now();
     site.proxy.process().signal(Signal::TERM);
     assert!(eventually(PATIENCE, async || site.proxy.log().contains("no more connections are taken")).await);
-    still_echoes(&mut held).await;
-    assert_ne!(held.end(PATIENCE).await, End::Open);
+    still_echoes(&mut idle).await;
+    assert_eq!(idle.end(PATIENCE).await, End::Fin);
+    let idle_for = begun.elapsed();
+    assert!((Duration::from_millis(900)..Duration::from_millis(2500)).contains(&idle_for), "{idle_for:?}");
+    assert_ne!(asking.end(PATIENCE).await, End::Open);
+    assert!(begun.elapsed() >= Duration::from_millis(2900), "{:?}", begun.elapsed());
     assert!(site.proxy.stop(PATIENCE).await.is_some_and(|status| status.success()));
     assert!(site.proxy.log().contains("1 connection are cut after"), "{}", site.proxy.log());
     let line = site.logged("drain_deadline").await.unwrap_or_else(|| panic!("{:?}", site.access_log()));
-    assert!(line.evidence.contains("12 bytes had come from the client and 15 had gone to it"), "{line:?}");
+    assert!(line.evidence.contains("5 bytes had come from the client and 3 had gone to it"), "{line:?}");
+    assert_eq!(site.access_log().len(), 2, "the idle one has not failed");
 }
 
 #[tokio::test]

@@ -22,6 +22,9 @@ pub struct Listener {
     pub default_filter_chain: Option<Arc<FilterChain>>,
     /// What looks at a connection before a filter chain is chosen (`listener_filters`), in order.
     pub listener_filters: Vec<ListenerFilter>,
+    /// A connection whose local address they changed goes to the listener of that address, where there is one
+    /// (`use_original_dst`); they end with [`crate::ListenerFilterKind::OriginalDst`] then.
+    pub use_original_dst: bool,
     /// How long they may take (`listener_filters_timeout`); 15 s unless set, any time where it is none.
     pub listener_filters_timeout: Option<Duration>,
     /// A connection for which they take longer goes on as it is (`continue_on_listener_filters_timeout`); else

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use causeway_http::RequestIdSource;
 use causeway_http::date::imf_fixdate;
+use causeway_model::Address;
 use causeway_stats::Shard;
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::task::AbortHandle;
@@ -69,6 +70,8 @@ pub struct Drain {
     pub end_connections: bool,
     /// How long an idle connection is left open for a request that may be on its way.
     pub grace: Duration,
+    /// The process ends: connections that never come to an end by themselves end when they are idle.
+    pub ending: bool,
 }
 
 /// A connection that is still open.
@@ -139,10 +142,14 @@ pub(crate) struct Worker {
     random: RefCell<RequestIdSource>,
     clusters: RefCell<HashMap<Arc<str>, Rc<LocalCluster>>>,
     slots: RefCell<Vec<Rc<ListenerSlot>>>,
+    /// Listeners without sockets.
+    unbound: RefCell<Vec<Rc<ListenerSlot>>>,
     overload: RefCell<Option<Rc<WorkerOverload>>>,
     /// By numbers of our own.
     connections: RefCell<foldhash::HashMap<u64, Rc<ConnectionInfo>>>,
     grace: Cell<Duration>,
+    /// The process ends, since then.
+    ending: Cell<Option<Millis>>,
     stopping: Cell<bool>,
     janitor: Deadline,
     janitor_at: Cell<Millis>,
@@ -176,9 +183,11 @@ impl Worker {
             random: RefCell::new(RequestIdSource::new(seed)),
             clusters: RefCell::default(),
             slots: RefCell::default(),
+            unbound: RefCell::default(),
             overload: RefCell::default(),
             connections: RefCell::default(),
             grace: Cell::new(Duration::from_secs(1)),
+            ending: Cell::new(None),
             stopping: Cell::new(false),
             janitor_at: Cell::new(Millis::MAX),
             shared,
@@ -243,14 +252,33 @@ impl Worker {
         }
         *self.overload.borrow_mut() = Some(Rc::new(WorkerOverload::new(&snapshot.overload, self.id)));
         let mut wanted: HashMap<SocketKey, Rc<ListenerRuntime>> = HashMap::new();
+        let mut unbound: HashMap<SocketKey, Rc<ListenerRuntime>> = HashMap::new();
         for listener in &snapshot.listeners {
             let runtime = ListenerRuntime::new(listener, &clusters, &snapshot.options, self.id);
-            for key in SocketKey::of(&listener.config) {
-                wanted.insert(key, Rc::clone(&runtime));
+            let place = if listener.config.bind_to_port { &mut wanted } else { &mut unbound };
+            for key in SocketKey::as_if_bound(&listener.config) {
+                place.insert(key, Rc::clone(&runtime));
             }
         }
         *self.clusters.borrow_mut() = clusters;
         let mut slots = self.slots.borrow_mut();
+        self.keep(&mut slots, &wanted);
+        let mut without = self.unbound.borrow_mut();
+        self.keep(&mut without, &unbound);
+        for (key, runtime) in unbound {
+            if !without.iter().any(|slot| *slot.key() == key) {
+                without.push(ListenerSlot::unbound(key, runtime));
+            }
+        }
+        for socket in sockets {
+            if let Some(runtime) = wanted.get(&socket.key) {
+                slots.push(ListenerSlot::open(self, socket, Rc::clone(runtime)));
+            }
+        }
+    }
+
+    /// Gives listeners that stay what they are from now on, and closes those that are gone.
+    fn keep(&self, slots: &mut Vec<Rc<ListenerSlot>>, wanted: &HashMap<SocketKey, Rc<ListenerRuntime>>) {
         slots.retain(|slot| match wanted.get(slot.key()) {
             Some(runtime) => {
                 slot.replace(Rc::clone(runtime));
@@ -262,16 +290,27 @@ impl Worker {
                 false
             }
         });
-        for socket in sockets {
-            if let Some(runtime) = wanted.get(&socket.key) {
-                slots.push(ListenerSlot::open(self, socket, Rc::clone(runtime)));
+    }
+
+    /// The listener of an address, or of all addresses with that port.
+    pub(crate) fn listener_at(&self, address: &Address) -> Option<Rc<ListenerSlot>> {
+        let (slots, unbound) = (self.slots.borrow(), self.unbound.borrow());
+        let all = || slots.iter().chain(unbound.iter());
+        let of_all = |slot: &&Rc<ListenerSlot>| match (slot.key().address(), address) {
+            (Address::Ip(any), Address::Ip(ip)) => {
+                any.ip().is_unspecified() && any.is_ipv4() == ip.is_ipv4() && any.port() == ip.port()
             }
-        }
+            _ => false,
+        };
+        all().find(|slot| slot.key().address() == address).or_else(|| all().find(of_all)).cloned()
     }
 
     fn drain(&self, drain: Drain) {
         self.grace.set(drain.grace);
-        for slot in self.slots.borrow().iter() {
+        if drain.ending {
+            self.ending.set(Some(self.now()));
+        }
+        for slot in self.slots.borrow().iter().chain(self.unbound.borrow().iter()) {
             if drain.inbound_only && !slot.is_inbound() {
                 continue;
             }
@@ -450,6 +489,11 @@ impl Worker {
     /// How long an idle connection is left open when its listener drains.
     pub(crate) const fn drain_grace(&self) -> Duration {
         self.grace.get()
+    }
+
+    /// Since when the process ends, where it does.
+    pub(crate) const fn ending(&self) -> Option<Millis> {
+        self.ending.get()
     }
 
     /// How long connections that never come to an end by themselves outlive their listener.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{HeaderMap, Uri};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -33,6 +34,13 @@ impl Streams {
     /// Why there is no connection.
     pub async fn open(to: SocketAddr) -> Result<Self, String> {
         let stream = TcpStream::connect(to).await.map_err(|error| error.to_string())?;
+        Self::over(stream).await
+    }
+
+    /// Speaks on a connection that is there already.
+    pub(crate) async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Self, String> {
         let (sender, connection) = h2::client::handshake(stream).await.map_err(|error| error.to_string())?;
         // How it ends is seen by those who wait for answers.
         let driver = tokio::spawn(async move {

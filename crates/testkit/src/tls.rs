@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 
 use crate::client::Connection;
 use crate::pki::{Identity, Pki};
+use crate::streams::Streams;
 
 /// How long a handshake may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -210,6 +211,21 @@ impl TlsClient {
     /// # Errors
     /// As of [`Self::open`].
     pub async fn over(&self, socket: TcpStream) -> Result<Connection, String> {
+        let (socket, seen) = self.shaken(socket).await?;
+        Ok(Connection::over_tls(socket, seen))
+    }
+
+    /// Connects, shakes hands and speaks HTTP/2, whatever was agreed on.
+    ///
+    /// # Errors
+    /// As of [`Self::open`].
+    pub async fn streams(&self, to: SocketAddr) -> Result<Streams, String> {
+        let socket = TcpStream::connect(to).await.map_err(|error| error.to_string())?;
+        let (socket, _) = self.shaken(socket).await?;
+        Streams::over(socket).await
+    }
+
+    async fn shaken(&self, socket: TcpStream) -> Result<(Socket, Handshake), String> {
         let _ = socket.set_nodelay(true);
         let name = self.name.clone().unwrap_or_else(|| "nobody.invalid".to_owned());
         let name = ServerName::try_from(name).map_err(|error| error.to_string())?;
@@ -218,7 +234,7 @@ impl TlsClient {
             Ok(Ok(stream)) => {
                 let (_, session) = stream.get_ref();
                 let seen = handshake(session, self.name.clone());
-                Ok(Connection::over_tls(Socket::Tls(Box::new(stream.into())), seen))
+                Ok((Socket::Tls(Box::new(stream.into())), seen))
             }
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("time is up".to_owned()),

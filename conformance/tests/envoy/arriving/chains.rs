@@ -159,6 +159,24 @@ pub(crate) fn cases() -> Vec<Case> {
             .step(async |run: &mut Run| tell(run, "a connection", b"").await)
             .stats(STATS)
             .stats(&["listener.127.0.0.1_{{listen}}.network_extension_config_missing"]),
+        Case::new("a_connection_goes_to_the_listener_of_the_address_that_was_connected_to")
+            .file(&several_listeners())
+            .step(async |run: &mut Run| {
+                for (label, to) in [
+                    ("the address of another", "5.6.7.8 1111 2222"),
+                    ("the port of another", "9.9.9.9 1111 3333"),
+                    ("an address of nobody", "5.6.7.8 1111 4444"),
+                ] {
+                    tell(run, label, format!("PROXY TCP4 1.2.3.4 {to}\r\n").as_bytes()).await;
+                }
+                tell(run, "nothing else", b"PROXY UNKNOWN\r\n").await;
+            })
+            .stats(&[
+                "listener.127.0.0.1_{{listen}}.downstream_cx_total",
+                "listener.5.6.7.8_2222.downstream_cx_total",
+                "listener.0.0.0.0_3333.downstream_cx_total",
+                "listener.127.0.0.1_{{listen}}.downstream_pre_cx_active",
+            ]),
         Case::new("several_connection_managers_in_one_listener")
             .file(&two_managers())
             .send(Request::get("/a"))
@@ -178,6 +196,29 @@ pub(crate) fn cases() -> Vec<Case> {
                 "listener.127.0.0.1_{{listen}}.downstream_cx_total",
             ]),
     ]
+}
+
+/// A listener that gives connections to two others, which have no sockets.
+fn several_listeners() -> String {
+    let mut text = site(
+        &format!("use_original_dst: true\n{}", listener_filters(&[("proxy", "")])),
+        &[("{}", "the one that is bound")],
+    );
+    for (address, port) in [("5.6.7.8", 2222), ("0.0.0.0", 3333)] {
+        text.push_str(&format!(
+            r#"  - name: at {address}
+    address: {{socket_address: {{address: {address}, port_value: {port}}}}}
+    bind_to_port: false
+    filter_chains:
+    - filters:
+      - name: answer
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config
+          response: {{inline_string: "the one at {address}"}}
+"#
+        ));
+    }
+    text
 }
 
 /// Two connection managers with routes and logs of their own.

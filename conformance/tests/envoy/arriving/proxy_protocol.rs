@@ -120,10 +120,10 @@ pub(crate) fn cases() -> Vec<Case> {
                 ask(run, "a NUL", b"PROXY TCP4 1.2.3.4\0 5.6.7.8 1 2\r\n").await;
             })
             .without_log()
-            .differs("D-90", &["a space behind"], "reset")
-            .differs("D-90", &["a zero in front"], "reset")
-            .differs("D-90", &["a sign"], "reset")
-            .differs("D-90", &["a NUL"], "reset"),
+            .differs("D-120", &["a space behind"], "reset")
+            .differs("D-120", &["a zero in front"], "reset")
+            .differs("D-120", &["a sign"], "reset")
+            .differs("D-120", &["a NUL"], "reset"),
         behind("headers_of_version_2", "")
             .step(async |run: &mut Run| {
                 ask(run, "IPv4", &v4(b"")).await;
@@ -162,8 +162,8 @@ pub(crate) fn cases() -> Vec<Case> {
                 ask(run, "a wrong checksum", &v4(&tlv(3, &[1, 2, 3, 4]))).await;
             })
             .without_log()
-            .differs("D-91", &["datagrams"], "reset")
-            .differs("D-91", &["a wrong checksum"], "reset"),
+            .differs("D-121", &["datagrams"], "reset")
+            .differs("D-121", &["a wrong checksum"], "reset"),
         behind("a_header_may_come_in_pieces", "")
             .step(async |run: &mut Run| {
                 let line = b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 2222\r\n".to_vec();

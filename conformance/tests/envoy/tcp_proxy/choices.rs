@@ -79,6 +79,9 @@ pub(super) fn choices() -> Vec<Case> {
                     let greeting = String::from_utf8_lossy(&bytes[..bytes.len().min(5)]).into_owned();
                     let whole = bytes.len() > 5 && bytes[5..] == hello;
                     run.note(format!("{name:?}"), json!([greeting, whole, end != End::Reset]));
+                    drop(connection);
+                    // Lines of the log come one after the other.
+                    tokio::time::sleep(Duration::from_millis(150)).await;
                 }
             })
             .stats(&["tcp.in.downstream_cx_no_route", "tcp.in.downstream_cx_total"]),

@@ -93,7 +93,7 @@ pub(super) fn gates() -> Vec<Case> {
                 run.note("ends", json!(end != End::Open));
             })
             .stats(&["tcp.in.downstream_cx_total", "cluster.app.upstream_cx_total"])
-            .differs("D-80", &["1 stats", "cluster.app.upstream_cx_total"], 0),
+            .differs("D-122", &["1 stats", "cluster.app.upstream_cx_total"], 0),
         ends_with("echo_sends_back", &gate("echo.v3.Echo", "")).step(async |run: &mut Run| {
             let mut connection = run.connect().await;
             connection.write("one").await;

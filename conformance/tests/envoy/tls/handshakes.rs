@@ -66,8 +66,8 @@ fn agreed() -> Vec<Case> {
             )
             .shake("TLS 1.2", TlsWish::to("lab.test").only_tls12())
             .shake("TLS 1.3", TlsWish::to("lab.test"))
-            .differs("D-51", &["TLS 1.2", "group"], "secp256r1")
-            .differs("D-51", &["TLS 1.3", "group"], "secp256r1"),
+            .differs("D-54", &["TLS 1.2", "group"], "secp256r1")
+            .differs("D-54", &["TLS 1.3", "group"], "secp256r1"),
         case("application_protocols")
             .tls("", "alpn_protocols: [http/1.1, http/1.0]")
             .shake("one in common", TlsWish::to("lab.test").alpn(&["h2", "http/1.1"]))

@@ -46,13 +46,13 @@ pub(crate) fn cases() -> Vec<Case> {
         case("the_roots_of_the_system_are_all_that_is_trusted", good, "common_tls_context: {validation_context: {system_root_certs: {}}}")
             .log("%RESPONSE_FLAGS%")
             .step(async |run: &mut Run| status(run).await)
-            .differs("D-90", &["status"], 503)
-            .differs("D-90", &["log", "0"], "UF"),
+            .differs("D-94", &["status"], 503)
+            .differs("D-94", &["log", "0"], "UF"),
         case("the_way_to_the_root_may_be_limited", || with(&odd().below), &trusting(", max_verify_depth: 1"))
             .log("%RESPONSE_FLAGS%")
             .step(async |run: &mut Run| status(run).await)
-            .differs("D-91", &["status"], 503)
-            .differs("D-91", &["log", "0"], "UF"),
+            .differs("D-95", &["status"], 503)
+            .differs("D-95", &["log", "0"], "UF"),
         case("some_endpoints_speak_tls_and_others_do_not", good, &trusting(""))
             .echoes(&["plain"])
             .pool("app", &["app"])

@@ -35,6 +35,7 @@ impl Server {
             stop_listening: true,
             end_connections: true,
             grace: IDLE_GRACE.min(timeout),
+            ending: true,
         });
         let cut = tokio::select! {
             done = self.wait(begun, timeout) => !done,

@@ -283,6 +283,7 @@ impl Server {
             stop_listening: !request.graceful,
             end_connections: request.graceful,
             grace: super::drain::IDLE_GRACE,
+            ending: false,
         };
         self.data_plane.drain(drain);
         if !request.graceful {

@@ -73,9 +73,6 @@ impl Cx<'_> {
         for field in ["filter_chain_matcher", "fcds_config"] {
             self.not_implemented_vital(message, field, "");
         }
-        if message.bool_value("use_original_dst") == Some(true) {
-            self.vital(message.at_key("use_original_dst"), "`use_original_dst` is not implemented");
-        }
         let (addresses, ipv4_compat) = self.listener_addresses(message);
         let first = addresses.first();
         let shown = first.map(ToString::to_string).unwrap_or_default();
@@ -106,6 +103,7 @@ impl Cx<'_> {
             filter_chains,
             default_filter_chain,
             listener_filters,
+            use_original_dst: message.bool_value("use_original_dst").unwrap_or_default(),
             listener_filters_timeout: match self.duration(message, "listener_filters_timeout") {
                 None => Some(Duration::from_secs(15)),
                 Some(Duration::ZERO) => None,

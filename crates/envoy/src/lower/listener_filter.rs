@@ -38,6 +38,9 @@ impl Cx<'_> {
                 ),
             );
         }
+        if listener.bool_value("use_original_dst") == Some(true) {
+            filters.push(ListenerFilter { disabled: None, kind: ListenerFilterKind::OriginalDst });
+        }
         // Envoy asks the first chain only, and looks for the header behind all other filters.
         let first = listener.messages("filter_chains").next();
         if first.is_some_and(|chain| chain.bool_value("use_proxy_proto") == Some(true)) {

@@ -115,10 +115,15 @@ impl Downstream {
         }
     }
 
-    /// What the client speaks, by its first bytes: HTTP/2 begins with a preface (RFC 9113 §3.4) that no request of
-    /// HTTP/1 begins with.
+    /// What the client speaks: what was agreed on in its handshake of TLS, or else by its first bytes. HTTP/2 begins
+    /// with a preface (RFC 9113 §3.4) that no request of HTTP/1 begins with.
     async fn spoken(&mut self) -> Spoken {
-        let codec = self.listener.manager.config.codec_type;
+        let agreed = self.info.tls.get().and_then(|tls| tls.alpn.as_deref());
+        let codec = match (self.listener.manager.config.codec_type, agreed) {
+            (CodecType::Auto, Some(b"h2")) => CodecType::Http2,
+            (CodecType::Auto, Some(_)) => CodecType::Http1,
+            (configured, _) => configured,
+        };
         if codec == CodecType::Http1 {
             return Spoken::Http1;
         }

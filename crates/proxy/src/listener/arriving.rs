@@ -96,7 +96,24 @@ impl Arriving {
                 Passed::Closed(failure) => return self.close(failure),
             }
         }
-        self.choose_chain();
+        self.hand_over();
+    }
+
+    /// Gives the connection to the listener of the address that the client connected to, where there is another one and
+    /// this one does so (`use_original_dst`).
+    fn hand_over(mut self) {
+        let restored = self.info.inspected.as_ref().is_some_and(|found| found.direct_local.is_some());
+        let wanted = self.listener.config.use_original_dst && restored;
+        let other = if wanted { self.worker.listener_at(&self.info.local) } else { None };
+        match other.filter(|other| !Rc::ptr_eq(other, &self.slot)) {
+            Some(slot) if let Some(listener) = slot.current() => {
+                self.info.listener = Some(Arc::clone(&listener.config));
+                self.listener = listener;
+                self.slot = slot;
+                self.begin();
+            }
+            _ => self.choose_chain(),
+        }
     }
 
     /// Has one filter look at it until it has seen enough.

@@ -58,11 +58,13 @@ impl SocketKey {
         &self.address
     }
 
-    /// The sockets of a listener: one for each of its addresses.
+    /// The sockets of a listener: one for each of its addresses, where it is bound.
     pub(crate) fn of(listener: &Listener) -> Vec<Self> {
-        if !listener.bind_to_port {
-            return Vec::new();
-        }
+        if listener.bind_to_port { Self::as_if_bound(listener) } else { Vec::new() }
+    }
+
+    /// The same, whether it is bound or not.
+    pub(crate) fn as_if_bound(listener: &Listener) -> Vec<Self> {
         let options: Vec<_> = listener.socket_options.iter().map(OptionKey::from).collect();
         let key = |address: &Address| Self {
             address: address.clone(),
@@ -112,6 +114,18 @@ impl ListenerSlot {
         });
         worker.spawn(accept(Rc::clone(worker), Rc::clone(&slot), socket.listener));
         slot
+    }
+
+    /// A listener without a socket, which gets connections of others (`use_original_dst`).
+    pub(crate) fn unbound(key: SocketKey, runtime: Rc<ListenerRuntime>) -> Rc<Self> {
+        Rc::new(Self {
+            key,
+            current: RefCell::new(Some(runtime)),
+            draining: Cell::new(false),
+            closed: Cell::new(false),
+            gone: Cell::new(false),
+            changed: tokio::sync::Notify::new(),
+        })
     }
 
     pub(crate) const fn key(&self) -> &SocketKey {

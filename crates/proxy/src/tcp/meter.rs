@@ -19,6 +19,7 @@ pub(super) struct Meter {
     down: Counted,
     /// The client said something since the last time.
     client_spoke: bool,
+    client_spoke_last: bool,
 }
 
 /// The same of one direction.
@@ -71,6 +72,7 @@ impl Meter {
             up: Counted::default(),
             down: Counted::default(),
             client_spoke: false,
+            client_spoke_last: false,
         }
     }
 
@@ -97,7 +99,16 @@ impl Meter {
         add(stats, ClusterStat::UpstreamFlowControlPausedReadingTotal, u64::from(down.paused));
         add(stats, ClusterStat::UpstreamFlowControlResumedReadingTotal, u64::from(down.resumed));
         self.client_spoke = up.read > 0;
+        if up.read + down.read > 0 {
+            // Where both have spoken, the back-end was asked later.
+            self.client_spoke_last = down.read == 0;
+        }
         up.read + up.written + down.read + down.written > 0
+    }
+
+    /// Whether nothing has come from the back-end since the client spoke.
+    pub(super) const fn client_spoke_last(&self) -> bool {
+        self.client_spoke_last
     }
 
     /// Whether the client said something since the last time but one that was counted.

@@ -14,7 +14,7 @@ use crate::format::View;
 use crate::listener::OpenConnection;
 
 /// Envoy's word for connections that the end of the process closes.
-const PURGED: &str = "purging_socket_that_have_not_progressed_to_connections";
+pub(super) const PURGED: &str = "purging_socket_that_have_not_progressed_to_connections";
 
 /// What is known of a connection that is passed on. Dropping it writes its record: logs of the listener and of the
 /// proxy, and, where it failed and no log says why, one line in the application log.

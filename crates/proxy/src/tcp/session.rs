@@ -13,7 +13,7 @@ use causeway_reason::{Failure, Flag, Reason};
 
 use super::TcpRuntime;
 use super::meter::Meter;
-use super::record::Record;
+use super::record::{PURGED, Record};
 use super::relay::{Broken, Ends, Way};
 use super::stats::TcpStat;
 use super::upstream::Upstream;
@@ -41,6 +41,15 @@ pub(crate) struct TcpSession {
     pub(super) inbound: Buffer,
     deadlines: Deadlines,
     idle: Option<Millis>,
+    /// When something moved last.
+    moved_at: Millis,
+    /// It was the client that spoke last, and an answer may be on its way; so it is before the back-end is connected.
+    client_waits: bool,
+    /// Its listener is gone, since then.
+    gone_since: Option<Millis>,
+    /// When the close timer was last told to fire. It is set again only when
+    /// that changes, because a deadline that is set anew has not fired yet.
+    close_at: Option<Millis>,
     /// The last to be dropped: then it is logged.
     pub(super) record: Record,
 }
@@ -77,6 +86,8 @@ pub(super) enum Cut {
     Drained,
     /// Its listener was removed a while ago.
     Removed,
+    /// It is idle, and the process ends.
+    Ended,
     /// `tcp_proxy_on_data`.
     Overloaded,
 }
@@ -98,6 +109,10 @@ impl TcpSession {
             inbound,
             deadlines: Deadlines::new(&worker.timers),
             idle: timeout(proxy.shared.config.idle_timeout),
+            moved_at: worker.now(),
+            client_waits: true,
+            gone_since: None,
+            close_at: None,
             record: Record::new(proxy, open),
             proxy: Rc::clone(proxy),
             worker,
@@ -214,6 +229,7 @@ impl TcpSession {
 
     /// Passes bytes on until both sides have ended, or one of them breaks.
     async fn pass_on(&mut self, mut upstream: Box<Upstream>) {
+        self.client_waits = !self.inbound.is_empty();
         self.touch();
         let mut ways = Ways {
             up: Way::after(self.inbound.filled().len()),
@@ -326,11 +342,13 @@ impl TcpSession {
         facts.upstream_wire_received = down.read;
         self.info.course.received.set(up.read);
         self.info.course.sent.set(down.written);
+        self.client_waits = meter.client_spoke_last();
         self.touch();
     }
 
     /// Something moved.
     fn touch(&mut self) {
+        self.moved_at = self.worker.now();
         if let Some(idle) = self.idle {
             self.deadlines.set(Timer::Idle, Some(self.worker.now() + idle));
         }
@@ -340,6 +358,20 @@ impl TcpSession {
     fn is_draining(&self) -> bool {
         let fails = |listener: &Arc<Listener>| listener.drain_type == DrainType::Default;
         self.slot.is_draining() || self.worker.is_failing() && self.info.listener.as_ref().is_some_and(fails)
+    }
+
+    /// When a connection ends whose listener drains. At the end of the process it does so as soon as it is idle: then
+    /// the client has had its answer, as far as can be told from outside, and it would be cut sooner or later.
+    fn end_of_drain(&mut self) -> Option<Millis> {
+        if let Some(since) = self.worker.ending() {
+            let idle_since = self.moved_at.max(since);
+            return (!self.client_waits).then(|| idle_since + millis(self.worker.drain_grace()));
+        }
+        if !self.slot.is_gone() {
+            return None;
+        }
+        let since = *self.gone_since.get_or_insert(self.worker.now());
+        Some(since + millis(self.worker.drain_time()))
     }
 
     /// Does something unless the connection is to be closed before it is done.
@@ -355,9 +387,11 @@ impl TcpSession {
     /// Ready when the connection is to be closed from here.
     fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
         self.info.listen(cx);
-        if self.slot.is_gone() && !self.deadlines.is_set(Timer::Close) {
-            let at = self.worker.now() + millis(self.worker.drain_time());
-            self.deadlines.set(Timer::Close, Some(at));
+        if self.slot.is_draining() {
+            let end = self.end_of_drain();
+            if std::mem::replace(&mut self.close_at, end) != end {
+                self.deadlines.set(Timer::Close, end);
+            }
         }
         loop {
             match self.deadlines.poll(cx, || self.worker.timers.now()) {
@@ -368,6 +402,9 @@ impl TcpSession {
                 Poll::Ready(Timer::ConnectionDuration) => {
                     self.proxy.stats.inc(TcpStat::MaxDownstreamConnectionDuration);
                     return Poll::Ready(Cut::TooOld);
+                }
+                Poll::Ready(Timer::Close) if self.worker.ending().is_some() => {
+                    return Poll::Ready(Cut::Ended);
                 }
                 Poll::Ready(Timer::Close) => return Poll::Ready(Cut::Removed),
                 Poll::Ready(Timer::AccessLog) => {
@@ -402,6 +439,7 @@ impl TcpSession {
                 ("max_connection_duration_reached", Some((Reason::TcpMaxDuration, evidence, flag)))
             }
             Cut::Drained => ("tcp_proxy_drain_close", None),
+            Cut::Ended => (PURGED, None),
             Cut::Overloaded => {
                 let evidence =
                     self.overload().map_or_else(String::new, |overload| overload.shared.evidence());

@@ -12,6 +12,10 @@ pub(super) struct Stream {
     pub(super) served: u32,
     pub(super) idle_for: Millis,
     pub(super) received: u64,
+    /// What the connection had received when it was opened.
+    pub(super) received_before: u64,
+    /// Of that, heads and trailers.
+    pub(super) head_received: u64,
 }
 
 /// Why it failed.
@@ -57,12 +61,23 @@ fn reason(error: &h2::Error, session: &Session, stream: &Stream) -> Reason {
         return Reason::UpstreamGoaway;
     }
     if error.is_library() {
-        return if error.is_reset() { Reason::UpstreamMessageMalformed } else { foreign(session) };
+        return match error.is_reset() {
+            // The shortest code of Huffman has five bits for a byte: this much can't be within the limit.
+            true if stream.head_received > most_head(session) / 8 * 5 => Reason::UpstreamHeadOverflow,
+            true => Reason::UpstreamMessageMalformed,
+            false => foreign(session),
+        };
     }
-    if stream.received == 0 && stream.idle_for > 0 {
+    if stream.idle_for > 0 && session.watch.received() == stream.received_before {
         return Reason::KeepaliveRace;
     }
     Reason::UpstreamConnectionLost
+}
+
+/// Bytes that the head of a response may have (`max_response_headers_kb`).
+fn most_head(session: &Session) -> u64 {
+    let cluster = session.cluster();
+    cluster.map_or(u64::MAX, |cluster| u64::from(cluster.config().http.max_response_headers_kb) * 1024)
 }
 
 /// What a peer speaks whose bytes the codec can't read.
@@ -120,6 +135,16 @@ fn evidence(reason: Reason, error: &h2::Error, session: &Session, stream: &Strea
                 session.watch.received()
             )
         }
+        Reason::UpstreamHeadOverflow => format!(
+            "its head is larger than {} bytes, {} of which came; {place}",
+            most_head(session),
+            stream.head_received
+        ),
+        // The codec does not say which.
+        Reason::UpstreamMessageMalformed => format!(
+            "{error}; heads that unfold to more than {} bytes count as malformed too; {place}",
+            most_head(session)
+        ),
         _ => format!("{error}; {place}"),
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct UpstreamStream {
     receiving: Option<RecvStream>,
     count: Rc<StreamCount>,
     number: u32,
+    /// What the connection had received before.
+    received_before: u64,
     reset: Cell<bool>,
 }
 
@@ -53,6 +55,7 @@ pub(crate) enum Head {
 impl UpstreamStream {
     pub(super) fn new(session: Rc<Session>, served: u32, idle_for: Millis) -> Self {
         Self {
+            received_before: session.watch.received(),
             session,
             served,
             idle_for,
@@ -157,6 +160,8 @@ impl UpstreamStream {
             served: self.served,
             idle_for: self.idle_for,
             received: self.count.received.get(),
+            received_before: self.received_before,
+            head_received: self.count.head_received.get(),
         };
         let failure = failure::of(error, &self.session, &seen);
         // A body that is not as long as its head says concerns its stream alone.
