@@ -1,5 +1,7 @@
 //! PROXY headers towards back-ends.
 
+#![allow(clippy::unwrap_used, reason = "a panic is a failed case")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
