@@ -8,7 +8,6 @@
 )]
 
 #[path = "site/mod.rs"]
-#[allow(dead_code, reason = "other tests use more of it")]
 mod site;
 
 use std::io::{Read as _, Write as _};

@@ -300,7 +300,8 @@ impl ActiveRequest {
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()
         {
-            let well = if facts.grpc { exchange.grpc_went_well() } else { facts.status < 500 };
+            let by_status = facts.status < 500;
+            let well = if facts.grpc { exchange.grpc_went_well() } else { by_status };
             let answered = facts.response_begin.is_some() && well;
             cluster.cells(host).inc(if answered { HostStat::RqSuccess } else { HostStat::RqError });
         }

@@ -492,7 +492,11 @@ mod tests {
             let mut server = Transport::Tls(Box::new(server));
             let send = async {
                 write_all(&mut client, &data).await;
-                poll_fn(|cx| Poll::Ready(client.shutdown_write(cx))).await;
+                poll_fn(|cx| {
+                    client.shutdown_write(cx);
+                    Poll::Ready(())
+                })
+                .await;
             };
             let ((), arrived) = tokio::join!(send, read_all(&mut server, room));
             assert!(arrived == data, "{length} bytes into {room}");
