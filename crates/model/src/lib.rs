@@ -92,8 +92,8 @@ pub use source::SourcePosition;
 pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HostSource, JsonTemplate,
-    MetadataSource, NameKind, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer,
-    RequestedServerName, Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone, TlsFact, TlsPart,
+    MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer, RequestedServerName,
+    Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone, TlsFact, TlsPart,
 };
 pub use tls::{
     CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,

@@ -430,24 +430,13 @@ pub enum TlsPart {
     /// `UPSTREAM_PEER_CERT`: as PEM, encoded as in a URL.
     PeerCertificate,
     /// `UPSTREAM_PEER_DNS_SAN`, `UPSTREAM_PEER_URI_SAN`, `UPSTREAM_PEER_IP_SAN`.
-    PeerNames(NameKind),
+    PeerNames(SanKind),
     /// `UPSTREAM_PEER_CERT_V_START`.
     PeerStart(TimeFormat),
     /// `UPSTREAM_PEER_CERT_V_END`.
     PeerEnd(TimeFormat),
     /// `UPSTREAM_LOCAL_DNS_SAN`, `UPSTREAM_LOCAL_URI_SAN`, `UPSTREAM_LOCAL_IP_SAN`: of our certificate.
-    LocalNames(NameKind),
-}
-
-/// A kind of names in certificates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameKind {
-    /// `dNSName`.
-    Dns,
-    /// `uniformResourceIdentifier`.
-    Uri,
-    /// `iPAddress`.
-    Ip,
+    LocalNames(SanKind),
 }
 
 /// Which metadata.

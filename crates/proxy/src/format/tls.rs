@@ -71,7 +71,7 @@ fn of_peer<'a>(fact: &'a TlsFact, tls: &'a TlsInfo) -> Operand<'a> {
 }
 
 /// The names of one kind, with commas between them; `None` where there is none.
-fn names(facts: &Facts, kind: &SanKind) -> Option<String> {
+pub(super) fn names(facts: &Facts, kind: &SanKind) -> Option<String> {
     let pick = match kind {
         SanKind::Dns => AlternativeName::dns,
         SanKind::Uri => AlternativeName::uri,

@@ -1,10 +1,11 @@
 //! What operators print of TLS with back-ends.
 
-use causeway_model::{NameKind, TlsPart};
-use causeway_tls::certificate::{AlternativeName, Facts, pem, url_encoded};
+use causeway_model::TlsPart;
+use causeway_tls::certificate::{Facts, pem, url_encoded};
 
 use super::operator::Operand;
 use super::time::WallTime;
+use super::tls::names;
 use crate::connect::TlsFacts;
 
 /// A part of what is known. Certificates are read here, so that only logs that ask for them pay for it.
@@ -18,25 +19,14 @@ pub(super) fn fact<'a>(part: &'a TlsPart, tls: &'a TlsFacts) -> Operand<'a> {
         TlsPart::PeerSubject => peer().map(|facts| facts.subject).filter(|text| !text.is_empty()).into(),
         TlsPart::PeerIssuer => peer().map(|facts| facts.issuer).filter(|text| !text.is_empty()).into(),
         TlsPart::PeerCertificate => tls.peer.as_ref().map(|der| url_encoded(&pem(der))).into(),
-        TlsPart::PeerNames(kind) => peer().and_then(|facts| names(&facts, *kind)).into(),
+        TlsPart::PeerNames(kind) => peer().and_then(|facts| names(&facts, kind)).into(),
         TlsPart::PeerStart(format) => peer()
             .map_or(Operand::Absent, |facts| Operand::Time(format, WallTime::of_seconds(facts.not_before))),
         TlsPart::PeerEnd(format) => peer()
             .map_or(Operand::Absent, |facts| Operand::Time(format, WallTime::of_seconds(facts.not_after))),
         TlsPart::LocalNames(kind) => {
             let own = tls.identity.as_ref().and_then(|identity| identity.facts.first());
-            own.and_then(|facts| names(facts, *kind)).into()
+            own.and_then(|facts| names(facts, kind)).into()
         }
     }
-}
-
-/// The names of a kind, with commas between them.
-fn names(facts: &Facts, kind: NameKind) -> Option<String> {
-    let pick = match kind {
-        NameKind::Dns => AlternativeName::dns,
-        NameKind::Uri => AlternativeName::uri,
-        NameKind::Ip => AlternativeName::ip,
-    };
-    let names: Vec<_> = facts.names_of(pick).collect();
-    (!names.is_empty()).then(|| names.join(","))
 }
