@@ -57,6 +57,12 @@ fn agreed() -> Vec<Case> {
             .tls("", "tls_params: {tls_maximum_protocol_version: TLSv1_2}")
             .shake("both", TlsWish::to("lab.test"))
             .shake("TLS 1.3 alone", TlsWish::to("lab.test").only_tls13()),
+        case("no_version_is_left")
+            .tls(
+                "",
+                "tls_params: {tls_minimum_protocol_version: TLSv1_3, tls_maximum_protocol_version: TLSv1_2}",
+            )
+            .shake("any", TlsWish::to("lab.test")),
         case("suites_and_groups_by_name")
             .tls(
                 "",

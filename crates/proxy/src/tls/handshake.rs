@@ -91,10 +91,12 @@ impl Handshake<'_> {
         };
         let hello = self.hello(&mut stream).await?;
         self.info.server_name.clone_from(&hello.server_name);
-        let session = state
-            .config_for(&hello)
-            .and_then(|config| UnbufferedServerConnection::new(Arc::clone(config)).ok())
-            .ok_or_else(|| Ended::new(Reason::TlsHandshakeFailed, "no session can be made"))?;
+        let Some(config) = state.config_for(&hello) else {
+            let evidence = "tls_minimum_protocol_version is above tls_maximum_protocol_version";
+            return Err(Ended::new(Reason::TlsVersionUnsupported, evidence));
+        };
+        let session = UnbufferedServerConnection::new(Arc::clone(config))
+            .map_err(|_| Ended::new(Reason::TlsHandshakeFailed, "no session can be made"))?;
         let first = self.read.filled().to_vec();
         self.read.consume(first.len());
         self.worker.buffers.reclaim(&mut self.read);

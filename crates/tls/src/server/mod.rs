@@ -173,7 +173,7 @@ impl fmt::Debug for ServerContext {
 }
 
 impl ServerState {
-    /// The configuration for a client.
+    /// The configuration for a client; `None` where no version of TLS is left by `tls_params`.
     #[must_use]
     pub fn config_for(&self, hello: &Hello) -> Option<&Arc<ServerConfig>> {
         let variant = Variant {
@@ -298,7 +298,9 @@ fn build(
         }
         Ok(Arc::new(of_variant))
     };
-    let configs = Variant::all().map(of_variant).collect::<Result<_, _>>()?;
+    // Where the least version is above the most, the file holds, and no client is let in.
+    let variants = Variant::all().filter(|_| !versions.is_empty());
+    let configs = variants.map(of_variant).collect::<Result<_, _>>()?;
     Ok(ServerState {
         configs,
         has_tls13: versions.iter().any(|version| **version == rustls::version::TLS13),

@@ -34,6 +34,16 @@ impl Cx<'_> {
             "TLSv1_3" => Some(TlsVersion::V13),
             _ => None,
         };
+        if minimum.zip(maximum).is_some_and(|(minimum, maximum)| minimum > maximum) {
+            self.push(
+                self.suspicious(
+                    params.at("tls_minimum_protocol_version"),
+                    "no-tls-version",
+                    "no version of TLS is left: the least one is above the most",
+                )
+                .label("every handshake fails, with Envoy too"),
+            );
+        }
         TlsParams {
             minimum,
             maximum,
