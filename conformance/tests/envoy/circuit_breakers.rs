@@ -75,7 +75,6 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/high")
             .get("/default"),
         Case::new("a_limit_of_retries")
-            .refused("D-60", "`retry_policy` of ")
             .backend("app", Reply::status(503))
             .cluster("app", "circuit_breakers: {thresholds: [{max_retries: 0}]}")
             .routes("- match: {prefix: /}\n  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 3}}")

@@ -243,7 +243,7 @@ pub enum HealthStatus {
 }
 
 /// `config.cluster.v3.CircuitBreakers`, per routing priority.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CircuitBreakers {
     /// For `DEFAULT`.
     pub default: Thresholds,
@@ -252,7 +252,7 @@ pub struct CircuitBreakers {
 }
 
 /// `CircuitBreakers.Thresholds`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
     /// Connections to the cluster; 1024 unless set. Where it is reached, one connection is still
     /// allowed if there is none at all.
@@ -263,8 +263,33 @@ pub struct Thresholds {
     pub max_requests: u32,
     /// Retries at once; 3 unless set.
     pub max_retries: u32,
+    /// What holds in place of `max_retries`.
+    pub retry_budget: Option<RetryBudget>,
     /// Whether `remaining_*` gauges are kept (`track_remaining`).
     pub track_remaining: bool,
+}
+
+/// `CircuitBreakers.Thresholds.RetryBudget`: retries as a share of the requests that are running or wait.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryBudget {
+    /// Per cent; 20 unless set.
+    pub percent: f64,
+    /// So many are always allowed; 3 unless set.
+    pub min_concurrency: u32,
+}
+
+impl RetryBudget {
+    /// How many retries there may be with so many requests.
+    #[must_use]
+    pub fn limit(&self, requests: u32) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float becomes the nearest number that fits, and a share is cut to whole requests"
+        )]
+        let share = (self.percent / 100.0 * f64::from(requests)) as u32;
+        share.max(self.min_concurrency)
+    }
 }
 
 impl Default for Thresholds {
@@ -274,6 +299,7 @@ impl Default for Thresholds {
             max_pending_requests: 1024,
             max_requests: 1024,
             max_retries: 3,
+            retry_budget: None,
             track_remaining: false,
         }
     }

@@ -27,6 +27,7 @@ mod local_reply;
 mod matcher;
 mod network_filter;
 mod overload;
+mod retry;
 mod route;
 mod runtime;
 mod source;
@@ -45,8 +46,8 @@ pub use bind::{BindConfig, SourceAddress};
 pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsReceiver, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
-    Endpoint, HashFunction, HealthStatus, LbPolicy, Locality, LocalityEndpoints, Maglev, RingHash,
-    ServerNameOptions, TcpKeepalive, Thresholds, UpstreamProtocol,
+    Endpoint, HashFunction, HealthStatus, LbPolicy, Locality, LocalityEndpoints, Maglev, RetryBudget,
+    RingHash, ServerNameOptions, TcpKeepalive, Thresholds, UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
@@ -81,6 +82,7 @@ pub use overload::{
     LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
     ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,
 };
+pub use retry::{HostPredicate, RateLimitedBackOff, ResetHeader, RetryOn, RetryPolicy};
 pub use route::{
     CertificateMatch, ClusterName, ClusterSpecifier, ConnectConfig, DirectResponse, GrpcTimeout, HostRewrite,
     MaxStreamDuration, MoreConditions, PathMatch, PathRedirect, PathRewrite, Redirect, RequireTls, Route,

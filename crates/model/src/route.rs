@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     BodyFormat, CookieMatcher, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
-    PerFilterConfig, QueryParameterMatcher, Regex, RuntimeFraction, SourcePosition, Template,
+    PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -57,6 +57,8 @@ pub struct VirtualHost {
     pub include_request_attempt_count: bool,
     /// Adds `x-envoy-attempt-count` to responses.
     pub include_attempt_count_in_response: bool,
+    /// Says in `x-envoy-is-timeout-retry` of attempts beside the first whether the one before took too long.
+    pub include_is_timeout_retry_header: bool,
     /// `metadata`.
     pub metadata: Metadata,
     /// Kinds of requests that are counted by themselves (`virtual_clusters`); the first that fits counts.
@@ -219,6 +221,8 @@ pub struct RouteForward {
     pub connect: Option<ConnectConfig>,
     /// Redirects of the back-end that are followed here rather than by the client; `None` for none of them.
     pub internal_redirects: Option<InternalRedirectPolicy>,
+    /// Whether and how requests are sent again; where the route says nothing, what its virtual host says.
+    pub retry: Option<Arc<RetryPolicy>>,
 }
 
 /// `RouteAction.MaxStreamDuration`.

@@ -143,6 +143,28 @@ impl LocalCluster {
         balancer.choose_by_hash(hash, Instant::now).map(|choice| Arc::clone(choice.host))
     }
 
+    /// Chooses a host for another attempt: one that is passed over is drawn again, so often; these priorities are left
+    /// out, where that leaves any host.
+    pub(crate) fn choose_again(
+        &self,
+        draws: u32,
+        left_out: &[usize],
+        passed_over: &dyn Fn(&Host) -> bool,
+    ) -> Result<Arc<Host>, Failure> {
+        if self.shared().generation() != self.generation.get() {
+            self.follow_host_set();
+        }
+        let mut balancer = self.balancer.borrow_mut();
+        balancer.choose_again(draws, left_out, passed_over, Instant::now)
+    }
+
+    /// The priorities that hosts belong to.
+    pub(crate) fn priorities_of(&self, hosts: &[Arc<Host>]) -> Vec<usize> {
+        let mut balancer = self.balancer.borrow_mut();
+        let set = balancer.hosts();
+        hosts.iter().filter_map(|host| set.priority_of(host)).collect()
+    }
+
     /// Takes one of a resource, unless its circuit breaker is open.
     pub(crate) fn acquire(self: &Rc<Self>, priority: RoutingPriority, resource: Resource) -> Option<Permit> {
         self.own.try_acquire(priority, resource).then(|| Permit {
@@ -299,6 +321,11 @@ impl LocalCluster {
             self.external_codes.count(self.stats(), status);
         }
         self.count_completed(internal);
+    }
+
+    /// Counts a response that is not passed on: there is another attempt.
+    pub(crate) fn count_retried(&self, status: u16) {
+        self.codes.count(self.stats(), status);
     }
 
     /// Counts a response whatever its status is.

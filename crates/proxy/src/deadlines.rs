@@ -19,6 +19,10 @@ pub(crate) enum Timer {
     Request,
     /// The route's `timeout`.
     Route,
+    /// `per_try_timeout` of a retry policy.
+    PerTry,
+    /// `per_try_idle_timeout` of a retry policy.
+    PerTryIdle,
     /// Nothing moves: `stream_idle_timeout`, the route's `idle_timeout`.
     StreamIdle,
     /// `max_stream_duration`.
@@ -34,12 +38,14 @@ pub(crate) enum Timer {
     Close,
 }
 
-const TIMERS: [Timer; 11] = [
+const TIMERS: [Timer; 13] = [
     Timer::Idle,
     Timer::ConnectionDuration,
     Timer::RequestHeaders,
     Timer::Request,
     Timer::Route,
+    Timer::PerTry,
+    Timer::PerTryIdle,
     Timer::StreamIdle,
     Timer::StreamDuration,
     Timer::AccessLog,
@@ -82,6 +88,8 @@ impl Deadlines {
             Timer::RequestHeaders,
             Timer::Request,
             Timer::Route,
+            Timer::PerTry,
+            Timer::PerTryIdle,
             Timer::StreamIdle,
             Timer::StreamDuration,
             Timer::AccessLog,

@@ -69,6 +69,16 @@ impl LocalReply {
         }
     }
 
+    /// The same, where there have been other attempts before: Envoy says so where a reset is what it tells of.
+    pub(crate) fn after_retries(mut self) -> Self {
+        if let Cause::Failure(failure) = &self.cause
+            && let Some(text) = failure.answer().body.after_retries()
+        {
+            self.body = Cow::Owned(text.into_bytes());
+        }
+        self
+    }
+
     /// An answer that the configuration asks for.
     pub(crate) fn configured(status: u16, details: &'static str) -> Self {
         Self {

@@ -162,6 +162,39 @@ impl ActiveRequest {
         });
     }
 
+    /// An attempt to have a back-end answer is over, and there will be another: `failure` is why, where it was no
+    /// answer. What was counted and logged at the end of the request otherwise is now.
+    pub(crate) fn end_attempt(&mut self, failure: Option<Failure>) {
+        let Some(mut exchange) = self.exchange.take() else { return };
+        let facts = &mut exchange.facts;
+        let flags = facts.flags;
+        if let Some(flag) = failure.as_ref().and_then(Failure::flag) {
+            facts.flags.set(flag);
+        }
+        facts.failure = failure.map(Box::new);
+        facts.ended = Some(self.worker.instant());
+        facts.take_count();
+        if let Some(cluster) = exchange.facts.cluster.clone() {
+            count_attempt(&exchange, &cluster);
+            let facts = &exchange.facts;
+            if facts.upstream_count.is_none() {
+                cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent());
+            }
+            if let Some(host) = &facts.host
+                && facts.connect_end.is_some()
+            {
+                cluster.cells(host).inc(HostStat::RqError);
+            }
+        }
+        self.log_attempt(&mut exchange, "UpstreamEnd", None);
+        exchange.facts.flags = flags;
+        exchange.facts.failure = None;
+        exchange.facts.forget_attempt();
+        exchange.response.clear(usize::MAX);
+        exchange.to_upstream.forget();
+        self.exchange = Some(exchange);
+    }
+
     /// It failed and can't be answered any more, or was answered already.
     pub(crate) fn fail(&mut self, failure: Failure) {
         note_failure(self, Box::new(failure));

@@ -129,6 +129,20 @@ impl fmt::Display for RenderDetails<'_> {
     }
 }
 
+impl Body {
+    /// The same where there were attempts before: a reset is the latest of several then. `None` for all else.
+    #[must_use]
+    pub fn after_retries(&self) -> Option<String> {
+        match self {
+            Self::Reset(reset) => Some(format!(
+                "upstream connect error or disconnect/reset before headers. retried and the latest reset reason: {}",
+                reset.words()
+            )),
+            Self::Empty | Self::Text(_) => None,
+        }
+    }
+}
+
 /// Writes the body of a local answer.
 impl fmt::Display for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -91,16 +91,47 @@ impl LoadBalancer {
         self.choose_by_hash(None, now)
     }
 
+    /// A host for another attempt of a request. One that is passed over is drawn again, so often, and then taken all
+    /// the same; priorities are left out where that leaves a host that may be used.
+    pub fn choose_again(
+        &mut self,
+        draws: u32,
+        left_out: &[usize],
+        passed_over: &dyn Fn(&Host) -> bool,
+        now: impl Fn() -> Instant,
+    ) -> Result<Arc<Host>, Failure> {
+        let mut drawn = 0;
+        loop {
+            let host = Arc::clone(self.choose_among(None, left_out, &now)?.host);
+            if drawn >= draws || !passed_over(&host) {
+                return Ok(host);
+            }
+            drawn += 1;
+        }
+    }
+
     /// The same for something that has a hash, which policies that go by hashes take for it.
     pub fn choose_by_hash(
         &mut self,
         hash: Option<u64>,
         now: impl FnOnce() -> Instant,
     ) -> Result<Choice<'_>, Failure> {
+        self.choose_among(hash, &[], now)
+    }
+
+    fn choose_among(
+        &mut self,
+        hash: Option<u64>,
+        left_out: &[usize],
+        now: impl FnOnce() -> Instant,
+    ) -> Result<Choice<'_>, Failure> {
         self.refresh();
         let by_hash = matches!(self.cluster.config().lb_policy, LbPolicy::RingHash(_) | LbPolicy::Maglev(_));
         let number = hash.filter(|_| by_hash).unwrap_or_else(|| self.rng.next());
-        let (priority, which) = self.hosts.choose(number);
+        let without = (!left_out.is_empty())
+            .then(|| self.hosts.choose_without(left_out, self.cluster.spread(), number))
+            .flatten();
+        let (priority, which) = without.unwrap_or_else(|| self.hosts.choose(number));
         let panic = which == Among::All;
         if panic {
             self.stats.inc(ClusterStat::LbHealthyPanic);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
 
-use causeway_model::{CircuitBreakers, RoutingPriority, Thresholds};
+use causeway_model::{CircuitBreakers, RetryBudget, RoutingPriority, Thresholds};
 use causeway_stats::{Registry, Scope, ScopeName, Shard};
 
 use crate::stats::{ClusterStat, RemainingStat, open_gauge, remaining_gauge};
@@ -38,6 +38,8 @@ struct PriorityBreakers {
     pending: Breaker,
     requests: Breaker,
     retries: Breaker,
+    /// What holds in place of the limit of `retries`.
+    budget: Option<RetryBudget>,
     /// Where `track_remaining` is set.
     remaining: Option<Scope<RemainingStat>>,
 }
@@ -98,8 +100,9 @@ impl Breakers {
         priority: RoutingPriority,
         resource: Resource,
     ) -> bool {
-        let breaker = self.at(priority).of(resource);
-        let taken = breaker.used.fetch_update(SeqCst, Relaxed, |used| (used < breaker.max).then(|| used + 1));
+        let breakers = self.at(priority);
+        let (breaker, max) = (breakers.of(resource), breakers.limit(resource));
+        let taken = breaker.used.fetch_update(SeqCst, Relaxed, |used| (used < max).then(|| used + 1));
         if let Ok(used) = taken {
             breaker.changed(stats, shard, priority, resource, used, used + 1);
         }
@@ -139,8 +142,8 @@ impl Breakers {
 
     /// How many are taken, and how many may be.
     pub(crate) fn usage(&self, priority: RoutingPriority, resource: Resource) -> (u32, u32) {
-        let breaker = self.at(priority).of(resource);
-        (breaker.used.load(Relaxed), breaker.max)
+        let breakers = self.at(priority);
+        (breakers.of(resource).used.load(Relaxed), breakers.limit(resource))
     }
 
     const fn at(&self, priority: RoutingPriority) -> &PriorityBreakers {
@@ -158,7 +161,20 @@ impl PriorityBreakers {
             pending: Breaker::new(config.max_pending_requests),
             requests: Breaker::new(config.max_requests),
             retries: Breaker::new(config.max_retries),
+            budget: config.retry_budget,
             remaining,
+        }
+    }
+
+    /// How many there may be: of retries, a share of what runs and waits where there is a budget.
+    fn limit(&self, resource: Resource) -> u32 {
+        match (resource, &self.budget) {
+            (Resource::Retries, Some(budget)) => {
+                let [running, waiting] =
+                    [&self.requests, &self.pending].map(|breaker| breaker.used.load(Relaxed));
+                budget.limit(running.saturating_add(waiting))
+            }
+            _ => self.of(resource).max,
         }
     }
 

@@ -85,24 +85,50 @@ impl HostSet {
     /// Where the next request goes: the priority's index, and which of its hosts. Every number is as good
     /// as any other.
     pub(crate) fn choose(&self, random: u64) -> (usize, Among) {
-        // 1 to 100.
-        let at = u32::try_from(random % 100).unwrap_or(0) + 1;
-        let mut sum = 0;
-        for (index, priority) in self.priorities.iter().enumerate() {
-            sum += priority.load.healthy;
-            if at <= sum {
-                return (index, if priority.load.panic { Among::All } else { Among::Healthy });
-            }
-        }
-        for (index, priority) in self.priorities.iter().enumerate() {
-            sum += priority.load.degraded;
-            if at <= sum {
-                return (index, if priority.load.panic { Among::All } else { Among::Degraded });
-            }
-        }
-        // The loads add up to a hundred.
-        (0, Among::Healthy)
+        draw(self.priorities.iter().map(|priority| priority.load), random)
     }
+
+    /// The same where some priorities are left out; `None` where no host of the others may be used.
+    pub(crate) fn choose_without(
+        &self,
+        left_out: &[usize],
+        how: Spread,
+        random: u64,
+    ) -> Option<(usize, Among)> {
+        let counts = self.priorities.iter().enumerate().map(|(index, priority)| {
+            if left_out.contains(&index) { Counts::default() } else { priority.counts() }
+        });
+        let counts: Vec<Counts> = counts.collect();
+        let usable = counts.iter().any(|counts| counts.healthy + counts.degraded > 0);
+        usable.then(|| draw(spread(&counts, how.overprovisioning_factor, 0).into_iter(), random))
+    }
+
+    /// The priority that a host belongs to.
+    #[must_use]
+    pub fn priority_of(&self, host: &Host) -> Option<usize> {
+        self.priorities.iter().position(|priority| priority.hosts.iter().any(|one| one.id() == host.id()))
+    }
+}
+
+/// Draws a priority, and which of its hosts.
+fn draw(loads: impl Iterator<Item = Load> + Clone, random: u64) -> (usize, Among) {
+    // 1 to 100.
+    let at = u32::try_from(random % 100).unwrap_or(0) + 1;
+    let mut sum = 0;
+    for (index, load) in loads.clone().enumerate() {
+        sum += load.healthy;
+        if at <= sum {
+            return (index, if load.panic { Among::All } else { Among::Healthy });
+        }
+    }
+    for (index, load) in loads.enumerate() {
+        sum += load.degraded;
+        if at <= sum {
+            return (index, if load.panic { Among::All } else { Among::Degraded });
+        }
+    }
+    // The loads add up to a hundred.
+    (0, Among::Healthy)
 }
 
 impl Priority {

@@ -32,6 +32,7 @@ mod manager;
 mod members;
 mod priority;
 mod report;
+mod retry;
 mod rng;
 #[cfg(test)]
 mod simulation;
@@ -61,6 +62,7 @@ pub use health::CheckReport;
 pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};
 pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
+pub use retry::{Attempt, Retries, RetryDecision};
 pub use sockets::{Socket, Sockets, Tls, Unusable, ready};
 pub use stats::{
     ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterManagerStat,

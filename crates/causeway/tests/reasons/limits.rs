@@ -22,6 +22,16 @@ pub(crate) fn cases() -> Vec<Case> {
             )
             .after_head()
             .evidence("5 bytes of the answer's body"),
+        Case::of(Reason::PerTryTimeout)
+            .routes("- match: {prefix: /}\n  route: {cluster: app, retry_policy: {per_try_timeout: 0.2s}}")
+            .plays(Answer::hang())
+            .evidence("the back-end had not answered"),
+        Case::of(Reason::PerTryIdleTimeout)
+            .routes(
+                "- match: {prefix: /}\n  route: {cluster: app, retry_policy: {per_try_idle_timeout: 0.2s}}",
+            )
+            .plays(Answer::hang())
+            .evidence("the back-end had not answered"),
         Case::of(Reason::StreamIdleTimeout)
             .manager("stream_idle_timeout: 0.2s")
             .plays(Answer::hang())

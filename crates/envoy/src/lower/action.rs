@@ -1,5 +1,6 @@
 //! What happens to a request: sent on, redirected, answered.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
@@ -60,6 +61,7 @@ impl Cx<'_> {
             upgrades: Vec::new(),
             connect: None,
             internal_redirects: None,
+            retry: None,
         }
     }
 
@@ -100,6 +102,7 @@ impl Cx<'_> {
             upgrades,
             connect: self.connect_config(action),
             internal_redirects: self.internal_redirects(action),
+            retry: self.retry_policy(action).map(Arc::new),
             cluster: cluster?,
         };
         Some(forward)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Http2Options, ServerNameOptions, Thresholds,
-    UpstreamProtocol,
+    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Http2Options, RetryBudget, ServerNameOptions,
+    Thresholds, UpstreamProtocol,
 };
 
 use super::Cx;
@@ -210,6 +210,10 @@ impl Cx<'_> {
                 max_pending_requests: number("max_pending_requests", known.max_pending_requests),
                 max_requests: number("max_requests", known.max_requests),
                 max_retries: number("max_retries", known.max_retries),
+                retry_budget: thresholds.message("retry_budget").map(|budget| RetryBudget {
+                    percent: budget.message("budget_percent").map_or(20.0, |percent| self.percent(percent)),
+                    min_concurrency: budget.u32("min_retry_concurrency").unwrap_or(3),
+                }),
                 track_remaining: thresholds.bool("track_remaining"),
             };
             let priority = thresholds.choice("priority");

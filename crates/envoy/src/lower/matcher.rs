@@ -136,6 +136,23 @@ impl Cx<'_> {
         (headers, never)
     }
 
+    /// Several `HeaderMatcher`s of which one has to hold; and whether one of them always does.
+    pub(super) fn header_alternatives(
+        &self,
+        message: &Message<'_>,
+        field: &str,
+    ) -> (Vec<HeaderMatcher>, bool) {
+        let (mut headers, mut always) = (Vec::new(), false);
+        for matcher in message.messages(field) {
+            match self.header_matcher(matcher) {
+                Some(HeaderCondition::Depends(matcher)) => headers.push(matcher),
+                Some(HeaderCondition::Always(holds)) => always |= holds,
+                None => {}
+            }
+        }
+        (headers, always)
+    }
+
     fn header_condition(&self, matcher: &Message<'_>) -> Option<HeaderMatch> {
         let string = |pattern| Some(HeaderMatch::String(StringMatcher::new(pattern, false)));
         match matcher.which("header_match_specifier") {

@@ -28,6 +28,7 @@ mod local_reply;
 mod matcher;
 mod network_filter;
 mod overload;
+mod retry;
 mod rewrite;
 mod route;
 mod route_cluster;

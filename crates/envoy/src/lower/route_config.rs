@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use causeway_model::{RequireTls, RouteConfiguration, VirtualCluster, VirtualHost};
+use causeway_model::{RequireTls, RouteAction, RouteConfiguration, VirtualCluster, VirtualHost};
 
 use super::Cx;
 use crate::diagnostic::{At, Draft};
@@ -99,6 +99,7 @@ impl Cx<'_> {
         let mut per_filter = self.per_filter(host);
         self.deprecated_cors(host, &mut per_filter);
         let mut shadow = super::shadow::Shadow::default();
+        let retry = self.retry_policy(host).map(Arc::new);
         let mut routes = Vec::new();
         for message in host.messages("routes") {
             // Today's form goes before the older one, and then what the route says.
@@ -106,6 +107,11 @@ impl Cx<'_> {
             let older =
                 [message, host].map(|holder| holder.u32("per_request_buffer_limit_bytes").map(u64::from));
             let Some(mut route) = self.route(message, body_limit) else { continue };
+            if let RouteAction::Forward(forward) = &mut route.action
+                && forward.retry.is_none()
+            {
+                forward.retry.clone_from(&retry);
+            }
             route.request_body_buffer_limit = kept.into_iter().chain(older).flatten().next();
             if let Some(first) = shadow.hides(&route.matcher) {
                 self.push(
@@ -136,6 +142,7 @@ impl Cx<'_> {
             per_filter,
             include_request_attempt_count: host.bool("include_request_attempt_count"),
             include_attempt_count_in_response: host.bool("include_attempt_count_in_response"),
+            include_is_timeout_retry_header: host.bool("include_is_timeout_retry_header"),
             metadata: self.metadata(host, "metadata"),
             virtual_clusters: host
                 .messages("virtual_clusters")

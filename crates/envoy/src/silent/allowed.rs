@@ -63,6 +63,8 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
         "RouteAction.UpgradeConfig.connect_config",
         "it belongs to the upgrade CONNECT, where it is in the file",
     ),
+    ("RetryPolicy.retry_host_predicate", EXTENSION),
+    ("RetryPolicy.retry_priority", EXTENSION),
     ("RouteAction.weighted_clusters", "one is in the file"),
     ("Router.strict_check_headers", "it takes the names of certain headers"),
     ("RuntimeLayer.admin_layer", "there may be one; it is in the file"),

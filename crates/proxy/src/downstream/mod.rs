@@ -53,6 +53,8 @@ pub(crate) struct Downstream {
     pub(crate) draining: bool,
     /// `stream_idle_timeout` of the request that is served.
     pub(crate) stream_idle: Option<Millis>,
+    /// `per_try_idle_timeout` of the attempt that is made.
+    pub(crate) try_idle: Option<Millis>,
     /// The upgrade that the request asks for and may have.
     pub(crate) upgrade: Option<Vec<u8>>,
     idle_since: Millis,
@@ -111,6 +113,7 @@ impl Downstream {
             slot: Rc::clone(slot),
             info,
             stream_idle: None,
+            try_idle: None,
             upgrade: None,
             idle_since: worker.now(),
             close_at: None,
@@ -139,6 +142,7 @@ impl Downstream {
             slot: Rc::clone(slot),
             info: Rc::clone(info),
             stream_idle: None,
+            try_idle: None,
             upgrade: None,
             idle_since: worker.now(),
             close_at: None,

@@ -333,9 +333,13 @@ impl Downstream {
                 self.draining = true;
                 None
             }
-            Timer::Idle | Timer::Route | Timer::StreamIdle | Timer::UpstreamDuration | Timer::UpstreamLog => {
-                None
-            }
+            Timer::Idle
+            | Timer::Route
+            | Timer::PerTry
+            | Timer::PerTryIdle
+            | Timer::StreamIdle
+            | Timer::UpstreamDuration
+            | Timer::UpstreamLog => None,
         }
     }
 }

@@ -416,6 +416,9 @@ impl Downstream {
 
     /// Something moved: the stream idle timeout begins again.
     pub(crate) fn touch(&mut self) {
+        if let Some(idle) = self.try_idle {
+            self.deadlines.set(Timer::PerTryIdle, Some(self.worker.now() + idle));
+        }
         if let Some(idle) = self.stream_idle {
             self.deadlines.set(Timer::StreamIdle, Some(self.worker.now() + idle));
         }
@@ -491,6 +494,8 @@ impl Downstream {
             let reason = match self.deadlines.poll(cx, || self.worker.timers.now()) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Timer::Route) => Reason::RouteTimeout,
+                Poll::Ready(Timer::PerTry) => Reason::PerTryTimeout,
+                Poll::Ready(Timer::PerTryIdle) => Reason::PerTryIdleTimeout,
                 Poll::Ready(Timer::StreamIdle) => {
                     http.inc(HttpStat::DownstreamRqIdleTimeout);
                     if complete { Reason::StreamIdleTimeout } else { Reason::RequestIdleTimeout }

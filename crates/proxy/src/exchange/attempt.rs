@@ -39,7 +39,7 @@ impl Exchange {
 impl Facts {
     /// Whether the router asked for a connection to a host, or would have, had a circuit breaker let it.
     pub(crate) const fn was_attempted(&self) -> bool {
-        self.connect_begin.is_some() || self.host.is_some()
+        self.connect_begin.is_some() || (self.host.is_some() && !self.resting)
     }
 
     /// Whether the attempt ends behind the request: it is dropped because the request is.

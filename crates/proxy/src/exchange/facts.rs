@@ -97,6 +97,8 @@ pub(crate) struct Facts {
     pub(crate) route_resolution_micros: Option<u64>,
     /// How often it was sent, or was meant to be.
     pub(crate) attempts: u32,
+    /// One attempt is over, and the next has yet to begin.
+    pub(crate) resting: bool,
 
     /// Status that was answered; 0 while, or because, none was.
     pub(crate) status: u16,
@@ -184,6 +186,30 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// Forgets an attempt that is over, before the next.
+    pub(crate) fn forget_attempt(&mut self) {
+        self.resting = true;
+        self.connect_begin = None;
+        self.connect_end = None;
+        self.upstream_request_end = None;
+        self.response_begin = None;
+        self.response_body_begin = None;
+        self.response_end = None;
+        self.ended = None;
+        self.upstream_local = None;
+        self.upstream_remote = None;
+        self.upstream_tls = None;
+        self.upstream_connection = None;
+        self.upstream_close = None;
+        self.upstream_count = None;
+        self.upstream_wire_received = 0;
+        self.upstream_head_sent = 0;
+        self.upstream_fields_sent = 0;
+        self.upstream_fields_received = 0;
+        self.body_passed = 0;
+        self.answer = None;
+    }
+
     /// All bytes to the back-end.
     pub(crate) const fn upstream_wire_sent(&self) -> u64 {
         self.upstream_head_sent + self.body_passed

@@ -177,6 +177,17 @@ impl Outgoing {
         self.bytes.get(from..self.written).unwrap_or_default()
     }
 
+    /// Whether nothing of what waits has been written.
+    pub(crate) const fn is_untouched(&self) -> bool {
+        self.written == 0 && !self.bytes.is_empty()
+    }
+
+    /// Forgets what waits.
+    pub(crate) fn forget(&mut self) {
+        self.bytes.clear();
+        self.written = 0;
+    }
+
     fn clear(&mut self, keep: usize) {
         self.bytes.clear();
         self.bytes.shrink_to(keep);

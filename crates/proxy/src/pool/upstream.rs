@@ -77,6 +77,14 @@ impl Upstream {
         }
     }
 
+    /// Whether it has served other requests before.
+    pub(crate) fn is_reused(&self) -> bool {
+        match self {
+            Self::Http1(connection) => connection.served > 1,
+            Self::Http2(_) => true,
+        }
+    }
+
     /// The back-end closed the connection.
     pub(crate) fn closed_by_peer(&self) {
         // A connection that many share knows by itself.

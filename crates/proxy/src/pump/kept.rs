@@ -8,17 +8,31 @@ pub(crate) struct Kept {
     most: usize,
     /// There were more, and nothing is kept.
     overflowed: bool,
+    /// Somebody has heard of that.
+    told: bool,
 }
 
 impl Kept {
     /// Nothing so far.
     pub(crate) const fn new(most: usize) -> Self {
-        Self { bytes: Vec::new(), most, overflowed: false }
+        Self { bytes: Vec::new(), most, overflowed: false, told: false }
     }
 
     /// Whether there was too much of it.
     pub(crate) const fn overflowed(&self) -> bool {
         self.overflowed
+    }
+
+    /// The same, once.
+    pub(super) const fn tell_overflow(&mut self) -> bool {
+        let news = self.overflowed && !self.told;
+        self.told |= news;
+        news
+    }
+
+    /// What is kept.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// The body, unless there was too much of it.

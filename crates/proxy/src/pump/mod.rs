@@ -181,6 +181,31 @@ impl Pump {
         self.kept.take()
     }
 
+    /// Whether there was more than could be kept; said once.
+    pub(crate) fn has_given_up(&mut self) -> bool {
+        self.kept.as_mut().is_some_and(Kept::tell_overflow)
+    }
+
+    /// Whether all that has passed is kept.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| !kept.overflowed())
+    }
+
+    /// Begins anew with what has yet to come, towards another sink. What has come so far was kept, and is returned.
+    pub(crate) fn begin_again(&mut self, source: &mut Source<'_>, going: Going) -> Vec<u8> {
+        match (self.piece.take(), source) {
+            (Some(Piece::InBuffer { consumed, .. }), Source::Http1 { buffer, .. }) => {
+                buffer.consume(consumed)
+            }
+            (Some(Piece::OfFrame(data)), source) => source.release(data.len()),
+            (Some(Piece::InBuffer { .. }) | None, _) => {}
+        }
+        self.going = going;
+        self.ended = false;
+        self.written = 0;
+        self.kept.as_ref().map(|kept| kept.bytes().to_vec()).unwrap_or_default()
+    }
+
     /// Trailers behind the body.
     pub(crate) fn trailers(&self) -> Option<HeaderBlock> {
         match &self.trailers {

@@ -58,21 +58,31 @@ fn are(value: &[u8], known: &[&str]) -> bool {
     policies.all(|policy| known.iter().any(|name| name.as_bytes() == policy))
 }
 
-fn number(value: &[u8]) -> Option<u64> {
+pub(super) fn number(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
-/// Fields that are for this router, and no other.
-const FOR_THE_ROUTER: [Known; 8] = [
-    Known::EnvoyUpstreamRqPerTryTimeoutMs,
-    Known::EnvoyUpstreamRqTimeoutAltResponse,
-    Known::EnvoyRetryOn,
-    Known::EnvoyRetryGrpcOn,
-    Known::EnvoyMaxRetries,
-    Known::EnvoyHedgeOnPerTryTimeout,
-    Known::EnvoyRetriableHeaderNames,
-    Known::EnvoyRetriableStatusCodes,
-];
+/// Fields that are for this router, and no other, beside those that are about retries ([`super::retry`]).
+const FOR_THE_ROUTER: [Known; 2] =
+    [Known::EnvoyUpstreamRqTimeoutAltResponse, Known::EnvoyHedgeOnPerTryTimeout];
+
+/// How long an attempt may take: what the route says, unless a trusted client says otherwise. One that is no shorter
+/// than the time of all attempts does not hold.
+pub(super) fn per_try_timeout(
+    request: &mut ActiveRequest,
+    route: &RouteForward,
+    timeout: Option<Millis>,
+) -> Option<Millis> {
+    let name = Known::EnvoyUpstreamRqPerTryTimeoutMs;
+    let by_client = request.request.get(name).map(number);
+    if by_client.is_some() {
+        request.request.remove(name);
+    }
+    let by_route =
+        || route.retry.as_ref().and_then(|policy| crate::snapshot::timeout(policy.per_try_timeout));
+    let per_try = by_client.flatten().map_or_else(by_route, |millis| (millis > 0).then_some(millis));
+    per_try.filter(|per_try| timeout.is_none_or(|timeout| *per_try < timeout))
+}
 
 /// How long the back-end may take: what the route says, unless a trusted client says otherwise.
 ///

@@ -4,6 +4,7 @@ mod envoy_headers;
 mod internal_redirect;
 mod relay;
 mod response;
+mod retry;
 mod rewrite;
 mod stream;
 mod tunnel;
@@ -26,12 +27,15 @@ use crate::format::Decimal;
 use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
 use crate::pool::Upstream;
+use crate::pump::Pump;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
 use crate::stats::HttpStat;
 use crate::timer::Millis;
 use crate::traffic::{self, TrafficStat};
 use crate::way::Way;
+
+use retry::{Again, Retry, Tried};
 
 /// What the router works with.
 struct Forwarding {
@@ -41,8 +45,46 @@ struct Forwarding {
     raw: bool,
     /// The route's timeout; it runs from the end of the request.
     timeout: Option<Millis>,
-    /// Held for its `Drop`.
-    _permit: Permit,
+    /// An attempt's; it runs from the moment that the request is complete and there is a connection.
+    per_try: Option<Millis>,
+    /// Nothing moves on an attempt for this time.
+    per_try_idle: Option<Millis>,
+    /// Whether it is sent again, and when.
+    retry: Option<Box<Retry>>,
+    /// There was an attempt before.
+    tried: bool,
+    /// The last one took too long.
+    timed_out: bool,
+    /// Something of the request has been sent.
+    started: bool,
+    /// It is sent once more because its connection was closed, on one of its own.
+    fresh: bool,
+    /// While there is an attempt.
+    permit: Option<Permit>,
+}
+
+impl Forwarding {
+    /// Tells the back-end how long it may take.
+    fn tell_time(&self, downstream: &Downstream, request: &mut ActiveRequest, entry: &RouteEntry) {
+        let suppress = downstream.listener.manager.config.suppress_envoy_headers;
+        let Some(mut expected) = self.per_try.or(self.timeout) else { return };
+        if let (Some(timeout), Some(end)) = (self.timeout, request.facts.request_end.filter(|_| self.tried)) {
+            let taken = downstream.worker.instant().saturating_duration_since(end).as_millis();
+            let left = timeout.saturating_sub(Millis::try_from(taken).unwrap_or(Millis::MAX));
+            // None would be without limit.
+            expected = expected.min(left.max(1));
+        }
+        if !suppress {
+            request.request.set(Known::EnvoyExpectedRqTimeoutMs, Decimal::new(expected).as_bytes());
+        }
+        if request.facts.grpc
+            && let Some(route) = entry.forward()
+            && route.grpc_timeout.is_some()
+            && route.max_stream_duration.is_none()
+        {
+            grpc_timeout::tell(&mut request.request, expected);
+        }
+    }
 }
 
 /// What became of a request.
@@ -71,6 +113,7 @@ pub(crate) async fn forward(
         let seen = SeenByRouting { exchange: &request, random: request.random() };
         request.facts.virtual_cluster = traffic::find(&entry.virtual_clusters, &seen).cloned();
     }
+    downstream.try_idle = None;
     let config = Arc::clone(&downstream.listener.manager.config);
     if let Err(reply) = envoy_headers::check(&request, &config.strict_check_headers) {
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
@@ -82,57 +125,87 @@ pub(crate) async fn forward(
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     }
     let timeout = envoy_headers::timeout(&mut request, route, config.respect_expected_rq_timeout);
+    let per_try = envoy_headers::per_try_timeout(&mut request, route, timeout);
     let suppress = config.suppress_envoy_headers;
-    if let Some(timeout) = timeout
-        && !suppress
-    {
-        request.request.set(Known::EnvoyExpectedRqTimeoutMs, Decimal::new(timeout).as_bytes());
-    }
-    if let Some(timeout) = timeout
-        && request.facts.grpc
-        && route.grpc_timeout.is_some()
-        && route.max_stream_duration.is_none()
-    {
-        grpc_timeout::tell(&mut request.request, timeout);
-    }
-    request.facts.attempts = 1;
-    let host = match cluster.choose() {
-        Ok(host) => host,
-        Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
-    };
-    rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
-    request.facts.host = Some(Arc::clone(&host));
-
-    let Some(permit) = cluster.acquire(route.priority, Resource::Requests) else {
-        cluster.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
-        let most = cluster.limit(route.priority, Resource::Requests);
-        let failure = Failure::new(Reason::CircuitBreakerRequests)
-            .with_evidence(format!("{most} requests are running, which is max_requests"));
-        return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await);
-    };
-    request.facts.timeout = timeout;
-    let forwarding = Forwarding {
+    let mut forwarding = Forwarding {
         cluster,
         priority: route.priority,
         raw: is_raw(&request, route),
         timeout,
-        _permit: permit,
+        per_try,
+        per_try_idle: route
+            .retry
+            .as_ref()
+            .and_then(|policy| crate::snapshot::timeout(policy.per_try_idle_timeout)),
+        retry: None,
+        tried: false,
+        timed_out: false,
+        started: false,
+        fresh: false,
+        permit: None,
     };
-    match connection(downstream, &mut request, &forwarding, &host).await {
+    forwarding.tell_time(downstream, &mut request, &entry);
+    request.facts.attempts = 1;
+    let host = match forwarding.cluster.choose() {
+        Ok(host) => host,
+        Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
+    };
+    rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
+    request.facts.timeout = timeout;
+    forwarding.retry = Retry::of(&mut request, route);
+    let mut tried = attempt(downstream, request, forwarding, host, None).await;
+    loop {
+        match tried {
+            Tried::Served(served) => return served,
+            Tried::Again(again) => tried = Box::pin(retry::again(downstream, *again)).await,
+        }
+    }
+}
+
+/// Makes one attempt to have a host answer; `upload` is what has yet to come of the request's body, where an attempt
+/// before this has begun with it.
+async fn attempt(
+    downstream: &mut Downstream,
+    mut request: ActiveRequest,
+    mut forwarding: Forwarding,
+    host: Arc<Host>,
+    mut upload: Option<Pump>,
+) -> Tried {
+    request.facts.host = Some(Arc::clone(&host));
+    let (cluster, priority) = (Rc::clone(&forwarding.cluster), forwarding.priority);
+    forwarding.permit = cluster.acquire(priority, Resource::Requests);
+    if forwarding.permit.is_none() {
+        cluster.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
+        let most = cluster.limit(priority, Resource::Requests);
+        let failure = Failure::new(Reason::CircuitBreakerRequests)
+            .with_evidence(format!("{most} requests are running, which is max_requests"));
+        retry::after_failure(&mut request, &mut forwarding, &failure);
+        let unread = retry::unread(downstream, &mut request, upload.as_mut());
+        return Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await));
+    }
+    match connection(downstream, &mut request, &forwarding, &host, upload.is_none()).await {
         Ok(connection) => {
             request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Total));
-            relay::relay(downstream, request, forwarding, connection).await
+            relay::relay(downstream, request, forwarding, connection, upload).await
         }
         Err(Unconnected::Failed(failure)) => {
+            if let Some(pause) = retry::after_failure(&mut request, &mut forwarding, &failure) {
+                request.end_attempt(Some(failure));
+                forwarding.permit = None;
+                forwarding.tried = true;
+                return Tried::Again(Box::new(Again { request, forwarding, upload, pause }));
+            }
             if matches!(failure.reason, Reason::CircuitBreakerPending | Reason::OverloadedPool) {
                 // It did not come as far as the host.
                 request.facts.host = None;
             }
-            Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await)
+            drop(forwarding);
+            let unread = retry::unread(downstream, &mut request, upload.as_mut());
+            Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await))
         }
         Err(Unconnected::ClientGone) => {
             downstream.note_gone(&mut request);
-            Served::Ended(After::Gone)
+            Tried::Served(Served::Ended(After::Gone))
         }
     }
 }
@@ -185,6 +258,7 @@ async fn connection(
     request: &mut ActiveRequest,
     forwarding: &Forwarding,
     host: &Arc<Host>,
+    arrived: bool,
 ) -> Result<Upstream, Unconnected> {
     request.facts.connect_begin = Some(downstream.worker.instant());
     downstream.log_attempt_later();
@@ -202,7 +276,9 @@ async fn connection(
         )
     };
     let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
-    if let Some(connection) = pool.take() {
+    if !forwarding.fresh
+        && let Some(connection) = pool.take()
+    {
         return Ok(connection);
     }
     let shed = downstream.worker.overload();
@@ -211,7 +287,7 @@ async fn connection(
         forwarding.cluster.stats().inc(ClusterStat::UpstreamRqPendingTotal);
         return Err(Unconnected::Failed(downstream.overloaded(Reason::OverloadedPool)));
     }
-    let complete = !request.is_open_ended();
+    let complete = arrived && !request.is_open_ended();
     // A tunnel has no end before its connection has.
     let tunnel = request.method() == Method::Connect;
     if !tunnel && (complete || request.head.as_ref().is_some_and(|head| head.framing.is_none())) {
@@ -241,7 +317,9 @@ async fn connection(
 
 /// The request is complete: from now on the back-end's time runs.
 fn start_timeout(downstream: &mut Downstream, forwarding: &Forwarding) {
-    if let Some(timeout) = forwarding.timeout {
+    if let Some(timeout) = forwarding.timeout
+        && !downstream.deadlines.is_set(Timer::Route)
+    {
         let at = downstream.worker.now() + timeout;
         downstream.deadlines.set(Timer::Route, Some(at));
     }
@@ -256,16 +334,21 @@ async fn give_up(
     unread: Option<bool>,
 ) -> After {
     if failure.reason == Reason::RouteTimeout
+        && !request.facts.resting
         && let Some(cluster) = &request.facts.cluster
     {
         cluster.count_timeout(request.facts.host.as_deref());
         request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
     }
     let unread = unread.unwrap_or_else(|| downstream.discard_request_body(&mut request));
+    let attempts = request.facts.attempts;
     let mut reply = LocalReply::failed(failure);
+    if attempts > 1 {
+        reply = reply.after_retries();
+    }
     if request.facts.route.as_ref().is_some_and(|entry| entry.virtual_host.include_attempt_count_in_response)
     {
-        reply = reply.with_header(Known::EnvoyAttemptCount.as_str(), b"1".to_vec());
+        reply = reply.with_header(Known::EnvoyAttemptCount.as_str(), attempts.to_string().into_bytes());
     }
     downstream.local_answer(&mut request, reply, unread).await
 }

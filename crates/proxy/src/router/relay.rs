@@ -16,6 +16,7 @@ use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::{ClusterStat, Host, HostStat};
 
 use super::response::BodyEvent;
+use super::retry::{self, Tried};
 use super::{Forwarding, Served, give_up, start_timeout, tunnel, upstream_request};
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
@@ -38,7 +39,7 @@ pub(super) struct Relay<'d> {
     pub(super) upload: Option<Pump>,
     /// The back-end takes no more of the request.
     pub(super) upload_failed: bool,
-    /// What is left to be sent of a body that is sent once more, by HTTP/2.
+    /// What is left to be sent, before all else, of a body that is sent once more by HTTP/2.
     pub(super) resend: Bytes,
     /// The request's body as it was, where it may be sent again.
     pub(super) kept: Option<Kept>,
@@ -94,7 +95,8 @@ pub(super) async fn relay(
     request: ActiveRequest,
     forwarding: Forwarding,
     upstream: Upstream,
-) -> Served {
+    upload: Option<Pump>,
+) -> Tried {
     let running = Running::new(&forwarding.cluster, request.facts.host.clone());
     let mut relay = Relay {
         upgrade: downstream.upgrade.take(),
@@ -102,7 +104,7 @@ pub(super) async fn relay(
         request,
         forwarding,
         upstream,
-        upload: None,
+        upload,
         upload_failed: false,
         resend: Bytes::new(),
         kept: None,
@@ -112,32 +114,39 @@ pub(super) async fn relay(
         _running: running,
     };
     if let Err(failure) = relay.begin() {
-        return Served::Ended(Box::pin(relay.fail(failure)).await);
+        return Box::pin(relay.fail(failure)).await;
     }
     if relay.forwarding.raw {
-        return Served::Ended(Box::pin(tunnel::raw(relay)).await);
+        return ended(Box::pin(tunnel::raw(relay)).await);
     }
     // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
     let head = loop {
         match poll_fn(|cx| relay.poll_head(cx)).await {
-            HeadEvent::ClientGone => return Served::Ended(relay.client_gone()),
-            HeadEvent::Failed(failure) => return Served::Ended(Box::pin(relay.fail(failure)).await),
+            HeadEvent::ClientGone => return ended(relay.client_gone()),
+            HeadEvent::Failed(failure) => return Box::pin(relay.fail(failure)).await,
             HeadEvent::Head(head) if head.is_interim() => Box::pin(relay.interim(head)).await,
             HeadEvent::Head(head) if relay.opens_tunnel(&head) => {
-                return Served::Ended(Box::pin(tunnel::tunnel(relay, head)).await);
+                return ended(Box::pin(tunnel::tunnel(relay, head)).await);
             }
             HeadEvent::Head(head) => break head,
         }
     };
+    if let Some(pause) = relay.retries_response(&head) {
+        return relay.leave_response(&head, pause);
+    }
     if let Some(next) = relay.follow(&head) {
-        return Served::Redirected(relay.leave_for(next, &head));
+        return Tried::Served(Served::Redirected(relay.leave_for(next, &head)));
     }
     let mut passing = relay.respond(&head);
-    Served::Ended(match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
+    ended(match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
         BodyEvent::Complete => relay.complete(&passing),
         BodyEvent::ClientGone => relay.client_gone(),
         BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing)).await,
     })
+}
+
+fn ended(after: After) -> Tried {
+    Tried::Served(Served::Ended(after))
 }
 
 impl Relay<'_> {
@@ -181,35 +190,77 @@ impl Relay<'_> {
                 self.send_again(framing, chunked);
             }
             self.request_complete(now);
+        } else if self.upload.is_some() {
+            self.continue_upload(http2, chunked);
         } else if framing.is_none() {
             // A tunnel has no end before its connection has.
             if self.request.method() != Method::Connect {
                 self.request_complete(now);
             }
         } else {
-            let http = &self.forwarding.cluster.config().http;
             let theirs = self.downstream.takes_trailers();
-            let trailers = (http.enable_trailers && theirs).then(|| key_format(http.header_key_format));
-            let going = match (http2, chunked) {
-                (true, _) => Going::Stream { trailers: theirs },
-                (false, true) => Going::Chunked { trailers },
-                (false, false) => Going::Plain,
-            };
-            let pump = self.downstream.upload(framing, going);
+            let pump = self.downstream.upload(framing, self.going(http2, chunked));
             let show = theirs && self.downstream.has_filters(&self.request);
             self.upload = Some(pump.showing_trailers(show).keeping(self.most_kept()));
         }
         Ok(())
     }
 
+    /// How the body goes to the back-end.
+    fn going(&self, http2: bool, chunked: bool) -> Going {
+        let http = &self.forwarding.cluster.config().http;
+        let theirs = self.downstream.takes_trailers();
+        let trailers = (http.enable_trailers && theirs).then(|| key_format(http.header_key_format));
+        match (http2, chunked) {
+            (true, _) => Going::Stream { trailers: theirs },
+            (false, true) => Going::Chunked { trailers },
+            (false, false) => Going::Plain,
+        }
+    }
+
+    /// Begins with a body of which an attempt before this has sent some: that comes first.
+    fn continue_upload(&mut self, http2: bool, chunked: bool) {
+        let going = self.going(http2, chunked);
+        let Some(pump) = &mut self.upload else { return };
+        let sent = pump.begin_again(&mut self.downstream.client.source(), going);
+        if sent.is_empty() {
+            return;
+        }
+        if http2 {
+            self.resend = Bytes::from(sent);
+            return;
+        }
+        let before = self.request.to_upstream.pending();
+        let out = self.request.to_upstream.bytes();
+        if chunked {
+            let (header, size) = chunk_header(sent.len());
+            out.extend_from_slice(header.get(..size).unwrap_or_default());
+        }
+        out.extend_from_slice(&sent);
+        if chunked {
+            out.extend_from_slice(b"\r\n");
+        }
+        pump.written = (self.request.to_upstream.pending() - before) as u64;
+    }
+
     /// How much of the body is kept, where the request may have to be sent again.
     fn most_kept(&self) -> Option<usize> {
         let entry = self.request.facts.route.as_ref()?;
-        entry.forward()?.internal_redirects.as_ref()?;
+        let replayed = self.upstream.is_reused() && retry::is_idempotent(self.request.method());
+        if !self.is_kept_by_file() && !replayed {
+            return None;
+        }
         let said = entry.route.request_body_buffer_limit;
         let most = said
             .unwrap_or_else(|| u64::from(self.downstream.listener.config.per_connection_buffer_limit_bytes));
         Some(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    /// Whether the file wants the request to be sent again, should it be.
+    fn is_kept_by_file(&self) -> bool {
+        let entry = self.request.facts.route.as_ref();
+        let redirects = entry.and_then(|entry| entry.forward()?.internal_redirects.as_ref());
+        redirects.is_some() || self.forwarding.retry.is_some()
     }
 
     /// Puts the body that was kept behind the head.
@@ -246,9 +297,21 @@ impl Relay<'_> {
 
     /// The client has sent everything: from now on the back-end's time runs.
     fn request_complete(&mut self, now: Instant) {
-        self.request.facts.request_end = Some(now);
+        if self.forwarding.tried {
+            self.request.facts.request_end.get_or_insert(now);
+        } else {
+            self.request.facts.request_end = Some(now);
+        }
         self.downstream.deadlines.set(Timer::Request, None);
         start_timeout(self.downstream, &self.forwarding);
+        if let Some(per_try) = self.forwarding.per_try {
+            let at = self.downstream.worker.now() + per_try;
+            self.downstream.deadlines.set(Timer::PerTry, Some(at));
+        }
+        if self.forwarding.per_try_idle.is_some() {
+            self.downstream.try_idle = self.forwarding.per_try_idle;
+            self.downstream.touch();
+        }
     }
 
     /// Sends the request and reads the head of the response.
@@ -270,10 +333,16 @@ impl Relay<'_> {
 
     /// Sends what can be sent of the request.
     pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> Upload {
+        if self.upload.is_some() && !self.resend.is_empty() {
+            self.poll_resend(cx, false);
+            if !self.resend.is_empty() {
+                return Upload::Fine;
+            }
+        }
         let Self { downstream, request, upstream, upload, .. } = self;
         let Some(pump) = upload else {
             let Upstream::Http1(upstream) = upstream else {
-                self.poll_resend(cx);
+                self.poll_resend(cx, true);
                 return Upload::Fine;
             };
             if request.to_upstream.pending() > 0 && !self.upload_failed {
@@ -302,13 +371,19 @@ impl Relay<'_> {
         if moved {
             downstream.touch();
         }
+        if pump.has_given_up() {
+            self.give_up_retries();
+        }
         match result {
             Poll::Pending => Upload::Fine,
             Poll::Ready(Ok(())) if self.change_request_trailers() => self.poll_upload(cx),
             Poll::Ready(Ok(())) => {
-                self.kept = self.upload.take().and_then(|mut pump| pump.take_kept());
-                if self.kept.as_ref().is_some_and(Kept::overflowed) {
-                    self.forwarding.cluster.stats().inc(ClusterStat::RetryOrShadowAbandoned);
+                let pump = self.upload.take();
+                if pump.as_ref().is_some_and(|pump| pump.trailers().is_some() && pump.is_kept()) {
+                    // They are not kept, and the request would not be the same without.
+                    self.give_up_retries();
+                } else {
+                    self.kept = pump.and_then(|mut pump| pump.take_kept());
                 }
                 self.end_upload(cx);
                 let now = self.downstream.worker.instant();
@@ -326,6 +401,14 @@ impl Relay<'_> {
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => Upload::Failed(failure),
         }
+    }
+
+    /// There is more of the body than is kept: what has been sent of it can't be sent again.
+    fn give_up_retries(&mut self) {
+        if self.is_kept_by_file() {
+            self.forwarding.cluster.stats().inc(ClusterStat::RetryOrShadowAbandoned);
+        }
+        self.forwarding.retry = None;
     }
 
     /// Has the filters change trailers of the request that wait for it; whether there were some.
@@ -468,9 +551,16 @@ impl Relay<'_> {
     }
 
     /// It failed before the head of a response was there: the client is told.
-    async fn fail(mut self, mut failure: Failure) -> After {
+    async fn fail(mut self, mut failure: Failure) -> Tried {
         if self.interim != Interim::None && failure.met == Met::Directly {
             failure.met = Met::AfterInterim;
+        }
+        if let Some(pause) = retry::after_failure(&mut self.request, &mut self.forwarding, &failure) {
+            return self.leave_failed(failure, pause);
+        }
+        if self.replays(&failure) {
+            self.forwarding.fresh = true;
+            return self.leave_failed(failure, 0);
         }
         let Relay { downstream, request, upload, upload_failed, .. } = &mut self;
         let unread = match upload {
@@ -485,7 +575,12 @@ impl Relay<'_> {
         };
         let Relay { downstream, request, forwarding, upstream, _running, .. } = self;
         drop((upstream, forwarding, _running));
-        give_up(downstream, request, failure, Some(unread)).await
+        ended(give_up(downstream, request, failure, Some(unread)).await)
+    }
+
+    /// Whether interim responses have come.
+    pub(super) fn has_interim(&self) -> bool {
+        self.interim != Interim::None
     }
 }
 

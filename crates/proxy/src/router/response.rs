@@ -8,6 +8,7 @@ use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
 use super::relay::{Relay, Upload};
+use crate::deadlines::Timer;
 use crate::downstream::{After, BodyToClient, Client};
 use crate::exchange::{Next, ResponseDetails, TrailerBytes};
 use crate::format::Decimal;
@@ -41,6 +42,7 @@ impl Relay<'_> {
         let mut framing = head.framing;
         self.note_response(head);
         self.change_fields(head);
+        self.downstream.deadlines.set(Timer::PerTry, None);
         let refused_upgrade = self.request.facts.upgrade;
         // The rest of the request would have to be read before the next one, and nobody wants it.
         self.downstream.draining |= self.upload.is_some();

@@ -46,6 +46,14 @@ pub(super) fn rewrite(
     }
 }
 
+/// The same for another attempt: where the host of the request is that of the chosen one, it is the new one's.
+pub(super) fn host_of_retry(request: &mut ActiveRequest, entry: &RouteEntry, host: &Host, suppress: bool) {
+    if entry.forward().is_some_and(|route| route.host_rewrite == Some(HostRewrite::Auto)) {
+        let viewer = request.viewer();
+        change_host(request, entry, host, &viewer, suppress);
+    }
+}
+
 fn change_host(
     request: &mut ActiveRequest,
     entry: &RouteEntry,

@@ -95,7 +95,7 @@ impl Relay<'_> {
     /// Sends the head of the request, and its body too where that is known already.
     pub(super) fn begin_stream(&mut self, framing: BodyFraming) -> Result<(), Failure> {
         let request = request(&mut self.request, self.upgrade.as_deref())?;
-        let again = self.request.again.as_mut().map(|again| std::mem::take(&mut again.body));
+        let again = self.request.again.as_ref().map(|again| again.body.clone());
         let tunnel = self.upgrade.is_some() || self.request.method() == Method::Connect;
         let ends = match &again {
             Some(body) => body.is_empty() || framing.is_none(),
@@ -110,16 +110,17 @@ impl Relay<'_> {
         sent
     }
 
-    /// Sends what is left of a body that is sent once more.
-    pub(super) fn poll_resend(&mut self, cx: &mut Context<'_>) {
+    /// Sends what is left of a body that is sent once more; `ends` where that is all of it.
+    pub(super) fn poll_resend(&mut self, cx: &mut Context<'_>, ends: bool) {
         while !self.resend.is_empty() && !self.upload_failed {
             let Some(mut sink) = self.upstream.sink(&mut self.request.to_upstream) else { return };
-            match sink.poll_write_frame(cx, &mut self.resend, true) {
+            match sink.poll_write_frame(cx, &mut self.resend, ends) {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(_)) => self.upload_failed = true,
                 Poll::Pending => return,
             }
-            if self.resend.is_empty()
+            if ends
+                && self.resend.is_empty()
                 && let Upstream::Http2(stream) = &self.upstream
             {
                 stream.request_complete();

@@ -33,6 +33,42 @@ pub(super) const ROUTE_TIMEOUT: Spec = Spec {
     },
 };
 
+pub(super) const PER_TRY_TIMEOUT: Spec = Spec {
+    key: "per_try_timeout",
+    answer: late("upstream request timeout", Some(Flag::UpstreamRequestTimeout), "upstream_per_try_timeout"),
+    grpc: grpc(504),
+    blame: Blame::Upstream,
+    retry: Retry::IfIdempotent,
+    sentence: Text {
+        en: "The back-end did not answer the attempt within the retry policy's per_try_timeout.",
+        ko: "재시도 정책의 per_try_timeout 안에 백엔드가 시도에 응답하지 않았습니다.",
+    },
+    advice: Text {
+        en: "Make the back-end faster, or raise `per_try_timeout`; `num_retries` says how many attempts follow, and the route's `timeout` is for all of them.",
+        ko: "백엔드를 빠르게 하거나 `per_try_timeout`을 늘리십시오. 재시도 횟수는 `num_retries`, 전체 시간은 라우트의 `timeout`입니다.",
+    },
+};
+
+pub(super) const PER_TRY_IDLE_TIMEOUT: Spec = Spec {
+    key: "per_try_idle_timeout",
+    answer: late(
+        "upstream request timeout",
+        Some(Flag::UpstreamRequestTimeout),
+        "upstream_per_try_idle_timeout",
+    ),
+    grpc: grpc(504),
+    blame: Blame::Upstream,
+    retry: Retry::IfIdempotent,
+    sentence: Text {
+        en: "Nothing moved on the attempt for the retry policy's per_try_idle_timeout.",
+        ko: "재시도 정책의 per_try_idle_timeout 동안 시도에서 아무것도 전송되지 않았습니다.",
+    },
+    advice: Text {
+        en: "See what the back-end waits for, or raise `per_try_idle_timeout`.",
+        ko: "백엔드가 무엇을 기다리는지 확인하거나 `per_try_idle_timeout`을 늘리십시오.",
+    },
+};
+
 pub(super) const STREAM_IDLE_TIMEOUT: Spec = Spec {
     key: "stream_idle_timeout",
     answer: late("stream timeout", Some(Flag::StreamIdleTimeout), "stream_idle_timeout"),

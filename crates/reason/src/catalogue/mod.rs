@@ -361,6 +361,10 @@ reasons! {
     limits {
         /// The route's `timeout` passed.
         RouteTimeout = ROUTE_TIMEOUT,
+        /// An attempt was not answered within `per_try_timeout`.
+        PerTryTimeout = PER_TRY_TIMEOUT,
+        /// Nothing moved on an attempt for `per_try_idle_timeout`.
+        PerTryIdleTimeout = PER_TRY_IDLE_TIMEOUT,
         /// Nothing moved for the stream idle timeout.
         StreamIdleTimeout = STREAM_IDLE_TIMEOUT,
         /// The stream ran into `max_stream_duration`.
