@@ -81,6 +81,26 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/")
             .asked("app")
             .stats(&["cluster.app.upstream_rq_retry_overflow", "cluster.app.upstream_rq_retry"]),
+        Case::new("a_budget_of_retries")
+            .backend("app", Reply::status(503))
+            .cluster("app", "circuit_breakers: {thresholds: [{max_retries: 9, retry_budget: {budget_percent: {value: 50}, min_retry_concurrency: 0}}]}")
+            .routes("- match: {prefix: /}\n  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 3}}")
+            .get("/")
+            .asked("app")
+            .stats(&["cluster.app.upstream_rq_retry_overflow", "cluster.app.upstream_rq_retry", "cluster.app.circuit_breakers.default.rq_retry_open"])
+            .clusters("app"),
+        Case::new("a_budget_that_always_allows_some")
+            .backend("app", Reply::status(503))
+            .cluster("app", "circuit_breakers: {thresholds: [{retry_budget: {min_retry_concurrency: 2}, track_remaining: true}]}")
+            .routes("- match: {prefix: /}\n  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 3}}")
+            .get("/")
+            .asked("app")
+            .stats(&[
+                "cluster.app.upstream_rq_retry_overflow",
+                "cluster.app.upstream_rq_retry",
+                "cluster.app.circuit_breakers.default.rq_retry_open",
+                "cluster.app.circuit_breakers.default.remaining_retries",
+            ]),
         Case::new("nothing_is_left_open_afterwards")
             .backend("app", slow())
             .cluster("app", "circuit_breakers: {thresholds: [{max_connections: 2}]}")

@@ -8,11 +8,11 @@ use causeway_admin::view::{
     ConfigDump, ConfigEntry, Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
     HealthFlags, HostStats, HostStatus, LookupFailure, Severity, SubjectAltName,
 };
-use causeway_model::{Bootstrap, NetworkFilter, SourcePosition};
+use causeway_model::{Bootstrap, CircuitBreakers, NetworkFilter, RoutingPriority, SourcePosition};
 use causeway_reason::Failure;
 use causeway_tls::certificate::AlternativeName;
 use causeway_tls::follow::{ShownCertificate, ShownCertificates};
-use causeway_upstream::{CheckReport, Cluster, Host, HostStat, NameReport};
+use causeway_upstream::{CheckReport, Cluster, Host, HostStat, NameReport, Resource};
 
 /// The certificates of a context of TLS.
 pub(crate) fn certificates(shown: &ShownCertificates) -> Certificate {
@@ -81,12 +81,20 @@ pub(crate) fn cluster(cluster: &Cluster) -> ClusterStatus {
         name: Arc::clone(cluster.name()),
         observability_name: Arc::clone(&config.stat_name),
         added_via_api: false,
-        circuit_breakers: config.circuit_breakers,
+        circuit_breakers: limits(cluster),
         overprovisioning_factor: config.overprovisioning_factor,
         outlier: None,
         hosts: cluster.host_set().hosts().map(|host| self::host(host, now)).collect(),
         dns: cluster.names().iter().map(|name| self::name(name, now)).collect(),
     }
+}
+
+/// The limits as they are: that of retries may be a share of the requests that there are.
+fn limits(cluster: &Cluster) -> CircuitBreakers {
+    let mut limits = cluster.config().circuit_breakers;
+    limits.default.max_retries = cluster.usage(RoutingPriority::Default, Resource::Retries).1;
+    limits.high.max_retries = cluster.usage(RoutingPriority::High, Resource::Retries).1;
+    limits
 }
 
 fn host(host: &Host, now: Now) -> HostStatus {

@@ -323,11 +323,6 @@ impl LocalCluster {
         self.count_completed(internal);
     }
 
-    /// Counts a response that is not passed on: there is another attempt.
-    pub(crate) fn count_retried(&self, status: u16) {
-        self.codes.count(self.stats(), status);
-    }
-
     /// Counts a response whatever its status is.
     pub(crate) fn count_completed(&self, internal: bool) {
         self.stats().inc(ClusterStat::UpstreamRqCompleted);

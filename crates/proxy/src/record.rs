@@ -321,7 +321,7 @@ impl ActiveRequest {
         }
         let charged =
             facts.failure.as_ref().is_none_or(|failure| failure.reason != Reason::UpstreamMaxStreamDuration);
-        if facts.status > 0 && facts.attempts > 0 && !facts.health_check && charged {
+        if facts.status > 0 && facts.attempts > 0 && !facts.health_check && charged && !facts.resting {
             if facts.grpc && self.listener.manager.config.suppress_grpc_code_stats {
                 cluster.count_completed(facts.internal);
             } else {

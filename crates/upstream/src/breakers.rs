@@ -47,6 +47,8 @@ struct PriorityBreakers {
 #[derive(Debug)]
 struct Breaker {
     max: u32,
+    /// Whether the gauge of what is left follows it: not where a budget takes the place of `max`.
+    shown: bool,
     used: AtomicU32,
     /// Whether the gauge says that it is open. Whoever changes this adjusts the gauge, so that the sum
     /// over all workers is 0 or 1.
@@ -85,7 +87,9 @@ impl Breakers {
             let Some(scope) = &breakers.remaining else { continue };
             let shard = scope.shard(main);
             for resource in Resource::ALL {
-                shard.set(remaining_gauge(resource), i64::from(breakers.of(resource).max));
+                // How much a budget leaves changes with every request; Envoy shows none then.
+                let breaker = breakers.of(resource);
+                shard.set(remaining_gauge(resource), i64::from(if breaker.shown { breaker.max } else { 0 }));
             }
             // A gauge holds 62 bits.
             shard.set(RemainingStat::CxPools, i64::MAX >> 1);
@@ -160,7 +164,7 @@ impl PriorityBreakers {
             connections: Breaker::new(config.max_connections),
             pending: Breaker::new(config.max_pending_requests),
             requests: Breaker::new(config.max_requests),
-            retries: Breaker::new(config.max_retries),
+            retries: Breaker { shown: config.retry_budget.is_none(), ..Breaker::new(config.max_retries) },
             budget: config.retry_budget,
             remaining,
         }
@@ -190,7 +194,7 @@ impl PriorityBreakers {
 
 impl Breaker {
     const fn new(max: u32) -> Self {
-        Self { max, used: AtomicU32::new(0), open: AtomicBool::new(false) }
+        Self { max, shown: true, used: AtomicU32::new(0), open: AtomicBool::new(false) }
     }
 
     /// Brings the gauges up to date after `before` became `after`.
@@ -207,7 +211,9 @@ impl Breaker {
             RoutingPriority::Default => &shard.default,
             RoutingPriority::High => &shard.high,
         };
-        if let Some(remaining) = remaining {
+        if let Some(remaining) = remaining
+            && self.shown
+        {
             let left = |used: u32| i64::from(self.max.saturating_sub(used));
             remaining.adjust(remaining_gauge(resource), left(after) - left(before));
         }

@@ -5,6 +5,7 @@ mod grpc;
 mod health;
 mod requests;
 mod responses;
+mod retries;
 mod sessions;
 
 use causeway_conformance::{Case, Script};
@@ -20,6 +21,7 @@ pub(crate) fn cases() -> Vec<Case> {
     [
         requests::cases(),
         responses::cases(),
+        retries::cases(),
         failures::cases(),
         sessions::cases(),
         health::cases(),

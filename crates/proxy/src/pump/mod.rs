@@ -195,7 +195,7 @@ impl Pump {
     pub(crate) fn begin_again(&mut self, source: &mut Source<'_>, going: Going) -> Vec<u8> {
         match (self.piece.take(), source) {
             (Some(Piece::InBuffer { consumed, .. }), Source::Http1 { buffer, .. }) => {
-                buffer.consume(consumed)
+                buffer.consume(consumed);
             }
             (Some(Piece::OfFrame(data)), source) => source.release(data.len()),
             (Some(Piece::InBuffer { .. }) | None, _) => {}

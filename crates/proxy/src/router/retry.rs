@@ -50,6 +50,8 @@ pub(super) struct Retry {
     names: Vec<HeaderName>,
     /// There is one for as long as a retry is on its way, or waits.
     permit: Option<Permit>,
+    /// The pause before it is one that a back-end asked for.
+    asked: bool,
     /// Hosts that were tried.
     hosts: Vec<Arc<Host>>,
     /// Priorities that are left out.
@@ -100,6 +102,7 @@ impl Retry {
             names: names.collect(),
             retries: Retries::new(&policy, on, most, statuses)?,
             permit: None,
+            asked: false,
             hosts: Vec::new(),
             left_out: Vec::new(),
         })
@@ -125,11 +128,22 @@ impl Retry {
         }
     }
 
+    /// Counts the next attempt, now that its pause is over.
+    fn count(&self, request: &ActiveRequest, cluster: &LocalCluster) {
+        cluster.stats().inc(ClusterStat::UpstreamRqRetry);
+        request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Retry));
+        cluster.stats().inc(if self.asked {
+            ClusterStat::UpstreamRqRetryBackoffRatelimited
+        } else {
+            ClusterStat::UpstreamRqRetryBackoffExponential
+        });
+    }
+
     /// A host for the next attempt.
     fn choose(&mut self, cluster: &LocalCluster) -> Result<Arc<Host>, Failure> {
         let policy = Arc::clone(self.retries.policy());
         if let Some(every) = policy.priority_update
-            && self.retries.made() % every == 0
+            && self.retries.made().is_multiple_of(every)
         {
             self.left_out = cluster.priorities_of(&self.hosts);
         }
@@ -137,9 +151,9 @@ impl Retry {
             policy.host_predicates.iter().any(|predicate| match predicate {
                 HostPredicate::Previous => self.hosts.iter().any(|tried| tried.address() == host.address()),
                 HostPredicate::Canary => host.is_canary(),
-                HostPredicate::Metadata(fields) => fields
-                    .iter()
-                    .all(|(key, value)| host.metadata().get("envoy.lb", &[key.clone()]) == Some(value)),
+                HostPredicate::Metadata(fields) => fields.iter().all(|(key, value)| {
+                    host.metadata().get("envoy.lb", std::slice::from_ref(key)) == Some(value)
+                }),
             })
         };
         cluster.choose_again(policy.host_draws, &self.left_out, &passed_over)
@@ -216,13 +230,8 @@ fn decide(request: &mut ActiveRequest, forwarding: &mut Forwarding, attempt: &At
             None
         }
         RetryDecision::Yes { pause, rate_limited } => {
-            count(ClusterStat::UpstreamRqRetry, TrafficStat::Retry);
-            cluster.stats().inc(if rate_limited {
-                ClusterStat::UpstreamRqRetryBackoffRatelimited
-            } else {
-                ClusterStat::UpstreamRqRetryBackoffExponential
-            });
             retry.permit = permit;
+            retry.asked = rate_limited;
             retry.hosts.extend(request.facts.host.clone());
             Some(millis(pause))
         }
@@ -270,6 +279,7 @@ pub(super) async fn again(downstream: &mut Downstream, again: Again) -> Tried {
     let host = match &mut forwarding.retry {
         Some(retry) if !forwarding.fresh => {
             request.facts.attempts += 1;
+            retry.count(&request, &forwarding.cluster);
             retry.choose(&forwarding.cluster)
         }
         Some(_) | None => forwarding.cluster.choose(),
@@ -362,7 +372,6 @@ impl Relay<'_> {
         if head.framing.is_none() {
             self.request.facts.response_end = Some(self.downstream.worker.instant());
         }
-        self.forwarding.cluster.count_retried(head.status);
         self.forwarding.timed_out = false;
         self.forwarding.started = true;
         self.request.facts.status = 0;
@@ -381,7 +390,12 @@ impl Relay<'_> {
                 }
                 Tried::Again(Box::new(Again { pause, ..again }))
             }
-            (Upstream::Http2(_), again) => Tried::Again(Box::new(Again { pause, ..again })),
+            (Upstream::Http2(stream), again) => {
+                if !head.framing.is_none() {
+                    stream.abandon();
+                }
+                Tried::Again(Box::new(Again { pause, ..again }))
+            }
         }
     }
 

@@ -198,6 +198,13 @@ impl UpstreamStream {
     }
 }
 
+impl UpstreamStream {
+    /// Nobody wants the response, even if all of it has come: the stream is reset when it is dropped.
+    pub(crate) fn abandon(&self) {
+        self.count.ended.set(false);
+    }
+}
+
 impl Drop for UpstreamStream {
     fn drop(&mut self) {
         if let Some(mut sending) = self.sending.take() {
