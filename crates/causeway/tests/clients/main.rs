@@ -1,10 +1,11 @@
-//! Clients that others have written, against the program: curl, h2load, the library `websockets` of Python, Chromium, and
-//! HAProxy and nginx that stand in front and say by PROXY headers who their clients are.
+//! Clients that others have written, against the program: curl, h2load, h2spec, the library `websockets` of Python,
+//! Chromium, and HAProxy and nginx that stand in front and say by PROXY headers who their clients are.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is a failed test")]
 
 mod browser;
 mod fronts;
+mod h2spec;
 mod http;
 #[path = "../site/mod.rs"]
 mod site;
