@@ -1,0 +1,100 @@
+//! WebSockets of Python's library `websockets`, on both sides.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use causeway_testkit::{Port, Process, ProcessBuilder, Scratch, eventually, say_skipped};
+use tokio::net::TcpStream;
+
+use super::site::{Listener, Site};
+use super::{PATIENCE, WITH_WEBSOCKETS, certificates, cluster, run, start, tls};
+
+const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/talk.py");
+
+/// What the client sees of a back-end that it talks to without a proxy between them.
+const SEEN: &str = "\
+extensions ['permessage-deflate']
+echo True
+echo True
+echo True
+echo True
+large True
+many True
+fragments in three fragments
+pong
+closed here 4001 enough
+extensions []
+echo True
+echo True
+echo True
+echo True
+large True
+many True
+fragments in three fragments
+pong
+closed here 4001 enough
+ping the client answered a ping
+closed there 1000 as was asked
+closed there 1001 as was asked
+closed there 1011 as was asked
+closed there 4321 as was asked
+refused 403 not you
+";
+
+/// It is the server that closes the connection of a WebSocket (RFC 6455, section 7.1.1).
+pub(crate) const BY_SERVER: &str = "upstream_closed";
+
+/// The Python that has the library, or a line that says that the test is skipped.
+pub(crate) fn python(test: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/websockets/bin/python");
+    let found = path.is_file().then_some(path);
+    if found.is_none() {
+        say_skipped(&format!(
+            "SKIPPED {test}: the library websockets is not there; conformance/install-websockets.sh installs it"
+        ));
+    }
+    found
+}
+
+/// A back-end that the library makes.
+pub(crate) async fn back_end(python: &Path, port: &Port) -> (Process, Scratch) {
+    let (folder, number) = (Scratch::new(), port.number().to_string());
+    let process = ProcessBuilder::new(python).args([PROGRAM, "serve", &number]).start(folder.path()).unwrap();
+    let listens = async || TcpStream::connect(("127.0.0.1", port.number())).await.is_ok();
+    assert!(eventually(PATIENCE, listens).await, "{}", process.stderr());
+    (process, folder)
+}
+
+#[tokio::test]
+async fn the_library_sees_no_proxy() {
+    let Some(python) = python("the_library_sees_no_proxy") else { return };
+    let (folder, port) = (certificates(), Port::reserve());
+    let (process, _scratch) = back_end(&python, &port).await;
+    let clear = Listener { manager: WITH_WEBSOCKETS.to_owned(), ..Listener::default() };
+    let secure = Listener { chain: tls(folder.path()), ..clear.clone() };
+    let clusters = cluster("app", port.number());
+    let (clear, secure) = (start(&clear, &clusters).await, start(&secure, &clusters).await);
+    let ca = folder.file("ca.pem").display().to_string();
+
+    let to = format!("ws://lab.test:{}", clear.address.port());
+    assert_eq!(run(&python, &[PROGRAM, "ask", &to]).await, SEEN);
+    all_is_over(&clear, 8, &[BY_SERVER]).await;
+    let to = format!("wss://lab.test:{}", secure.address.port());
+    assert_eq!(run(&python, &[PROGRAM, "ask", &to, &ca]).await, SEEN);
+    all_is_over(&secure, 8, &[BY_SERVER]).await;
+
+    // The codes that the client closes with arrive, before its connections end.
+    let told = || process.stdout().matches("closed by the client: 4001 enough").count();
+    assert!(eventually(Duration::from_secs(5), async || told() == 4).await, "{}", process.stdout());
+}
+
+/// So many have asked for a WebSocket, none is left, and nothing has failed but for the reasons by which a WebSocket ends
+/// for a proxy that does not look into it.
+pub(crate) async fn all_is_over(site: &Site, asked: u64, ends: &[&str]) {
+    let gauge = "http.ingress.downstream_cx_upgrades_active";
+    assert!(eventually(Duration::from_secs(5), async || site.stat(gauge).await == 0).await);
+    assert_eq!(site.stat("http.ingress.downstream_cx_upgrades_total").await, asked);
+    let mut reasons = site.reasons().await;
+    reasons.retain(|reason, _| !ends.contains(&reason.as_str()));
+    assert!(reasons.is_empty(), "{reasons:?}");
+}
