@@ -107,8 +107,18 @@ impl Cx<'_> {
         }
     }
 
+    /// The configuration of an extension; its name alone says nothing.
+    fn retry_extension<'m, 'a>(&self, holder: &'m Message<'a>) -> Option<&'m Message<'a>> {
+        if !holder.has("typed_config") {
+            let text = format!("`{}` needs `typed_config`, which says what it is", holder.text("name"));
+            self.reject(holder.here(), "missing-field", text);
+            return None;
+        }
+        self.typed(holder)
+    }
+
     fn host_predicate(&self, holder: &Message<'_>) -> Option<HostPredicate> {
-        let config = self.typed(holder)?;
+        let config = self.retry_extension(holder)?;
         match short_kind(config.schema.name()) {
             "PreviousHostsPredicate" => Some(HostPredicate::Previous),
             "OmitCanaryHostsPredicate" => Some(HostPredicate::Canary),
@@ -130,7 +140,7 @@ impl Cx<'_> {
     }
 
     fn retry_priority(&self, holder: &Message<'_>) -> Option<u32> {
-        let config = self.typed(holder)?;
+        let config = self.retry_extension(holder)?;
         match short_kind(config.schema.name()) {
             "PreviousPrioritiesConfig" => Some(config.u32("update_frequency").unwrap_or(1).max(1)),
             other => {
