@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use causeway_testkit::{Port, Process, ProcessBuilder, Scratch, eventually, say_skipped};
-use tokio::net::TcpStream;
+use causeway_testkit::{
+    Connection, Port, Process, ProcessBuilder, Request, Scratch, eventually, say_skipped,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::site::{Listener, Site};
 use super::{PATIENCE, WITH_WEBSOCKETS, certificates, cluster, run, start, tls};
@@ -86,6 +90,35 @@ async fn the_library_sees_no_proxy() {
     // The codes that the client closes with arrive, before its connections end.
     let told = || process.stdout().matches("closed by the client: 4001 enough").count();
     assert!(eventually(Duration::from_secs(5), async || told() == 4).await, "{}", process.stdout());
+}
+
+/// What a client sends behind its request must not be taken for another request by a back-end that refuses.
+#[tokio::test]
+async fn nothing_passes_before_the_101() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let site = start(
+        &Listener { manager: WITH_WEBSOCKETS.to_owned(), ..Listener::default() },
+        &cluster("app", listener.local_addr().unwrap().port()),
+    )
+    .await;
+    let upgrade = Request::get("/").header("connection", "upgrade").header("upgrade", "websocket");
+    let mut client = Connection::open(site.address).await.unwrap();
+    client.write([&upgrade.to_bytes()[..], b"early"].concat()).await;
+    let (mut taken, _) = listener.accept().await.unwrap();
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"\r\n\r\n") {
+        assert_ne!(taken.read_buf(&mut seen).await.unwrap(), 0);
+    }
+    let more = timeout(Duration::from_millis(300), taken.read_buf(&mut seen)).await;
+    assert!(more.is_err(), "{}", String::from_utf8_lossy(&seen));
+    taken
+        .write_all(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        .await
+        .unwrap();
+    let mut early = [0; 5];
+    taken.read_exact(&mut early).await.unwrap();
+    assert_eq!(&early, b"early");
+    assert_eq!(client.response("GET").await.unwrap().status, 101);
 }
 
 /// So many have asked for a WebSocket, none is left, and nothing has failed but for the reasons by which a WebSocket ends
