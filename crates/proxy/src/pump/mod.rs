@@ -60,7 +60,7 @@ enum Trailers {
     /// They are shown to somebody first, who may change them.
     Show,
     /// Those that pass.
-    Changed(HeaderBlock),
+    Changed(Box<HeaderBlock>),
 }
 
 /// How the body is told from what comes.
@@ -69,7 +69,7 @@ enum Coming {
     /// HTTP/1: by its framing.
     Framed(BodyDecoder),
     /// HTTP/2: it is a stream of its own.
-    Stream { done: bool, trailers: Option<HeaderBlock> },
+    Stream { done: bool, trailers: Option<Box<HeaderBlock>> },
 }
 
 /// How the body is written.
@@ -167,7 +167,7 @@ impl Pump {
 
     /// Has these pass.
     pub(crate) fn change_trailers(&mut self, trailers: HeaderBlock) {
-        self.trailers = Trailers::Changed(trailers);
+        self.trailers = Trailers::Changed(Box::new(trailers));
     }
 
     /// The same, and the body is kept while it passes.
@@ -209,7 +209,7 @@ impl Pump {
     /// Trailers behind the body.
     pub(crate) fn trailers(&self) -> Option<HeaderBlock> {
         match &self.trailers {
-            Trailers::Changed(trailers) => Some(trailers.clone()),
+            Trailers::Changed(trailers) => Some((**trailers).clone()),
             Trailers::Pass | Trailers::Show => self.trailers_that_came(),
         }
     }
@@ -217,7 +217,7 @@ impl Pump {
     fn trailers_that_came(&self) -> Option<HeaderBlock> {
         match &self.coming {
             Coming::Framed(decoder) => decoder.trailers(),
-            Coming::Stream { trailers, .. } => trailers.clone(),
+            Coming::Stream { trailers, .. } => trailers.as_deref().cloned(),
         }
     }
 
@@ -442,7 +442,7 @@ impl Pump {
                 data
             }
             Frame::End(found) => {
-                *trailers = found;
+                *trailers = found.map(Box::new);
                 *done = true;
                 return Poll::Ready(Ok(()));
             }

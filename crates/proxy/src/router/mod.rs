@@ -169,7 +169,7 @@ async fn attempt(
     mut request: ActiveRequest,
     mut forwarding: Forwarding,
     host: Arc<Host>,
-    mut upload: Option<Pump>,
+    mut upload: Option<Box<Pump>>,
 ) -> Tried {
     request.facts.host = Some(Arc::clone(&host));
     let (cluster, priority) = (Rc::clone(&forwarding.cluster), forwarding.priority);
@@ -180,13 +180,14 @@ async fn attempt(
         let failure = Failure::new(Reason::CircuitBreakerRequests)
             .with_evidence(format!("{most} requests are running, which is max_requests"));
         retry::after_failure(&mut request, &mut forwarding, &failure);
-        let unread = retry::unread(downstream, &mut request, upload.as_mut());
+        let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
         return Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await));
     }
     match connection(downstream, &mut request, &forwarding, &host, upload.is_none()).await {
         Ok(connection) => {
             request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Total));
-            relay::relay(downstream, request, forwarding, connection, upload).await
+            // A client that has yet to send its request holds the future that serves it, but nothing of this.
+            Box::pin(relay::relay(downstream, request, forwarding, connection, upload)).await
         }
         Err(Unconnected::Failed(failure)) => {
             if let Some(pause) = retry::after_failure(&mut request, &mut forwarding, &failure) {
@@ -200,7 +201,7 @@ async fn attempt(
                 request.facts.host = None;
             }
             drop(forwarding);
-            let unread = retry::unread(downstream, &mut request, upload.as_mut());
+            let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
             Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await))
         }
         Err(Unconnected::ClientGone) => {

@@ -35,8 +35,9 @@ pub(super) struct Relay<'d> {
     pub(super) request: ActiveRequest,
     pub(super) forwarding: Forwarding,
     pub(super) upstream: Upstream,
-    /// The request's body; `None` once it is complete, or nobody takes it any more.
-    pub(super) upload: Option<Pump>,
+    /// The request's body; `None` once it is complete, or nobody takes it any more. It is boxed, since most requests
+    /// have none and each future on the way would keep room for it.
+    pub(super) upload: Option<Box<Pump>>,
     /// The back-end takes no more of the request.
     pub(super) upload_failed: bool,
     /// What is left to be sent, before all else, of a body that is sent once more by HTTP/2.
@@ -95,7 +96,7 @@ pub(super) async fn relay(
     request: ActiveRequest,
     forwarding: Forwarding,
     upstream: Upstream,
-    upload: Option<Pump>,
+    upload: Option<Box<Pump>>,
 ) -> Tried {
     let running = Running::new(&forwarding.cluster, request.facts.host.clone());
     let mut relay = Relay {
@@ -201,7 +202,7 @@ impl Relay<'_> {
             let theirs = self.downstream.takes_trailers();
             let pump = self.downstream.upload(framing, self.going(http2, chunked));
             let show = theirs && self.downstream.has_filters(&self.request);
-            self.upload = Some(pump.showing_trailers(show).keeping(self.most_kept()));
+            self.upload = Some(Box::new(pump.showing_trailers(show).keeping(self.most_kept())));
         }
         Ok(())
     }
@@ -413,7 +414,7 @@ impl Relay<'_> {
 
     /// Has the filters change trailers of the request that wait for it; whether there were some.
     fn change_request_trailers(&mut self) -> bool {
-        let Some(trailers) = self.upload.as_ref().and_then(Pump::trailers_to_change) else { return false };
+        let Some(trailers) = self.upload.as_deref().and_then(Pump::trailers_to_change) else { return false };
         self.request.request_trailers = Some(trailers);
         self.downstream.filter_trailers(&mut self.request, false);
         let changed = self.request.request_trailers.take().unwrap_or_default();

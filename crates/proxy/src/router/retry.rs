@@ -38,7 +38,7 @@ pub(super) struct Again {
     pub(super) request: ActiveRequest,
     pub(super) forwarding: Forwarding,
     /// The request's body, where some of it has yet to come.
-    pub(super) upload: Option<Pump>,
+    pub(super) upload: Option<Box<Pump>>,
     /// How long it waits.
     pub(super) pause: Millis,
 }
@@ -271,7 +271,7 @@ pub(super) async fn again(downstream: &mut Downstream, again: Again) -> Tried {
                 After::Gone
             }
             Stopped::Failed(failure) => {
-                let unread = unread(downstream, &mut request, upload.as_mut());
+                let unread = unread(downstream, &mut request, upload.as_deref_mut());
                 give_up(downstream, request, failure, unread).await
             }
         }));
@@ -288,7 +288,7 @@ pub(super) async fn again(downstream: &mut Downstream, again: Again) -> Tried {
     let host = match host {
         Ok(host) => host,
         Err(failure) => {
-            let unread = unread(downstream, &mut request, upload.as_mut());
+            let unread = unread(downstream, &mut request, upload.as_deref_mut());
             return Tried::Served(Served::Ended(give_up(downstream, request, failure, unread).await));
         }
     };
