@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::listener::{BindError, Reservation, SocketKey, WorkerSocket};
 use crate::overload::Changes;
 use crate::snapshot::Snapshot;
-use crate::stats::{Http1Stat, Http2Stat};
+use crate::stats::Http1Stat;
 use crate::worker::{Clusters, Command, Drain, Held, SharedByWorkers, Worker};
 
 /// How the data plane is started.
@@ -76,7 +76,7 @@ impl DataPlane {
     /// # Errors
     ///
     /// Where a thread or its runtime can't be made.
-    pub fn start(options: &StartOptions, registry: &Registry) -> io::Result<Self> {
+    pub fn start(options: &StartOptions, registry: &Arc<Registry>) -> io::Result<Self> {
         let shared = Arc::new(SharedByWorkers {
             connection_ids: AtomicU64::new(1),
             open_connections: AtomicU64::new(0),
@@ -87,14 +87,11 @@ impl DataPlane {
             drain_time: options.drain_time,
         });
         let http1 = registry.scope::<Http1Stat>(ScopeName::root().then("http1"));
-        let http2 = registry.scope::<Http2Stat>(ScopeName::root().then("http2"));
         let workers = (0..options.workers.max(1))
             .map(|id| {
                 let seed = options.seed.wrapping_add(id as u64);
-                let (http1, http2, shared) = (http1.clone(), http2.clone(), Arc::clone(&shared));
-                WorkerThread::start(id, move || {
-                    Worker::new(id, seed, (http1.shard(id), http2.shard(id)), shared)
-                })
+                let (http1, registry, shared) = (http1.clone(), Arc::clone(registry), Arc::clone(&shared));
+                WorkerThread::start(id, move || Worker::new(id, seed, http1.shard(id), registry, shared))
             })
             .collect::<io::Result<Vec<WorkerThread>>>()?;
         let _ = shared.workers.set(workers.iter().map(|worker| worker.commands.downgrade()).collect());

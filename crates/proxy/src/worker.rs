@@ -1,7 +1,7 @@
 //! A worker: one thread, one runtime, everything its connections need. Workers share nothing on the way
 //! of a request but circuit breakers.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use causeway_http::RequestIdSource;
 use causeway_http::date::imf_fixdate;
 use causeway_model::Address;
-use causeway_stats::Shard;
+use causeway_stats::{Registry, ScopeName, Shard};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::task::AbortHandle;
 
@@ -132,7 +132,9 @@ pub(crate) struct Worker {
     pub(crate) logs: LogBuffers,
     pub(crate) failures: FailureLog,
     pub(crate) http1: Shard<Http1Stat>,
-    pub(crate) http2: Shard<Http2Stat>,
+    /// There from the first connection on, as with Envoy.
+    http2: OnceCell<Shard<Http2Stat>>,
+    registry: Arc<Registry>,
     pub(crate) reaper: Reaper,
     /// When the task that runs was woken; see [`Self::spawn`].
     woken: Cell<Instant>,
@@ -160,7 +162,8 @@ impl Worker {
     pub(crate) fn new(
         id: usize,
         seed: u64,
-        (http1, http2): (Shard<Http1Stat>, Shard<Http2Stat>),
+        http1: Shard<Http1Stat>,
+        registry: Arc<Registry>,
         shared: Arc<SharedByWorkers>,
     ) -> Rc<Self> {
         let epoch = Instant::now();
@@ -175,7 +178,8 @@ impl Worker {
             logs: LogBuffers::default(),
             failures: FailureLog::default(),
             http1,
-            http2,
+            http2: OnceCell::new(),
+            registry,
             reaper: Reaper::new(),
             woken: Cell::new(epoch),
             woken_at: Cell::new(0),
@@ -192,6 +196,11 @@ impl Worker {
             janitor_at: Cell::new(Millis::MAX),
             shared,
         })
+    }
+
+    /// What is counted about clients that speak HTTP/2.
+    pub(crate) fn http2(&self) -> &Shard<Http2Stat> {
+        self.http2.get_or_init(|| self.registry.scope(ScopeName::root().then("http2")).shard(self.id))
     }
 
     /// Does what the main thread says, until it says stop or is gone.

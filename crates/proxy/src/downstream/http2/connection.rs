@@ -139,7 +139,7 @@ impl Connection {
             session.frame(Kind::WindowUpdate, 0, 0, &more.to_be_bytes());
         }
         drop(session);
-        self.worker.http2.inc(Http2Stat::Nghttp2DownstreamConnections);
+        self.worker.http2().inc(Http2Stat::Nghttp2DownstreamConnections);
         self.schedule_ping(&options);
     }
 
@@ -273,7 +273,7 @@ impl Connection {
     }
 
     fn trailers(&mut self, block: &Block) -> Result<(), Fatal> {
-        self.worker.http2.inc(Http2Stat::Trailers);
+        self.worker.http2().inc(Http2Stat::Trailers);
         let read = heads::read_trailers(&mut self.decoder, block, &self.listener)?;
         let mut session = self.session.borrow_mut();
         let Some(stream) = session.streams.get(&block.stream).cloned() else { return Ok(()) };
@@ -366,7 +366,7 @@ impl Connection {
     /// Counts a stream that is refused; says whether the connection goes on.
     fn refused(&self, session: &Session, refused: &Refused) -> bool {
         if let Some(stat) = refused.stat {
-            self.worker.http2.inc(stat);
+            self.worker.http2().inc(stat);
         }
         !refused.breaks_rules || session.options.stream_error_on_invalid_message
     }
@@ -394,7 +394,7 @@ impl Connection {
         }));
         session.streams.insert(block.stream, Rc::clone(&stream));
         session.open_streams += 1;
-        self.worker.http2.adjust(Http2Stat::StreamsActive, 1);
+        self.worker.http2().adjust(Http2Stat::StreamsActive, 1);
         drop(session);
         let client = Client::Http2(ClientStream::new(Rc::clone(&self.session), stream));
         let downstream = Downstream::of_stream(&self.worker, &self.slot, &self.listener, &self.info, client);
@@ -416,7 +416,7 @@ impl Connection {
             Fatal::Silent(_) => {}
             Fatal::Flood(flood) => {
                 if let Some(stat) = flood.stat {
-                    self.worker.http2.inc(stat);
+                    self.worker.http2().inc(stat);
                 }
                 if flood.failure.reason == Reason::Http2ResetFlood {
                     http.inc(HttpStat::DownstreamRqTooManyPrematureResets);
@@ -477,7 +477,7 @@ impl Connection {
         let mut session = self.session.borrow_mut();
         let last = session.last_stream;
         self.receiver.last_served = Some(last);
-        self.worker.http2.inc(Http2Stat::GoawaySent);
+        self.worker.http2().inc(Http2Stat::GoawaySent);
         session.go_away(last, Code::NO_ERROR);
     }
 
@@ -530,7 +530,7 @@ impl Connection {
         let options = Rc::clone(&self.session.borrow().options);
         let Some(keepalive) = &options.keepalive else { return };
         if self.pinged {
-            self.worker.http2.inc(Http2Stat::KeepaliveTimeout);
+            self.worker.http2().inc(Http2Stat::KeepaliveTimeout);
             let evidence = format!("no answer to a PING frame for {} ms", keepalive.timeout.as_millis());
             let failure = Failure::new(Reason::Http2PingTimeout).with_evidence(evidence);
             self.tell(&failure);

@@ -152,7 +152,7 @@ fn underscores(request: &mut ActiveRequest, listener: &HttpRuntime, worker: &Wor
     }
     match header_rules::underscores(request, config.headers_with_underscores) {
         Ok(dropped) => {
-            worker.http2.add(Http2Stat::DroppedHeadersWithUnderscores, dropped);
+            worker.http2().add(Http2Stat::DroppedHeadersWithUnderscores, dropped);
             Ok(())
         }
         Err(name) => Err(Refused {

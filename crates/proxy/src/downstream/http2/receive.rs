@@ -426,7 +426,7 @@ fn rst_stream(session: &mut Session, header: FrameHeader, payload: &[u8]) -> Res
     if header.stream == 0 || header.stream > session.last_stream {
         return Err(Fatal::Silent("a RST_STREAM frame is about no stream"));
     }
-    session.worker.http2.inc(Http2Stat::RxReset);
+    session.worker.http2().inc(Http2Stat::RxReset);
     let Some(stream) = session.streams.get(&header.stream).cloned() else { return Ok(()) };
     let mut stream = stream.borrow_mut();
     if stream.is_over() {

@@ -327,7 +327,7 @@ impl Session {
     /// A stream that was open is over.
     pub(super) fn over(&mut self) {
         self.open_streams = self.open_streams.saturating_sub(1);
-        self.worker.http2.adjust(Http2Stat::StreamsActive, -1);
+        self.worker.http2().adjust(Http2Stat::StreamsActive, -1);
     }
 
     /// A body, or a part of it, has been taken: the client may send more.
@@ -352,7 +352,7 @@ impl Session {
     /// Resets a stream.
     pub(super) fn reset(&mut self, stream: &mut Stream, code: Code) {
         self.frame(Kind::RstStream, 0, stream.id, &code.0.to_be_bytes());
-        self.worker.http2.inc(Http2Stat::TxReset);
+        self.worker.http2().inc(Http2Stat::TxReset);
         stream.wire_sent += (FRAME_HEADER + 4) as u64;
         if !stream.is_over() {
             self.over();
@@ -367,7 +367,7 @@ impl Session {
     /// Resets a stream that nobody serves.
     pub(super) fn refuse(&mut self, id: u32, code: Code) {
         self.frame(Kind::RstStream, 0, id, &code.0.to_be_bytes());
-        self.worker.http2.inc(Http2Stat::TxReset);
+        self.worker.http2().inc(Http2Stat::TxReset);
         self.remember(id);
     }
 
