@@ -100,7 +100,9 @@ async fn slow_clients_are_cheap_and_told_in_time() {
     assert_eq!((heads.len(), bodies.len()), (EACH, EACH));
     for fate in heads.iter().chain(&bodies) {
         assert!(fate.status == Some(408) && fate.closed, "{fate:?}");
-        assert!(fate.took >= DEADLINE && fate.took <= DEADLINE + Duration::from_secs(1), "{fate:?}");
+        // The proxy's time begins when it takes the connection, which may be a moment before this side knows of it.
+        let early = DEADLINE.saturating_sub(Duration::from_millis(20));
+        assert!(fate.took >= early && fate.took <= DEADLINE + Duration::from_secs(1), "{fate:?}");
     }
     let beside = beside.stop().await;
     assert!(beside.failed() == 0 && beside.ok() > 50, "{beside:?}");

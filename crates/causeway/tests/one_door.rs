@@ -28,14 +28,15 @@ const NUMBERS: &[(&str, &str)] = &[
 const WAYS: &[(&str, &[&str])] = &[
     // Only who has a response in hand, the back-end's or the door's, writes a head.
     ("HeadWriter::response(", &["downstream/respond.rs"]),
-    // The back-end's status, also that of a redirect that is followed, what RFC 9209 recommends, and the admin
-    // server's own record.
+    // The back-end's status, also that of a redirect that is followed and of an answer in place of which there is
+    // another attempt, what RFC 9209 recommends, and the admin server's own record.
     (
         ".status = ",
         &[
             "local_reply.rs",
             "router/response.rs",
             "router/internal_redirect.rs",
+            "router/retry.rs",
             "proxy_status.rs",
             "access_log/admin.rs",
         ],
