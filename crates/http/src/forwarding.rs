@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::h1::ConnectionOptions;
-use crate::{HeaderBlock, Known, h1};
+use crate::{HeaderBlock, Known, KnownSet, h1};
 
 /// The address in `x-forwarded-for` that is `hops` places from the right, and whether the chain ends
 /// there. `None` where there are not that many, or the text is no address.
@@ -48,26 +48,27 @@ pub fn names_host(block: &HeaderBlock) -> bool {
     block.values(Known::Connection).flat_map(h1_tokens).any(|token| token.eq_ignore_ascii_case(b"host"))
 }
 
+/// Fields of one connection, in requests: what `Connection` names beside them stands there as well.
+const OF_ONE_CONNECTION: KnownSet = KnownSet::of(&[
+    Known::Connection,
+    Known::KeepAlive,
+    Known::ProxyConnection,
+    Known::TransferEncoding,
+    Known::Upgrade,
+    Known::Http2Settings,
+]);
+
 /// Removes the fields that belong to the connection on which the request arrived (RFC 9110 §7.6.1). `TE:
 /// trailers` stays, since it speaks of the whole way.
 pub fn remove_hop_by_hop_request(block: &mut HeaderBlock, options: ConnectionOptions) {
     let keeps_trailers =
         block.values(Known::Te).flat_map(h1_tokens).any(|token| token.eq_ignore_ascii_case(b"trailers"));
     remove_named_by_connection(block, options);
-    for name in [
-        Known::Connection,
-        Known::KeepAlive,
-        Known::ProxyConnection,
-        Known::TransferEncoding,
-        Known::Upgrade,
-        Known::Http2Settings,
-        Known::Te,
-    ] {
-        if name == Known::Te && keeps_trailers {
-            block.set(Known::Te, b"trailers");
-        } else {
-            block.remove(name);
-        }
+    block.remove_all(OF_ONE_CONNECTION);
+    if keeps_trailers {
+        block.set(Known::Te, b"trailers");
+    } else {
+        block.remove(Known::Te);
     }
 }
 
@@ -85,14 +86,19 @@ pub const fn is_hop_by_hop(name: Known) -> bool {
     )
 }
 
+/// The same, in responses.
+const OF_ONE_CONNECTION_BACK: KnownSet = KnownSet::of(&[
+    Known::Connection,
+    Known::KeepAlive,
+    Known::ProxyConnection,
+    Known::TransferEncoding,
+    Known::Upgrade,
+]);
+
 /// Removes the fields that belong to the connection on which the response arrived.
 pub fn remove_hop_by_hop_response(block: &mut HeaderBlock, options: ConnectionOptions) {
     remove_named_by_connection(block, options);
-    for name in
-        [Known::Connection, Known::KeepAlive, Known::ProxyConnection, Known::TransferEncoding, Known::Upgrade]
-    {
-        block.remove(name);
-    }
+    block.remove_all(OF_ONE_CONNECTION_BACK);
 }
 
 fn remove_named_by_connection(block: &mut HeaderBlock, options: ConnectionOptions) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Known;
+use crate::{Known, KnownSet};
 
 /// The fields of a head, in their order, names in the case in which they arrived.
 ///
@@ -14,7 +14,7 @@ pub struct HeaderBlock {
     bytes: Vec<u8>,
     fields: Vec<Slot>,
     /// Known names that some field has; never misses one, may hold one that was removed.
-    present: u128,
+    present: KnownSet,
     removed: usize,
 }
 
@@ -87,7 +87,7 @@ impl HeaderBlock {
     pub fn clear(&mut self, keep: usize) {
         self.bytes.clear();
         self.fields.clear();
-        self.present = 0;
+        self.present = KnownSet::default();
         self.removed = 0;
         self.bytes.shrink_to(keep);
         self.fields.shrink_to(keep / 32);
@@ -117,7 +117,7 @@ impl HeaderBlock {
     /// Whether there is a field of that known name. Costs nothing where there is none.
     #[must_use]
     pub fn has(&self, name: Known) -> bool {
-        self.present & name.bit() != 0 && self.slots(name.into()).next().is_some()
+        self.present.contains(name) && self.slots(name.into()).next().is_some()
     }
 
     /// The value of the first field of that name.
@@ -224,9 +224,23 @@ impl HeaderBlock {
             *removed += 1;
         }
         if let Name::Known(known) = name {
-            self.present &= !known.bit();
+            self.present.remove(known);
         }
         self.removed != before
+    }
+
+    /// Whether there may be fields of these names; false is certain. Costs nothing.
+    #[must_use]
+    pub const fn may_have_any(&self, names: KnownSet) -> bool {
+        self.present.intersects(names)
+    }
+
+    /// Removes all fields of these names. Costs nothing where there are none.
+    pub fn remove_all(&mut self, names: KnownSet) {
+        if self.may_have_any(names) {
+            self.remove_where(|field| field.known.is_some_and(|known| names.contains(known)));
+            self.present = self.present.without(names);
+        }
     }
 
     /// Removes the fields for which the condition holds.
@@ -256,7 +270,7 @@ impl HeaderBlock {
     /// Joins the values of these names where they came more than once.
     pub(crate) fn join_repeated(&mut self, names: &[Known]) {
         let present = self.present;
-        for known in names.iter().copied().filter(|known| present & known.bit() != 0) {
+        for known in names.iter().copied().filter(|known| present.contains(*known)) {
             if self.values(known).nth(1).is_some() {
                 let values: Vec<_> = self.values(known).collect();
                 let joined = values.join(&b',');
@@ -308,14 +322,14 @@ impl HeaderBlock {
 
     fn push(&mut self, name: Span, value: Span, known: Option<Known>) {
         if let Some(known) = known {
-            self.present |= known.bit();
+            self.present.insert(known);
         }
         self.fields.push(Slot { name, value, known, removed: false });
     }
 
     fn may_have(&self, name: Name<'_>) -> bool {
         match name {
-            Name::Known(known) => self.present & known.bit() != 0,
+            Name::Known(known) => self.present.contains(known),
             Name::Other(_) => true,
         }
     }

@@ -220,30 +220,65 @@ impl Known {
     }
 }
 
-/// Longest known name.
-const LONGEST: usize = 40;
+/// Places in the table of known names, as a power of two: enough that each name has one of its own.
+const SLOT_BITS: u32 = 10;
 
-/// Most known names of one length.
-const SLOTS: usize = 10;
+/// Known names by [`hash`], one in each slot at most, so that a name is compared with one.
+struct Table {
+    multiplier: u64,
+    slots: [Option<Known>; 1 << SLOT_BITS],
+}
 
-/// Known names by length, so that a name is compared with a handful at most.
+/// Looked for when this is built: a multiplier with which no two names fall into one slot. There is one within a few
+/// dozen tries; that there is none fails the build.
+static TABLE: Table = {
+    let mut multiplier = FIRST_MULTIPLIER;
+    loop {
+        if let Some(slots) = slots(multiplier) {
+            break Table { multiplier, slots };
+        }
+        multiplier = multiplier.wrapping_mul(FIRST_MULTIPLIER);
+    }
+};
+
+/// 2⁶⁴ divided by the golden ratio, which spreads what differs little.
+const FIRST_MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a bad index fails the build")]
-const BY_LENGTH: [[Option<Known>; SLOTS]; LONGEST + 1] = {
-    let mut table = [[None; SLOTS]; LONGEST + 1];
+const fn slots(multiplier: u64) -> Option<[Option<Known>; 1 << SLOT_BITS]> {
+    let mut slots = [None; 1 << SLOT_BITS];
     let mut i = 0;
     while i < Known::ALL.len() {
         let known = Known::ALL[i];
-        let row = &mut table[known.as_str().len()];
-        let mut slot = 0;
-        // A row that overflows fails the build here.
-        while row[slot].is_some() {
-            slot += 1;
+        let slot = &mut slots[hash(known.as_str().as_bytes(), multiplier)];
+        if slot.is_some() {
+            return None;
         }
-        row[slot] = Some(known);
+        *slot = Some(known);
         i += 1;
     }
-    table
-};
+    Some(slots)
+}
+
+/// A slot for a name, the same whatever its case. It looks at the length, the last eight bytes and the one in the
+/// middle: names of one length often share their beginning (`x-envoy-…`), rarely their end.
+const fn hash(name: &[u8], multiplier: u64) -> usize {
+    let tail = if let Some(last) = name.last_chunk::<8>() {
+        u64::from_le_bytes(*last)
+    } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (u32::from_le_bytes(*last) as u64) << 32 | u32::from_le_bytes(*first) as u64
+    } else if let (Some(first), Some(last)) = (name.first(), name.last()) {
+        (*last as u64) << 8 | *first as u64
+    } else {
+        0
+    };
+    let (_, behind) = name.split_at(name.len() / 2);
+    let middle = if let Some(middle) = behind.first() { *middle as u64 } else { 0 };
+    // Case is one bit of a letter, and the same bit of all else that names are made of.
+    let case = 0x2020_2020_2020_2020;
+    let mixed = (tail | case) ^ ((name.len() as u64) << 8) ^ (middle | 0x20).wrapping_mul(FIRST_MULTIPLIER);
+    (mixed.wrapping_mul(multiplier) >> (u64::BITS - SLOT_BITS)) as usize
+}
 
 // The names a message has are a set of bits.
 const _: () = assert!(Known::ALL.len() <= 128);
@@ -252,38 +287,72 @@ impl Known {
     /// The known name that this is, whatever its case.
     #[must_use]
     pub fn from_bytes(name: &[u8]) -> Option<Self> {
-        let row = BY_LENGTH.get(name.len())?;
-        let last = name.last()?.to_ascii_lowercase();
-        for known in row.iter().map_while(|slot| *slot) {
-            let text = known.as_str().as_bytes();
-            // Names of one length often share their beginning (`x-envoy-…`), rarely their end.
-            if text.last() == Some(&last) && is_same(text, name) {
-                return Some(known);
-            }
+        let known = (*TABLE.slots.get(hash(name, TABLE.multiplier))?)?;
+        let text = known.as_str().as_bytes();
+        (text.len() == name.len() && is_same(text, name)).then_some(known)
+    }
+}
+
+/// A set of known names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KnownSet(u128);
+
+impl KnownSet {
+    /// The set of these names.
+    #[must_use]
+    pub const fn of(names: &[Known]) -> Self {
+        let (mut set, mut rest) = (Self(0), names);
+        while let [name, behind @ ..] = rest {
+            set.insert(*name);
+            rest = behind;
         }
-        None
+        set
     }
 
-    /// The bit that stands for the name in a set.
-    pub(crate) const fn bit(self) -> u128 {
-        1 << self as u8
+    /// Adds a name.
+    pub const fn insert(&mut self, name: Known) {
+        self.0 |= 1 << name as u8;
+    }
+
+    /// Takes a name out.
+    pub const fn remove(&mut self, name: Known) {
+        self.0 &= !(1 << name as u8);
+    }
+
+    /// Whether the name is in it.
+    #[must_use]
+    pub const fn contains(self, name: Known) -> bool {
+        self.0 & (1 << name as u8) != 0
+    }
+
+    /// The set without the names of another.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether the two have a name in common.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 }
 
 /// Whether a name is this known one, of the same length, whatever its case.
 ///
-/// Eight bytes are compared at a time: this is done for each field of each message. Known names are of small
-/// letters, digits and `-`, of which only letters have the bit 0x40, and only with letters is the bit 0x20 a
-/// matter of case.
+/// Eight bytes are compared at a time, and the last eight however many there are: this is done for each field of each
+/// message. Known names are of small letters, digits and `-`, of which only letters have the bit 0x40, and only with
+/// letters is the bit 0x20 a matter of case.
 fn is_same(known: &[u8], name: &[u8]) -> bool {
-    let differ = |known: u64, name: u64| (known ^ name) & !((known & 0x4040_4040_4040_4040) >> 1) != 0;
-    let (known, known_rest) = known.as_chunks::<8>();
-    let (name, name_rest) = name.as_chunks::<8>();
-    let whole = known
-        .iter()
-        .zip(name)
-        .all(|(known, name)| !differ(u64::from_le_bytes(*known), u64::from_le_bytes(*name)));
-    whole && known_rest.iter().zip(name_rest).all(|(known, name)| !differ((*known).into(), (*name).into()))
+    let same = |known: u64, name: u64| (known ^ name) & !((known & 0x4040_4040_4040_4040) >> 1) == 0;
+    if let (Some(known_end), Some(name_end)) = (known.last_chunk::<8>(), name.last_chunk::<8>()) {
+        let whole = known.as_chunks::<8>().0.iter().zip(name.as_chunks::<8>().0);
+        return same(u64::from_le_bytes(*known_end), u64::from_le_bytes(*name_end))
+            && whole
+                .into_iter()
+                .all(|(known, name)| same(u64::from_le_bytes(*known), u64::from_le_bytes(*name)));
+    }
+    known.iter().zip(name).all(|(known, name)| same((*known).into(), (*name).into()))
 }
 
 #[cfg(test)]

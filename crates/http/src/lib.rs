@@ -25,7 +25,7 @@ mod status;
 mod url;
 
 pub use header_block::{Field, HeaderBlock, Name};
-pub use known::Known;
+pub use known::{Known, KnownSet};
 pub use method::Method;
 pub use request_id::{RequestIdSource, is_uuid};
 pub use status::reason_phrase;

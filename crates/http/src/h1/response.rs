@@ -168,7 +168,8 @@ fn finish(
         return Err(too_many(rules));
     }
     let head = buffer.get(..length).unwrap_or_default();
-    if has_bare_line_feed(head) {
+    let lines = Lines::of(head);
+    if lines.bare_line_feed {
         return Err(refused(
             Reason::UpstreamHeadUnterminated.into(),
             "a line of the head ends in a bare LF",
@@ -179,7 +180,7 @@ fn finish(
         return Err(refused(Reason::UpstreamNotHttp.into(), "the status is below 100", head));
     }
     let message = load_fields(block, head, headers);
-    if folded(headers) {
+    if lines.folded {
         block.mend_values(unfolded);
     }
     let fields = message.framing;
@@ -239,13 +240,24 @@ fn unfolded(value: &[u8]) -> Option<Vec<u8>> {
     Some(lines.join(&b' '))
 }
 
-fn folded(headers: &[httparse::Header<'_>]) -> bool {
-    headers.iter().any(|header| memchr::memchr2(b'\r', b'\n', header.value).is_some())
+/// How the lines of a head end.
+#[derive(Default)]
+struct Lines {
+    /// One of them without CR.
+    bare_line_feed: bool,
+    /// One goes on in the next, which begins with white space.
+    folded: bool,
 }
 
-fn has_bare_line_feed(head: &[u8]) -> bool {
-    memchr::memchr_iter(b'\n', head)
-        .any(|at| at.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\r'))
+impl Lines {
+    fn of(head: &[u8]) -> Self {
+        let mut lines = Self::default();
+        for at in memchr::memchr_iter(b'\n', head) {
+            lines.bare_line_feed |= at.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\r');
+            lines.folded |= matches!(head.get(at + 1), Some(b' ' | b'\t'));
+        }
+        lines
+    }
 }
 
 fn partial(buffer: &[u8], rules: &ResponseRules) -> Result<Parsed<ResponseHead>, Failure> {

@@ -168,7 +168,7 @@ impl LogSink {
     /// Takes lines to be written and leaves the buffer empty.
     pub(crate) fn hand_over(&self, lines: &mut Vec<u8>) {
         let Some(shared) = self.shared.upgrade() else { return lines.clear() };
-        let count = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let count = memchr::memchr_iter(b'\n', lines).count() as u64;
         let mut waiting = lock(&self.waiting);
         if waiting.len() + lines.len() > MOST_WAITING {
             self.dropped.fetch_add(count, Relaxed);

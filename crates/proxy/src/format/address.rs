@@ -1,6 +1,6 @@
 //! What operators print of addresses and of the hosts that they belong to.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use causeway_model::{Address, AddressPart, Attempted, Peer};
 use causeway_upstream::Host;
@@ -52,14 +52,7 @@ pub(super) fn write_ip(out: &mut Vec<u8>, ip: IpAddr, port: u16, part: AddressPa
     }
     if part != AddressPart::Port {
         match ip {
-            IpAddr::V4(ip) => {
-                for (at, octet) in ip.octets().into_iter().enumerate() {
-                    if at > 0 {
-                        out.push(b'.');
-                    }
-                    write_number(out, u64::from(octet));
-                }
-            }
+            IpAddr::V4(ip) => write_ipv4(out, ip),
             IpAddr::V6(ip) if part == AddressPart::Whole => {
                 out.extend_from_slice(format!("[{ip}]").as_bytes());
             }
@@ -72,6 +65,28 @@ pub(super) fn write_ip(out: &mut Vec<u8>, ip: IpAddr, port: u16, part: AddressPa
     if part != AddressPart::WithoutPort {
         write_number(out, u64::from(port));
     }
+}
+
+/// Nearly every line of a log has one, so that it is put together at once.
+fn write_ipv4(out: &mut Vec<u8>, ip: Ipv4Addr) {
+    let (mut text, mut end) = ([0; "255.255.255.255.".len()], 0);
+    let mut put = |byte| {
+        if let Some(slot) = text.get_mut(end) {
+            *slot = byte;
+            end += 1;
+        }
+    };
+    for octet in ip.octets() {
+        if octet >= 100 {
+            put(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            put(b'0' + octet / 10 % 10);
+        }
+        put(b'0' + octet % 10);
+        put(b'.');
+    }
+    out.extend_from_slice(text.get(..end - 1).unwrap_or_default());
 }
 
 /// The network that an address is in: the address with only its first bits, and how many they are.
@@ -134,6 +149,15 @@ pub(super) fn attempted<'a>(view: &View<'a>, what: Attempted) -> Operand<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_look_as_they_are_written() {
+        for ip in ["0.0.0.0", "1.2.3.4", "10.99.100.255", "255.255.255.255"] {
+            let mut out = b"at ".to_vec();
+            write_ip(&mut out, ip.parse().unwrap(), 80, AddressPart::Whole);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("at {ip}:80"));
+        }
+    }
 
     #[test]
     fn networks() {

@@ -97,23 +97,34 @@ fn local_offset(seconds: i64) -> (i32, String) {
     (here.offset().seconds(), here.abbreviation().to_owned())
 }
 
-/// `2026-11-20T16:18:16.660Z`
+/// `2026-11-20T16:18:16.660Z`, put together at once: nearly every line of a log has one.
 fn write_default(out: &mut Vec<u8>, at: &Civil, nanos: u32) {
+    let mut text = *b"0000-00-00T00:00:00.000Z";
     let year = u32::try_from(at.year).unwrap_or(0);
-    padded(out, year, 4);
-    out.push(b'-');
-    padded(out, u32::from(at.month), 2);
-    out.push(b'-');
-    padded(out, u32::from(at.day), 2);
-    out.push(b'T');
-    padded(out, u32::from(at.hour), 2);
-    out.push(b':');
-    padded(out, u32::from(at.minute), 2);
-    out.push(b':');
-    padded(out, u32::from(at.second), 2);
-    out.push(b'.');
-    padded(out, nanos / 1_000_000, 3);
-    out.push(b'Z');
+    let millis = nanos / 1_000_000;
+    for (place, number) in [
+        (0, year / 100),
+        (2, year % 100),
+        (5, u32::from(at.month)),
+        (8, u32::from(at.day)),
+        (11, u32::from(at.hour)),
+        (14, u32::from(at.minute)),
+        (17, u32::from(at.second)),
+        (20, millis / 10),
+    ] {
+        if let Some([tens, ones]) = text.get_mut(place..place + 2) {
+            *tens = digit(number / 10);
+            *ones = digit(number);
+        }
+    }
+    let [.., last, _zone] = &mut text;
+    *last = digit(millis);
+    out.extend_from_slice(&text);
+}
+
+/// The last digit of a number.
+fn digit(number: u32) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or(0)
 }
 
 impl Here<'_> {

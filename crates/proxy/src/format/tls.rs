@@ -13,8 +13,8 @@ use crate::tls::TlsInfo;
 pub(super) fn fact<'a>(fact: &'a TlsFact, view: &View<'a>) -> Operand<'a> {
     let connection = view.connection;
     if *fact == TlsFact::FailureReason {
-        let failure = connection.course.transport_failure.borrow();
-        return failure.as_deref().map(super::operator::one_word).into();
+        let failure = connection.course.transport_failure.get();
+        return failure.map(|words| super::operator::one_word(words)).into();
     }
     let Some(tls) = connection.tls.get() else { return Operand::Absent };
     match fact {
