@@ -37,7 +37,7 @@ pub(crate) struct OwnPool {
 impl OwnPool {
     /// Lets the connections of that key end with the client.
     fn keep(cluster: &Rc<LocalCluster>, key: &PoolKey, client: &ConnectionInfo) {
-        let mut pools = client.course.pools.borrow_mut();
+        let mut pools = client.course.pools.get_or_init(Box::default).borrow_mut();
         if !pools.iter().any(|own| own.key == *key) {
             pools.push(Self { cluster: Rc::downgrade(cluster), key: key.clone() });
         }

@@ -56,8 +56,8 @@ pub(crate) struct Course {
     pub(crate) speaks_http: Cell<bool>,
     /// What came was refused by the codec.
     pub(crate) broke_protocol: Cell<bool>,
-    /// Connections to back-ends that are for this client alone.
-    pub(crate) pools: RefCell<Vec<OwnPool>>,
+    /// Connections to back-ends that are for this client alone, where there are some.
+    pub(crate) pools: OnceCell<Box<RefCell<Vec<OwnPool>>>>,
     /// Why it failed as a whole.
     pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// The client reset it.
@@ -67,7 +67,7 @@ pub(crate) struct Course {
     /// Why it was ended (`%CONNECTION_TERMINATION_DETAILS%`), in Envoy's words.
     pub(crate) terminated_because: Cell<Option<&'static str>>,
     /// Why TLS failed (`%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`), in Envoy's words.
-    pub(crate) transport_failure: RefCell<Option<String>>,
+    pub(crate) transport_failure: OnceCell<Box<str>>,
 }
 
 impl ConnectionInfo {

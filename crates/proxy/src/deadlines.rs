@@ -60,21 +60,31 @@ const NEVER: Millis = Millis::MAX;
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     earliest: Deadline,
+    /// When that is; [`NEVER`] where none is set.
+    first: Millis,
     at: [Millis; TIMERS.len()],
 }
 
 impl Deadlines {
     pub(crate) fn new(timers: &Rc<Timers>) -> Self {
-        Self { earliest: Deadline::new(timers), at: [NEVER; TIMERS.len()] }
+        Self { earliest: Deadline::new(timers), first: NEVER, at: [NEVER; TIMERS.len()] }
     }
 
     /// Moves a deadline; `None` takes it away.
     pub(crate) fn set(&mut self, timer: Timer, at: Option<Millis>) {
-        if let Some(slot) = self.at.get_mut(timer as usize) {
-            *slot = at.unwrap_or(NEVER);
+        let at = at.unwrap_or(NEVER);
+        let before = self.at.get_mut(timer as usize).map_or(at, |slot| std::mem::replace(slot, at));
+        // Most of them move far behind the first.
+        if before != at && before.min(at) <= self.first {
+            self.find_first();
         }
-        let earliest = self.at.iter().copied().min().filter(|at| *at != NEVER);
-        self.earliest.set(earliest);
+    }
+
+    fn find_first(&mut self) {
+        let first = self.at.iter().copied().min().unwrap_or(NEVER);
+        if std::mem::replace(&mut self.first, first) != first {
+            self.earliest.set(Some(first).filter(|at| *at != NEVER));
+        }
     }
 
     /// Whether a deadline is set.
@@ -100,8 +110,7 @@ impl Deadlines {
                 *slot = NEVER;
             }
         }
-        let earliest = self.at.iter().copied().min().filter(|at| *at != NEVER);
-        self.earliest.set(earliest);
+        self.find_first();
     }
 
     /// Ready with a deadline that has passed; it is taken away.

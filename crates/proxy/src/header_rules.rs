@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use causeway_http::forwarding::{address_from_right, addresses_from_right, parse_address};
 use causeway_http::path::{EscapedSlashes, PathOutcome, PathRules};
-use causeway_http::{HeaderBlock, Known, Version, authority, forwarding, path};
+use causeway_http::{HeaderBlock, Known, KnownSet, Version, authority, forwarding, path};
 use causeway_model::{
     Address, CidrSet, EscapedSlashesAction, HttpConnectionManager, OriginalIpDetection, PathNormalization,
     SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
@@ -361,7 +361,8 @@ fn is_internal(remote: Option<Remote>, peer: &Address, config: &HttpConnectionMa
 }
 
 /// Fields that would let an outsider steer the proxy.
-const FROM_INSIDE: [Known; 14] = [
+const FROM_INSIDE: KnownSet = KnownSet::of(&[
+    Known::EnvoyInternal,
     Known::EnvoyRetriableStatusCodes,
     Known::EnvoyRetriableHeaderNames,
     Known::EnvoyRetryOn,
@@ -376,16 +377,16 @@ const FROM_INSIDE: [Known; 14] = [
     Known::EnvoyIpTags,
     Known::EnvoyOriginalUrl,
     Known::EnvoyHedgeOnPerTryTimeout,
-];
+]);
 
 /// Fields that only proxies in front of this one may have set.
-const NOT_AT_THE_EDGE: [Known; 5] = [
+const NOT_AT_THE_EDGE: KnownSet = KnownSet::of(&[
     Known::EnvoyDecoratorOperation,
     Known::EnvoyDownstreamServiceCluster,
     Known::EnvoyDownstreamServiceNode,
     Known::EnvoyOriginalPath,
     Known::EnvoyOriginalHost,
-];
+]);
 
 fn sanitize(exchange: &mut Exchange, edge: bool, internal_only: &[causeway_model::HeaderName]) {
     let request = &mut exchange.request;
@@ -394,20 +395,15 @@ fn sanitize(exchange: &mut Exchange, edge: bool, internal_only: &[causeway_model
         return;
     }
     if edge {
-        for name in NOT_AT_THE_EDGE {
-            request.remove(name);
-        }
+        request.remove_all(NOT_AT_THE_EDGE);
         if let Some(remote) = exchange.facts.remote {
             request.set(Known::EnvoyExternalAddress, remote.ip.to_string().as_bytes());
         }
     }
-    for name in FROM_INSIDE {
-        request.remove(name);
-    }
+    request.remove_all(FROM_INSIDE);
     for name in internal_only {
         request.remove(name.as_str());
     }
-    request.remove(Known::EnvoyInternal);
 }
 
 /// Adds what every response gets: `date`, `server`, `via`, the request id.

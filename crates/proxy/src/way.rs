@@ -32,8 +32,12 @@ impl Way {
         cluster: &LocalCluster,
         host: &Host,
     ) -> Option<Rc<Self>> {
+        let socket = cluster.shared().sockets().of(host);
+        if client.inspected.is_none() && socket.is_none_or(|socket| socket.is_plain()) {
+            return None;
+        }
         let way = Self::from(client);
-        match cluster.shared().sockets().of(host) {
+        match socket {
             Some(socket) => {
                 way.for_client(client, cluster, socket, host).for_name_of(request, cluster, socket)
             }

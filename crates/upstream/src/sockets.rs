@@ -42,6 +42,14 @@ pub struct Socket {
     pub tls: Option<Tls>,
 }
 
+impl Socket {
+    /// Whether nothing is spoken below HTTP.
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        self.proxy_protocol.is_none() && self.tls.is_none()
+    }
+}
+
 /// TLS of a transport socket.
 #[derive(Debug)]
 pub struct Tls {

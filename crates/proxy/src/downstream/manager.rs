@@ -1,5 +1,6 @@
 //! The connection manager: from the head of a request to the one who answers it.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,24 +32,10 @@ use crate::stats::{Http1Stat, HttpStat};
 impl Downstream {
     /// Serves a request whose head has been read.
     pub(super) async fn handle(&mut self, mut request: ActiveRequest) -> After {
-        let config = Arc::clone(&self.listener.manager.config);
-        // What HTTP/2 brings has been checked as its fields were read.
-        let checked = match request.facts.protocol {
-            Some(Version::Http2) => Ok(0),
-            Some(Version::Http10 | Version::Http11) | None => {
-                header_rules::check_fields(&mut request, &config)
-            }
-        };
-        match checked {
-            Ok(dropped) => self.worker.http1.add(Http1Stat::DroppedHeadersWithUnderscores, dropped),
-            Err(failure) => {
-                if failure.reason == Reason::RequestUnderscoreHeader {
-                    self.worker.http1.inc(Http1Stat::RequestsRejectedWithUnderscoresInHeaders);
-                }
-                // To the codec of Envoy, such a request never was one.
-                request.head = None;
-                return Box::pin(self.refuse(request, failure)).await;
-            }
+        if let Err(failure) = self.check_fields(&mut request) {
+            // To the codec of Envoy, such a request never was one.
+            request.head = None;
+            return Box::pin(self.refuse(request, *failure)).await;
         }
         self.info.course.speaks_http.set(true);
         if self.is_overloaded() {
@@ -58,12 +45,12 @@ impl Downstream {
             return Box::pin(self.reply(request, reply)).await;
         }
         self.expect_continue(&mut request).await;
-        let prepared = self.prepare(&mut request);
+        let prepared = self.prepare(&mut request).map_err(Box::new);
         let body = request.head.as_ref().is_some_and(|head| !head.framing.is_none());
         self.arm_body(&request.facts, request.method(), body);
         if let Err(mut reply) = prepared {
             // The end of the request is known; whether that is enough is for the file to say.
-            reply.close &= !config.http1.stream_error_on_invalid_message;
+            reply.close &= !self.listener.manager.config.http1.stream_error_on_invalid_message;
             return self.answer(request, reply).await;
         }
         loop {
@@ -76,14 +63,36 @@ impl Downstream {
                 Served::Redirected(next) => request = next,
             }
             self.begin_again();
-            if let Err(reply) = self.normalize(&mut request) {
+            if let Err(reply) = self.normalize(&mut request).map_err(Box::new) {
                 return self.answer(request, reply).await;
             }
         }
     }
 
+    /// Checks the fields of a request of HTTP/1; what HTTP/2 brings has been checked as its fields were read.
+    fn check_fields(&self, request: &mut ActiveRequest) -> Result<(), Box<Failure>> {
+        if let Some(Version::Http2) = request.facts.protocol {
+            return Ok(());
+        }
+        match header_rules::check_fields(request, &self.listener.manager.config) {
+            Ok(0) => Ok(()),
+            Ok(dropped) => {
+                self.worker.http1.add(Http1Stat::DroppedHeadersWithUnderscores, dropped);
+                Ok(())
+            }
+            Err(failure) => {
+                if failure.reason == Reason::RequestUnderscoreHeader {
+                    self.worker.http1.inc(Http1Stat::RequestsRejectedWithUnderscoresInHeaders);
+                }
+                Err(Box::new(failure))
+            }
+        }
+    }
+
     /// Finds out who is to answer: a back-end, on the route that is returned, or the proxy itself.
-    async fn dispatch(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, LocalReply> {
+    ///
+    /// Answers are boxed here and on: the future of each request keeps room for whatever is held while it waits.
+    async fn dispatch(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Box<LocalReply>> {
         let entry = match self.route_and_log(request) {
             Ok(entry) => entry,
             Err(Unrouted::AtOnce(reply)) => return Err(reply),
@@ -102,16 +111,22 @@ impl Downstream {
         self.listener.shards.http.inc(HttpStat::RqTotal);
         match &entry.route.action {
             RouteAction::Forward(_) => Ok(entry),
-            RouteAction::Redirect(redirect) => Err(self.redirect(request, &entry, redirect)),
-            RouteAction::DirectResponse(response) => Err(self.direct_response(request, response)),
+            RouteAction::Redirect(redirect) => Err(Box::new(self.redirect(request, &entry, redirect))),
+            RouteAction::DirectResponse(response) => Err(Box::new(self.direct_response(request, response))),
         }
     }
 
-    async fn answer(&mut self, request: ActiveRequest, reply: LocalReply) -> After {
+    /// Gives an answer of the proxy's own, once the request has arrived where it can be waited for.
+    #[expect(clippy::boxed_local, reason = "who has none keeps room for a pointer")]
+    fn answer(
+        &mut self,
+        request: ActiveRequest,
+        reply: Box<LocalReply>,
+    ) -> Pin<Box<dyn Future<Output = After> + '_>> {
         if reply.at_end && !request.facts.upgrade && request.again.is_none() {
-            return Box::pin(self.reply_at_end(request, reply)).await;
+            return Box::pin(self.reply_at_end(request, *reply));
         }
-        Box::pin(self.reply(request, reply)).await
+        Box::pin(self.reply(request, *reply))
     }
 
     /// Whether the overload manager lets no request pass.
@@ -226,7 +241,7 @@ impl Downstream {
                 let mut location = Vec::new();
                 tls_redirect_location(&seen, &mut location);
                 let reply = LocalReply::configured(301, "direct_response").with_header("location", location);
-                return Err(Unrouted::BehindFilters(reply, HttpStat::RqDirectResponse));
+                return Err(Unrouted::BehindFilters(Box::new(reply), HttpStat::RqDirectResponse));
             }
             Lookup::NoRoute { virtual_host, .. } => {
                 let evidence = format!("virtual host {}: {}", place(virtual_host), table.explain(&seen));
@@ -258,7 +273,7 @@ impl Downstream {
             request.facts.target = Some(target);
         }
         request.facts.route = Some(Rc::clone(&entry));
-        self.check_upgrade(request, &entry).map_err(Unrouted::AtOnce)?;
+        self.check_upgrade(request, &entry).map_err(|reply| Unrouted::AtOnce(Box::new(reply)))?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
             self.stream_idle = timeout(idle).map(|idle| self.scaled(TimerType::StreamIdle, idle));
@@ -306,7 +321,7 @@ impl Downstream {
                 if !complete {
                     self.discard_request_body(request);
                 }
-                return Err(Unrouted::AtOnce(reply));
+                return Err(Unrouted::AtOnce(Box::new(reply)));
             }
             Limit::Of(limit) => Some(limit),
         };
@@ -324,7 +339,7 @@ impl Downstream {
         &mut self,
         request: &mut ActiveRequest,
         entry: Option<&Rc<RouteEntry>>,
-    ) -> Option<LocalReply> {
+    ) -> Option<Box<LocalReply>> {
         let listener = Rc::clone(&self.listener);
         let chain = request.facts.chain;
         for (at, runtime) in listener.manager.filters(chain).iter().enumerate() {
@@ -337,7 +352,7 @@ impl Downstream {
             loop {
                 match verdict {
                     Verdict::Continue => break,
-                    Verdict::Reply(reply) => return Some(*reply),
+                    Verdict::Reply(reply) => return Some(reply),
                     Verdict::Wait(waiting) => verdict = waiting.await,
                 }
             }
@@ -382,14 +397,14 @@ impl Downstream {
 /// A request that no route takes.
 enum Unrouted {
     /// The filters come first: one of them may answer. If none does, this is the answer, and counted.
-    BehindFilters(LocalReply, HttpStat),
+    BehindFilters(Box<LocalReply>, HttpStat),
     /// There are no filters for such a request.
-    AtOnce(LocalReply),
+    AtOnce(Box<LocalReply>),
 }
 
 impl Unrouted {
     fn no_route(failure: Failure) -> Self {
-        Self::BehindFilters(LocalReply::failed(failure), HttpStat::NoRoute)
+        Self::BehindFilters(Box::new(LocalReply::failed(failure)), HttpStat::NoRoute)
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Downstream {
     pub(crate) info: Rc<ConnectionInfo>,
     /// The listener and its connection manager as they are now: a reload replaces them between two requests.
     pub(crate) listener: Rc<HttpRuntime>,
+    /// The generation of the listener for which that holds.
+    generation: u64,
     /// The client's side.
     pub(crate) client: Client,
     pub(crate) deadlines: Deadlines,
@@ -112,6 +114,8 @@ impl Downstream {
             deadlines: Deadlines::new(&worker.timers),
             slot: Rc::clone(slot),
             info,
+            // It may have changed since the connection was accepted.
+            generation: 0,
             stream_idle: None,
             try_idle: None,
             upgrade: None,
@@ -141,6 +145,7 @@ impl Downstream {
             worker: Rc::clone(worker),
             slot: Rc::clone(slot),
             info: Rc::clone(info),
+            generation: 0,
             stream_idle: None,
             try_idle: None,
             upgrade: None,
@@ -323,13 +328,16 @@ impl Downstream {
 
     /// Serves requests until nothing of one is there.
     async fn requests(&mut self) -> After {
+        let mut woken = true;
         loop {
-            if let Some(current) = self.slot.http_in_place_of(&self.listener) {
-                self.listener = current;
-            } else {
-                self.draining = true;
+            let generation = self.slot.generation();
+            if std::mem::replace(&mut self.generation, generation) != generation {
+                match self.slot.http_in_place_of(&self.listener) {
+                    Some(current) => self.listener = current,
+                    None => self.draining = true,
+                }
             }
-            match self.request().await {
+            match self.request(std::mem::take(&mut woken)).await {
                 Some(After::KeepAlive) => {}
                 Some(after) => return after,
                 None => return After::KeepAlive,

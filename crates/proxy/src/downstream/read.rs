@@ -50,10 +50,14 @@ enum Woken {
 }
 
 impl Downstream {
-    /// Reads and serves one request; `None` where nothing of one is there yet.
-    pub(super) async fn request(&mut self) -> Option<After> {
+    /// Reads and serves one request; `None` where nothing of one is there yet. `woken` says that something has come
+    /// since it was last read; what has come together with the last request is looked at in any case.
+    pub(super) async fn request(&mut self, woken: bool) -> Option<After> {
         self.skip_empty_lines();
         if self.client.unread().is_empty() {
+            if !woken {
+                return None;
+            }
             match poll_fn(|cx| Poll::Ready(self.poll_bytes(cx, FOR_HEAD))).await {
                 Poll::Pending => return None,
                 Poll::Ready(None) => return Some(After::Gone),

@@ -450,6 +450,9 @@ impl Downstream {
 
     /// Runs the filters over a response, in reverse order.
     pub(crate) fn filter_response(&self, request: &mut ActiveRequest) {
+        if !self.has_filters(request) {
+            return;
+        }
         let (entry, target) = (request.facts.route.clone(), request.facts.target.clone());
         let chain = request.facts.chain;
         for (at, runtime) in self.listener.manager.filters(chain).iter().enumerate().rev() {
@@ -467,6 +470,11 @@ impl Downstream {
             return stream.poll_lost(cx);
         }
         loop {
+            // Nothing has come, mostly: no memory is taken to find that out.
+            if self.client.poll_read_ready(cx).is_pending() {
+                self.client.reclaim(&self.worker.buffers);
+                return false;
+            }
             if !self.client.make_room(&self.worker.buffers, FOR_HEAD) {
                 return false;
             }

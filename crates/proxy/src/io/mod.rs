@@ -6,7 +6,7 @@ mod tls;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use rustix::net::{SendFlags, send};
@@ -63,6 +63,16 @@ impl Transport {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
             Self::Unix(stream) => stream.poll_read_ready(cx),
             Self::Tls(stream) => stream.poll_read_ready(cx),
+        }
+    }
+
+    /// The same without waiting for it: whether anything is known to have come since the last read, or the end.
+    pub(crate) fn may_be_readable(&self) -> bool {
+        // Nothing is read, so nothing is known afterwards that was not before.
+        match self {
+            Self::Tcp(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
+            Self::Unix(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
+            Self::Tls(stream) => stream.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_ready(),
         }
     }
 

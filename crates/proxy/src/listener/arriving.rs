@@ -283,7 +283,10 @@ impl Opened {
             self.listener.shards.listener.inc(ListenerStat::DownstreamCxTransportSocketConnectTimeout);
         }
         let _ = info.tls.set(Box::new(none.info));
-        *course.transport_failure.borrow_mut() = none.words;
+        if let Some(words) = none.words {
+            // It fails once.
+            let _ = course.transport_failure.set(words.into());
+        }
         if let Service::Tcp(proxy) = &self.chain.service {
             TcpSession::without_handshake(proxy, self.open, none.failure);
             return;

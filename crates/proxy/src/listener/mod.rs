@@ -94,6 +94,8 @@ impl From<&SocketOption> for OptionKey {
 pub(crate) struct ListenerSlot {
     key: SocketKey,
     current: RefCell<Option<Rc<ListenerRuntime>>>,
+    /// How often that has changed, and once more.
+    generation: Cell<u64>,
     draining: Cell<bool>,
     closed: Cell<bool>,
     gone: Cell<bool>,
@@ -107,6 +109,7 @@ impl ListenerSlot {
         let slot = Rc::new(Self {
             key: socket.key,
             current: RefCell::new(Some(runtime)),
+            generation: Cell::new(1),
             draining: Cell::new(false),
             closed: Cell::new(false),
             gone: Cell::new(false),
@@ -121,6 +124,7 @@ impl ListenerSlot {
         Rc::new(Self {
             key,
             current: RefCell::new(Some(runtime)),
+            generation: Cell::new(1),
             draining: Cell::new(false),
             closed: Cell::new(false),
             gone: Cell::new(false),
@@ -143,8 +147,14 @@ impl ListenerSlot {
         self.current.borrow().as_ref()?.http_in_place_of(before).cloned()
     }
 
+    /// A number that grows with each reload of the listener, from 1 on.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation.get()
+    }
+
     /// A reload: what comes next is served by this.
     pub(crate) fn replace(&self, runtime: Rc<ListenerRuntime>) {
+        self.generation.set(self.generation.get() + 1);
         *self.current.borrow_mut() = Some(runtime);
     }
 

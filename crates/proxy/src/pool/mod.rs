@@ -25,7 +25,8 @@ use crate::buffer::Buffer;
 use crate::cluster::{LocalCluster, Permit};
 use crate::connect::{Connected, connect};
 use crate::io::Transport;
-use crate::timer::Millis;
+use crate::snapshot::timeout;
+use crate::timer::{Millis, millis};
 use crate::way::Way;
 use crate::worker::Worker;
 
@@ -61,6 +62,7 @@ pub(crate) struct HostPool {
     kind: PoolKind,
     /// How its connections are made beyond the address of the host.
     way: Option<Rc<Way>>,
+    limits: Limits,
     /// Those of HTTP/2.
     sessions: Sessions,
     /// The one given back last is taken first, so that the others can grow old.
@@ -74,6 +76,17 @@ pub(crate) struct HostPool {
     /// How the host was when the host set changed last.
     health: Cell<Health>,
     closed: Cell<bool>,
+}
+
+/// How long the connections of a pool are used, by `common_http_protocol_options` of the cluster.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// `max_connection_duration`.
+    age: Option<Millis>,
+    /// `max_requests_per_connection`.
+    requests: Option<u32>,
+    /// `idle_timeout`.
+    idle: Option<Millis>,
 }
 
 #[derive(Debug)]
@@ -91,7 +104,14 @@ impl HostPool {
         kind: PoolKind,
         way: Option<Rc<Way>>,
     ) -> Rc<Self> {
+        let http = &cluster.config().http;
+        let limits = Limits {
+            age: http.max_connection_duration.map(millis),
+            requests: http.max_requests_per_connection,
+            idle: timeout(http.idle_timeout),
+        };
         Rc::new(Self {
+            limits,
             worker: Rc::clone(worker),
             cluster: Rc::downgrade(cluster),
             host: Arc::clone(host),
@@ -144,8 +164,7 @@ impl HostPool {
                 continue;
             }
             // The runtime may know already that the back-end closed it, or said something nobody asked.
-            let mut quiet = Context::from_waker(Waker::noop());
-            if connection.stream.poll_read_ready(&mut quiet).is_ready() && !self.is_quiet(&mut connection) {
+            if connection.stream.may_be_readable() && !self.is_quiet(&mut connection) {
                 continue;
             }
             connection.idle_for = now.saturating_sub(since);
@@ -176,10 +195,7 @@ impl HostPool {
     }
 
     fn is_too_old(&self, connection: &UpstreamConnection, now: Millis) -> bool {
-        self.cluster.upgrade().is_some_and(|cluster| {
-            let most = cluster.config().http.max_connection_duration.map(crate::timer::millis);
-            most.is_some_and(|most| now.saturating_sub(connection.made_at) >= most)
-        })
+        self.limits.age.is_some_and(|most| now.saturating_sub(connection.made_at) >= most)
     }
 
     /// Waits for a connection.
@@ -381,16 +397,14 @@ impl HostPool {
 
     /// Something is idle from now on: it is looked at when it has been for too long.
     fn look_after_idle(&self) {
-        if let Some(idle) = self.idle_timeout() {
+        if let Some(idle) = self.limits.idle {
             self.worker.janitor_at(self.worker.now() + idle);
         }
     }
 
     /// Takes a connection back that can serve another request.
     pub(crate) fn give_back(self: &Rc<Self>, connection: Box<UpstreamConnection>) {
-        let most =
-            self.cluster.upgrade().and_then(|cluster| cluster.config().http.max_requests_per_connection);
-        if most.is_some_and(|most| connection.served >= most) {
+        if self.limits.requests.is_some_and(|most| connection.served >= most) {
             self.count(ClusterStat::UpstreamCxMaxRequests);
             return;
         }
@@ -428,13 +442,9 @@ impl HostPool {
         self.look_after_idle();
     }
 
-    fn idle_timeout(&self) -> Option<Millis> {
-        crate::snapshot::timeout(self.cluster.upgrade()?.config().http.idle_timeout)
-    }
-
     /// Closes what has been idle for too long.
     pub(crate) fn close_idle(&self, now: Millis) {
-        let Some(timeout) = self.idle_timeout() else { return };
+        let Some(timeout) = self.limits.idle else { return };
         let mut idle = self.idle.borrow_mut();
         let expired = idle.iter().take_while(|idle| now.saturating_sub(idle.since) >= timeout).count();
         let closed: Vec<_> = idle.drain(..expired).collect();

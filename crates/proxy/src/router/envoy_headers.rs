@@ -1,6 +1,6 @@
 //! What `x-envoy-*` fields of a request say to the router.
 
-use causeway_http::{HeaderBlock, Known};
+use causeway_http::{HeaderBlock, Known, KnownSet};
 use causeway_model::{HeaderName, RouteForward};
 use causeway_reason::{Failure, Reason};
 
@@ -63,8 +63,8 @@ pub(super) fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// Fields that are for this router, and no other, beside those that are about retries ([`super::retry`]).
-const FOR_THE_ROUTER: [Known; 2] =
-    [Known::EnvoyUpstreamRqTimeoutAltResponse, Known::EnvoyHedgeOnPerTryTimeout];
+const FOR_THE_ROUTER: KnownSet =
+    KnownSet::of(&[Known::EnvoyUpstreamRqTimeoutAltResponse, Known::EnvoyHedgeOnPerTryTimeout]);
 
 /// How long an attempt may take: what the route says, unless a trusted client says otherwise. One that is no shorter
 /// than the time of all attempts does not hold.
@@ -103,9 +103,7 @@ pub(super) fn timeout(
         request.request.remove(Known::EnvoyExpectedRqTimeoutMs);
         by_client
     };
-    for name in FOR_THE_ROUTER {
-        request.request.remove(name);
-    }
+    request.request.remove_all(FOR_THE_ROUTER);
     match by_client {
         Some(0) => None,
         Some(millis) => Some(millis),

@@ -26,7 +26,7 @@ use crate::downstream::{After, Downstream, SeenByRouting};
 use crate::format::Decimal;
 use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
-use crate::pool::Upstream;
+use crate::pool::{HostPool, Upstream};
 use crate::pump::Pump;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
@@ -35,6 +35,7 @@ use crate::timer::Millis;
 use crate::traffic::{self, TrafficStat};
 use crate::way::Way;
 
+use relay::Relay;
 use retry::{Again, Retry, Tried};
 
 /// What the router works with.
@@ -64,6 +65,12 @@ struct Forwarding {
 }
 
 impl Forwarding {
+    /// Gives back what circuit breakers count: nothing more is sent.
+    fn give_back(&mut self) {
+        self.permit = None;
+        self.retry = None;
+    }
+
     /// Tells the back-end how long it may take.
     fn tell_time(&self, downstream: &Downstream, request: &mut ActiveRequest, entry: &RouteEntry) {
         let suppress = downstream.listener.manager.config.suppress_envoy_headers;
@@ -153,11 +160,13 @@ pub(crate) async fn forward(
     rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
     request.facts.timeout = timeout;
     forwarding.retry = Retry::of(&mut request, route);
-    let mut tried = attempt(downstream, request, forwarding, host, None).await;
+    let mut tried = attempt(downstream, request, &mut forwarding, host, None).await;
     loop {
         match tried {
             Tried::Served(served) => return served,
-            Tried::Again(again) => tried = Box::pin(retry::again(downstream, *again)).await,
+            Tried::Again(again) => {
+                tried = Box::pin(retry::again(downstream, &mut forwarding, *again)).await;
+            }
         }
     }
 }
@@ -167,7 +176,7 @@ pub(crate) async fn forward(
 async fn attempt(
     downstream: &mut Downstream,
     mut request: ActiveRequest,
-    mut forwarding: Forwarding,
+    forwarding: &mut Forwarding,
     host: Arc<Host>,
     mut upload: Option<Box<Pump>>,
 ) -> Tried {
@@ -175,32 +184,40 @@ async fn attempt(
     let (cluster, priority) = (Rc::clone(&forwarding.cluster), forwarding.priority);
     forwarding.permit = cluster.acquire(priority, Resource::Requests);
     if forwarding.permit.is_none() {
-        cluster.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
-        let most = cluster.limit(priority, Resource::Requests);
-        let failure = Failure::new(Reason::CircuitBreakerRequests)
-            .with_evidence(format!("{most} requests are running, which is max_requests"));
-        retry::after_failure(&mut request, &mut forwarding, &failure);
+        let failure = too_many(&cluster, priority);
+        retry::after_failure(&mut request, forwarding, &failure);
         let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
         return Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await));
     }
-    match connection(downstream, &mut request, &forwarding, &host, upload.is_none()).await {
+    request.facts.connect_begin = Some(downstream.worker.instant());
+    downstream.log_attempt_later();
+    let pool = pool(downstream, &request, forwarding, &host);
+    let idle = if forwarding.fresh { None } else { pool.take() };
+    let connected = match idle {
+        Some(connection) => {
+            // The one that a redirect came on serves somebody else.
+            request.again.as_mut().map(|again| std::mem::take(&mut again.held));
+            Ok(connection)
+        }
+        None => Box::pin(connection(downstream, &mut request, forwarding, &pool, upload.is_none())).await,
+    };
+    match connected {
         Ok(connection) => {
             request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Total));
-            // A client that has yet to send its request holds the future that serves it, but nothing of this.
-            Box::pin(relay::relay(downstream, request, forwarding, connection, upload)).await
+            Relay::new(downstream, request, forwarding, connection, upload).run().await
         }
         Err(Unconnected::Failed(failure)) => {
-            if let Some(pause) = retry::after_failure(&mut request, &mut forwarding, &failure) {
+            if let Some(pause) = retry::after_failure(&mut request, forwarding, &failure) {
                 request.end_attempt(Some(failure));
                 forwarding.permit = None;
                 forwarding.tried = true;
-                return Tried::Again(Box::new(Again { request, forwarding, upload, pause }));
+                return Tried::Again(Box::new(Again { request, upload, pause }));
             }
             if matches!(failure.reason, Reason::CircuitBreakerPending | Reason::OverloadedPool) {
                 // It did not come as far as the host.
                 request.facts.host = None;
             }
-            drop(forwarding);
+            forwarding.give_back();
             let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
             Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await))
         }
@@ -253,35 +270,40 @@ enum Unconnected {
     ClientGone,
 }
 
-/// Takes or waits for a connection to the host. Meanwhile the client may leave, and time may run out.
+/// Why a request may not be sent: there are as many as the circuit breaker lets.
+#[cold]
+fn too_many(cluster: &LocalCluster, priority: RoutingPriority) -> Failure {
+    cluster.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
+    let most = cluster.limit(priority, Resource::Requests);
+    Failure::new(Reason::CircuitBreakerRequests)
+        .with_evidence(format!("{most} requests are running, which is max_requests"))
+}
+
+/// The connections that the request may have.
+fn pool(
+    downstream: &Downstream,
+    request: &ActiveRequest,
+    forwarding: &Forwarding,
+    host: &Arc<Host>,
+) -> Rc<HostPool> {
+    let Forwarding { cluster, priority, raw, .. } = forwarding;
+    let way = Way::of(request, &downstream.info, cluster, host);
+    if *raw {
+        return cluster.raw_pool(&downstream.worker, host, *priority, way);
+    }
+    let client = request.facts.protocol.unwrap_or(Version::Http11);
+    cluster.pool(&downstream.worker, host, *priority, (&downstream.info, client), way)
+}
+
+/// Waits for a connection to the host. Meanwhile the client may leave, and time may run out.
 async fn connection(
     downstream: &mut Downstream,
     request: &mut ActiveRequest,
     forwarding: &Forwarding,
-    host: &Arc<Host>,
+    pool: &Rc<HostPool>,
     arrived: bool,
 ) -> Result<Upstream, Unconnected> {
-    request.facts.connect_begin = Some(downstream.worker.instant());
-    downstream.log_attempt_later();
-    let way = Way::of(request, &downstream.info, &forwarding.cluster, host);
-    let pool = if forwarding.raw {
-        forwarding.cluster.raw_pool(&downstream.worker, host, forwarding.priority, way)
-    } else {
-        let client = request.facts.protocol.unwrap_or(Version::Http11);
-        forwarding.cluster.pool(
-            &downstream.worker,
-            host,
-            forwarding.priority,
-            (&downstream.info, client),
-            way,
-        )
-    };
     let held = request.again.as_mut().map(|again| std::mem::take(&mut again.held));
-    if !forwarding.fresh
-        && let Some(connection) = pool.take()
-    {
-        return Ok(connection);
-    }
     let shed = downstream.worker.overload();
     let random = downstream.worker.random();
     if shed.is_some_and(|overload| overload.sheds(LoadShedPointKind::ConnectionPoolNewConnection, random)) {
@@ -294,7 +316,7 @@ async fn connection(
     if !tunnel && (complete || request.head.as_ref().is_some_and(|head| head.framing.is_none())) {
         start_timeout(downstream, forwarding);
     }
-    let mut waiting = Box::pin(pool.wait());
+    let mut waiting = std::pin::pin!(pool.wait());
     let mut held = Some(held);
     poll_fn(|cx| {
         let mut result = waiting.as_mut().poll(cx);

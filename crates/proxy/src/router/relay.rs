@@ -33,7 +33,7 @@ use crate::stats::HttpStat;
 pub(super) struct Relay<'d> {
     pub(super) downstream: &'d mut Downstream,
     pub(super) request: ActiveRequest,
-    pub(super) forwarding: Forwarding,
+    pub(super) forwarding: &'d mut Forwarding,
     pub(super) upstream: Upstream,
     /// The request's body; `None` once it is complete, or nobody takes it any more. It is boxed, since most requests
     /// have none and each future on the way would keep room for it.
@@ -48,6 +48,8 @@ pub(super) struct Relay<'d> {
     pub(super) upgrade: Option<Vec<u8>>,
     /// How far the response's head has been looked through.
     scanned: usize,
+    /// An answer has been looked for.
+    asked: bool,
     /// Something of the response that is waited for has come.
     answered: bool,
     /// Interim responses have come.
@@ -90,67 +92,72 @@ enum HeadEvent {
     ClientGone,
 }
 
-/// Sends the request, and serves the response to its end.
-pub(super) async fn relay(
-    downstream: &mut Downstream,
-    request: ActiveRequest,
-    forwarding: Forwarding,
-    upstream: Upstream,
-    upload: Option<Box<Pump>>,
-) -> Tried {
-    let running = Running::new(&forwarding.cluster, request.facts.host.clone());
-    let mut relay = Relay {
-        upgrade: downstream.upgrade.take(),
-        downstream,
-        request,
-        forwarding,
-        upstream,
-        upload,
-        upload_failed: false,
-        resend: Bytes::new(),
-        kept: None,
-        scanned: 0,
-        answered: false,
-        interim: Interim::None,
-        _running: running,
-    };
-    if let Err(failure) = relay.begin() {
-        return Box::pin(relay.fail(failure)).await;
-    }
-    if relay.forwarding.raw {
-        return ended(Box::pin(tunnel::raw(relay)).await);
-    }
-    // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
-    let head = loop {
-        match poll_fn(|cx| relay.poll_head(cx)).await {
-            HeadEvent::ClientGone => return ended(relay.client_gone()),
-            HeadEvent::Failed(failure) => return Box::pin(relay.fail(failure)).await,
-            HeadEvent::Head(head) if head.is_interim() => Box::pin(relay.interim(head)).await,
-            HeadEvent::Head(head) if relay.opens_tunnel(&head) => {
-                return ended(Box::pin(tunnel::tunnel(relay, head)).await);
-            }
-            HeadEvent::Head(head) => break head,
-        }
-    };
-    if let Some(pause) = relay.retries_response(&head) {
-        return relay.leave_response(&head, pause);
-    }
-    if let Some(next) = relay.follow(&head) {
-        return Tried::Served(Served::Redirected(relay.leave_for(next, &head)));
-    }
-    let mut passing = relay.respond(&head);
-    ended(match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
-        BodyEvent::Complete => relay.complete(&passing),
-        BodyEvent::ClientGone => relay.client_gone(),
-        BodyEvent::Failed(failure) => Box::pin(relay.cut(failure, passing)).await,
-    })
-}
-
 fn ended(after: After) -> Tried {
     Tried::Served(Served::Ended(after))
 }
 
-impl Relay<'_> {
+impl<'d> Relay<'d> {
+    /// A request that has a connection. It is boxed here, and not a part of the future that serves the client, which
+    /// would be moved with it, and has room for it while the client has yet to send its request.
+    pub(super) fn new(
+        downstream: &'d mut Downstream,
+        request: ActiveRequest,
+        forwarding: &'d mut Forwarding,
+        upstream: Upstream,
+        upload: Option<Box<Pump>>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            upgrade: downstream.upgrade.take(),
+            _running: Running::new(&forwarding.cluster, request.facts.host.clone()),
+            downstream,
+            request,
+            forwarding,
+            upstream,
+            upload,
+            upload_failed: false,
+            resend: Bytes::new(),
+            kept: None,
+            scanned: 0,
+            asked: false,
+            answered: false,
+            interim: Interim::None,
+        })
+    }
+
+    /// Sends the request, and serves the response to its end.
+    pub(super) async fn run(mut self: Box<Self>) -> Tried {
+        if let Err(failure) = self.begin() {
+            return Box::pin(self.fail(failure)).await;
+        }
+        if self.forwarding.raw {
+            return ended(Box::pin(tunnel::raw(self)).await);
+        }
+        // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
+        let head = loop {
+            match poll_fn(|cx| self.poll_head(cx)).await {
+                HeadEvent::ClientGone => return ended(self.client_gone()),
+                HeadEvent::Failed(failure) => return Box::pin(self.fail(failure)).await,
+                HeadEvent::Head(head) if head.is_interim() => Box::pin(self.interim(head)).await,
+                HeadEvent::Head(head) if self.opens_tunnel(&head) => {
+                    return ended(Box::pin(tunnel::tunnel(self, head)).await);
+                }
+                HeadEvent::Head(head) => break head,
+            }
+        };
+        if let Some(pause) = self.retries_response(&head) {
+            return self.leave_response(&head, pause);
+        }
+        if let Some(next) = self.follow(&head) {
+            return Tried::Served(Served::Redirected(self.leave_for(next, &head)));
+        }
+        let mut passing = self.respond(&head);
+        ended(match poll_fn(|cx| self.poll_body(cx, &mut passing)).await {
+            BodyEvent::Complete => self.complete(&passing),
+            BodyEvent::ClientGone => self.client_gone(),
+            BodyEvent::Failed(failure) => Box::pin(self.cut(failure, passing)).await,
+        })
+    }
+
     /// Whether what follows the head of the response is no HTTP any more: the upgrade is made, or the tunnel
     /// is open (RFC 9110 §9.3.6).
     fn opens_tunnel(&self, head: &ResponseHead) -> bool {
@@ -304,7 +311,7 @@ impl Relay<'_> {
             self.request.facts.request_end = Some(now);
         }
         self.downstream.deadlines.set(Timer::Request, None);
-        start_timeout(self.downstream, &self.forwarding);
+        start_timeout(self.downstream, self.forwarding);
         if let Some(per_try) = self.forwarding.per_try {
             let at = self.downstream.worker.now() + per_try;
             self.downstream.deadlines.set(Timer::PerTry, Some(at));
@@ -462,6 +469,10 @@ impl Relay<'_> {
                     }
                 }
             }
+            // Who has only just been asked has not answered yet: no memory is taken for it.
+            if !std::mem::replace(&mut self.asked, true) && upstream.stream.poll_read_ready(cx).is_pending() {
+                return Poll::Pending;
+            }
             let wanted = if held >= FOR_BODY { (held * 2).min(limits.bytes + FOR_BODY) } else { FOR_BODY };
             self.downstream.worker.buffers.make_room(&mut upstream.buffer, wanted);
             match upstream.stream.poll_read(cx, &mut upstream.buffer) {
@@ -542,7 +553,7 @@ impl Relay<'_> {
     }
 
     /// The client left.
-    pub(super) fn client_gone(mut self) -> After {
+    pub(super) fn client_gone(mut self: Box<Self>) -> After {
         if let Client::Http1 { .. } = &self.downstream.client {
             self.downstream.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
         }
@@ -552,18 +563,18 @@ impl Relay<'_> {
     }
 
     /// It failed before the head of a response was there: the client is told.
-    async fn fail(mut self, mut failure: Failure) -> Tried {
+    async fn fail(mut self: Box<Self>, mut failure: Failure) -> Tried {
         if self.interim != Interim::None && failure.met == Met::Directly {
             failure.met = Met::AfterInterim;
         }
-        if let Some(pause) = retry::after_failure(&mut self.request, &mut self.forwarding, &failure) {
+        if let Some(pause) = retry::after_failure(&mut self.request, self.forwarding, &failure) {
             return self.leave_failed(failure, pause);
         }
         if self.replays(&failure) {
             self.forwarding.fresh = true;
             return self.leave_failed(failure, 0);
         }
-        let Relay { downstream, request, upload, upload_failed, .. } = &mut self;
+        let Relay { downstream, request, upload, upload_failed, .. } = &mut *self;
         let unread = match upload {
             Some(pump) => {
                 let complete = pump.discard(&mut downstream.client.source());
@@ -574,8 +585,9 @@ impl Relay<'_> {
             }
             None => request.facts.upgrade || (*upload_failed && request.facts.request_end.is_none()),
         };
-        let Relay { downstream, request, forwarding, upstream, _running, .. } = self;
-        drop((upstream, forwarding, _running));
+        let Relay { downstream, request, forwarding, upstream, _running, .. } = *self;
+        forwarding.give_back();
+        drop((upstream, _running));
         ended(give_up(downstream, request, failure, Some(unread)).await)
     }
 

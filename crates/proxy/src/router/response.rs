@@ -234,7 +234,7 @@ impl Relay<'_> {
     }
 
     /// The response has arrived: the connection to the back-end is kept where nothing is left on it.
-    pub(super) fn complete(mut self, passing: &Passing) -> After {
+    pub(super) fn complete(mut self: Box<Self>, passing: &Passing) -> After {
         let now = self.downstream.worker.instant();
         let head_bytes = self.request.facts.response_head_bytes;
         let trailers = self.request.response_trailers.take();
@@ -260,7 +260,7 @@ impl Relay<'_> {
         self.request.response_trailers = trailers;
         self.downstream.client.count_into(&mut self.request.facts);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
-        let Relay { downstream, request, upstream, .. } = self;
+        let Relay { downstream, request, upstream, .. } = *self;
         match upstream {
             // It has nothing left, or is reset.
             Upstream::Http2(stream) => drop(stream),
@@ -285,7 +285,7 @@ impl Relay<'_> {
     }
 
     /// It failed behind the head: the client has to see that the message is not complete.
-    pub(super) async fn cut(mut self, failure: Failure, passing: Passing) -> After {
+    pub(super) async fn cut(mut self: Box<Self>, failure: Failure, passing: Passing) -> After {
         let http = &self.downstream.listener.shards.http;
         // Envoy waits with its judgement of a call of gRPC, and counts those that it can't judge.
         if self.request.facts.grpc {

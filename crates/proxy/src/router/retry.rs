@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use causeway_http::h1::ResponseHead;
-use causeway_http::{HeaderBlock, Known, Method};
+use causeway_http::{HeaderBlock, Known, KnownSet, Method};
 use causeway_model::{HeaderName, HostPredicate, RateLimitedBackOff, RetryOn, RouteForward};
 use causeway_reason::{Details, Failure, Flag, Reason, Retry as SafeToRetry};
 use causeway_upstream::{Attempt, ClusterStat, Host, HostStat, Resource, Retries, RetryDecision};
@@ -36,7 +36,6 @@ pub(super) enum Tried {
 /// A request that waits for its next attempt.
 pub(super) struct Again {
     pub(super) request: ActiveRequest,
-    pub(super) forwarding: Forwarding,
     /// The request's body, where some of it has yet to come.
     pub(super) upload: Option<Box<Pump>>,
     /// How long it waits.
@@ -62,18 +61,21 @@ impl Retry {
     /// What the route, its virtual host and the client say of retries. Fields of the client that say so go no
     /// further.
     pub(super) fn of(request: &mut ActiveRequest, route: &RouteForward) -> Option<Box<Self>> {
-        let fields = &request.request;
-        let asked = fields.has(Known::EnvoyRetryOn) || fields.has(Known::EnvoyRetryGrpcOn);
-        let retry = (asked || route.retry.is_some()).then(|| Self::new(request, route)).flatten();
-        for name in [
+        const FIELDS: KnownSet = KnownSet::of(&[
             Known::EnvoyRetryOn,
             Known::EnvoyRetryGrpcOn,
             Known::EnvoyMaxRetries,
             Known::EnvoyRetriableHeaderNames,
             Known::EnvoyRetriableStatusCodes,
-        ] {
-            request.request.remove(name);
+        ]);
+        let asks = request.request.may_have_any(FIELDS);
+        if !asks && route.retry.is_none() {
+            return None;
         }
+        let fields = &request.request;
+        let asked = fields.has(Known::EnvoyRetryOn) || fields.has(Known::EnvoyRetryGrpcOn);
+        let retry = (asked || route.retry.is_some()).then(|| Self::new(request, route)).flatten();
+        request.request.remove_all(FIELDS);
         retry.map(Box::new)
     }
 
@@ -262,8 +264,8 @@ pub(super) fn after_failure(
 }
 
 /// Makes the next attempt.
-pub(super) async fn again(downstream: &mut Downstream, again: Again) -> Tried {
-    let Again { mut request, mut forwarding, mut upload, pause } = again;
+pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwarding, again: Again) -> Tried {
+    let Again { mut request, mut upload, pause } = again;
     if let Err(stopped) = rest(downstream, &request, upload.is_none(), pause).await {
         return Tried::Served(Served::Ended(match stopped {
             Stopped::ClientGone => {
@@ -359,7 +361,7 @@ impl Relay<'_> {
     pub(super) fn retries_response(&mut self, head: &ResponseHead) -> Option<Millis> {
         let retry = self.forwarding.retry.as_ref()?;
         let seen = retry.seen(head, &self.request.response);
-        let pause = decide(&mut self.request, &mut self.forwarding, &seen);
+        let pause = decide(&mut self.request, self.forwarding, &seen);
         if pause.is_none() {
             // The response has begun: there is no way back.
             self.forwarding.retry = None;
@@ -368,7 +370,7 @@ impl Relay<'_> {
     }
 
     /// Leaves a response that is not passed on.
-    pub(super) fn leave_response(mut self, head: &ResponseHead, pause: Millis) -> Tried {
+    pub(super) fn leave_response(mut self: Box<Self>, head: &ResponseHead, pause: Millis) -> Tried {
         if head.framing.is_none() {
             self.request.facts.response_end = Some(self.downstream.worker.instant());
         }
@@ -400,7 +402,7 @@ impl Relay<'_> {
     }
 
     /// Leaves an attempt that failed.
-    pub(super) fn leave_failed(self, failure: Failure, pause: Millis) -> Tried {
+    pub(super) fn leave_failed(self: Box<Self>, failure: Failure, pause: Millis) -> Tried {
         let (upstream, again) = self.leave(Some(failure));
         drop(upstream);
         Tried::Again(Box::new(Again { pause, ..again }))
@@ -427,7 +429,7 @@ impl Relay<'_> {
             && self.upgrade.is_none()
     }
 
-    fn leave(mut self, failure: Option<Failure>) -> (Upstream, Again) {
+    fn leave(mut self: Box<Self>, failure: Option<Failure>) -> (Upstream, Again) {
         if let Some(kept) = self.kept.take()
             && let Some(bytes) = kept.into_bytes()
         {
@@ -441,8 +443,8 @@ impl Relay<'_> {
         self.request.end_attempt(failure);
         self.forwarding.permit = None;
         self.forwarding.tried = true;
-        let Relay { request, forwarding, upstream, upload, .. } = self;
-        (upstream, Again { request, forwarding, upload, pause: 0 })
+        let Relay { request, upstream, upload, .. } = *self;
+        (upstream, Again { request, upload, pause: 0 })
     }
 }
 

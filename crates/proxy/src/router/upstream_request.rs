@@ -6,23 +6,10 @@ use causeway_http::{Known, Method, Version, forwarding};
 use crate::exchange::Exchange;
 use crate::snapshot::key_format;
 
-/// Fields that belong to the client's connection.
-const HOP_BY_HOP: [Known; 7] = [
-    Known::Connection,
-    Known::KeepAlive,
-    Known::ProxyConnection,
-    Known::TransferEncoding,
-    Known::Upgrade,
-    Known::Http2Settings,
-    Known::Te,
-];
-
 /// Writes the head, and says whether the body behind it goes in chunks.
 pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> bool {
     let Some(head) = exchange.head.clone() else { return false };
-    if HOP_BY_HOP.into_iter().any(|name| exchange.request.has(name)) {
-        forwarding::remove_hop_by_hop_request(&mut exchange.request, head.connection);
-    }
+    forwarding::remove_hop_by_hop_request(&mut exchange.request, head.connection);
     let format = exchange
         .facts
         .cluster
