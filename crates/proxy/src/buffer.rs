@@ -75,6 +75,12 @@ impl BufferPool {
     /// Gives a buffer room for at least one byte, and a size of at least `wanted`. What it holds stays.
     /// Returns false where it has that size and is full.
     pub(crate) fn make_room(&self, buffer: &mut Buffer, wanted: usize) -> bool {
+        if buffer.memory.is_empty()
+            && let Some(memory) = class(wanted).map(|_| self.take(wanted))
+        {
+            buffer.memory = memory;
+            return true;
+        }
         let held = buffer.end - buffer.start;
         if buffer.capacity() >= wanted && buffer.capacity() - buffer.end > 0 {
             return true;
@@ -115,19 +121,28 @@ impl BufferPool {
     }
 
     fn take(&self, size: usize) -> Box<[u8]> {
-        let class = SIZES.iter().position(|known| *known == size);
-        let reused = class.and_then(|class| self.free.borrow_mut().get_mut(class)?.pop());
+        let reused = class(size).and_then(|class| self.free.borrow_mut().get_mut(class)?.pop());
         reused.unwrap_or_else(|| vec![0; size].into_boxed_slice())
     }
 
     fn give(&self, buffer: Buffer) {
         let size = buffer.memory.len();
-        let Some(class) = SIZES.iter().position(|known| *known == size) else { return };
+        let Some(class) = class(size) else { return };
         if let Some(free) = self.free.borrow_mut().get_mut(class)
             && (free.len() + 1) * size <= KEEP_BYTES
         {
             free.push(buffer.memory);
         }
+    }
+}
+
+/// Where memory of that size is kept.
+const fn class(size: usize) -> Option<usize> {
+    match size {
+        SMALL => Some(0),
+        MEDIUM => Some(1),
+        LARGE => Some(2),
+        _ => None,
     }
 }
 

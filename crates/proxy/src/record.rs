@@ -16,6 +16,7 @@ use crate::format::{FieldSize, View};
 use crate::local_reply::note_failure;
 use crate::snapshot::HttpRuntime;
 use crate::stats::{HttpStat, RouteResolutionStat};
+use crate::timer::whole_millis;
 use crate::worker::Worker;
 
 /// A request that is being served. Dropping it writes its record: counters, access logs, and, where it
@@ -263,8 +264,8 @@ impl Drop for ActiveRequest {
             // It is for the texts of answers; a log has nothing to print there, as with Envoy.
             exchange.local_body.clear();
             exchange.facts.take_count();
-            let millis = now.saturating_duration_since(begun).as_millis();
-            self.count(&exchange, u64::try_from(millis).unwrap_or(u64::MAX));
+            let millis = whole_millis(now.saturating_duration_since(begun));
+            self.count(&exchange, millis);
             // What goes because the client did is heard of by the router last.
             let first = !exchange.facts.outlived_by_attempt();
             if first {
@@ -341,7 +342,7 @@ impl ActiveRequest {
         if let (Some(begin), Some(end)) = (facts.connect_end, facts.response_end)
             && !facts.health_check
         {
-            let took = u64::try_from(end.saturating_duration_since(begin).as_millis()).unwrap_or(u64::MAX);
+            let took = whole_millis(end.saturating_duration_since(begin));
             cluster.count_time(took, facts.internal);
             facts.traffic().for_each(|traffic| traffic.count_time(took));
         }
@@ -391,7 +392,7 @@ fn count_attempt(exchange: &Exchange, cluster: &LocalCluster) {
         }
         let complete = facts.response_end.is_some() && facts.connect_end.is_some() && !facts.redirected;
         if let (true, Some(since), Some(ended)) = (complete || timed_out, facts.request_end, facts.ended) {
-            let taken = u64::try_from(ended.saturating_duration_since(since).as_millis()).unwrap_or(u64::MAX);
+            let taken = whole_millis(ended.saturating_duration_since(since));
             let percent = facts.timeout.map_or(0, |timeout| taken.saturating_mul(100) / timeout.max(1));
             budgets.record(ClusterBudgetStat::PercentUsed, percent);
         }

@@ -140,7 +140,7 @@ pub(crate) struct Worker {
     woken: Cell<Instant>,
     /// The same in milliseconds.
     woken_at: Cell<Millis>,
-    date: Cell<(i64, [u8; 29])>,
+    date: Cell<(Millis, [u8; 29])>,
     random: RefCell<RequestIdSource>,
     clusters: RefCell<HashMap<Arc<str>, Rc<LocalCluster>>>,
     slots: RefCell<Vec<Rc<ListenerSlot>>>,
@@ -183,7 +183,7 @@ impl Worker {
             reaper: Reaper::new(),
             woken: Cell::new(epoch),
             woken_at: Cell::new(0),
-            date: Cell::new((0, imf_fixdate(0))),
+            date: Cell::new((0, [0; 29])),
             random: RefCell::new(RequestIdSource::new(seed)),
             clusters: RefCell::default(),
             slots: RefCell::default(),
@@ -409,6 +409,7 @@ impl Worker {
             if last_second.elapsed() >= Duration::from_secs(1) {
                 last_second = Instant::now();
                 *self.clock.borrow_mut() = Clock::now();
+                self.date.set((0, self.date.get().1));
                 self.failures.summarize(self.now());
             }
         }
@@ -480,13 +481,13 @@ impl Worker {
 
     /// The `Date` of a response made now.
     pub(crate) fn date(&self) -> [u8; 29] {
-        let seconds = self.clock.borrow().wall(self.instant()).seconds();
-        let (of, date) = self.date.get();
-        if of == seconds {
+        let (until, date) = self.date.get();
+        if self.now() < until {
             return date;
         }
-        let date = imf_fixdate(seconds);
-        self.date.set((seconds, date));
+        let now = self.clock.borrow().wall(self.instant());
+        let date = imf_fixdate(now.seconds());
+        self.date.set((self.now() + u64::from(now.millis_left()), date));
         date
     }
 

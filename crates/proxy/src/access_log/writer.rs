@@ -19,6 +19,9 @@ use crate::stats::FilesystemStat;
 /// Most bytes that wait for one file.
 const MOST_WAITING: usize = 16 << 20;
 
+/// Memory for bytes that wait, which a file keeps when none do.
+const MOST_SPARE: usize = 256 << 10;
+
 /// The files of all access logs. A file that several logs name is opened once.
 #[derive(Debug, Clone)]
 pub struct LogFiles {
@@ -58,6 +61,8 @@ struct Counts {
 pub(crate) struct LogSink {
     target: AccessLogSink,
     waiting: Mutex<Vec<u8>>,
+    /// What is being written, and the memory for what waits next.
+    spare: Mutex<Vec<u8>>,
     file: Mutex<Option<File>>,
     reopen: AtomicBool,
     dropped: AtomicU64,
@@ -98,6 +103,7 @@ impl LogFiles {
         let sink = Arc::new(LogSink {
             target: target.clone(),
             waiting: Mutex::default(),
+            spare: Mutex::default(),
             file: Mutex::new(file),
             reopen: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
@@ -199,7 +205,8 @@ impl LogSink {
                 }
             }
         }
-        let lines = std::mem::take(&mut *lock(&self.waiting));
+        let mut lines = lock(&self.spare);
+        std::mem::swap(&mut *lines, &mut *lock(&self.waiting));
         if lines.is_empty() {
             return;
         }
@@ -220,6 +227,9 @@ impl LogSink {
                 tracing::warn!(target: "file", "cannot write the access log {}: {error}", self.name());
             }
         }
+        lines.clear();
+        lines.shrink_to(MOST_SPARE);
+        drop(lines);
         let dropped = self.dropped.swap(0, Relaxed);
         if dropped > 0 {
             tracing::warn!(target: "file", "{dropped} lines of the access log {} were dropped: writing is too slow", self.name());

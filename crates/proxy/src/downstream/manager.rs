@@ -54,7 +54,13 @@ impl Downstream {
             return self.answer(request, reply).await;
         }
         loop {
-            let entry = match self.dispatch(&mut request).await {
+            // Most requests meet no filter that has to be waited for, and need no future for it.
+            let found = self.route_and_log(&mut request);
+            let found = match self.has_filters(&request) {
+                true => Box::pin(self.filter_routed(&mut request, found)).await,
+                false => found,
+            };
+            let entry = match self.dispatch(&mut request, found) {
                 Ok(entry) => entry,
                 Err(reply) => return self.answer(request, reply).await,
             };
@@ -89,25 +95,40 @@ impl Downstream {
         }
     }
 
+    /// Has the filters see a request, which may be answered by one of them.
+    async fn filter_routed(
+        &mut self,
+        request: &mut ActiveRequest,
+        found: Result<Rc<RouteEntry>, Unrouted>,
+    ) -> Result<Rc<RouteEntry>, Unrouted> {
+        let entry = match &found {
+            Ok(entry) => Some(entry),
+            Err(Unrouted::AtOnce(_)) => return found,
+            Err(Unrouted::BehindFilters(..)) => None,
+        };
+        match self.filter(request, entry).await {
+            Some(reply) => Err(Unrouted::AtOnce(reply)),
+            None => found,
+        }
+    }
+
     /// Finds out who is to answer: a back-end, on the route that is returned, or the proxy itself.
     ///
     /// Answers are boxed here and on: the future of each request keeps room for whatever is held while it waits.
-    async fn dispatch(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Box<LocalReply>> {
-        let entry = match self.route_and_log(request) {
+    fn dispatch(
+        &self,
+        request: &mut ActiveRequest,
+        found: Result<Rc<RouteEntry>, Unrouted>,
+    ) -> Result<Rc<RouteEntry>, Box<LocalReply>> {
+        let entry = match found {
             Ok(entry) => entry,
             Err(Unrouted::AtOnce(reply)) => return Err(reply),
             Err(Unrouted::BehindFilters(reply, stat)) => {
-                if let Some(reply) = self.filter(request, None).await {
-                    return Err(reply);
-                }
                 self.listener.shards.http.inc(HttpStat::RqTotal);
                 self.listener.shards.http.inc(stat);
                 return Err(reply);
             }
         };
-        if let Some(reply) = self.filter(request, Some(&entry)).await {
-            return Err(reply);
-        }
         self.listener.shards.http.inc(HttpStat::RqTotal);
         match &entry.route.action {
             RouteAction::Forward(_) => Ok(entry),

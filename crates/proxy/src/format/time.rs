@@ -56,6 +56,11 @@ impl WallTime {
         self.0.cast_unsigned()
     }
 
+    /// Whole milliseconds before the next second begins.
+    pub(crate) fn millis_left(self) -> u32 {
+        (1_000_000_000 - self.nanos()) / 1_000_000
+    }
+
     fn nanos(self) -> u32 {
         u32::try_from(self.0.rem_euclid(1_000_000_000)).unwrap_or(0)
     }

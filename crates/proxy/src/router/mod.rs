@@ -31,7 +31,7 @@ use crate::pump::Pump;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
 use crate::stats::HttpStat;
-use crate::timer::Millis;
+use crate::timer::{Millis, whole_millis};
 use crate::traffic::{self, TrafficStat};
 use crate::way::Way;
 
@@ -76,8 +76,8 @@ impl Forwarding {
         let suppress = downstream.listener.manager.config.suppress_envoy_headers;
         let Some(mut expected) = self.per_try.or(self.timeout) else { return };
         if let (Some(timeout), Some(end)) = (self.timeout, request.facts.request_end.filter(|_| self.tried)) {
-            let taken = downstream.worker.instant().saturating_duration_since(end).as_millis();
-            let left = timeout.saturating_sub(Millis::try_from(taken).unwrap_or(Millis::MAX));
+            let taken = whole_millis(downstream.worker.instant().saturating_duration_since(end));
+            let left = timeout.saturating_sub(taken);
             // None would be without limit.
             expected = expected.min(left.max(1));
         }

@@ -16,6 +16,7 @@ use crate::header_mutations::{Message, mutate};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Pump, PumpError};
 use crate::stats::HttpStat;
+use crate::timer::whole_millis;
 use crate::traffic::TrafficStat;
 
 /// What happens while the body of a response passes.
@@ -99,9 +100,8 @@ impl Relay<'_> {
         if complete && !self.downstream.listener.manager.config.suppress_envoy_headers {
             let since =
                 facts.request_end.or(facts.connect_end).unwrap_or_else(|| self.downstream.worker.instant());
-            let taken =
-                facts.response_begin.map_or(0, |begin| begin.saturating_duration_since(since).as_millis());
-            let taken = Decimal::new(u64::try_from(taken).unwrap_or(u64::MAX));
+            let taken = facts.response_begin.map(|begin| begin.saturating_duration_since(since));
+            let taken = Decimal::new(taken.map_or(0, whole_millis));
             self.request.response.set(Known::EnvoyUpstreamServiceTime, taken.as_bytes());
         }
         if let Some(entry) = self.request.facts.route.clone() {

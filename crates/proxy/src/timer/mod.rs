@@ -187,6 +187,11 @@ impl Drop for Deadline {
     }
 }
 
+/// A duration in whole milliseconds, rounded down, as what has passed is counted and shown.
+pub(crate) fn whole_millis(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
+}
+
 /// A duration in whole milliseconds, rounded up so that nothing fires early.
 pub(crate) fn millis(duration: Duration) -> Millis {
     let part = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
