@@ -11,7 +11,7 @@ mod seen;
 mod upgrade;
 
 pub(crate) use client::Client;
-pub(crate) use http2::ClientStream;
+pub(crate) use http2::{ClientStream, Spares};
 pub(crate) use opened::Opened;
 pub(crate) use respond::BodyToClient;
 pub(crate) use seen::SeenByRouting;
@@ -134,17 +134,17 @@ impl Downstream {
     /// What serves a request of a stream, whose connection is served elsewhere.
     pub(crate) fn of_stream(
         worker: &Rc<Worker>,
-        slot: &Rc<ListenerSlot>,
-        listener: &Rc<HttpRuntime>,
-        info: &Rc<ConnectionInfo>,
+        slot: Rc<ListenerSlot>,
+        listener: Rc<HttpRuntime>,
+        info: Rc<ConnectionInfo>,
         client: Client,
-    ) -> Box<Self> {
-        Box::new(Self {
+    ) -> Self {
+        Self {
             opened: None,
             deadlines: Deadlines::new(&worker.timers),
             worker: Rc::clone(worker),
-            slot: Rc::clone(slot),
-            info: Rc::clone(info),
+            slot,
+            info,
             generation: 0,
             stream_idle: None,
             try_idle: None,
@@ -152,15 +152,15 @@ impl Downstream {
             idle_since: worker.now(),
             close_at: None,
             drained: false,
-            listener: Rc::clone(listener),
+            listener,
             client,
             served: 0,
             draining: false,
-        })
+        }
     }
 
     /// Serves the request of a stream.
-    pub(crate) async fn serve_stream(mut self: Box<Self>, request: ActiveRequest) {
+    pub(crate) async fn serve_stream(&mut self, request: ActiveRequest) {
         self.arm_arrival();
         self.log_later();
         // What becomes of the stream is seen from how far its response has come.

@@ -11,13 +11,15 @@ use causeway_model::{Http2Options, TimerType};
 use causeway_reason::{Failure, Language, Reason};
 
 use super::heads::{self, Block, Refused};
+use super::output::Output;
 use super::receive::{Event, Fatal, Receiver};
 use super::session::{DEFAULT_WINDOW, End, Reset, Session, Stream, Window};
+use super::spares::Job;
 use super::stream::ClientStream;
 use crate::buffer::{Buffer, FOR_BODY};
 use crate::connection::ConnectionInfo;
 use crate::deadlines::{Deadlines, Timer};
-use crate::downstream::{Client, Downstream, Opened};
+use crate::downstream::{Client, Opened};
 use crate::io::Transport;
 use crate::listener::ListenerSlot;
 use crate::record::ActiveRequest;
@@ -65,7 +67,6 @@ struct Connection {
     listener: Rc<HttpRuntime>,
     info: Rc<ConnectionInfo>,
     opened: Opened,
-    stream: Transport,
     inbound: Buffer,
     deadlines: Deadlines,
     session: Rc<RefCell<Session>>,
@@ -94,10 +95,11 @@ impl Connection {
         let Handover { worker, slot, listener, info, opened, stream, inbound, deadlines } = handover;
         let options = Rc::new(Http2Options::clone(&listener.manager.config.http2));
         let table = usize::try_from(options.hpack_table_size).unwrap_or(0);
+        let output = Output::new(Rc::clone(&worker), Rc::clone(&info), Rc::clone(&listener), stream);
         let keepalive = options.keepalive.is_some_and(|keepalive| keepalive.interval.is_some());
         let receiver = Receiver::new(listener.manager.shared().request_rules.limits.bytes);
         Self {
-            session: Rc::new(RefCell::new(Session::new(&worker, &options))),
+            session: Rc::new(RefCell::new(Session::new(&worker, &options, output))),
             keepalive: keepalive.then(|| Deadline::new(&worker.timers)),
             idle_since: worker.now(),
             worker,
@@ -105,7 +107,6 @@ impl Connection {
             listener,
             info,
             opened,
-            stream,
             inbound,
             deadlines,
             receiver,
@@ -152,15 +153,14 @@ impl Connection {
             let current = self.slot.http_in_place_of(&self.listener);
             let is_gone = current.is_none();
             if let Some(current) = current {
+                self.session.borrow_mut().output.listener = Rc::clone(&current);
                 self.listener = current;
             }
             more = self.read(cx);
             self.look_for_drain(is_gone);
             self.poll_timers(cx);
         }
-        let mut sent = 0;
-        let flushed = self.session.borrow_mut().poll_flush(cx, &mut self.stream, &mut sent);
-        self.count_sent(sent);
+        let flushed = self.session.borrow_mut().poll_flush(cx);
         if let Poll::Ready(Err(_)) = flushed {
             self.info.course.was_reset.set(true);
             self.end(End::Broken);
@@ -225,7 +225,8 @@ impl Connection {
             }
             let wanted = self.receiver.needed(self.inbound.filled()).max(FOR_BODY);
             self.worker.buffers.make_room(&mut self.inbound, wanted);
-            match self.stream.poll_read(cx, &mut self.inbound) {
+            let read = self.session.borrow_mut().output.poll_read(cx, &mut self.inbound);
+            match read {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(0)) => {
                     self.opened.closed_by_peer = true;
@@ -397,8 +398,9 @@ impl Connection {
         self.worker.http2().adjust(Http2Stat::StreamsActive, 1);
         drop(session);
         let client = Client::Http2(ClientStream::new(Rc::clone(&self.session), stream));
-        let downstream = Downstream::of_stream(&self.worker, &self.slot, &self.listener, &self.info, client);
-        self.worker.spawn(downstream.serve_stream(request));
+        let (slot, listener, info) =
+            (Rc::clone(&self.slot), Rc::clone(&self.listener), Rc::clone(&self.info));
+        self.worker.http2_spares.serve(&self.worker, Job { slot, listener, info, client, request });
     }
 
     /// The client broke a rule, or asks too much: the connection ends.
@@ -544,14 +546,6 @@ impl Connection {
         self.session.borrow_mut().frame(Kind::Ping, 0, 0, b"causeway");
     }
 
-    fn count_sent(&self, count: u64) {
-        if count > 0 {
-            self.listener.shards.http.add(HttpStat::DownstreamCxTxBytesTotal, count);
-            let sent = &self.info.course.sent;
-            sent.set(sent.get() + count);
-        }
-    }
-
     /// Closes the connection, and is there until its last request has heard of it.
     async fn finish(mut self: Box<Self>) {
         self.end(End::Local);
@@ -559,14 +553,14 @@ impl Connection {
             self.linger().await;
         }
         if self.listener.manager.shared().measures.round_trip {
-            self.info.round_trip.set(self.stream.round_trip());
+            self.info.round_trip.set(self.session.borrow().output.round_trip());
         }
         let unread = self.inbound.filled().len();
         self.inbound.consume(unread);
         self.worker.buffers.reclaim(&mut self.inbound);
         let session = Rc::clone(&self.session);
-        let Self { stream, opened, .. } = *self;
-        drop(stream);
+        session.borrow_mut().output.close();
+        let Self { opened, .. } = *self;
         poll_fn(|cx| {
             let mut session = session.borrow_mut();
             session.register(cx);
@@ -589,13 +583,14 @@ impl Connection {
         let mut shut = false;
         let in_time = poll_fn(|cx| {
             if !std::mem::replace(&mut shut, true) {
-                self.stream.shutdown_write(cx);
+                self.session.borrow_mut().output.shutdown_write(cx);
             }
             loop {
                 let unread = self.inbound.filled().len();
                 self.inbound.consume(unread);
                 self.worker.buffers.make_room(&mut self.inbound, FOR_BODY);
-                match self.stream.poll_read(cx, &mut self.inbound) {
+                let read = self.session.borrow_mut().output.poll_read(cx, &mut self.inbound);
+                match read {
                     Poll::Ready(Ok(0) | Err(_)) => {
                         self.opened.closed_by_peer = true;
                         return Poll::Ready(true);

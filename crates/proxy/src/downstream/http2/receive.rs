@@ -508,7 +508,7 @@ fn window_update(session: &mut Session, header: FrameHeader, payload: &[u8]) -> 
 
 /// Whether more waits for the client to read than may.
 pub(super) fn outbound(session: &Session) -> Result<(), Fatal> {
-    let (frames, control) = session.waiting_frames();
+    let (frames, control) = session.output.waiting_frames();
     let options: &Http2Options = &session.options;
     Ok(super::limits::Limits::outbound(frames, control, options)?)
 }
