@@ -424,6 +424,20 @@ fn tunnels() -> Vec<Case> {
             .without_log()
             .frames("asked", [connect("websocket"), Frame::data(1, "hello", false)])
             .stats(&["http.ingress.downstream_cx_upgrades_total"]),
+        Case::new("the_key_of_a_websocket")
+            .hcm(
+                "http2_protocol_options: {allow_connect: true}\nupgrade_configs: [{upgrade_type: websocket}]",
+            )
+            .backend("app", Answer::websocket())
+            .without_log()
+            .frames("asked", [connect("websocket")])
+            .step(async |run: &mut Run| {
+                // It is another one each time, and only how long it is can be compared.
+                let seen = run.backend("app").received();
+                let key = seen[0].headers.get("sec-websocket-key").map(str::len);
+                run.note("length of the key", json!(key));
+            })
+            .differs("D-153", &["length of the key"], 24),
         Case::new("extended_connect_that_is_not_allowed")
             .hcm(SOON)
             .log(LOG)

@@ -132,7 +132,13 @@ fn upgrades() -> Vec<Case> {
             "cluster.app.upstream_rq_1xx",
             "cluster.app.upstream_rq_101",
             "http.ingress.downstream_cx_upgrades_total",
-        ]),
+        ])
+        // RFC 6455 §1.3
+        .differs(
+            "D-153",
+            &["switched", "headers", "sec-websocket-accept"],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        ),
         case("a_websocket_that_is_refused", Script::always(Reply::status(403)).extended_connect())
             .cluster("app", &options("allow_connect: true", ""))
             .hcm("upgrade_configs: [{upgrade_type: websocket}]")

@@ -197,6 +197,11 @@ impl ClientStream {
         }
     }
 
+    /// Whether the client has reset it because it needs it no more.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self.stream.borrow().reset, Some(Reset::ByClient(Code::CANCEL | Code::NO_ERROR)))
+    }
+
     /// The connection has to end behind what is open on it; the client is told at once.
     pub(crate) fn drain_connection(&mut self) {
         self.session.borrow_mut().announce_end();
