@@ -393,7 +393,7 @@ impl<S: Service + Unpin> AsyncRead for Shared<S> {
         let before = room.filled().len();
         let result = Pin::new(&mut *lock(&self.socket)).poll_read(cx, room);
         let bytes = &room.filled()[before..];
-        if self.read < 256 && !bytes.is_empty() {
+        if self.read < 1024 && !bytes.is_empty() {
             self.service.first_bytes(bytes);
             self.read += bytes.len();
         }
