@@ -57,7 +57,7 @@ async fn order(run: &mut Run) {
 /// Notes how the back-end was told that streams and connections end.
 async fn what_was_told(run: &mut Run) {
     let told = sent(run).await.into_iter().filter_map(|(header, payload)| {
-        let code = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
+        let code = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().expect("four bytes"));
         match header.kind {
             Kind::RstStream => Some(format!("reset of {}: {}", header.stream, code(0))),
             Kind::GoAway => Some(format!("GOAWAY: {}", code(4))),

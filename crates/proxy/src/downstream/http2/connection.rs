@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use causeway_http::h2::{Code, Kind, PREFACE, Setting};
-use causeway_model::{Http2Options, TimerType};
+use causeway_model::{Http2Options, LoadShedPointKind, TimerType};
 use causeway_reason::{Failure, Language, Reason};
 
 use super::heads::{self, Block, Refused};
@@ -140,8 +140,18 @@ impl Connection {
             session.frame(Kind::WindowUpdate, 0, 0, &more.to_be_bytes());
         }
         drop(session);
-        self.worker.http2().inc(Http2Stat::Nghttp2DownstreamConnections);
+        let stats = self.worker.http2();
+        stats.inc(Http2Stat::Nghttp2DownstreamConnections);
+        // Envoy has touched them with the first frame.
+        for gauge in [
+            Http2Stat::OutboundControlFramesActive,
+            Http2Stat::OutboundFramesActive,
+            Http2Stat::PendingSendBytes,
+        ] {
+            stats.adjust(gauge, 0);
+        }
         self.schedule_ping(&options);
+        self.shed();
     }
 
     /// Ready when nothing more is to be done but to close.
@@ -239,6 +249,9 @@ impl Connection {
                     let received = &self.info.course.received;
                     received.set(received.get() + count as u64);
                     self.idle_since = self.worker.now();
+                    if self.shed() {
+                        return false;
+                    }
                 }
                 Poll::Ready(Err(_)) => {
                     self.info.course.was_reset.set(true);
@@ -250,6 +263,23 @@ impl Connection {
             }
         }
         true
+    }
+
+    /// Something has come: the overload manager may want the client to go. True where it goes at once.
+    fn shed(&mut self) -> bool {
+        let bypass = self.listener.config.bypass_overload_manager;
+        let Some(overload) = self.worker.overload().filter(|_| !bypass) else { return false };
+        let sheds = |point| overload.sheds(point, self.worker.random());
+        let close = sheds(LoadShedPointKind::Http2ServerGoAwayAndCloseOnDispatch);
+        if !close && !sheds(LoadShedPointKind::Http2ServerGoAwayOnDispatch) {
+            return false;
+        }
+        self.announce_end();
+        if close {
+            self.close();
+            self.end(End::Local);
+        }
+        close
     }
 
     fn event(&mut self, event: Event) -> Result<(), Fatal> {

@@ -15,7 +15,7 @@ use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
 use crate::io::Transport;
 use crate::snapshot::HttpRuntime;
-use crate::stats::HttpStat;
+use crate::stats::{Http2Stat, HttpStat};
 use crate::worker::Worker;
 
 /// Bytes that may wait to be written before no more bodies are taken from back-ends.
@@ -43,6 +43,8 @@ pub(super) struct Output {
     /// make us send for nothing.
     frames: VecDeque<(u64, bool)>,
     control_frames: u32,
+    /// What the gauges say that waits: frames, and those a client can ask for.
+    shown: (i64, i64),
     /// The client takes no more now.
     blocked: bool,
 }
@@ -75,6 +77,7 @@ impl Output {
             queued: 0,
             frames: VecDeque::new(),
             control_frames: 0,
+            shown: (0, 0),
             blocked: false,
         }
     }
@@ -214,6 +217,24 @@ impl Output {
 
     /// Writes what waits; ready when that is all. Says by `made_room` that some of it was written.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, made_room: &mut bool) -> Poll<io::Result<()>> {
+        let flushed = self.poll_write_out(cx, made_room);
+        self.show_waiting();
+        flushed
+    }
+
+    /// Has the gauges say what waits.
+    fn show_waiting(&mut self) {
+        let frames = i64::try_from(self.frames.len()).unwrap_or(i64::MAX);
+        let waiting = (frames, i64::from(self.control_frames));
+        if waiting != self.shown {
+            let stats = self.worker.http2();
+            stats.adjust(Http2Stat::OutboundFramesActive, waiting.0 - self.shown.0);
+            stats.adjust(Http2Stat::OutboundControlFramesActive, waiting.1 - self.shown.1);
+            self.shown = waiting;
+        }
+    }
+
+    fn poll_write_out(&mut self, cx: &mut Context<'_>, made_room: &mut bool) -> Poll<io::Result<()>> {
         while self.pending() > 0 {
             let Some(transport) = &mut self.transport else { break };
             let rest = self.out.get(self.written..).unwrap_or_default();
@@ -296,6 +317,9 @@ impl Output {
     /// Closes the connection.
     pub(super) fn close(&mut self) {
         self.transport = None;
+        self.frames.clear();
+        self.control_frames = 0;
+        self.show_waiting();
         self.out = Vec::new();
         self.written = 0;
     }
