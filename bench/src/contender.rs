@@ -70,9 +70,18 @@ impl Contender {
                 line => put(&mut out, indent, line),
             }
         }
-        let (bind, listen) = if work.tls { (" ssl crt {{dir}}/both.pem", " ssl") } else { ("", "") };
+        // What stands behind the address in HAProxy's and nginx's files, and in the contexts of TLS of the others.
+        let (bind, listen, alpn) = match (work.tls, work.http2.is_some()) {
+            (false, false) => ("", "", ""),
+            (false, true) => (" proto h2", " http2", ""),
+            (true, false) => (" ssl crt {{dir}}/both.pem", " ssl", ""),
+            (true, true) => {
+                (" ssl crt {{dir}}/both.pem alpn h2", " ssl http2", "\n            alpn_protocols: [h2]")
+            }
+        };
         out.replace("{{bind}}", bind)
             .replace("{{ssl}}", listen)
+            .replace("{{alpn}}", alpn)
             .replace("{{listen}}", &places.listen.to_string())
             .replace("{{admin}}", &places.admin.to_string())
             .replace("{{origin}}", &places.origin.to_string())
@@ -104,7 +113,7 @@ impl Contender {
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
     common_tls_context:
-      tls_certificates: [{certificate_chain: {filename: {{dir}}/server.pem}, private_key: {filename: {{dir}}/server.key}}]"#
+      tls_certificates: [{certificate_chain: {filename: {{dir}}/server.pem}, private_key: {filename: {{dir}}/server.key}}]{{alpn}}"#
             }
         }
     }

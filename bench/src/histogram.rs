@@ -14,6 +14,12 @@ pub(crate) struct Histogram {
     count: u64,
 }
 
+impl Default for Histogram {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Histogram {
     pub(crate) fn new() -> Self {
         Self { buckets: vec![0; 64 * 32], count: 0 }

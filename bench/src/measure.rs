@@ -102,7 +102,9 @@ enum Load {
 
 impl Load {
     fn new(work: &Work) -> std::io::Result<Self> {
-        Ok(if work.tls { Self::Tls(TlsEngine::new()?) } else { Self::Plain(Engine::new()?) })
+        // The clients of HTTP/2 do TLS themselves.
+        let tls = work.tls && work.http2.is_none();
+        Ok(if tls { Self::Tls(TlsEngine::new()?) } else { Self::Plain(Engine::new()?) })
     }
 
     fn port(&self) -> u16 {

@@ -1,6 +1,6 @@
 //! What is measured.
 
-use crate::engine::Request;
+use crate::engine::{Http2, Request};
 
 /// One kind of traffic.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Work {
     pub(crate) tcp: bool,
     /// Whether the clients speak TLS.
     pub(crate) tls: bool,
+    /// Over how many connections of HTTP/2 the clients share; none is HTTP/1, a connection for each.
+    pub(crate) http2: Option<usize>,
 }
 
 const PLAIN: Work = Work {
@@ -37,11 +39,14 @@ const PLAIN: Work = Work {
     idle: false,
     tcp: false,
     tls: false,
+    http2: None,
 };
 
 const MANY: Work = Work { clients: 512, ..PLAIN };
 const NEW: Work = Work { reconnect: true, ..PLAIN };
 const RESPONSES: Work = Work { clients: 16, target: "/large", ..PLAIN };
+const HTTP2: Work = Work { http2: Some(8), ..PLAIN };
+const HTTP2_RESPONSES: Work = Work { http2: Some(4), ..RESPONSES };
 const REQUESTS: Work = Work { clients: 16, body: 1 << 20, ..PLAIN };
 
 /// In the order of the table.
@@ -65,6 +70,10 @@ pub(crate) const WORKS: &[Work] = &[
     Work { name: "tls-keepalive", title: "TLS, keep-alive, 64 connections", tls: true, ..PLAIN },
     Work { name: "tls-new", title: "TLS, new connection per request", clients: 16, tls: true, ..NEW },
     Work { name: "tls-idle", title: "TLS, idle connections", clients: 2000, idle: true, tls: true, ..PLAIN },
+    Work { name: "http2-keepalive", title: "HTTP/2 clear, keep-alive", ..HTTP2 },
+    Work { name: "http2-responses", title: "HTTP/2 clear, 1 MiB responses", ..HTTP2_RESPONSES },
+    Work { name: "http2-tls-keepalive", title: "HTTP/2 over TLS, keep-alive", tls: true, ..HTTP2 },
+    Work { name: "http2-tls-responses", title: "HTTP/2 over TLS, 1 MiB", tls: true, ..HTTP2_RESPONSES },
     Work { name: "idle", title: "idle connections", clients: 4000, idle: true, ..PLAIN },
 ];
 
@@ -87,7 +96,8 @@ impl Work {
             head.push_str("Connection: close\r\n");
         }
         head.push_str("\r\n");
-        Request { head: head.into_bytes(), body: self.body, reconnect: self.reconnect }
+        let http2 = self.http2.map(|connections| Http2 { connections, path: self.target });
+        Request { head: head.into_bytes(), body: self.body, reconnect: self.reconnect, http2, tls: self.tls }
     }
 }
 

@@ -7,6 +7,7 @@
 //! (`MSG_TRUNC`), heads are read and checked.
 
 mod client;
+mod http2;
 mod origin;
 mod socket;
 mod tls;
@@ -14,6 +15,7 @@ mod tls;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
@@ -22,6 +24,7 @@ use rustix::time::Timespec;
 use crate::histogram::Histogram;
 use crate::usage::{Cpu, of_this_thread};
 use client::{Client, Step};
+pub(crate) use http2::Http2;
 use origin::Origin;
 pub(crate) use tls::TlsEngine;
 
@@ -42,6 +45,10 @@ pub(crate) struct Request {
     pub(crate) body: usize,
     /// A new connection for each.
     pub(crate) reconnect: bool,
+    /// By HTTP/2, where it does not go by HTTP/1.
+    pub(crate) http2: Option<Http2>,
+    /// Whether the clients speak TLS.
+    pub(crate) tls: bool,
 }
 
 /// What went wrong, by kind. Anything but a complete response of status 200 is an error.
@@ -78,7 +85,7 @@ pub(crate) struct Outcome {
 }
 
 /// The counts that clients keep together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Tally {
     requests: u64,
     errors: Errors,
@@ -91,6 +98,7 @@ enum Slot {
     Listener(OwnedFd),
     Origin(Origin),
     Client(Client),
+    Http2(Box<http2::Connection>),
 }
 
 pub(crate) struct Engine {
@@ -108,12 +116,6 @@ impl Engine {
     pub(crate) fn new() -> rustix::io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let (listener, address) = socket::listen()?;
-        let tally = Tally {
-            requests: 0,
-            errors: Errors::default(),
-            refused_in_a_row: 0,
-            latencies: Histogram::new(),
-        };
         let mut engine = Self {
             epoll,
             slots: Vec::new(),
@@ -121,7 +123,7 @@ impl Engine {
             buffer: vec![0; PIECE],
             address,
             responses: origin::Responses::new(),
-            tally,
+            tally: Tally::default(),
         };
         epoll::add(&engine.epoll, &listener, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
         engine.slots.push(Slot::Listener(listener));
@@ -143,7 +145,10 @@ impl Engine {
         times: (Duration, Duration),
         pids: &[u32],
     ) -> rustix::io::Result<Outcome> {
-        let own: Vec<usize> = (0..clients).map(|_| self.add_client(proxy, request.clone(), None)).collect();
+        let own: Vec<usize> = match request.http2 {
+            None => (0..clients).map(|_| self.add_client(proxy, request.clone(), None)).collect(),
+            Some(http2) => self.add_connections(proxy, http2, request.tls, clients),
+        };
         self.turn(Instant::now() + times.0, None)?;
         self.tally.requests = 0;
         self.tally.errors = Errors::default();
@@ -152,9 +157,11 @@ impl Engine {
         self.turn(start + times.1, None)?;
         let (wall, cpu, load) = (start.elapsed(), Cpu::of(pids).since(cpu), of_this_thread() - load);
         for slot in own {
-            if let Slot::Client(client) = std::mem::replace(&mut self.slots[slot], Slot::Free) {
-                self.tally.errors.stuck += u64::from(client.waiting_for() > STUCK);
-            }
+            self.tally.errors.stuck += match std::mem::replace(&mut self.slots[slot], Slot::Free) {
+                Slot::Client(client) => u64::from(client.waiting_for() > STUCK),
+                Slot::Http2(connection) => connection.stuck(),
+                Slot::Free | Slot::Listener(_) | Slot::Origin(_) => 0,
+            };
             self.free.push(slot);
         }
         Ok(Outcome {
@@ -207,11 +214,29 @@ impl Engine {
         slot
     }
 
+    /// Connections of HTTP/2 which so many requests share at a time.
+    fn add_connections(&mut self, proxy: SocketAddr, http2: Http2, tls: bool, requests: usize) -> Vec<usize> {
+        let config = tls.then(|| tls::client_config(&[b"h2"]).map(Arc::new)).and_then(Result::ok);
+        let each = requests / http2.connections;
+        let mut add = || {
+            let slot = self.vacant();
+            let connection = http2::Connection::new(proxy, http2.path, each, config.clone());
+            self.slots[slot] = Slot::Http2(Box::new(connection));
+            self.again(slot);
+            slot
+        };
+        (0..http2.connections).map(|_| add()).collect()
+    }
+
     /// Opens the connection of a client anew, unless the proxy seems not to be there.
     fn again(&mut self, slot: usize) {
-        let Slot::Client(client) = &mut self.slots[slot] else { return };
         while self.tally.refused_in_a_row < GIVE_UP {
-            if client.connect(&self.epoll, slot, &mut self.tally) == Step::GoOn {
+            let step = match &mut self.slots[slot] {
+                Slot::Client(client) => client.connect(&self.epoll, slot, &mut self.tally),
+                Slot::Http2(connection) => connection.connect(&self.epoll, slot, &mut self.tally),
+                Slot::Free | Slot::Listener(_) | Slot::Origin(_) => return,
+            };
+            if step == Step::GoOn {
                 return;
             }
         }
@@ -255,6 +280,11 @@ impl Engine {
                     self.again(slot);
                 }
             }
+            Some(Slot::Http2(connection)) => {
+                if connection.event(&self.epoll, slot, &mut self.buffer, &mut self.tally) == Step::Again {
+                    self.again(slot);
+                }
+            }
             // The connection was closed by an earlier event of the same batch.
             Some(Slot::Free) | None => {}
         }
@@ -295,6 +325,8 @@ mod tests {
             head: format!("{line} HTTP/1.1\r\nHost: a\r\n{close}{length}\r\n").into_bytes(),
             body,
             reconnect,
+            http2: None,
+            tls: false,
         }
     }
 

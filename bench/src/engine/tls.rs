@@ -58,17 +58,8 @@ impl TlsEngine {
                 tokio::task::spawn_local(serve(socket));
             }
         });
-        let mut roots = RootCertStore::empty();
-        roots.add(Pki::get().authority.root()).map_err(std::io::Error::other)?;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(std::io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        // Each handshake is a full one: it is what is measured.
-        config.resumption = rustls::client::Resumption::disabled();
-        Ok(Self { runtime, tasks, port, connector: Arc::new(config).into(), held: Vec::new() })
+        let connector = Arc::new(client_config(&[])?).into();
+        Ok(Self { runtime, tasks, port, connector, held: Vec::new() })
     }
 
     /// The port of the origin.
@@ -141,6 +132,22 @@ impl Tally {
     fn new() -> Self {
         Self { requests: 0, errors: Errors::default(), latencies: Histogram::new() }
     }
+}
+
+/// Clients that believe the certificate, and offer these protocols.
+pub(super) fn client_config(protocols: &[&[u8]]) -> std::io::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(Pki::get().authority.root()).map_err(std::io::Error::other)?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(std::io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // Each handshake is a full one: it is what is measured.
+    config.resumption = rustls::client::Resumption::disabled();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(config)
 }
 
 /// Asks again and again.

@@ -232,33 +232,62 @@ fn frames() -> Vec<Case> {
     let wrong: Vec<(&'static str, Vec<Frame>)> = vec![
         ("data on no stream", vec![Frame::data(0, "x", false)]),
         ("data on a stream that is idle", vec![Frame::data(1, "x", false)]),
-        ("an even stream", vec![Frame::get(2, "/")]),
-        ("stream 0", vec![Frame::get(0, "/")]),
-        ("a window of nothing", vec![Frame::window(0, 0)]),
-        ("a window that is too large", vec![Frame::window(0, 0x7FFF_FFFF)]),
-        ("a window of an idle stream", vec![Frame::window(1, 1)]),
-        ("a reset of an idle stream", vec![Frame::reset(1, 0)]),
-        ("settings of a stream", vec![Frame::new(4, 0, 1, [])]),
         ("settings that are cut", vec![Frame::new(4, 0, 0, *b"abc")]),
-        ("a frame size that is too small", vec![Frame::setting(5, 1)]),
-        ("a promise", vec![Frame::new(5, 4, 1, *b"\0\0\0\x02")]),
         ("a ping that is short", vec![Frame::new(6, 0, 0, *b"1234")]),
         ("a continuation of nothing", vec![Frame::new(9, 4, 1, *b"\x82")]),
         ("a frame between those of a head", vec![Frame::new(1, 0, 1, *b"\x82"), Frame::ping()]),
-        ("a priority of itself", vec![Frame::new(1, 0x25, 1, *b"\0\0\0\x01\x01\x82")]),
         ("more padding than frame", vec![open(), Frame::new(0, 9, 1, *b"\x05ab")]),
         ("fields that can't be read", vec![Frame::new(1, 5, 1, *b"\x80")]),
         ("a frame that is too large", vec![open(), Frame::data(1, vec![0; 16_385], false)]),
     ];
-    let all = Case::new("frames_that_break_the_rules").hcm(SOON).without_log().backend("app", Answer::hang());
-    let all = wrong.into_iter().fold(all, |case, (label, frames)| case.frames(label, frames));
+    // What Envoy closes the connection for without a word, and the code that Causeway tells.
+    let untold: Vec<(&'static str, Frame, u32)> = vec![
+        ("an even stream", Frame::get(2, "/"), 1),
+        ("stream 0", Frame::get(0, "/"), 1),
+        ("a window of nothing", Frame::window(0, 0), 1),
+        ("a window that is too large", Frame::window(0, 0x7FFF_FFFF), 3),
+        ("a window of an idle stream", Frame::window(1, 1), 1),
+        ("a reset of an idle stream", Frame::reset(1, 0), 1),
+        ("settings of a stream", Frame::new(4, 0, 1, []), 1),
+        ("a frame size that is too small", Frame::setting(5, 1), 1),
+        ("a window that no stream may have", Frame::setting(4, 0x8000_0000), 3),
+        ("a promise", Frame::new(5, 4, 1, *b"\0\0\0\x02"), 1),
+        ("a ping of a stream", Frame::new(6, 0, 3, *b"12345678"), 1),
+        ("a goodbye of a stream", Frame::new(7, 0, 3, [0; 8]), 1),
+        ("a head that waits for itself", Frame::new(1, 0x25, 1, *b"\0\0\0\x01\x01\x82"), 1),
+    ];
+    let all = |name| Case::new(name).hcm(SOON).without_log().backend("app", Answer::hang());
+    let errors = &["http.ingress.downstream_cx_protocol_error"];
     vec![
-        all.stats(&["http.ingress.downstream_cx_protocol_error"]),
+        wrong
+            .into_iter()
+            .fold(all("frames_that_break_the_rules"), |case, (label, frames)| case.frames(label, frames))
+            .stats(errors),
+        untold
+            .into_iter()
+            .fold(all("frames_of_which_the_client_is_told"), |case, (label, frame, code)| {
+                case.frames(label, [frame]).differs(
+                    "D-150",
+                    &[label, "frames"],
+                    json!([format!("GOAWAY behind 0: {code}")]),
+                )
+            })
+            .stats(errors),
+        all("a_window_of_a_stream_that_is_too_large")
+            .frames("both", [open(), Frame::window(1, 0x7FFF_FFFF), Frame::ping()])
+            .differs("D-151", &["both", "frames"], json!(["reset of 1: 3", "the answer to a PING"]))
+            .differs("D-151", &["both", "closed"], false),
+        all("frames_of_priority_that_break_the_rules")
+            .frames("of no stream", [Frame::new(2, 0, 0, *b"\0\0\0\0\x01")])
+            .frames("of a stream that waits for itself", [Frame::new(2, 0, 1, *b"\0\0\0\x01\x01")])
+            .differs("D-152", &["of no stream", "frames"], json!(["GOAWAY behind 0: 1"]))
+            .differs("D-152", &["of no stream", "closed"], true)
+            .differs("D-152", &["of a stream that waits for itself", "frames"], json!(["GOAWAY behind 0: 1"]))
+            .differs("D-152", &["of a stream that waits for itself", "closed"], true),
         Case::new("frames_that_say_nothing")
             .hcm(SOON)
             .frames("an unknown one", [Frame::new(99, 0, 1, *b"x"), Frame::ping()])
             .frames("an unknown setting", [Frame::setting(99, 1), Frame::ping()])
-            .frames("a priority of no stream", [Frame::new(2, 0, 0, *b"\0\0\0\0\x01"), Frame::ping()])
             .frames("an answer to no ping", [Frame::new(6, 1, 0, *b"12345678"), Frame::ping()]),
         Case::new("a_stream_below_the_last_one")
             .hcm(SOON)
@@ -395,6 +424,20 @@ fn tunnels() -> Vec<Case> {
             .without_log()
             .frames("asked", [connect("websocket"), Frame::data(1, "hello", false)])
             .stats(&["http.ingress.downstream_cx_upgrades_total"]),
+        Case::new("the_key_of_a_websocket")
+            .hcm(
+                "http2_protocol_options: {allow_connect: true}\nupgrade_configs: [{upgrade_type: websocket}]",
+            )
+            .backend("app", Answer::websocket())
+            .without_log()
+            .frames("asked", [connect("websocket")])
+            .step(async |run: &mut Run| {
+                // It is another one each time, and only how long it is can be compared.
+                let seen = run.backend("app").received();
+                let key = seen[0].headers.get("sec-websocket-key").map(str::len);
+                run.note("length of the key", json!(key));
+            })
+            .differs("D-153", &["length of the key"], 24),
         Case::new("extended_connect_that_is_not_allowed")
             .hcm(SOON)
             .log(LOG)

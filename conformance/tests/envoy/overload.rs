@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use causeway_conformance::frames::{Frame, Frames};
 use causeway_conformance::{Case, Connection, Request, Run};
 use serde_json::json;
 
@@ -237,6 +238,36 @@ fn places() -> Vec<Case> {
             "http.ingress.downstream_cx_protocol_error",
             "http.ingress.downstream_rq_5xx",
         ]),
+        place("a_place_of_http2", "http2_server_go_away_on_dispatch")
+            .hcm("drain_timeout: 0.2s\ndelayed_close_timeout: 0.1s")
+            .frames("at once", [Frame::get(1, "/"), Frame::get(3, "/"), Frame::ping()])
+            .step(async |run: &mut Run| {
+                let mut client = Frames::open(run.listener()).await.expect("a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                client.send(&[Frame::get(1, "/")]).await;
+                let served = client.head(1).await.is_some();
+                client.send(&[Frame::get(3, "/"), Frame::ping()]).await;
+                run.note("one after the other", json!([served, client.head(3).await.is_some()]));
+            })
+            .get("/http1")
+            // How often it is counted depends on how the bytes come.
+            .stats(&[
+                "http.ingress.downstream_rq_overload_close",
+                "http.ingress.downstream_cx_protocol_error",
+                "http.ingress.downstream_rq_total",
+                "http2.goaway_sent",
+            ]),
+        place("a_place_of_http2_that_closes", "http2_server_go_away_and_close_on_dispatch")
+            .hcm("drain_timeout: 0.2s\ndelayed_close_timeout: 0.1s")
+            .frames("at once", [Frame::get(1, "/"), Frame::ping()])
+            .get("/http1")
+            .stats(&[
+                "overload.envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch.shed_load_count",
+                "http.ingress.downstream_rq_overload_close",
+                "http.ingress.downstream_cx_protocol_error",
+                "http.ingress.downstream_rq_total",
+                "http2.goaway_sent",
+            ]),
         place("a_place_codec", "hcm_ondata_creating_codec")
             .step(async |run: &mut Run| ends(run, "a connection").await)
             .stats(&[

@@ -124,8 +124,13 @@ async fn made_you_reset() {
 async fn windows_that_can_not_be() {
     let nothing = [Frame::headers(1, &request("POST", "/"), false), Frame::window(1, 0)];
     attack("a window of nothing", Some("http2_protocol_error"), again(&nothing, 1)).await;
-    let much = [Frame::headers(1, &request("POST", "/"), false), Frame::window(1, 0x7FFF_FFFF)];
+    let much = [Frame::headers(1, &request("POST", "/"), false), Frame::window(0, 0x7FFF_FFFF)];
     attack("a window without end", Some("http2_protocol_error"), again(&much, 1)).await;
+    // One stream alone is reset: who does it again and again opens streams for nothing.
+    let streams = (0..1000_u32).map(|number| number * 2 + 1).map(|stream| {
+        bytes(&[Frame::headers(stream, &request("POST", "/"), false), Frame::window(stream, 0x7FFF_FFFF)])
+    });
+    attack("streams with windows without end", Some("http2_reset_flood"), streams).await;
 }
 
 #[tokio::test]

@@ -22,8 +22,6 @@ const CASES: usize = 107;
 const OTHERWISE: &[&str] = &[
     // The authority stands for `host`, whatever that says.
     "sends headers frame with mismatched host authority",
-    // It is passed over.
-    "sends priority frame with zero stream id",
 ];
 
 fn suite() -> Option<PathBuf> {

@@ -98,6 +98,10 @@ pub enum LoadShedPointKind {
     HcmOndataCreatingCodec,
     /// The head of a request has begun: it is answered 500.
     Http1ServerAbortDispatch,
+    /// Something has come on a connection, also one of HTTP/1: it ends behind what is asked on it.
+    Http2ServerGoAwayOnDispatch,
+    /// Something has come on a connection, also one of HTTP/1: it is closed at once.
+    Http2ServerGoAwayAndCloseOnDispatch,
     /// A request is complete enough to be routed: it is answered 503.
     HttpConnectionManagerDecodeHeaders,
     /// The router has a request for a back-end: it is answered 503.
@@ -206,10 +210,12 @@ impl OverloadActionKind {
 
 impl LoadShedPointKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::TcpListenerAccept,
         Self::HcmOndataCreatingCodec,
         Self::Http1ServerAbortDispatch,
+        Self::Http2ServerGoAwayOnDispatch,
+        Self::Http2ServerGoAwayAndCloseOnDispatch,
         Self::HttpConnectionManagerDecodeHeaders,
         Self::HttpDownstreamFilterCheck,
         Self::ConnectionPoolNewConnection,
@@ -224,6 +230,10 @@ impl LoadShedPointKind {
             Self::TcpListenerAccept => "envoy.load_shed_points.tcp_listener_accept",
             Self::HcmOndataCreatingCodec => "envoy.load_shed_points.hcm_ondata_creating_codec",
             Self::Http1ServerAbortDispatch => "envoy.load_shed_points.http1_server_abort_dispatch",
+            Self::Http2ServerGoAwayOnDispatch => "envoy.load_shed_points.http2_server_go_away_on_dispatch",
+            Self::Http2ServerGoAwayAndCloseOnDispatch => {
+                "envoy.load_shed_points.http2_server_go_away_and_close_on_dispatch"
+            }
             Self::HttpConnectionManagerDecodeHeaders => {
                 "envoy.load_shed_points.http_connection_manager_decode_headers"
             }

@@ -285,7 +285,11 @@ impl LocalCluster {
                 self.stats().inc(ClusterStat::UpstreamCxHttp1Total);
             }
             PoolKind::Http2 => {
-                self.http2().inc(ClusterHttp2Stat::Nghttp2UpstreamConnections);
+                let stats = self.http2();
+                stats.inc(ClusterHttp2Stat::Nghttp2UpstreamConnections);
+                // Envoy has touched them with the first frame.
+                stats.adjust(ClusterHttp2Stat::OutboundControlFramesActive, 0);
+                stats.adjust(ClusterHttp2Stat::OutboundFramesActive, 0);
                 self.stats().inc(ClusterStat::UpstreamCxHttp2Total);
             }
             PoolKind::Auto | PoolKind::Raw => {}

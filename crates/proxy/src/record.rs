@@ -303,7 +303,10 @@ impl ActiveRequest {
             routes.record(RouteResolutionStat::DownstreamRqRouteResolutions, u64::from(count));
             routes.record(RouteResolutionStat::DownstreamRqRouteResolutionTimeUs, time.unwrap_or(0));
         }
-        if let Some(failure) = &facts.failure {
+        // A tunnel that somebody closed has flags and details in logs, as with Envoy, but nothing has failed.
+        if let Some(failure) = &facts.failure
+            && !facts.tunnel_closed
+        {
             shards.reasons.count(&shards.http, failure.reason);
             if let Some(cluster) = &facts.cluster {
                 cluster.count_reason(failure.reason);
@@ -360,6 +363,7 @@ impl ActiveRequest {
         }
         if let Some(failure) = &exchange.facts.failure
             && failure.reason != Reason::DirectResponse
+            && !exchange.facts.tunnel_closed
             && !manager.logs_hold_failures
         {
             self.worker.failures.note(&self.worker, exchange, &self.connection, failure);

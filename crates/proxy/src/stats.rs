@@ -264,6 +264,18 @@ schema! {
 schema! {
     /// `http2.`: the HTTP/2 codec towards clients.
     pub enum Http2Stat {
+        /// Nothing is recorded, as with Envoy, unless something at run time is changed there: cookies of a message.
+        CookieCount = histogram "cookie_count",
+        /// The same: bytes of them.
+        CookieSize = histogram "cookie_size",
+        /// The same: fields of a message.
+        HeaderCount = histogram "header_count",
+        /// The same: bytes of them.
+        HeaderListSize = histogram "header_list_size",
+        /// Never moves: cookies count among the fields.
+        CookiesTotalBytesTooLarge = counter "cookies_total_bytes_too_large",
+        /// Never moves: streams that end while their last bytes wait.
+        DeferredStreamClose = counter "deferred_stream_close",
         /// Header fields dropped for `_`.
         DroppedHeadersWithUnderscores = counter "dropped_headers_with_underscores",
         /// Clients that were told that no more streams are served.

@@ -21,6 +21,7 @@ use crate::access_log::LogBuffers;
 use crate::buffer::BufferPool;
 use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
+use crate::downstream::Spares;
 use crate::exchange::ExchangePool;
 use crate::failure_log::FailureLog;
 use crate::format::Clock;
@@ -128,6 +129,7 @@ pub(crate) struct Worker {
     pub(crate) timers: Rc<Timers>,
     pub(crate) buffers: BufferPool,
     pub(crate) exchanges: ExchangePool,
+    pub(crate) http2_spares: Spares,
     pub(crate) clock: RefCell<Clock>,
     pub(crate) logs: LogBuffers,
     pub(crate) failures: FailureLog,
@@ -174,6 +176,7 @@ impl Worker {
             timers,
             buffers: BufferPool::default(),
             exchanges: ExchangePool::default(),
+            http2_spares: Spares::default(),
             clock: RefCell::new(Clock::now()),
             logs: LogBuffers::default(),
             failures: FailureLog::default(),

@@ -7,6 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::message::to_bytes;
+
 /// What a client sends first (RFC 9113 §3.4), with a SETTINGS frame that says nothing.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
@@ -78,12 +80,18 @@ impl Frame {
     /// The bytes of the frame.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        let length = u32::try_from(self.payload.len()).unwrap_or(u32::MAX).to_be_bytes();
-        let mut bytes = length[1..].to_vec();
-        bytes.extend_from_slice(&[self.kind, self.flags]);
-        bytes.extend_from_slice(&self.stream.to_be_bytes());
-        bytes.extend_from_slice(&self.payload);
+        let mut bytes = Vec::new();
+        self.write_to(self.stream, &mut bytes);
         bytes
+    }
+
+    /// The same, put behind others, as one of another stream.
+    pub(crate) fn write_to(&self, stream: u32, out: &mut Vec<u8>) {
+        let length = u32::try_from(self.payload.len()).unwrap_or(u32::MAX).to_be_bytes();
+        out.extend_from_slice(&length[1..]);
+        out.extend_from_slice(&[self.kind, self.flags]);
+        out.extend_from_slice(&stream.to_be_bytes());
+        out.extend_from_slice(&self.payload);
     }
 
     /// The error code of a RST_STREAM or GOAWAY frame.
@@ -105,14 +113,14 @@ pub const fn request<'a>(method: &'a str, path: &'a str) -> [(&'a str, &'a str);
     [(":method", method), (":scheme", "http"), (":authority", "test"), (":path", path)]
 }
 
-/// A block of fields that neither uses nor fills tables (RFC 7541 §6.2.2).
+/// A block of fields that neither uses nor fills tables (RFC 7541 §6.2.2). Characters stand for the byte of their number.
 #[must_use]
 pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
-        string(name.as_bytes(), &mut block);
-        string(value.as_bytes(), &mut block);
+        string(&to_bytes(name), &mut block);
+        string(&to_bytes(value), &mut block);
     }
     block
 }

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinSet;
 
 use crate::answer::{Act, Answer, Reply};
+use crate::frames;
 use crate::message::{Headers, Received};
 use crate::stream::reset_on_close;
 use crate::tls::Socket;
@@ -29,39 +30,38 @@ pub(crate) struct Http2 {
     pub(crate) extended_connect: bool,
 }
 
-/// A frame of HTTP/2 as it is put on the wire, whether it may stand there or not.
+/// A frame of a back-end's answer, whether it may stand there or not: one of [`frames`], whose stream is that of the
+/// request unless another is said.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    kind: u8,
-    flags: u8,
-    /// `None` is the stream of the request that is answered.
-    stream: Option<u32>,
-    content: Vec<u8>,
+    frame: frames::Frame,
+    /// Its stream is that of the request that is answered.
+    own: bool,
 }
 
 impl Frame {
     /// A frame of any type on the stream of the request.
     #[must_use]
     pub fn new(kind: u8, flags: u8, content: impl Into<Vec<u8>>) -> Self {
-        Self { kind, flags, stream: None, content: content.into() }
+        Self { frame: frames::Frame::new(kind, flags, 0, content), own: true }
     }
 
     /// HEADERS, complete, with these fields as they are; the stream stays open.
     #[must_use]
     pub fn headers(fields: &[(&str, &str)]) -> Self {
-        Self::new(1, 4, fields.iter().flat_map(|(name, value)| literal(name, value)).collect::<Vec<_>>())
+        Self { frame: frames::Frame::headers(0, fields, false), own: true }
     }
 
     /// DATA; the stream stays open.
     #[must_use]
     pub fn data(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::new(0, 0, bytes)
+        Self { frame: frames::Frame::data(0, bytes, false), own: true }
     }
 
     /// RST_STREAM with this error code.
     #[must_use]
     pub fn reset(code: u32) -> Self {
-        Self::new(3, 0, code.to_be_bytes())
+        Self { frame: frames::Frame::reset(0, code), own: true }
     }
 
     /// GOAWAY that leaves streams up to this one, with this error code.
@@ -73,60 +73,37 @@ impl Frame {
     /// The same, at the end of the stream.
     #[must_use]
     pub fn ending(mut self) -> Self {
-        self.flags |= 1;
+        self.frame.flags |= 1;
         self
     }
 
     /// The same head, continued in CONTINUATION frames where it has more bytes than that.
     #[must_use]
     pub fn in_pieces(self, most: usize) -> Vec<Self> {
-        let mut pieces: Vec<_> = self.content.chunks(most).map(|piece| Self::new(9, 0, piece)).collect();
-        if let Some(first) = pieces.first_mut() {
-            (first.kind, first.flags, first.stream) = (self.kind, self.flags & !4, self.stream);
-        }
+        let Self { frame, own } = self;
+        let pieces = frame.payload.chunks(most).enumerate().map(|(at, piece)| {
+            let (kind, flags) = if at == 0 { (frame.kind, frame.flags & !4) } else { (9, 0) };
+            Self { frame: frames::Frame::new(kind, flags, frame.stream, piece), own }
+        });
+        let mut pieces: Vec<_> = pieces.collect();
         if let Some(last) = pieces.last_mut() {
-            last.flags |= 4;
+            last.frame.flags |= 4;
         }
         pieces
     }
 
     /// The same, on another stream.
     #[must_use]
-    pub fn on(mut self, stream: u32) -> Self {
-        self.stream = Some(stream);
+    pub const fn on(mut self, stream: u32) -> Self {
+        self.frame.stream = stream;
+        self.own = false;
         self
     }
 
     fn write_to(&self, own: u32, out: &mut Vec<u8>) {
-        let length = u32::try_from(self.content.len()).unwrap_or(u32::MAX);
-        out.extend_from_slice(&length.to_be_bytes()[1..]);
-        out.extend_from_slice(&[self.kind, self.flags]);
-        out.extend_from_slice(&self.stream.unwrap_or(own).to_be_bytes());
-        out.extend_from_slice(&self.content);
+        let stream = if self.own { own } else { self.frame.stream };
+        self.frame.write_to(stream, out);
     }
-}
-
-/// A field that is in no table of HPACK and gets into none (RFC 7541 §6.2.2).
-fn literal(name: &str, value: &str) -> Vec<u8> {
-    let mut out = vec![0];
-    for text in [name, value] {
-        let bytes = crate::message::to_bytes(text);
-        // An integer with a prefix of seven bits (RFC 7541 §5.1).
-        let mut left = bytes.len();
-        if left < 127 {
-            out.push(u8::try_from(left).unwrap_or(126));
-        } else {
-            out.push(127);
-            left -= 127;
-            while left >= 128 {
-                out.push(u8::try_from(left % 128).unwrap_or(127) | 128);
-                left /= 128;
-            }
-            out.push(u8::try_from(left).unwrap_or(127));
-        }
-        out.extend(bytes);
-    }
-    out
 }
 
 /// Whoever serves connections: what is asked, and what is seen.
@@ -393,7 +370,7 @@ impl<S: Service + Unpin> AsyncRead for Shared<S> {
         let before = room.filled().len();
         let result = Pin::new(&mut *lock(&self.socket)).poll_read(cx, room);
         let bytes = &room.filled()[before..];
-        if self.read < 256 && !bytes.is_empty() {
+        if self.read < 1024 && !bytes.is_empty() {
             self.service.first_bytes(bytes);
             self.read += bytes.len();
         }

@@ -346,6 +346,14 @@ causeway_stats::schema! {
 causeway_stats::schema! {
     /// `cluster.<name>.http2.`: what Envoy shows from the first HTTP/2 connection on.
     pub enum ClusterHttp2Stat {
+        /// Nothing is recorded, as with Envoy, unless something at run time is changed there: cookies of a message.
+        CookieCount = histogram "http2.cookie_count",
+        /// The same: bytes of them.
+        CookieSize = histogram "http2.cookie_size",
+        /// The same: fields of a message.
+        HeaderCount = histogram "http2.header_count",
+        /// The same: bytes of them.
+        HeaderListSize = histogram "http2.header_list_size",
         /// Never moves: cookies of requests.
         CookiesTotalBytesTooLarge = counter "http2.cookies_total_bytes_too_large",
         /// Never moves: streams that end while their last bytes wait.

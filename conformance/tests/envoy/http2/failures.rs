@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use causeway_conformance::{Answer, Case, Frame, Reply, Script};
+use serde_json::{Value, json};
 
-use super::{HTTP2, case};
+use super::{HTTP2, case, what_was_told};
 
 const OK: &[(&str, &str)] = &[(":status", "200")];
 
@@ -182,6 +183,55 @@ fn malformed() -> Vec<Case> {
         .get("/"),
         case("a_frame_on_the_wrong_stream", Answer::frames([Frame::data("x").on(0)])).get("/"),
         case("a_push_that_nobody_wants", Answer::frames([Frame::new(5, 4, [0, 0, 0, 2, 0x82])])).get("/"),
+        case(
+            "what_a_back_end_is_told_that_breaks_the_rules",
+            Script::by(|request| match request.path() {
+                "/data-on-no-stream" => Answer::frames([Frame::data("x").on(0)]),
+                "/push" => Answer::frames([Frame::new(5, 4, [0, 0, 0, 2, 0x82])]),
+                "/hpack" => Answer::frames([Frame::new(1, 5, [0xFF; 6])]),
+                "/ping-on-a-stream" => Answer::frames([Frame::new(6, 0, [0; 8])]),
+                "/settings" => Answer::frames([Frame::new(4, 0, [0, 5, 0, 0, 0, 1]).on(0)]),
+                "/window" => Answer::frames([Frame::new(8, 0, [0x7F, 0xFF, 0xFF, 0xFF]).on(0)]),
+                _ => Answer::frames([Frame::new(8, 0, [0; 4]).on(0)]),
+            }),
+        )
+        .get("/data-on-no-stream")
+        .get("/push")
+        .get("/hpack")
+        .get("/ping-on-a-stream")
+        .get("/settings")
+        .get("/window")
+        .get("/no-window")
+        .step(what_was_told)
+        // Two of seven are told by Envoy, one of them by another code.
+        .differs(
+            "D-156",
+            &["told"],
+            json!([1, 1, 1, 1, 1, 3, 1].map(|code| format!("GOAWAY: {code}"))),
+        ),
+        case(
+            "trailers_that_break_the_rules",
+            Script::by(|request| {
+                let trailers: &[(&str, &str)] = match request.path() {
+                    "/upper" => &[("X-Upper", "1")],
+                    "/pseudo" => &[(":status", "200")],
+                    "/connection" => &[("connection", "close")],
+                    _ => &[("x y", "1")],
+                };
+                Answer::frames([Frame::headers(OK), Frame::data("body"), Frame::headers(trailers).ending()])
+            }),
+        )
+        .without_log()
+        .get("/upper")
+        .get("/connection")
+        .get("/space")
+        .get("/pseudo")
+        .stats(&["cluster.app.http2.rx_messaging_error"])
+        .step(what_was_told)
+        .differs("D-157", &["5 stats", "cluster.app.http2.rx_messaging_error"], 1)
+        .differs("D-157", &["told"], json!(["GOAWAY: 1", "reset of 1: 1", "GOAWAY: 1"]))
+        .differs("D-157", &["4 GET /pseudo", "complete"], Value::Null)
+        .differs("D-157", &["4 GET /pseudo", "end"], "open"),
         case("bytes_that_hpack_does_not_know", Answer::frames([Frame::new(1, 5, [0xFF; 6])])).get("/"),
     ]);
     cases

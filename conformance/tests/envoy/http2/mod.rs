@@ -8,7 +8,12 @@ mod responses;
 mod retries;
 mod sessions;
 
-use causeway_conformance::{Case, Script};
+use std::time::Duration;
+
+use causeway_conformance::{Case, Run, Script};
+use causeway_http::h2::hpack::Decoder;
+use causeway_http::h2::{FRAME_HEADER, FrameHeader, Kind, PREFACE};
+use serde_json::json;
 
 /// The options of a cluster whose back-ends are spoken to in HTTP/2.
 const HTTP2: &str = "
@@ -30,6 +35,53 @@ pub(crate) fn cases() -> Vec<Case> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// Notes the pseudo headers of the requests that the back-end was sent, in their order.
+async fn order(run: &mut Run) {
+    let mut decoder = Decoder::new(4096);
+    let requests = sent(run).await.into_iter().filter(|(header, _)| header.kind == Kind::Headers);
+    let requests = requests.map(|(_, payload)| {
+        let mut pseudo = Vec::new();
+        let _ = decoder.decode(&payload, |field| {
+            if field.name.starts_with(b":") {
+                pseudo.push(String::from_utf8_lossy(field.name).into_owned());
+            }
+        });
+        pseudo.join(" ")
+    });
+    let requests: Vec<String> = requests.collect();
+    run.note("requests", json!(requests));
+}
+
+/// Notes how the back-end was told that streams and connections end.
+async fn what_was_told(run: &mut Run) {
+    let told = sent(run).await.into_iter().filter_map(|(header, payload)| {
+        let code = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().expect("four bytes"));
+        match header.kind {
+            Kind::RstStream => Some(format!("reset of {}: {}", header.stream, code(0))),
+            Kind::GoAway => Some(format!("GOAWAY: {}", code(4))),
+            _ => None,
+        }
+    });
+    let told: Vec<String> = told.collect();
+    run.note("told", json!(told));
+}
+
+/// The frames that the back-end was sent, on one connection after the other.
+async fn sent(run: &Run) -> Vec<(FrameHeader, Vec<u8>)> {
+    // The end may be a moment behind what the client sees.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let bytes = run.backend("app").first_bytes();
+    let (mut frames, mut rest) = (Vec::new(), &bytes[..]);
+    loop {
+        rest = rest.strip_prefix(PREFACE).unwrap_or(rest);
+        let Some(header) = FrameHeader::read(rest) else { return frames };
+        let whole = FRAME_HEADER + header.length;
+        let Some(payload) = rest.get(FRAME_HEADER..whole) else { return frames };
+        frames.push((header, payload.to_vec()));
+        rest = &rest[whole..];
+    }
 }
 
 /// A case with a back-end that does this, in HTTP/2.

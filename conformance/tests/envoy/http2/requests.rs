@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use causeway_conformance::{Act, Answer, Case, Reply, Request, Run, Script};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{HTTP2, case, options};
+use super::{HTTP2, case, options, order};
 
 pub(crate) fn cases() -> Vec<Case> {
     [heads(), bodies(), upgrades(), whole()].into_iter().flatten().collect()
@@ -49,6 +49,19 @@ fn heads() -> Vec<Case> {
                     .header("upgrade", "h2c")
                     .header("http2-settings", "AAMAAABkAAQCAAAAAAIAAAAA"),
             ),
+        case("settings_in_a_field_stay_behind", Script::echo())
+            .without_log()
+            .send(Request::get("/").header("http2-settings", "AAMAAABkAAQCAAAAAAIAAAAA"))
+            .differs("D-154", &["1 GET /", "body", "headers", "http2-settings"], Value::Null),
+        Case::new("settings_in_a_field_stay_behind_by_http1_as_well")
+            .without_log()
+            .backend("app", Reply::ok("fine"))
+            .send(Request::get("/").header("http2-settings", "AAMAAABkAAQCAAAAAAIAAAAA"))
+            .step(async |run: &mut Run| {
+                let seen = run.backend("app").received();
+                run.note("settings", json!(seen[0].headers.get("http2-settings")));
+            })
+            .differs("D-154", &["settings"], Value::Null),
         case("rewritten_requests_are_rewritten_in_http2_as_well", Script::echo())
             .routes(
                 "
@@ -132,7 +145,13 @@ fn upgrades() -> Vec<Case> {
             "cluster.app.upstream_rq_1xx",
             "cluster.app.upstream_rq_101",
             "http.ingress.downstream_cx_upgrades_total",
-        ]),
+        ])
+        // RFC 6455 §1.3
+        .differs(
+            "D-153",
+            &["switched", "headers", "sec-websocket-accept"],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        ),
         case("a_websocket_that_is_refused", Script::always(Reply::status(403)).extended_connect())
             .cluster("app", &options("allow_connect: true", ""))
             .hcm("upgrade_configs: [{upgrade_type: websocket}]")
@@ -152,6 +171,10 @@ fn whole() -> Vec<Case> {
             .cluster("app", &options("initial_stream_window_size: 70000, initial_connection_window_size: 200000, max_concurrent_streams: 7, hpack_table_size: 1024, allow_connect: true", ""))
             .get("/")
             .step(first_bytes),
+        case("the_order_of_pseudo_headers", Script::echo())
+            .get("/")
+            .step(order)
+            .differs("D-155", &["requests", "0"], ":method :scheme :authority :path"),
         case("the_first_bytes_by_default", Script::echo()).get("/").step(first_bytes),
         Case::new("the_deprecated_fields_mean_the_same")
             .backend("app", Script::echo().http2())

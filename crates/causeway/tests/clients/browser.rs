@@ -7,17 +7,8 @@ use causeway_testkit::{Backend, Port, Process, ProcessBuilder, Reply, Scratch, S
 use serde_json::{Value, json};
 
 use super::site::{Listener, Site};
-use super::websockets::{BY_SERVER, all_is_over, back_end, python};
+use super::websockets::{all_is_over, back_end, python};
 use super::{PATIENCE, WITH_WEBSOCKETS, certificates, cluster, find, run, start, tls};
-
-/// A request by extended CONNECT has no such field (RFC 8441, section 5), and a back-end of HTTP/1 wants it (RFC 6455,
-/// section 4.2.1); Envoy does not add it by itself.
-const KEY: &str = "  request_headers_to_add:
-  - {header: {key: sec-websocket-key, value: AAAAAAAAAAAAAAAAAAAAAA==}, append_action: ADD_IF_ABSENT}
-";
-
-/// Chromium resets the stream of a WebSocket of HTTP/2 when both sides have said that they close it.
-const BY_BROWSER: &str = "client_disconnected";
 
 const PAGE: &str = include_str!("page.html");
 
@@ -27,8 +18,8 @@ async fn a_page_opens_a_websocket() {
     let (Some(browser), Some(python)) = (find(TEST, "chromium", "chromium"), python(TEST)) else { return };
     let (folder, port) = (certificates(), Port::reserve());
     let (_sockets, _scratch) = back_end(&python, &port).await;
-    for (manager, key, connections_of_http1) in
-        [(WITH_WEBSOCKETS, KEY, 0), ("upgrade_configs: [{upgrade_type: websocket}]\n", "", 1)]
+    for (manager, connections_of_http1) in
+        [(WITH_WEBSOCKETS, 0), ("upgrade_configs: [{upgrade_type: websocket}]\n", 1)]
     {
         let script = Script::by(|request| match request.target.as_str() {
             "/" => Reply::ok(PAGE).header("content-type", "text/html").into(),
@@ -38,9 +29,8 @@ async fn a_page_opens_a_websocket() {
         let listener = Listener {
             manager: manager.to_owned(),
             chain: tls(folder.path()),
-            routes: format!(
-                "- match: {{path: /echo}}\n  route: {{cluster: sockets}}\n{key}- match: {{prefix: /}}\n  route: {{cluster: app}}\n"
-            ),
+            routes: "- match: {path: /echo}\n  route: {cluster: sockets}\n- match: {prefix: /}\n  route: {cluster: app}\n"
+                .to_owned(),
             ..Listener::default()
         };
         let clusters = cluster("app", backend.port()) + &cluster("sockets", port.number());
@@ -55,7 +45,7 @@ async fn a_page_opens_a_websocket() {
         assert_eq!(seen, expected, "{}", site.proxy.log());
         assert_eq!(site.stat("http.ingress.downstream_cx_http1_total").await, connections_of_http1);
         assert!(site.stat("http.ingress.downstream_cx_http2_total").await > 0);
-        all_is_over(&site, 1, &[BY_SERVER, BY_BROWSER]).await;
+        all_is_over(&site, 1).await;
     }
 }
 

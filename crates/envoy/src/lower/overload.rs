@@ -211,7 +211,7 @@ impl Cx<'_> {
             let triggers = self.triggers(message, names, &format!("the load shed point `{name}`"));
             match LoadShedPointKind::ALL.into_iter().find(|kind| kind.name() == name) {
                 Some(kind) => found.push(LoadShedPoint { kind, triggers }),
-                // Those of HTTP/2 and HTTP/3, and names that Envoy does not know either.
+                // Those of HTTP/3, and names that Envoy does not know either.
                 None => self.ignored(
                     message.at("name"),
                     format!("nothing here comes to the load shed point `{name}`"),

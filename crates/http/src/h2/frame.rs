@@ -110,11 +110,17 @@ impl FrameHeader {
         })
     }
 
-    /// Writes the header.
-    pub fn write(self, out: &mut Vec<u8>) {
+    /// The header as it is written.
+    #[must_use]
+    pub fn bytes(self) -> [u8; FRAME_HEADER] {
         let [_, a, b, c] = u32::try_from(self.length).unwrap_or(0).to_be_bytes();
         let [s, t, u, v] = self.stream.to_be_bytes();
-        out.extend_from_slice(&[a, b, c, self.kind.number(), self.flags, s, t, u, v]);
+        [a, b, c, self.kind.number(), self.flags, s, t, u, v]
+    }
+
+    /// Writes the header.
+    pub fn write(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes());
     }
 
     /// Whether a flag is set.

@@ -3,6 +3,7 @@
 mod arrival;
 mod client;
 mod http2;
+mod linger;
 mod manager;
 mod opened;
 mod read;
@@ -11,7 +12,7 @@ mod seen;
 mod upgrade;
 
 pub(crate) use client::Client;
-pub(crate) use http2::ClientStream;
+pub(crate) use http2::{ClientStream, Spares};
 pub(crate) use opened::Opened;
 pub(crate) use respond::BodyToClient;
 pub(crate) use seen::SeenByRouting;
@@ -20,7 +21,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use causeway_model::TimerType;
 
@@ -35,6 +35,7 @@ use crate::snapshot::{HttpRuntime, timeout};
 use crate::stats::HttpStat;
 use crate::timer::{Millis, millis};
 use crate::worker::Worker;
+use linger::Lingering;
 
 /// A client's connection.
 #[derive(Debug)]
@@ -134,17 +135,17 @@ impl Downstream {
     /// What serves a request of a stream, whose connection is served elsewhere.
     pub(crate) fn of_stream(
         worker: &Rc<Worker>,
-        slot: &Rc<ListenerSlot>,
-        listener: &Rc<HttpRuntime>,
-        info: &Rc<ConnectionInfo>,
+        slot: Rc<ListenerSlot>,
+        listener: Rc<HttpRuntime>,
+        info: Rc<ConnectionInfo>,
         client: Client,
-    ) -> Box<Self> {
-        Box::new(Self {
+    ) -> Self {
+        Self {
             opened: None,
             deadlines: Deadlines::new(&worker.timers),
             worker: Rc::clone(worker),
-            slot: Rc::clone(slot),
-            info: Rc::clone(info),
+            slot,
+            info,
             generation: 0,
             stream_idle: None,
             try_idle: None,
@@ -152,15 +153,15 @@ impl Downstream {
             idle_since: worker.now(),
             close_at: None,
             drained: false,
-            listener: Rc::clone(listener),
+            listener,
             client,
             served: 0,
             draining: false,
-        })
+        }
     }
 
     /// Serves the request of a stream.
-    pub(crate) async fn serve_stream(mut self: Box<Self>, request: ActiveRequest) {
+    pub(crate) async fn serve_stream(&mut self, request: ActiveRequest) {
         self.arm_arrival();
         self.log_later();
         // What becomes of the stream is seen from how far its response has come.
@@ -348,40 +349,23 @@ impl Downstream {
     /// Waits for the client to close, so that it reads its answer to the end. What it still sends is
     /// thrown away.
     async fn linger(&mut self, how: Linger) {
-        let most = self.listener.manager.config.delayed_close_timeout;
-        if most == Duration::ZERO {
-            return;
-        }
-        self.deadlines.set(Timer::Close, Some(self.worker.now() + millis(most)));
-        let mut shut = how == Linger::Open;
-        let closed_in_time = poll_fn(|cx| {
-            if !std::mem::replace(&mut shut, true) {
+        if how == Linger::Shut {
+            poll_fn(|cx| {
                 self.client.shutdown_write(cx);
-            }
-            loop {
-                self.throw_away();
-                self.client.make_room(&self.worker.buffers, FOR_HEAD);
-                match self.poll_client(cx) {
-                    Poll::Ready(Ok(0) | Err(_)) => {
-                        self.note_closed_by_peer();
-                        return Poll::Ready(true);
-                    }
-                    Poll::Ready(Ok(_)) => {}
-                    Poll::Pending => break,
-                }
-            }
-            loop {
-                match self.deadlines.poll(cx, || self.worker.timers.now()) {
-                    Poll::Ready(Timer::Close) => return Poll::Ready(false),
-                    Poll::Ready(_) => {}
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-        })
-        .await;
-        if !closed_in_time {
-            self.listener.shards.http.inc(HttpStat::DownstreamCxDelayedCloseTimeout);
-            self.info.course.closed_because.set(Some("triggered_delayed_close_timeout"));
+                Poll::Ready(())
+            })
+            .await;
+        }
+        let (client, worker) = (&mut self.client, &self.worker);
+        let lingering =
+            Lingering { worker, listener: &self.listener, info: &self.info, deadlines: &mut self.deadlines };
+        let read = |cx: &mut Context<'_>| {
+            client.consume(client.unread().len());
+            client.make_room(&worker.buffers, FOR_HEAD);
+            client.poll_read(cx)
+        };
+        if lingering.wait(read).await {
+            self.note_closed_by_peer();
         }
     }
 

@@ -40,6 +40,8 @@ enum Head {
     Cut,
     /// It is refused.
     Refused(Failure),
+    /// Nothing of it is looked at: the connection is closed at once.
+    Shed,
 }
 
 /// What waking up was for.
@@ -96,6 +98,7 @@ impl Downstream {
                 request.fail(Failure::new(Reason::ClientDisconnected).with_evidence(evidence));
                 After::Gone
             }
+            Head::Shed => After::Close,
             Head::Refused(failure) => {
                 self.note_request(true);
                 let failure = self.behind_others(failure);
@@ -177,8 +180,19 @@ impl Downstream {
         let rules = manager.manager.shared().request_rules;
         let mut scanned = 0;
         let mut waited = false;
+        let overload = self.overload();
+        let sheds =
+            |point| overload.as_ref().is_some_and(|overload| overload.sheds(point, self.worker.random()));
+        if sheds(LoadShedPointKind::Http2ServerGoAwayAndCloseOnDispatch) {
+            return Head::Shed;
+        }
+        let (drains, aborts) = (
+            sheds(LoadShedPointKind::Http2ServerGoAwayOnDispatch),
+            sheds(LoadShedPointKind::Http1ServerAbortDispatch),
+        );
+        self.draining |= drains;
         self.begin(request);
-        if self.sheds(LoadShedPointKind::Http1ServerAbortDispatch) {
+        if aborts {
             return Head::Refused(self.overloaded(Reason::OverloadedDispatch));
         }
         loop {

@@ -118,6 +118,16 @@ impl Transport {
         }
     }
 
+    /// The same at once or not at all, by anybody: who waits for the stream goes on waiting. `None` with TLS, which has
+    /// to be given the same bytes again.
+    pub(crate) fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> Option<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Some(stream.try_write_vectored(slices)),
+            Self::Unix(stream) => Some(stream.try_write_vectored(slices)),
+            Self::Tls(_) => None,
+        }
+    }
+
     #[expect(dead_code, reason = "asked where bytes are written by others, as those of HTTP/2")]
     /// Writes what was taken and still waits; without TLS that is nothing.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

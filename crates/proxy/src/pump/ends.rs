@@ -92,6 +92,16 @@ impl Sink<'_> {
         }
     }
 
+    /// Whether it is worth to read much at once: what goes in frames goes in pieces of that size anyway, unless many
+    /// of them can be written from where they lie.
+    pub(super) fn takes_large_pieces(&self) -> bool {
+        match self {
+            Self::Http1 { .. } => true,
+            Self::Http2(_) => false,
+            Self::Client(stream) => stream.takes_large_pieces(),
+        }
+    }
+
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_flush_before(Next::More, cx)
     }
@@ -120,11 +130,7 @@ impl Sink<'_> {
                 stream.send_data(Bytes::copy_from_slice(piece), ends).map_err(io::Error::other)?;
                 Poll::Ready(Ok(count))
             }
-            Self::Client(stream) => {
-                let count = ready!(stream.poll_room(cx, data.len()))?;
-                stream.send(data.get(..count).unwrap_or_default(), last && count == data.len());
-                Poll::Ready(Ok(count))
-            }
+            Self::Client(stream) => stream.poll_write(cx, data, last),
         }
     }
 

@@ -403,8 +403,7 @@ impl Pump {
     fn read(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
         match (&mut self.coming, &mut ends.source) {
             (Coming::Framed(decoder), Source::Http1 { stream, buffer }) => {
-                // What goes in frames goes in pieces of that size anyway.
-                let bulk = self.bulk && !matches!(self.going, Going::Stream { .. });
+                let bulk = self.bulk && ends.sink.takes_large_pieces();
                 let wanted = if bulk { FOR_BULK } else { FOR_BODY };
                 let wanted = match usize::try_from(ends.most) {
                     Ok(most) if most > 0 => wanted.min(most),

@@ -9,6 +9,7 @@ mod rewrite;
 mod stream;
 mod tunnel;
 mod upstream_request;
+mod websocket;
 
 use std::future::poll_fn;
 use std::rc::Rc;

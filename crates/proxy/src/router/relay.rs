@@ -139,6 +139,9 @@ impl<'d> Relay<'d> {
                 HeadEvent::Failed(failure) => return Box::pin(self.fail(failure)).await,
                 HeadEvent::Head(head) if head.is_interim() => Box::pin(self.interim(head)).await,
                 HeadEvent::Head(head) if self.opens_tunnel(&head) => {
+                    if let Err(failure) = self.check_websocket_accept() {
+                        return Box::pin(self.fail(failure)).await;
+                    }
                     return ended(Box::pin(tunnel::tunnel(self, head)).await);
                 }
                 HeadEvent::Head(head) => break head,
@@ -185,6 +188,9 @@ impl<'d> Relay<'d> {
         }
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
+        if self.upgrade.is_some() {
+            self.make_websocket_key();
+        }
         let http2 = self.upstream.is_http2();
         if http2 {
             self.request.facts.upstream_close = Some("Normal");

@@ -17,7 +17,11 @@ use crate::stats::HttpStat;
 
 /// How a tunnel ends.
 enum End {
-    Client,
+    Client {
+        /// It closed its side, and the back-end then its own; or it needs the stream no more, which is how browsers leave one
+        /// whose WebSocket is closed.
+        closed: bool,
+    },
     Upstream {
         reset: bool,
     },
@@ -140,7 +144,7 @@ fn poll_tunnel(
             // Why a stream takes no more is found out by reading.
             Poll::Ready(Err(PumpError::Sink)) if upstream.is_http2() => *up_ended = true,
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(End::Upstream { reset: true }),
-            Poll::Ready(Err(_)) => return Poll::Ready(End::Client),
+            Poll::Ready(Err(_)) => return Poll::Ready(gone(&downstream.client)),
         }
     }
     let Some(source) = upstream.source() else { return Poll::Ready(End::Upstream { reset: true }) };
@@ -152,9 +156,9 @@ fn poll_tunnel(
     };
     match down.poll(cx, &mut ends) {
         Poll::Pending => {}
-        Poll::Ready(Ok(())) if *up_ended => return Poll::Ready(End::Client),
+        Poll::Ready(Ok(())) if *up_ended => return Poll::Ready(End::Client { closed: true }),
         Poll::Ready(Ok(())) => return Poll::Ready(End::Upstream { reset: false }),
-        Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(End::Client),
+        Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(gone(&downstream.client)),
         Poll::Ready(Err(PumpError::SourceStream(error))) => {
             return Poll::Ready(match relay.stream_failed(&error, down) {
                 Some(failure) => End::Stream(failure),
@@ -172,6 +176,15 @@ fn poll_tunnel(
     downstream.poll_timeout(cx, true, request).map(End::Timeout)
 }
 
+/// The client is gone.
+fn gone(client: &Client) -> End {
+    let closed = match client {
+        Client::Http1 { .. } => false,
+        Client::Http2(stream) => stream.is_cancelled(),
+    };
+    End::Client { closed }
+}
+
 async fn finish(mut relay: Box<Relay<'_>>, end: End) -> After {
     let facts = &relay.request.facts;
     let evidence = format!(
@@ -183,7 +196,8 @@ async fn finish(mut relay: Box<Relay<'_>>, end: End) -> After {
         Failure { met: Met::AfterHead, ..failure }
     };
     match end {
-        End::Client => {
+        End::Client { closed } => {
+            relay.request.facts.tunnel_closed = closed;
             relay.request.fail(after_head(Reason::ClientDisconnected));
             After::Gone
         }
@@ -200,6 +214,7 @@ async fn finish(mut relay: Box<Relay<'_>>, end: End) -> After {
             }
             relay.request.facts.upstream_close = Some(if reset { "RemoteReset" } else { "Normal" });
             let reason = if reset { Reason::UpstreamReset } else { Reason::UpstreamClosed };
+            relay.request.facts.tunnel_closed = !reset;
             relay.request.fail(after_head(reason));
             After::Linger
         }

@@ -121,7 +121,15 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// SHA-1 of a certificate, in lower-case hex: a name for it, not a proof.
 #[must_use]
 pub fn sha1_hex(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref())
+    hex(&sha1(bytes))
+}
+
+/// SHA-1, where others have settled on it and nothing depends on its strength.
+#[must_use]
+pub fn sha1(bytes: &[u8]) -> [u8; 20] {
+    let mut hash = [0; 20];
+    hash.copy_from_slice(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref());
+    hash
 }
 
 fn alternative_names(certificate: &X509Certificate<'_>) -> Vec<AlternativeName> {

@@ -1,7 +1,7 @@
 //! Writing fields (RFC 7541 §6), with the choices that the library of Envoy (nghttp2) makes: what is written has as
 //! many bytes, and logs count them.
 
-use super::table::{Dynamic, OVERHEAD, STATIC, static_entry, static_index};
+use super::table::{Dynamic, LAST_OF_SEVERAL, OVERHEAD, STATIC, static_entry, static_index, static_index_of};
 use super::{huffman, integer};
 use crate::Field;
 
@@ -51,36 +51,48 @@ impl Encoder {
 
     /// Writes the status of a response.
     pub fn status(&mut self, status: u16, out: &mut Vec<u8>) {
+        if let Some(index) = static_status(status) {
+            out.push(0x80 | index);
+            return;
+        }
         let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + (digit % 10) as u8);
-        self.lower_case(b":status", &digits, out);
+        self.write(b":status", &digits, Some(usize::from(FIRST_STATUS)), out);
     }
 
     /// Writes a field; its name gets small letters (RFC 9113 §8.2.1).
     pub fn field(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
         match field.known {
-            Some(known) => self.lower_case(known.as_str().as_bytes(), field.value, out),
+            Some(known) => self.write(known.as_str().as_bytes(), field.value, static_index_of(known), out),
             None if field.name.iter().any(u8::is_ascii_uppercase) => {
-                self.lower_case(&field.name.to_ascii_lowercase(), field.value, out);
+                let name = field.name.to_ascii_lowercase();
+                self.write(&name, field.value, static_index(&name), out);
             }
-            None => self.lower_case(field.name, field.value, out),
+            None => self.write(field.name, field.value, static_index(field.name), out),
         }
     }
 
-    fn lower_case(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
-        let hashes = (hash(name, &[]), hash(name, value));
-        let by_name = static_index(name);
+    /// Writes a field whose name is in lower case, and first stands at that place of the static table.
+    fn write(&mut self, name: &[u8], value: &[u8], by_name: Option<usize>, out: &mut Vec<u8>) {
+        let kind = self.kind(name, value);
         if let Some(index) = by_name.and_then(|index| static_match(index, name, value)) {
             integer::encode(index, 7, 0x80, out);
             return;
         }
-        if let Some(index) =
-            self.find(hashes.1, |found| found.field, |entry| entry.name() == name && entry.value() == value)
+        // Names are told apart by a part of what tells fields apart.
+        let of_name = hash(0, name);
+        // Only what was inserted can be found.
+        let of_field = if kind == Kind::Indexed { hash(of_name, value) } else { 0 };
+        if kind == Kind::Indexed
+            && let Some(index) = self.find(
+                of_field,
+                |found| found.field,
+                |entry| entry.name() == name && entry.value() == value,
+            )
         {
             integer::encode(index, 7, 0x80, out);
             return;
         }
-        let index = by_name.or_else(|| self.find(hashes.0, |found| found.name, |entry| entry.name() == name));
-        let kind = self.kind(name, value);
+        let index = by_name.or_else(|| self.find(of_name, |found| found.name, |entry| entry.name() == name));
         let (prefix, bits) = match kind {
             Kind::Indexed => (6, 0x40),
             Kind::Plain => (4, 0),
@@ -92,7 +104,7 @@ impl Encoder {
         }
         string(value, out);
         if kind == Kind::Indexed {
-            self.insert(name, value, hashes);
+            self.insert(name, value, (of_name, of_field));
         }
     }
 
@@ -151,13 +163,34 @@ enum Kind {
 
 /// The place of the static entry with that name and value; `first` is the first one of the name.
 fn static_match(first: usize, name: &[u8], value: &[u8]) -> Option<usize> {
-    (first..=STATIC)
+    if first > LAST_OF_SEVERAL {
+        let (_, only) = static_entry(first)?;
+        return (only.as_bytes() == value).then_some(first);
+    }
+    (first..=LAST_OF_SEVERAL)
         .map_while(|index| {
             static_entry(index).filter(|entry| entry.0.as_bytes() == name).map(|entry| (index, entry))
         })
         .find(|(_, entry)| entry.1.as_bytes() == value)
         .map(|(index, _)| index)
 }
+
+/// The place of the static entry of a status that has one.
+const fn static_status(status: u16) -> Option<u8> {
+    Some(match status {
+        200 => FIRST_STATUS,
+        204 => 9,
+        206 => 10,
+        304 => 11,
+        400 => 12,
+        404 => 13,
+        500 => 14,
+        _ => return None,
+    })
+}
+
+/// The place of the static table at which `:status` first stands.
+const FIRST_STATUS: u8 = 8;
 
 fn string(text: &[u8], out: &mut Vec<u8>) {
     let coded = huffman::encoded_len(text);
@@ -170,17 +203,17 @@ fn string(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Tells fields apart well enough to find most of them at the first look.
-fn hash(name: &[u8], value: &[u8]) -> usize {
+/// Tells fields apart well enough to find most of them at the first look; goes on from the hash of what stands in
+/// front.
+fn hash(front: usize, bytes: &[u8]) -> usize {
     const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
-    let add = |sum: u64, bytes: &[u8]| {
-        let (words, rest) = bytes.as_chunks::<8>();
-        let sum = words.iter().fold(sum ^ bytes.len() as u64, |sum, word| {
-            (sum ^ u64::from_le_bytes(*word)).wrapping_mul(MIX).rotate_left(29)
-        });
-        rest.iter().fold(sum, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(MIX).rotate_left(29))
-    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(MIX).rotate_left(29);
+    let sum =
+        words.iter().fold(front as u64 ^ bytes.len() as u64, |sum, word| mix(sum, u64::from_le_bytes(*word)));
+    let last = rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte));
+    let sum = if rest.is_empty() { sum } else { mix(sum, last) };
     #[expect(clippy::cast_possible_truncation, reason = "some bits are enough")]
-    let hash = add(add(0, name), value) as usize;
+    let hash = sum as usize;
     hash ^ hash >> 17
 }

@@ -1,5 +1,11 @@
 //! The tables of HPACK: the static one (RFC 7541 Appendix A), and the one that a connection fills.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a table that is made at compile time, where a bad index fails the build; all else is looked up with `get`"
+)]
+
 use std::collections::VecDeque;
 
 use crate::Known;
@@ -103,16 +109,45 @@ pub(super) fn static_entry(index: usize) -> Option<&'static (&'static str, &'sta
     ENTRIES.get(index.checked_sub(1)?)
 }
 
+/// The last place of a name that stands in the static table more than once.
+pub(super) const LAST_OF_SEVERAL: usize = 14;
+
 /// The first place in the static table of a name, which is in lower case.
 pub(super) fn static_index(name: &[u8]) -> Option<usize> {
-    let first = *name.first()?;
-    ENTRIES
-        .iter()
-        .position(|(text, _)| {
-            let text = text.as_bytes();
-            text.first() == Some(&first) && text == name
-        })
-        .map(|at| at + 1)
+    let is = |(text, _): &(&str, &str)| text.len() == name.len() && text.as_bytes() == name;
+    ENTRIES.iter().position(is).map(|at| at + 1)
+}
+
+/// The same, of a name that is known.
+pub(super) fn static_index_of(name: Known) -> Option<usize> {
+    let index = usize::from(*INDICES.get(name as usize)?);
+    (index > 0).then_some(index)
+}
+
+/// Where known names stand in the static table; 0 is nowhere.
+const INDICES: [u8; Known::ALL.len()] = {
+    let mut indices = [0; Known::ALL.len()];
+    let mut of = 0;
+    while of < indices.len() {
+        let name = Known::ALL[of].as_str().as_bytes();
+        let mut at = STATIC;
+        while at > 0 {
+            at -= 1;
+            if is_same(ENTRIES[at].0.as_bytes(), name) {
+                indices[of] = at as u8 + 1;
+            }
+        }
+        of += 1;
+    }
+    indices
+};
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }
 
 #[rustfmt::skip]
@@ -157,5 +192,13 @@ mod tests {
         assert_eq!(static_entry(61), Some(&("www-authenticate", "")));
         assert_eq!((static_entry(0), static_entry(62)), (None, None));
         assert_eq!((static_index(b"date"), static_index(b"x")), (Some(33), None));
+        for (at, (name, _)) in ENTRIES.iter().enumerate() {
+            let first = ENTRIES.iter().position(|(other, _)| other == name).unwrap() + 1;
+            assert!(first == at + 1 || at < LAST_OF_SEVERAL, "{name}");
+            assert_eq!(static_index(name.as_bytes()), Some(first), "{name}");
+        }
+        for known in Known::ALL {
+            assert_eq!(static_index_of(*known), static_index(known.as_str().as_bytes()));
+        }
     }
 }

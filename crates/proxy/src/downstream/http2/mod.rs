@@ -11,9 +11,12 @@
 mod connection;
 mod heads;
 mod limits;
+mod output;
 mod receive;
 mod session;
+mod spares;
 mod stream;
 
 pub(super) use connection::{Handover, serve, tell};
+pub(crate) use spares::Spares;
 pub(crate) use stream::{ClientStream, Lost};

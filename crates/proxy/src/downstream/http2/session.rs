@@ -9,22 +9,25 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use causeway_http::h2::hpack::Encoder;
-use causeway_http::h2::{Code, FRAME_HEADER, FrameHeader, Kind, flags};
+use causeway_http::h2::{Code, FRAME_HEADER, Kind, flags};
 use causeway_http::{HeaderBlock, Known};
 use causeway_model::Http2Options;
 use causeway_reason::Failure;
 
 use super::limits::Limits;
-use crate::io::Transport;
+use super::output::{Output, ROOM, Through};
+use crate::buffer::FOR_BULK;
 use crate::stats::Http2Stat;
 use crate::worker::Worker;
 
-/// Bytes that may wait to be written before no more bodies are taken from back-ends.
-const ROOM: usize = 32 * 1024;
-/// Once fewer wait, streams go on.
+/// Once fewer bytes wait to be written, streams go on.
 const ENOUGH_ROOM: usize = ROOM / 2;
+/// A piece of a body that is as large as this is written from where it lies, in bytes.
+const LARGE_PIECE: usize = 2 * LARGEST_FRAME;
+/// Streams that an idle connection has memory for.
+const FEW_STREAMS: usize = 8;
 /// Largest frame that is written, unless the client takes larger ones: nobody gains by those.
-const LARGEST_FRAME: usize = 16_384;
+pub(super) const LARGEST_FRAME: usize = 16_384;
 /// Streams of which is remembered that they were reset here while the client was still sending on them: what
 /// is on its way for them is no error (RFC 9113 §5.1).
 const REMEMBERED: usize = 1024;
@@ -33,15 +36,7 @@ const REMEMBERED: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) worker: Rc<Worker>,
-    /// Bytes to be written, and how many of them have been.
-    out: Vec<u8>,
-    written: usize,
-    /// All bytes that were ever put there.
-    queued: u64,
-    /// For each frame that waits: where it ends among all bytes, and whether it is one of those that a client can
-    /// make us send for nothing.
-    frames: VecDeque<(u64, bool)>,
-    control_frames: u32,
+    pub(super) output: Output,
     pub(super) streams: foldhash::HashMap<u32, Rc<RefCell<Stream>>>,
     /// Highest stream that the client has opened.
     pub(super) last_stream: u32,
@@ -161,14 +156,10 @@ impl Stream {
 }
 
 impl Session {
-    pub(super) fn new(worker: &Rc<Worker>, options: &Rc<Http2Options>) -> Self {
+    pub(super) fn new(worker: &Rc<Worker>, options: &Rc<Http2Options>, output: Output) -> Self {
         Self {
             worker: Rc::clone(worker),
-            out: Vec::new(),
-            written: 0,
-            queued: 0,
-            frames: VecDeque::new(),
-            control_frames: 0,
+            output,
             streams: foldhash::HashMap::default(),
             last_stream: 0,
             encoder: Encoder::new(usize::try_from(options.hpack_table_size).unwrap_or(0)),
@@ -184,16 +175,6 @@ impl Session {
             open_streams: 0,
             drain: false,
         }
-    }
-
-    /// Bytes that wait to be written.
-    pub(super) const fn pending(&self) -> usize {
-        self.out.len() - self.written
-    }
-
-    /// Frames that wait to be written, and how many of those a client can ask for.
-    pub(super) fn waiting_frames(&self) -> (usize, u32) {
-        (self.frames.len(), self.control_frames)
     }
 
     /// The task of the connection goes on when something is there to be written.
@@ -213,20 +194,12 @@ impl Session {
 
     /// Puts a frame behind those that wait.
     pub(super) fn frame(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
-        FrameHeader { length: payload.len(), kind, flags, stream }.write(&mut self.out);
-        self.out.extend_from_slice(payload);
-        self.queued(FRAME_HEADER + payload.len(), !matches!(kind, Kind::Data | Kind::Headers));
-    }
-
-    fn queued(&mut self, bytes: usize, control: bool) {
-        self.queued += bytes as u64;
-        self.frames.push_back((self.queued, control));
-        self.control_frames += u32::from(control);
+        self.output.frame(kind, flags, stream, payload);
         self.wake_driver();
     }
 
-    /// Puts fields behind the frames that wait, in as many as it takes; says how many bytes they are. Names are
-    /// written in lower case (RFC 9113 §8.2).
+    /// Puts fields behind the frames that wait; says how many bytes they are. Names are written in lower case
+    /// (RFC 9113 §8.2).
     pub(super) fn fields(
         &mut self,
         stream: u32,
@@ -234,53 +207,75 @@ impl Session {
         block: &HeaderBlock,
         ends: bool,
     ) -> u64 {
-        let start = self.out.len();
-        FrameHeader { length: 0, kind: Kind::Headers, flags: 0, stream }.write(&mut self.out);
-        self.encoder.begin(&mut self.out);
-        if let Some(status) = status {
-            self.encoder.status(status, &mut self.out);
-        }
-        for field in block.iter().filter(|field| !field.known.is_some_and(is_of_http1)) {
-            self.encoder.field(field, &mut self.out);
-        }
-        let length = self.out.len() - start - FRAME_HEADER;
-        let end_stream = if ends { flags::END_STREAM } else { 0 };
-        let mut added = FRAME_HEADER + length;
-        if length <= LARGEST_FRAME {
-            let header =
-                FrameHeader { length, kind: Kind::Headers, flags: end_stream | flags::END_HEADERS, stream };
-            self.overwrite(start, header);
-        } else {
-            added = self.split(start, end_stream, stream);
-        }
-        self.queued(added, false);
-        added as u64
-    }
-
-    fn overwrite(&mut self, at: usize, header: FrameHeader) {
-        let mut bytes = Vec::with_capacity(FRAME_HEADER);
-        header.write(&mut bytes);
-        if let Some(place) = self.out.get_mut(at..at + FRAME_HEADER) {
-            place.copy_from_slice(&bytes);
-        }
-    }
-
-    /// Fields that are more than a frame may hold go on in others (RFC 9113 §6.10).
-    fn split(&mut self, start: usize, end_stream: u8, stream: u32) -> usize {
-        let block = self.out.split_off(start + FRAME_HEADER);
-        self.out.truncate(start);
-        let mut pieces = block.chunks(LARGEST_FRAME).peekable();
-        let mut kind = Kind::Headers;
-        let mut flags = end_stream;
-        while let Some(piece) = pieces.next() {
-            if pieces.peek().is_none() {
-                flags |= flags::END_HEADERS;
+        let encoder = &mut self.encoder;
+        let bytes = self.output.fields(stream, ends, |out| {
+            encoder.begin(out);
+            if let Some(status) = status {
+                encoder.status(status, out);
             }
-            FrameHeader { length: piece.len(), kind, flags, stream }.write(&mut self.out);
-            self.out.extend_from_slice(piece);
-            (kind, flags) = (Kind::Continuation, 0);
+            for field in block.iter().filter(|field| !field.known.is_some_and(is_of_http1)) {
+                encoder.field(field, out);
+            }
+        });
+        self.wake_driver();
+        bytes as u64
+    }
+
+    /// Writes what can be written now of a piece of a body: how many bytes of it that are. Where it is nothing, the
+    /// stream is woken when that may have changed.
+    pub(super) fn write(&mut self, stream: &mut Stream, data: &[u8], last: bool) -> io::Result<usize> {
+        let windows = self.windows(stream).min(data.len());
+        if windows >= LARGE_PIECE {
+            let piece = data.get(..windows).unwrap_or_default();
+            match self.output.write_through(stream.id, piece, last && windows == data.len())? {
+                Through::Sent(count) => {
+                    self.sent(stream, count, count.div_ceil(LARGEST_FRAME));
+                    if last && count == data.len() {
+                        self.end(stream);
+                    }
+                    if self.output.pending() > 0 {
+                        self.wake_driver();
+                    }
+                    return Ok(count);
+                }
+                Through::Blocked => {
+                    self.wake_driver();
+                    self.wait(stream);
+                    return Ok(0);
+                }
+                Through::Not => {}
+            }
         }
-        self.out.len() - start
+        let count = self.room(stream, data.len());
+        if count > 0 {
+            self.data(stream, data.get(..count).unwrap_or_default(), last && count == data.len());
+        }
+        Ok(count)
+    }
+
+    fn windows(&self, stream: &Stream) -> usize {
+        usize::try_from(self.send_window.min(stream.send_window)).unwrap_or(0)
+    }
+
+    /// Whether a stream can take large pieces of a body, and soon more of them.
+    pub(super) fn takes_large_pieces(&self, stream: &Stream) -> bool {
+        self.output.writes_through() && self.windows(stream) >= FOR_BULK
+    }
+
+    /// A stream waits for room.
+    fn wait(&mut self, stream: &mut Stream) {
+        if !std::mem::replace(&mut stream.waiting, true) {
+            self.waiting.push(stream.id);
+        }
+    }
+
+    /// So many bytes of a body are on their way, in so many frames.
+    fn sent(&mut self, stream: &mut Stream, bytes: usize, frames: usize) {
+        let count = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.send_window -= count;
+        stream.send_window -= count;
+        stream.wire_sent += (frames * FRAME_HEADER + bytes) as u64;
+        (0..frames).for_each(|_| self.limits.data_sent());
     }
 
     /// How much of a body can go now. Where it is nothing, the stream is woken when that may have changed.
@@ -289,29 +284,19 @@ impl Session {
             // It is woken by its own window.
             return 0;
         }
-        let free = ROOM.saturating_sub(self.pending());
+        let free = ROOM.saturating_sub(self.output.pending());
         if free == 0 || self.send_window <= 0 {
-            if !std::mem::replace(&mut stream.waiting, true) {
-                self.waiting.push(stream.id);
-            }
+            self.wait(stream);
             return 0;
         }
-        let windows = usize::try_from(self.send_window.min(stream.send_window)).unwrap_or(0);
-        wanted.min(windows).min(free).min(LARGEST_FRAME)
+        wanted.min(self.windows(stream)).min(free).min(LARGEST_FRAME)
     }
 
     /// Sends a piece of a body for which there is room.
     pub(super) fn data(&mut self, stream: &mut Stream, data: &[u8], ends: bool) {
-        let count = i64::try_from(data.len()).unwrap_or(i64::MAX);
-        self.send_window -= count;
-        stream.send_window -= count;
-        stream.wire_sent += (FRAME_HEADER + data.len()) as u64;
-        self.limits.data_sent();
-        // As much as may wait, and not twice that.
-        if self.out.capacity() < self.out.len() + FRAME_HEADER + data.len() {
-            self.out.reserve_exact((ROOM + FRAME_HEADER + data.len()).saturating_sub(self.out.len()));
-        }
-        self.frame(Kind::Data, if ends { flags::END_STREAM } else { 0 }, stream.id, data);
+        self.sent(stream, data.len(), 1);
+        self.output.data(if ends { flags::END_STREAM } else { 0 }, stream.id, data);
+        self.wake_driver();
         if ends {
             self.end(stream);
         }
@@ -430,52 +415,23 @@ impl Session {
     }
 
     /// Writes what waits; ready when that is all.
-    pub(super) fn poll_flush(
-        &mut self,
-        cx: &mut Context<'_>,
-        transport: &mut Transport,
-        sent: &mut u64,
-    ) -> Poll<io::Result<()>> {
-        while self.pending() > 0 {
-            let rest = self.out.get(self.written..).unwrap_or_default();
-            let Poll::Ready(written) = transport.poll_write(cx, rest) else {
-                self.compact();
-                return Poll::Pending;
-            };
-            let count = written?;
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.written += count;
-            *sent += count as u64;
-            let written = self.queued - self.pending() as u64;
-            while self.frames.front().is_some_and(|(end, _)| *end <= written) {
-                let control = self.frames.pop_front().is_some_and(|(_, control)| control);
-                self.control_frames -= u32::from(control);
-            }
-            if self.pending() < ENOUGH_ROOM && !self.waiting.is_empty() && self.send_window > 0 {
-                self.wake_waiting();
-            }
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut made_room = false;
+        let flushed = self.output.poll_flush(cx, &mut made_room);
+        if !self.waiting.is_empty()
+            && (made_room || flushed.is_ready())
+            && self.output.pending() < ENOUGH_ROOM
+            && self.send_window > 0
+        {
+            self.wake_waiting();
         }
-        self.out.clear();
-        self.out.shrink_to(ROOM);
-        self.written = 0;
-        Poll::Ready(Ok(()))
-    }
-
-    /// What has been written makes room for what waits.
-    fn compact(&mut self) {
-        self.out.drain(..self.written);
-        self.written = 0;
+        flushed
     }
 
     /// Lets go of memory that an idle connection does not need.
     pub(super) fn rest(&mut self) {
-        if self.pending() == 0 {
-            self.out = Vec::new();
-            self.frames.shrink_to(0);
-            self.streams.shrink_to(0);
-        }
+        self.output.rest();
+        self.streams.shrink_to(FEW_STREAMS);
     }
 }
 

@@ -101,6 +101,36 @@ impl ClientStream {
         }
     }
 
+    /// Writes some of the data, `last` where the body ends with it; waits until some of it can be written.
+    ///
+    /// # Errors
+    ///
+    /// The client is gone.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &Context<'_>,
+        data: &[u8],
+        last: bool,
+    ) -> Poll<io::Result<usize>> {
+        let mut session = self.session.borrow_mut();
+        let mut stream = self.stream.borrow_mut();
+        if stream.reset.is_some() || session.end.is_some() || stream.ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        match session.write(&mut stream, data, last) {
+            Ok(0) if !data.is_empty() => {
+                register(&mut stream, cx);
+                Poll::Pending
+            }
+            written => Poll::Ready(written),
+        }
+    }
+
+    /// Whether it is worth to read much of a body at once, since the client takes it.
+    pub(crate) fn takes_large_pieces(&self) -> bool {
+        self.session.borrow().takes_large_pieces(&self.stream.borrow())
+    }
+
     /// Sends bytes of the response's body for which there is room.
     pub(crate) fn send(&mut self, data: &[u8], ends: bool) {
         self.session.borrow_mut().data(&mut self.stream.borrow_mut(), data, ends);
@@ -165,6 +195,11 @@ impl ClientStream {
             Some(End::Closed | End::Broken | End::Local) => Some(Lost::Connection),
             None => None,
         }
+    }
+
+    /// Whether the client has reset it because it needs it no more.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self.stream.borrow().reset, Some(Reset::ByClient(Code::CANCEL | Code::NO_ERROR)))
     }
 
     /// The connection has to end behind what is open on it; the client is told at once.

@@ -164,8 +164,10 @@ impl UpstreamStream {
             head_received: self.count.head_received.get(),
         };
         let failure = failure::of(error, &self.session, &seen);
-        // A body that is not as long as its head says concerns its stream alone.
-        if failure::broke_message_rules(error, failure.reason) && self.receiving.is_none() {
+        // A body that is not as long as its head says concerns its stream alone; a head and trailers are read with the
+        // tables of the connection.
+        let by_fields = self.receiving.is_none() || self.count.ended_with_fields.get();
+        if failure::broke_message_rules(error, failure.reason) && by_fields {
             self.session.broke_message_rules();
         }
         if failure.reason == Reason::UpstreamHeadOverflow {

@@ -50,6 +50,8 @@ pub(crate) struct StreamCount {
     pub(crate) head_received: Cell<u64>,
     /// The peer has said everything (`END_STREAM`).
     pub(crate) ended: Cell<bool>,
+    /// What it said last were fields: a head without a body, or trailers.
+    pub(crate) ended_with_fields: Cell<bool>,
     /// We have, or have given it to the codec.
     pub(crate) end_sent: Cell<bool>,
 }
@@ -266,6 +268,7 @@ impl Watch {
             }
             if ends_stream(frame) {
                 count.ended.set(true);
+                count.ended_with_fields.set(frame.kind == kind::HEADERS);
             }
         }
     }

@@ -1,21 +1,22 @@
 //! Reading frames (RFC 9113 §4, §6), and what each does.
 //!
-//! Which faults the client is told of by GOAWAY, and at which ones the connection just ends, is as with Envoy.
+//! A client that breaks the rules of frames is told so by GOAWAY, with the code of the RFC, before its connection ends.
+
+mod control;
+
+pub(super) use control::outbound;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use causeway_http::h2::hpack::Malformed;
-use causeway_http::h2::{Code, FRAME_HEADER, FrameHeader, Kind, Settings, flags};
-use causeway_model::Http2Options;
-use causeway_reason::{Failure, Reason};
+use causeway_http::h2::{Code, FRAME_HEADER, FrameHeader, Kind, flags};
 
-use super::connection::was_early;
 use super::heads::Block;
 use super::limits::Flood;
-use super::session::{LARGEST_WINDOW, Reset, Session, Stream};
-use crate::stats::Http2Stat;
+use super::session::{Reset, Session, Stream};
+use control::{rst_stream, settings, window_update};
 
 /// Largest frame that is taken: what holds where nothing else was said (RFC 9113 §6.5.2).
 const LARGEST_FRAME: usize = 16_384;
@@ -27,7 +28,7 @@ const BESIDE_HEAD: usize = 64 * 1024;
 pub(super) enum Fatal {
     /// The client broke the rules; it is told by this code.
     GoAway(Code, &'static str),
-    /// It is not told.
+    /// A message breaks the rules, for which Envoy ends the connection without a word, or no code is right.
     Silent(&'static str),
     /// It asks too much.
     Flood(Flood),
@@ -46,6 +47,7 @@ impl From<Malformed> for Fatal {
 }
 
 const SIZE: fn(&'static str) -> Fatal = |what| Fatal::GoAway(Code::FRAME_SIZE_ERROR, what);
+const FLOW: fn(&'static str) -> Fatal = |what| Fatal::GoAway(Code::FLOW_CONTROL_ERROR, what);
 const PROTOCOL: fn(&'static str) -> Fatal = |what| Fatal::GoAway(Code::PROTOCOL_ERROR, what);
 
 /// What has come.
@@ -144,19 +146,24 @@ impl Receiver {
             Kind::Headers => return self.headers(session, header, payload),
             Kind::Continuation => return self.continuation(session, header, payload),
             Kind::Priority => {
-                if payload.len() != 5 {
-                    return Err(SIZE("a PRIORITY frame has not 5 bytes"));
+                let [a, b, c, d, _] =
+                    *<&[u8; 5]>::try_from(payload).map_err(|_| SIZE("a PRIORITY frame has not 5 bytes"))?;
+                if header.stream == 0 {
+                    return Err(PROTOCOL("a PRIORITY frame is about no stream"));
+                }
+                if dependency([a, b, c, d]) == header.stream {
+                    return Err(PROTOCOL("a stream depends on itself"));
                 }
                 let options = Rc::clone(&session.options);
                 session.limits.priority(&options)?;
             }
             Kind::RstStream => rst_stream(session, header, payload)?,
             Kind::Settings => settings(session, header, payload)?,
-            Kind::PushPromise => return Err(Fatal::Silent("a client has promised something")),
+            Kind::PushPromise => return Err(PROTOCOL("a client has promised something")),
             Kind::Ping => {
                 let ping: [u8; 8] = payload.try_into().map_err(|_| SIZE("a PING frame has not 8 bytes"))?;
                 if header.stream != 0 {
-                    return Err(Fatal::Silent("a PING frame is about a stream"));
+                    return Err(PROTOCOL("a PING frame is about a stream"));
                 }
                 if header.has(flags::ACK) {
                     return Ok(Event::Pong);
@@ -169,7 +176,7 @@ impl Receiver {
                     return Err(SIZE("a GOAWAY frame has less than 8 bytes"));
                 }
                 if header.stream != 0 {
-                    return Err(Fatal::Silent("a GOAWAY frame is about a stream"));
+                    return Err(PROTOCOL("a GOAWAY frame is about a stream"));
                 }
             }
             Kind::WindowUpdate => window_update(session, header, payload)?,
@@ -186,7 +193,7 @@ impl Receiver {
     ) -> Result<Event, Fatal> {
         let id = header.stream;
         if id.is_multiple_of(2) {
-            return Err(Fatal::Silent("a HEADERS frame is about no stream of a client"));
+            return Err(PROTOCOL("a HEADERS frame is about no stream of a client"));
         }
         let (mut fragment, _) = unpadded(header, payload)?;
         let mut refused = None;
@@ -195,8 +202,8 @@ impl Receiver {
                 .split_first_chunk::<5>()
                 .ok_or_else(|| SIZE("a HEADERS frame is too short for its priority"))?;
             let [a, b, c, d, _] = *priority;
-            if u32::from_be_bytes([a, b, c, d]) & 0x7FFF_FFFF == id {
-                return Err(Fatal::Silent("a stream depends on itself"));
+            if dependency([a, b, c, d]) == id {
+                return Err(PROTOCOL("a stream depends on itself"));
             }
             fragment = rest;
         }
@@ -219,7 +226,12 @@ impl Receiver {
                 (Some(Reset::Refused(_)), _) => ignored = true,
                 (None, false) => trailers = true,
                 _ if session.was_reset_here(id) => ignored = true,
-                _ => return Err(Fatal::Silent("a HEADERS frame is about a stream that has ended")),
+                _ => {
+                    return Err(Fatal::GoAway(
+                        Code::STREAM_CLOSED,
+                        "a HEADERS frame is about a stream that has ended",
+                    ));
+                }
             }
             if trailers && !ends {
                 refused = Some("trailers do not end the stream");
@@ -227,6 +239,7 @@ impl Receiver {
         } else if session.was_reset_here(id) || self.last_served.is_some_and(|last| id > last) {
             ignored = true;
         } else {
+            // Whether it ever was there, and so which code is right, nobody remembers.
             return Err(Fatal::Silent("a HEADERS frame is about a stream that has ended"));
         }
         let wire = (FRAME_HEADER + payload.len()) as u64;
@@ -348,50 +361,10 @@ impl Receiver {
     }
 }
 
-impl Session {
-    /// Whether a DATA frame with so many bytes fits on a stream, and its content with what was promised.
-    fn may_take(&mut self, stream: &mut Stream, count: i64, length: usize, ends: bool) -> bool {
-        stream.receive_window.left -= count;
-        if stream.receive_window.left < 0 {
-            let failure = Failure::new(Reason::Http2ProtocolError)
-                .with_evidence("more was sent on a stream than it has room for");
-            self.refuse_stream(stream, failure, Code::FLOW_CONTROL_ERROR);
-            return false;
-        }
-        if let Some(promised) = &mut stream.promised {
-            let left = promised.checked_sub(length as u64);
-            if left.is_none() || (ends && left != Some(0)) {
-                let how = if left.is_none() { "more" } else { "less" };
-                let failure = Failure::new(Reason::Http2LengthMismatch)
-                    .with_evidence(format!("the body is {how} than content-length says"));
-                self.refuse_stream(stream, failure, Code::PROTOCOL_ERROR);
-                return false;
-            }
-            *promised = left.unwrap_or(0);
-        }
-        true
-    }
-
-    /// Ends a stream whose client breaks the rules on it.
-    pub(super) fn refuse_stream(&mut self, stream: &mut Stream, failure: Failure, code: Code) {
-        if stream.reset.is_some() {
-            return;
-        }
-        self.reset(stream, code);
-        stream.reset = Some(Reset::Refused(Rc::new(failure)));
-        stream.wake();
-    }
-
-    /// Nothing more comes on a stream.
-    pub(super) fn client_ended(&mut self, stream: &mut Stream) {
-        if stream.reset.is_some() || std::mem::replace(&mut stream.client_ended, true) {
-            return;
-        }
-        if stream.ended {
-            self.over();
-        }
-        stream.wake();
-    }
+/// The stream that another one depends on (RFC 7540 §6.3): nobody prefers streams by that any more, but one that
+/// depends on itself is an error still (§5.3.1).
+const fn dependency(bytes: [u8; 4]) -> u32 {
+    u32::from_be_bytes(bytes) & 0x7FFF_FFFF
 }
 
 /// The content of a frame that may be padded, and the length of the padding.
@@ -419,96 +392,4 @@ fn padding(header: FrameHeader, input: &[u8]) -> Result<Option<usize>, Fatal> {
     } else {
         Ok(Some(padding))
     }
-}
-
-fn rst_stream(session: &mut Session, header: FrameHeader, payload: &[u8]) -> Result<(), Fatal> {
-    let code: [u8; 4] = payload.try_into().map_err(|_| SIZE("a RST_STREAM frame has not 4 bytes"))?;
-    if header.stream == 0 || header.stream > session.last_stream {
-        return Err(Fatal::Silent("a RST_STREAM frame is about no stream"));
-    }
-    session.worker.http2().inc(Http2Stat::RxReset);
-    let Some(stream) = session.streams.get(&header.stream).cloned() else { return Ok(()) };
-    let mut stream = stream.borrow_mut();
-    if stream.is_over() {
-        return Ok(());
-    }
-    let early = was_early(&stream, &session.worker);
-    stream.wire_received += (FRAME_HEADER + payload.len()) as u64;
-    stream.reset = Some(Reset::ByClient(Code(u32::from_be_bytes(code))));
-    stream.wake();
-    session.over();
-    Ok(session.limits.closed(early)?)
-}
-
-fn settings(session: &mut Session, header: FrameHeader, payload: &[u8]) -> Result<(), Fatal> {
-    if header.stream != 0 {
-        return Err(Fatal::Silent("a SETTINGS frame is about a stream"));
-    }
-    if header.has(flags::ACK) {
-        return if payload.is_empty() {
-            Ok(())
-        } else {
-            Err(SIZE("an acknowledgement of SETTINGS is not empty"))
-        };
-    }
-    let settings = Settings::read(payload).map_err(|code| match code {
-        Code::FRAME_SIZE_ERROR => SIZE("a SETTINGS frame is cut"),
-        _ => Fatal::Silent("a setting has a value that it can't have"),
-    })?;
-    if let Some((last, least)) = settings.header_table_size {
-        session.encoder.allow(usize::try_from(least).unwrap_or(usize::MAX));
-        session.encoder.allow(usize::try_from(last).unwrap_or(usize::MAX));
-    }
-    if let Some(size) = settings.initial_window_size {
-        let change = i64::from(size) - session.first_send_window;
-        session.first_send_window = i64::from(size);
-        for stream in session.streams.values() {
-            let mut stream = stream.borrow_mut();
-            stream.send_window += change;
-            if stream.send_window > LARGEST_WINDOW {
-                return Err(Fatal::Silent("a window is larger than windows are"));
-            }
-            if change > 0 {
-                stream.wake();
-            }
-        }
-    }
-    session.frame(Kind::Settings, flags::ACK, 0, &[]);
-    outbound(session)
-}
-
-fn window_update(session: &mut Session, header: FrameHeader, payload: &[u8]) -> Result<(), Fatal> {
-    let more: [u8; 4] = payload.try_into().map_err(|_| SIZE("a WINDOW_UPDATE frame has not 4 bytes"))?;
-    let more = i64::from(u32::from_be_bytes(more) & 0x7FFF_FFFF);
-    if more == 0 {
-        return Err(Fatal::Silent("a WINDOW_UPDATE frame says nothing"));
-    }
-    let options = Rc::clone(&session.options);
-    session.limits.window_update(&options)?;
-    if header.stream == 0 {
-        session.send_window += more;
-        if session.send_window > LARGEST_WINDOW {
-            return Err(Fatal::Silent("the window of the connection is larger than windows are"));
-        }
-        session.wake_waiting();
-        return Ok(());
-    }
-    if header.stream > session.last_stream {
-        return Err(Fatal::Silent("a WINDOW_UPDATE frame is about no stream"));
-    }
-    let Some(stream) = session.streams.get(&header.stream) else { return Ok(()) };
-    let mut stream = stream.borrow_mut();
-    stream.send_window += more;
-    if stream.send_window > LARGEST_WINDOW {
-        return Err(Fatal::Silent("the window of a stream is larger than windows are"));
-    }
-    stream.wake();
-    Ok(())
-}
-
-/// Whether more waits for the client to read than may.
-pub(super) fn outbound(session: &Session) -> Result<(), Fatal> {
-    let (frames, control) = session.waiting_frames();
-    let options: &Http2Options = &session.options;
-    Ok(super::limits::Limits::outbound(frames, control, options)?)
 }
