@@ -71,24 +71,6 @@ async fn site(port: u16, socket: &str, listener: &Listener) -> Site {
     started.unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// The cluster of Envoy's guide to PROXY headers, word for word but for the address behind it.
-const OF_THE_GUIDE: &str = r#"
-- name: service1
-  connect_timeout: 0.25s
-  type: strict_dns
-  lb_policy: round_robin
-  transport_socket:
-    name: envoy.transport_sockets.upstream_proxy_protocol
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
-      config:
-        version: V1
-      transport_socket:
-        name: envoy.transport_sockets.raw_buffer
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
-"#;
-
 /// Finds a program of another, or says that the test is skipped.
 fn find(peer: Peer) -> Option<PathBuf> {
     let found = peer.find();
@@ -211,27 +193,6 @@ async fn the_header_comes_before_the_first_byte_of_tls() {
     };
     assert_eq!(first(behind_header("V1", &tls(folder.path()))).await, b"\x16\x03\x01", "a ClientHello");
     assert_eq!(first(behind_header("V1", &raw())).await, b"GET", "a request");
-}
-
-#[tokio::test]
-async fn the_example_of_the_guide_runs() {
-    let ports = Ports::reserve();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let cluster = format!(
-        "{OF_THE_GUIDE}  load_assignment: {{cluster_name: service1, endpoints: [{{lb_endpoints: [{{endpoint: \
-         {{address: {{socket_address: {{address: localhost, port_value: {port}}}}}}}}}]}}]}}\n"
-    );
-    let routes = "- match: {prefix: /}\n  route: {cluster: service1}\n".to_owned();
-    let served = Listener { routes, ..Listener::default() };
-    let text = config(ports.admin(), &served.yaml(ports.listener()), &cluster);
-    let through = Site::start(&text, ports.listener(), ports.admin(), &Options::default()).await.unwrap();
-    let mut client = Connection::open(through.address).await.unwrap();
-    client.send(&Request::get("/")).await;
-    let (mut taken, _) = listener.accept().await.unwrap();
-    let mut seen = vec![0; "PROXY TCP4 127.0.0.1 127.0.0.1 ".len()];
-    taken.read_exact(&mut seen).await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&seen), "PROXY TCP4 127.0.0.1 127.0.0.1 ");
 }
 
 #[tokio::test]
