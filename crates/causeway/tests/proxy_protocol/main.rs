@@ -12,3 +12,4 @@ mod capture;
 mod guide;
 #[path = "../site/mod.rs"]
 mod site;
+mod vectors;
