@@ -243,6 +243,13 @@ pub enum OperatorKind {
         /// Keys below it.
         path: Vec<Box<str>>,
     },
+    /// `FILTER_STATE(KEY:FORM)`: of the client's connection.
+    FilterState {
+        /// Which object.
+        key: Box<str>,
+        /// What is printed of it.
+        form: FilterStateForm,
+    },
     /// `HOSTNAME`: of this machine, read once.
     Hostname,
     /// `ENVIRONMENT(NAME)`: read when the configuration was loaded.
@@ -299,6 +306,17 @@ impl OperatorKind {
     pub const fn is_measured(&self) -> bool {
         matches!(self, Self::RouteResolutionTime | Self::RoundTripTime)
     }
+}
+
+/// What is printed of an object of the filter state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilterStateForm {
+    /// Its value, with its type in JSON (`TYPED`, or nothing).
+    Typed,
+    /// Its value as a text (`PLAIN`).
+    Plain,
+    /// One of its fields (`FIELD:NAME`).
+    Field(Box<str>),
 }
 
 /// What is known from the client's handshake.

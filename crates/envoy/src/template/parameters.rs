@@ -1,8 +1,8 @@
 //! What operators make of their parameters.
 
 use causeway_model::{
-    AddressPart, DurationPoint, DurationUnit, HeaderName, HostSource, MetadataSource, NameSource,
-    OperatorKind, PathForm, RequestedServerName, SanKind, TimeZone, TlsFact,
+    AddressPart, DurationPoint, DurationUnit, FilterStateForm, HeaderName, HostSource, MetadataSource,
+    NameSource, OperatorKind, PathForm, RequestedServerName, SanKind, TimeZone, TlsFact,
 };
 
 use super::operators::Wrong;
@@ -37,6 +37,20 @@ pub(super) fn header(
         (None, Some(alternative)) => make(alternative, None),
         (None, None) => OperatorKind::Absent(command.text.into()),
     })
+}
+
+/// A key, and which form of its object is printed.
+pub(super) fn filter_state(parameter: &str) -> Result<OperatorKind, Wrong> {
+    let parts: Vec<_> = parameter.split(':').collect();
+    let (key, form) = match parts.as_slice() {
+        ["", ..] => return Err(Wrong::new("the key of a filter state can't be empty".to_owned())),
+        [key] | [key, "TYPED"] | [key, "TYPED", _] => (key, FilterStateForm::Typed),
+        [key, "PLAIN"] | [key, "PLAIN", _] => (key, FilterStateForm::Plain),
+        [key, "FIELD", field, ..] => (key, FilterStateForm::Field((*field).into())),
+        [_, "FIELD"] => return Err(Wrong::new("`FIELD` needs the name of a field behind it".to_owned())),
+        _ => return Err(Wrong::new("filter state is printed as PLAIN, TYPED or FIELD".to_owned())),
+    };
+    Ok(OperatorKind::FilterState { key: (*key).into(), form })
 }
 
 /// Operators about the client's handshake that take no parameters.

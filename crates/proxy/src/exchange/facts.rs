@@ -69,8 +69,6 @@ pub(crate) struct Facts {
     pub(crate) internal: bool,
     /// The scheme it was asked with.
     pub(crate) https: bool,
-    /// What is known of the client's certificate.
-    pub(crate) certificate: causeway_routing::Certificate,
     /// Its content type is gRPC's.
     pub(crate) grpc: bool,
     /// The route that takes it.

@@ -46,7 +46,7 @@ impl Operand<'_> {
             Self::Number(number) => write_number(out, *number),
             Self::Bytes(bytes) => out.extend_from_slice(bytes),
             Self::Json(Value::String(text)) => out.extend_from_slice(text.as_bytes()),
-            Self::Json(value) => super::json::write_value(out, value),
+            Self::Json(value) => super::json::write_escaped(out, value),
             Self::Ip(ip, port, part) => write_ip(out, *ip, *port, *part),
             Self::Time(format, at) => write_time(out, format, *at),
         }
@@ -196,6 +196,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ListenerName => view.connection.listener_name().into(),
         OperatorKind::AccessLogType => view.log_type.into(),
         OperatorKind::Metadata { source, namespace, path } => metadata(view, *source, namespace, path),
+        OperatorKind::FilterState { key, form } => super::filter_state::state(view, key, form),
         OperatorKind::Hostname => hostname().into(),
         // Envoy prints the dash itself here, in headers too.
         OperatorKind::Environment(value) => value.as_deref().unwrap_or("-").into(),
