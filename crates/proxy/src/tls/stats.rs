@@ -147,6 +147,7 @@ impl TlsShards {
     /// A handshake failed.
     pub(super) fn failed(&self, kind: FailureKind, noted: &Noted) {
         if noted.staple_failed {
+            self.ssl.inc(SslStat::OcspStapleRequests);
             self.ssl.inc(SslStat::OcspStapleFailed);
         }
         match kind {
@@ -155,6 +156,7 @@ impl TlsShards {
             FailureKind::NotTls
             | FailureKind::Version
             | FailureKind::NoSharedCipher
+            | FailureKind::NoStaple
             | FailureKind::Alert
             | FailureKind::Broken => self.ssl.inc(SslStat::ConnectionError),
         }

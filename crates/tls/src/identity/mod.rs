@@ -125,9 +125,13 @@ impl Identity {
         }
         let must_staple = ocsp::must_staple(&parsed);
         let ocsp = match &config.ocsp_staple {
-            Some(staple) => {
-                let shown = source::shown(Some(staple));
-                let read = OcspStaple::read(&source::read(staple)?, &parsed);
+            Some(staple) => Some((source::shown(Some(staple)), source::read(staple)?)),
+            None => None,
+        };
+        // A file without anything is as good as none, as with Envoy.
+        let ocsp = match ocsp.filter(|(_, response)| !response.is_empty()) {
+            Some((shown, response)) => {
+                let read = OcspStaple::read(&response, &parsed);
                 Some(read.map_err(|error| IdentityError::Ocsp(shown, error))?)
             }
             None => None,

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use x509_parser::certificate::X509Certificate;
+use x509_parser::time::ASN1Time;
 
 /// A response that says that the certificate is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,12 @@ impl OcspStaple {
             return Err(OcspError::OtherCertificate);
         }
         Ok(Self { response: response.to_vec(), this_update, next_update })
+    }
+
+    /// Until when it holds, for people.
+    #[must_use]
+    pub fn end(&self) -> Option<String> {
+        ASN1Time::from_timestamp(self.next_update?).ok().map(|time| time.to_string())
     }
 
     /// Whether it is to be used at this time, in seconds since 1970.

@@ -14,7 +14,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use causeway_model::{CertificateValidation, DownstreamTls, Secret, TlsVersion, Validation};
+use causeway_model::{
+    CertificateValidation, DownstreamTls, OcspStaplePolicy, Secret, TlsVersion, Validation,
+};
 use rustls::ServerConfig;
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
 
@@ -62,6 +64,13 @@ pub struct ServerState {
 pub enum ServerError {
     /// A certificate can't be used.
     Identity(IdentityError),
+    /// A certificate, by its place, has no OCSP response, and needs one.
+    NoStaple {
+        /// Where the certificate comes from.
+        certificate: String,
+        /// It demands one itself (RFC 7633); else `ocsp_staple_policy` does.
+        itself: bool,
+    },
     /// What clients are to be verified with can't be used.
     Trust(LoadError),
     /// A key for session tickets can't be read.
@@ -78,6 +87,16 @@ impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Identity(error) => error.fmt(f),
+            Self::NoStaple { certificate, itself: true } => {
+                write!(
+                    f,
+                    "the certificate in `{certificate}` demands an `ocsp_staple` (RFC 7633), and has none"
+                )
+            }
+            Self::NoStaple { certificate, itself: false } => write!(
+                f,
+                "with `ocsp_staple_policy: MUST_STAPLE` the certificate in `{certificate}` needs an `ocsp_staple`"
+            ),
             Self::Trust(error) => error.fmt(f),
             Self::TicketKey(error) => error.fmt(f),
             Self::TicketKeyLength(path, length) => {
@@ -239,6 +258,11 @@ fn build(
     validation: Option<&CertificateValidation>,
     keys: &[[u8; KEY_LENGTH]],
 ) -> Result<ServerState, ServerError> {
+    let policy = config.ocsp_staple_policy;
+    let needs = |one: &&Arc<Identity>| one.must_staple || policy == OcspStaplePolicy::MustStaple;
+    if let Some(one) = identities.iter().filter(needs).find(|one| one.ocsp.is_none()) {
+        return Err(ServerError::NoStaple { certificate: one.path.clone(), itself: one.must_staple });
+    }
     let params = &config.common.params;
     let schemes = params::signature_schemes(params);
     let impossible = |error: rustls::Error| ServerError::Impossible(error.to_string());
