@@ -3,6 +3,7 @@
 mod certificates;
 mod client_certificates;
 mod handshakes;
+mod keys;
 mod sessions;
 mod staples;
 
@@ -13,6 +14,7 @@ pub(crate) fn cases() -> Vec<Case> {
         certificates::cases(),
         client_certificates::cases(),
         handshakes::cases(),
+        keys::cases(),
         sessions::cases(),
         staples::cases(),
     ]
