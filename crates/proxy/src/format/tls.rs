@@ -22,8 +22,8 @@ pub(super) fn fact<'a>(fact: &'a TlsFact, view: &View<'a>) -> Operand<'a> {
         TlsFact::Version => tls.version.unwrap_or("TLSv1.2").into(),
         TlsFact::Cipher => tls.cipher.into(),
         TlsFact::Group => tls.group.into(),
-        // There is one with TLS 1.2 and without tickets only, and it says nothing.
-        TlsFact::SessionId | TlsFact::FailureReason => Operand::Absent,
+        TlsFact::SessionId => tls.session_id.as_deref().map(hex).into(),
+        TlsFact::FailureReason => Operand::Absent,
         TlsFact::HandshakeDuration => tls.duration.map_or(Operand::Absent, Operand::Number),
         TlsFact::LocalSubject => tls.local_facts().map(|facts| facts.subject.as_str()).into(),
         TlsFact::LocalNames(kind) => tls.local_facts().and_then(|facts| names(facts, kind)).into(),

@@ -166,7 +166,7 @@ impl Handshake<'_> {
             }
         })
         .await;
-        self.info.learn(stream.session(), noted.verdict);
+        self.info.learn(stream.session(), hello, &noted);
         self.info.authorities = self.info.validated.then(|| Arc::clone(&state.authorities));
         self.info.local = noted.certificate.and_then(|place| state.identities.get(place)).cloned();
         match result {

@@ -7,6 +7,7 @@ mod choice;
 mod client;
 mod hello;
 mod noted;
+mod sessions;
 mod tickets;
 
 use std::fmt;
@@ -18,7 +19,7 @@ use causeway_model::{
     CertificateValidation, DownstreamTls, OcspStaplePolicy, Secret, TlsVersion, Validation,
 };
 use rustls::ServerConfig;
-use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 
 use crate::certificate;
 use crate::follow::{ReadSecrets, server_with_secrets};
@@ -30,6 +31,8 @@ use crate::verify::{LoadError, Role, Tally, Trust, Verifier};
 pub use hello::{Hello, HelloError};
 pub use noted::{Noted, Verdict, take as take_noted};
 pub use tickets::{KEY_LENGTH, Tickets};
+
+use sessions::Sessions;
 
 /// How long a session may be resumed where nothing is said (BoringSSL).
 const SESSION_TIMEOUT: Duration = Duration::from_hours(2);
@@ -293,7 +296,7 @@ fn build(
     let sessions: Arc<dyn StoresServerSessions> = if config.disable_stateful_session_resumption {
         Arc::new(NoServerSessionStorage {})
     } else {
-        ServerSessionMemoryCache::new(SESSIONS)
+        Sessions::new(SESSIONS)
     };
     let alpn: Vec<_> = config.common.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     let of_variant = |variant: Variant| {
