@@ -6,7 +6,8 @@ use std::sync::Arc;
 use causeway_tls::certificate::{self, Facts};
 use causeway_tls::identity::{Authorities, Identity};
 use causeway_tls::names;
-use causeway_tls::server::{Hello, Noted, Verdict};
+use causeway_tls::server::{Hello, Noted};
+use causeway_tls::verify::Verdict;
 use rustls::pki_types::CertificateDer;
 use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 

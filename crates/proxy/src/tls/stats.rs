@@ -6,8 +6,8 @@ use causeway_model::DownstreamTls;
 use causeway_stats::{DynamicCounter, Registry, Scope, ScopeName, Shard, schema};
 use causeway_tls::failure::FailureKind;
 use causeway_tls::names;
-use causeway_tls::server::{Noted, ServerState, Verdict};
-use causeway_tls::verify::Counter;
+use causeway_tls::server::{Noted, ServerState};
+use causeway_tls::verify::{Counter, Verdict};
 use causeway_upstream::CertificateScopes;
 use rustls::{CommonState, HandshakeKind};
 

@@ -26,10 +26,10 @@ use crate::follow::{ReadSecrets, server_with_secrets};
 use crate::identity::{Authorities, Identity, IdentityError};
 use crate::params;
 use crate::source::{self, Unreadable};
-use crate::verify::{LoadError, Role, Tally, Trust, Verifier};
+use crate::verify::{LoadError, Role, Trust};
 
 pub use hello::{Hello, HelloError};
-pub use noted::{Noted, Verdict, take as take_noted};
+pub use noted::{Noted, take as take_noted};
 pub use tickets::{KEY_LENGTH, Tickets};
 
 use sessions::Sessions;
@@ -285,9 +285,8 @@ fn build(
     let verifier = validation.map(|validation| {
         let tell = !validation.suppress_client_ca_list;
         let mandatory = config.require_client_certificate;
-        let verifier = Verifier::of_clients(trust.clone(), mandatory, tell, Arc::new(Tally::default()));
-        let verifier = verifier.with_schemes(schemes.unwrap_or_default());
-        Arc::new(client::ClientVerifier { verifier, trust: trust.clone() })
+        let schemes = schemes.unwrap_or_default();
+        Arc::new(client::ClientVerifier::new(trust.clone(), mandatory, tell, &schemes))
     });
     let lifetime = config.session_timeout.unwrap_or(SESSION_TIMEOUT);
     let tickets = Tickets::new(keys, demands(config, validation, trust.as_deref()), lifetime)

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use rustls::SignatureScheme;
 
-use crate::verify::Counter;
+use crate::verify::Verdict;
 
 /// What a step of a handshake came to.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -37,17 +37,6 @@ impl Noted {
         self.signature = later.signature.or(self.signature);
         self.verdict = later.verdict.or(self.verdict);
     }
-}
-
-/// What became of a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It was looked at, and is trusted.
-    Trusted,
-    /// It is not trusted, and was taken all the same; this is counted.
-    Tolerated(Counter),
-    /// Nobody looked at it.
-    Unseen,
 }
 
 thread_local! {
