@@ -28,13 +28,6 @@ const RAW: &str = "type.googleapis.com/envoy.extensions.transport_sockets.raw_bu
 const PROXY: &str =
     "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport";
 
-/// The certificates of the tests in a folder.
-fn folder() -> Scratch {
-    let scratch = Scratch::new();
-    Pki::get().write_to(scratch.path());
-    scratch
-}
-
 /// A transport socket of TLS that trusts the root in a folder, and shows a client's certificate.
 fn tls(folder: &Path) -> String {
     let at = folder.display();
@@ -87,7 +80,7 @@ async fn body(site: &Site, path: &str) -> String {
 #[tokio::test]
 async fn nginx_knows_the_client_by_its_certificate_and_by_the_header() {
     let Some(binary) = find(Peer::Nginx) else { return };
-    let (folder, plain, headed) = (folder(), Port::reserve(), Port::reserve());
+    let (folder, plain, headed) = (Pki::get().folder(), Port::reserve(), Port::reserve());
     let at = folder.path().display();
     let server = |listen: &str| {
         format!(
@@ -116,7 +109,7 @@ async fn nginx_knows_the_client_by_its_certificate_and_by_the_header() {
 #[tokio::test]
 async fn haproxy_takes_the_header_in_front_of_tls_and_without_it() {
     let Some(binary) = find(Peer::Haproxy) else { return };
-    let (folder, secure, plain) = (folder(), Port::reserve(), Port::reserve());
+    let (folder, secure, plain) = (Pki::get().folder(), Port::reserve(), Port::reserve());
     let at = folder.path().display();
     let both = ["server.pem", "server.key"].map(|name| folder.read(name)).concat();
     folder.write("both.pem", &both);
@@ -148,7 +141,7 @@ async fn haproxy_takes_the_header_in_front_of_tls_and_without_it() {
 
 #[tokio::test]
 async fn openssl_agrees_on_versions_and_tells_what_it_saw() {
-    let (folder, port) = (folder(), Port::reserve());
+    let (folder, port) = (Pki::get().folder(), Port::reserve());
     let at = |name: &str| folder.file(name).display().to_string();
     for (flag, version) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
         let (number, own, key, ca) =
@@ -174,7 +167,7 @@ async fn openssl_agrees_on_versions_and_tells_what_it_saw() {
 /// Before anything of the handshake; and what it says is who the client is.
 #[tokio::test]
 async fn the_header_comes_before_the_first_byte_of_tls() {
-    let folder = folder();
+    let folder = Pki::get().folder();
     let first = |socket: String| async move {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -249,7 +242,7 @@ async fn two_clients_never_share_a_connection_and_it_ends_with_its_client() {
 
 #[tokio::test]
 async fn whom_to_trust_is_read_again_when_the_file_changes() {
-    let (folder, other) = (folder(), Authority::new("other root"));
+    let (folder, other) = (Pki::get().folder(), Authority::new("other root"));
     let identity = other.issue(&Wish::server("lab.test"));
     let server = TlsServer::with(&identity, false, &[], rustls::ALL_VERSIONS);
     let backend = Backend::start_tls(server, Reply::ok("trusted")).await;

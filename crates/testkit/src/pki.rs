@@ -12,6 +12,8 @@ use rcgen::{
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use crate::scratch::Scratch;
+
 /// An authority that signs certificates.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -408,6 +410,17 @@ impl Pki {
             files.push((format!("{name}.key"), identity.key.clone()));
         }
         files
+    }
+
+    /// All files in a folder of their own.
+    ///
+    /// # Panics
+    /// If they can't be written.
+    #[must_use]
+    pub fn folder(&self) -> Scratch {
+        let folder = Scratch::new();
+        self.write_to(folder.path());
+        folder
     }
 
     /// Writes all files into a folder.

@@ -102,8 +102,7 @@ fn when(segments: &[Segment], fits: impl Fn(&Segment) -> bool) -> Option<Duratio
 /// # Errors
 /// The sentence says why there is no sniffer; what can be seen without one has been looked at.
 async fn case(variant: Variant) -> Result<(), String> {
-    let (folder, ports, back) = (Scratch::new(), Ports::reserve(), Ports::reserve());
-    Pki::get().write_to(folder.path());
+    let (folder, ports, back) = (Pki::get().folder(), Ports::reserve(), Ports::reserve());
     let (front, back) = (ports.listener(), back.listener());
     let routes = "- match: {prefix: /}\n  route: {cluster: service1}\n".to_owned();
     let listeners =
