@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use causeway_testkit::{
-    Authority, Backend, Connection, Peer, Pki, Port, ProcessBuilder, Proxy, Reply, Request, Scratch,
-    TlsServer, Wish, eventually, exchange, say_skipped,
+    Authority, Backend, Connection, Peer, Pki, Port, ProcessBuilder, Proxy, Reply, Request, TlsServer, Wish,
+    eventually, exchange, say_skipped,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

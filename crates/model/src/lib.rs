@@ -34,6 +34,7 @@ mod source;
 mod tcp_proxy;
 mod template;
 mod tls;
+mod tls_fact;
 mod upstream_socket;
 mod value;
 
@@ -95,13 +96,14 @@ pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, Tcp
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, FilterStateForm, HostSource,
     JsonTemplate, MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer,
-    RequestedServerName, Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone, TlsFact, TlsPart,
+    RequestedServerName, Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone,
 };
 pub use tls::{
     CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,
     OcspStaplePolicy, SanKind, SanMatcher, Secret, SecretFile, SecretValue, SignatureAlgorithm,
     TlsCertificate, TlsParams, TlsVersion, UpstreamTls, Validation,
 };
+pub use tls_fact::TlsFact;
 pub use upstream_socket::{
     PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry,
     TransportSocketMatch, UpstreamSocket,

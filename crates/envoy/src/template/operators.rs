@@ -2,14 +2,14 @@
 
 use causeway_model::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, MetadataSource, OperatorKind, Peer,
-    TimeZone, TlsFact,
+    TimeZone,
 };
 
 use super::parameters::{
     any_metadata, common_duration, filter_state, header, metadata, network, path, requested_server_name,
-    time_format, tls_fact, upstream_metadata,
+    time_format, upstream_metadata,
 };
-use super::{Command, upstream_tls};
+use super::{Command, tls};
 use crate::suggest;
 
 /// Why an operator can't be used.
@@ -304,8 +304,8 @@ fn check_parameter(command: &Command<'_>) -> Result<(), Wrong> {
 
 fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
     use OperatorKind as K;
-    if let Some(part) = upstream_tls::part(command)? {
-        return Ok(K::UpstreamTls(part));
+    if let Some(kind) = tls::operator(command)? {
+        return Ok(kind);
     }
     let parameter = command.parameter.unwrap_or_default();
     let address = |peer, part| K::Address { peer, part };
@@ -350,11 +350,6 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
             K::DownstreamHeaderBytesSent
         }
         "REQUESTED_SERVER_NAME" => K::RequestedServerName(requested_server_name(parameter)),
-        "DOWNSTREAM_PEER_CERT_V_START" => {
-            K::Tls(TlsFact::PeerValidFrom(time_format(command, TimeZone::Utc)?))
-        }
-        "DOWNSTREAM_PEER_CERT_V_END" => K::Tls(TlsFact::PeerValidUntil(time_format(command, TimeZone::Utc)?)),
-        name if let Some(fact) = tls_fact(name) => K::Tls(fact),
         "DOWNSTREAM_WIRE_BYTES_RECEIVED" => K::DownstreamWireBytesReceived,
         "DOWNSTREAM_WIRE_BYTES_SENT" => K::DownstreamWireBytesSent,
         "DOWNSTREAM_LOCAL_ADDRESS" => address(Peer::DownstreamLocal, AddressPart::Whole),

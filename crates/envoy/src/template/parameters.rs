@@ -2,7 +2,7 @@
 
 use causeway_model::{
     AddressPart, DurationPoint, DurationUnit, FilterStateForm, HeaderName, HostSource, MetadataSource,
-    NameSource, OperatorKind, PathForm, RequestedServerName, SanKind, TimeZone, TlsFact,
+    NameSource, OperatorKind, PathForm, RequestedServerName, TimeZone,
 };
 
 use super::operators::Wrong;
@@ -51,45 +51,6 @@ pub(super) fn filter_state(parameter: &str) -> Result<OperatorKind, Wrong> {
         _ => return Err(Wrong::new("filter state is printed as PLAIN, TYPED or FIELD".to_owned())),
     };
     Ok(OperatorKind::FilterState { key: (*key).into(), form })
-}
-
-/// Operators about the client's handshake that take no parameters.
-pub(super) fn tls_fact(name: &str) -> Option<TlsFact> {
-    let of_names = |kind: &str| {
-        Some(match kind {
-            "DNS_SAN" => SanKind::Dns,
-            "URI_SAN" => SanKind::Uri,
-            "EMAIL_SAN" => SanKind::Email,
-            "IP_SAN" => SanKind::IpAddress,
-            "OTHERNAME_SAN" => SanKind::OtherName("".into()),
-            _ => return None,
-        })
-    };
-    Some(match name {
-        "DOWNSTREAM_TLS_VERSION" => TlsFact::Version,
-        "DOWNSTREAM_TLS_CIPHER" => TlsFact::Cipher,
-        "DOWNSTREAM_TLS_GROUP" => TlsFact::Group,
-        "DOWNSTREAM_TLS_SESSION_ID" => TlsFact::SessionId,
-        "DOWNSTREAM_HANDSHAKE_DURATION" => TlsFact::HandshakeDuration,
-        "DOWNSTREAM_TRANSPORT_FAILURE_REASON" => TlsFact::FailureReason,
-        "DOWNSTREAM_PEER_SUBJECT" => TlsFact::PeerSubject,
-        "DOWNSTREAM_PEER_ISSUER" => TlsFact::PeerIssuer,
-        "DOWNSTREAM_PEER_SERIAL" => TlsFact::PeerSerial,
-        "DOWNSTREAM_PEER_FINGERPRINT_256" => TlsFact::PeerSha256,
-        "DOWNSTREAM_PEER_FINGERPRINT_1" => TlsFact::PeerSha1,
-        "DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256" => TlsFact::PeerIssuerSha256,
-        "DOWNSTREAM_PEER_ISSUER_SERIAL" => TlsFact::PeerIssuerSerial,
-        "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256" => TlsFact::PeerChainSha256,
-        "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1" => TlsFact::PeerChainSha1,
-        "DOWNSTREAM_PEER_CHAIN_SERIALS" => TlsFact::PeerChainSerials,
-        "DOWNSTREAM_PEER_CERT" => TlsFact::PeerCertificate,
-        "DOWNSTREAM_LOCAL_SUBJECT" => TlsFact::LocalSubject,
-        name => match (name.strip_prefix("DOWNSTREAM_PEER_"), name.strip_prefix("DOWNSTREAM_LOCAL_")) {
-            (Some(kind), _) => TlsFact::PeerNames(of_names(kind)?),
-            (_, Some(kind)) => TlsFact::LocalNames(of_names(kind)?),
-            (None, None) => return None,
-        },
-    })
 }
 
 /// The parameters of `REQUESTED_SERVER_NAME`, which have been checked.

@@ -9,7 +9,6 @@ mod operator;
 mod query;
 mod time;
 mod tls;
-mod upstream_tls;
 
 use std::time::Instant;
 

@@ -114,7 +114,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
         OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
-        OperatorKind::Tls(fact) => super::tls::fact(fact, view),
+        OperatorKind::Tls { upstream, fact } => super::tls::fact(*upstream, fact, view),
         OperatorKind::RequestedServerName(wanted) => super::tls::requested_server_name(*wanted, view),
         OperatorKind::ResponseFlags if facts.flags.is_empty() => "-".into(),
         OperatorKind::ResponseFlags => facts.flags.short().to_string().into(),
@@ -218,9 +218,6 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Reason => facts.failure.as_ref().map(|failure| Reason::key(failure.reason)).into(),
         OperatorKind::Evidence => {
             facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
-        }
-        OperatorKind::UpstreamTls(part) => {
-            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::upstream_tls::fact(part, tls))
         }
         OperatorKind::Absent(_) => Operand::Absent,
     }
