@@ -30,5 +30,5 @@ pub use text::yaml;
 
 pub use causeway_testkit::{
     Act, Answer, Authority, Backend, Connection, DnsAnswer, End, Frame, Identity, Pki, Reply, Request,
-    Script, Signal, Streams, TlsClient, TlsServer, TlsWish, Wish, eventually, exchange, frames,
+    Script, Signal, Streams, TlsClient, TlsServer, TlsWish, Wish, base64, eventually, exchange, frames,
 };

@@ -9,7 +9,9 @@ pub use cluster::{
     AddressAnswer, CheckOutcome, ClusterStatus, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
     HealthFlags, HostStats, HostStatus, LookupFailure, OutlierStatus,
 };
-pub use config::{Certificate, CertificateDetails, ConfigDump, ConfigEntry, ListenerStatus, SubjectAltName};
+pub use config::{
+    Certificate, CertificateDetails, ConfigDump, ConfigEntry, ListenerStatus, OcspDetails, SubjectAltName,
+};
 pub use reload::{
     ChangeKind, ConfigChange, Diagnostic, DrainRequest, ReloadReport, ReloadResult, ReloadTrigger, Severity,
 };

@@ -128,6 +128,17 @@ impl Shared {
         Some(u32::try_from(left.max(0) / 86_400).unwrap_or(u32::MAX))
     }
 
+    /// Seconds until the first OCSP response of any context holds no more.
+    fn seconds_until_first_response_ends(&self) -> Option<u64> {
+        let contexts = self.contexts.load();
+        let now = views::seconds(SystemTime::now());
+        let ends = contexts.iter().flat_map(|context| {
+            let own = context.certificates().own.into_iter();
+            own.filter_map(|certificate| certificate.ocsp).map(|ocsp| ocsp.next_update.unwrap_or(now))
+        });
+        ends.min().map(|end| u64::try_from(end - now).unwrap_or(0))
+    }
+
     fn ask<T>(&self, request: impl FnOnce(mpsc::Sender<T>) -> Request) -> Option<T> {
         let (answer, answered) = mpsc::channel();
         // Where the main thread is gone, so is the other end of the channel.
@@ -178,7 +189,7 @@ impl Process for Shared {
             total_connections: self.connections.get().map_or(0, OpenConnections::count),
             parent_connections: 0,
             days_until_first_cert_expiring: self.days_until_first_expires(),
-            seconds_until_first_ocsp_response_expiring: None,
+            seconds_until_first_ocsp_response_expiring: self.seconds_until_first_response_ends(),
         }
     }
 

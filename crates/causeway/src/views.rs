@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use causeway_admin::view::{
     AddressAnswer, Certificate, CertificateDetails, ChangeKind, CheckOutcome, ClusterStatus, ConfigChange,
     ConfigDump, ConfigEntry, Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
-    HealthFlags, HostStats, HostStatus, LookupFailure, Severity, SubjectAltName,
+    HealthFlags, HostStats, HostStatus, LookupFailure, OcspDetails, Severity, SubjectAltName,
 };
 use causeway_model::{Bootstrap, CircuitBreakers, NetworkFilter, RoutingPriority, SourcePosition};
 use causeway_reason::Failure;
@@ -34,6 +34,10 @@ fn certificate(shown: &ShownCertificate) -> CertificateDetails {
         subject_alt_names: servers.chain(uris).chain(ips).collect(),
         valid_from: at(shown.facts.not_before),
         expiration_time: at(shown.facts.not_after),
+        ocsp: shown.ocsp.as_ref().map(|ocsp| OcspDetails {
+            valid_from: at(ocsp.this_update),
+            expiration: ocsp.next_update.map(at),
+        }),
     }
 }
 

@@ -5,7 +5,7 @@
 mod site;
 
 use causeway_testkit::{
-    Backend, Peer, Pki, Port, Proxy, Reply, Request, Scratch, Script, TlsServer, exchange, say_skipped,
+    Backend, Peer, Pki, Port, Proxy, Reply, Request, Script, TlsServer, exchange, say_skipped,
 };
 
 use site::{Listener, Options, Ports, Site, config};
@@ -70,8 +70,7 @@ async fn the_back_end_chooses() {
 
 #[tokio::test]
 async fn nginx_and_haproxy_choose() {
-    let (folder, new, old) = (Scratch::new(), Port::reserve(), Port::reserve());
-    Pki::get().write_to(folder.path());
+    let (folder, new, old) = (Pki::get().folder(), Port::reserve(), Port::reserve());
     folder.write("both.pem", &(folder.read("server.pem") + &folder.read("server.key")));
     let (at, new_port, old_port) = (folder.path().display(), new.number(), old.number());
     let server = |listen: &str| {

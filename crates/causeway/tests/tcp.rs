@@ -225,3 +225,32 @@ async fn haproxy_passes_on_what_causeway_does() {
     assert!(backend.received().iter().all(|request| request.body.len() == 1 << 20));
     assert_eq!(site.reasons().await.len(), 0, "nothing has failed");
 }
+
+/// Both at once, and one after the other: what was said is answered before the end (D-170).
+#[tokio::test]
+async fn echo_answers_what_comes_together_with_the_end() {
+    let ports = Ports::reserve();
+    let (at, echo) = (ports.listener(), "type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo");
+    let listener = format!(
+        "  - name: main\n    address: {{socket_address: {{address: {}, port_value: {}}}}}\n    filter_chains: [{{filters: \
+         [{{name: echo, typed_config: {{\"@type\": {echo}}}}}]}}]\n",
+        at.ip(),
+        at.port()
+    );
+    let text = config(ports.admin(), &listener, "[]");
+    let site = Site::start(&text, at, ports.admin(), &Options::default()).await.unwrap();
+    let large = vec![b'x'; 300_000];
+    for said in [b"abc".as_slice(), &large, b""] {
+        for _ in 0..5 {
+            let (mut reader, mut writer) = TcpStream::connect(site.address).await.unwrap().into_split();
+            let write = async {
+                writer.write_all(said).await.unwrap();
+                writer.shutdown().await.unwrap();
+            };
+            let mut heard = Vec::new();
+            let (_, read) = tokio::join!(write, reader.read_to_end(&mut heard));
+            read.unwrap();
+            assert!(heard == said, "{} of {} bytes", heard.len(), said.len());
+        }
+    }
+}

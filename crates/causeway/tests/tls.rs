@@ -242,8 +242,7 @@ async fn large_bodies_pass_both_ways() {
 
 #[tokio::test]
 async fn clients_that_others_have_written() {
-    let (folder, ports) = (Scratch::new(), Ports::reserve());
-    Pki::get().write_to(folder.path());
+    let (folder, ports) = (Pki::get().folder(), Ports::reserve());
     write(folder.path(), Pki::get().identity("server"));
     let trust = format!(
         "{}, validation_context: {{trusted_ca: {{filename: {}/ca.pem}}}}",
@@ -294,8 +293,7 @@ async fn clients_that_others_have_written() {
 
 #[tokio::test]
 async fn proxies_in_front_that_encrypt_again() {
-    let (folder, ports) = (Scratch::new(), Ports::reserve());
-    Pki::get().write_to(folder.path());
+    let (folder, ports) = (Pki::get().folder(), Ports::reserve());
     write(folder.path(), Pki::get().identity("server"));
     let site = start(&ports, &listener(&from_files(folder.path()), "")).await;
     let (to, ca) = (site.address, folder.path().join("ca.pem").display().to_string());

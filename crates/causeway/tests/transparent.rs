@@ -26,6 +26,12 @@ const FILTER: &str = r#"- name: envoy.filters.listener.original_src
     mark: 123
 "#;
 
+const HTTP_FILTER: &str = r#"- name: envoy.filters.http.original_src
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.original_src.v3.OriginalSrc
+    mark: 123
+"#;
+
 const PROXY: &str = r#"- name: envoy.filters.listener.proxy_protocol
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
@@ -56,10 +62,15 @@ fn backend(netns: &Netns, at: SocketAddr) -> Receiver<IpAddr> {
 }
 
 async fn start(netns: &Netns, filters: &str, timeout: &str) -> Site {
-    let at = |port| SocketAddr::new(netns.address(), port);
     let listener = Listener { fields: format!("listener_filters:\n{filters}"), ..Listener::default() };
+    start_with(netns, &listener, &format!("connect_timeout: {timeout}")).await
+}
+
+/// One cluster with these fields and the back-end in the namespace.
+async fn start_with(netns: &Netns, listener: &Listener, fields: &str) -> Site {
+    let at = |port| SocketAddr::new(netns.address(), port);
     let cluster = format!(
-        "- name: app\n  connect_timeout: {timeout}\n  load_assignment: {{cluster_name: app, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: {}, port_value: 8080}}}}}}}}]}}]}}\n",
+        "- name: app\n  {fields}\n  load_assignment: {{cluster_name: app, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: {}, port_value: 8080}}}}}}}}]}}]}}\n",
         netns.address()
     );
     let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
@@ -144,4 +155,40 @@ async fn the_client_is_the_one_that_a_proxy_header_names() {
         assert_eq!(response.status, 200);
         assert_eq!(peers.recv().unwrap(), client.parse::<IpAddr>().unwrap());
     }
+}
+
+/// Of the HTTP filter, the address is the one that the request is taken to come from, and requests of several clients may
+/// come on one connection of a proxy in front.
+#[tokio::test]
+async fn the_client_is_the_one_that_the_request_names() {
+    if let Err(why) = Netns::available() {
+        causeway_testkit::say_skipped(&format!(
+            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
+        ));
+        return;
+    }
+    let netns = Netns::new();
+    let peers = backend(&netns, SocketAddr::new(netns.address(), 8080));
+    for command in commands("## The back-end is on the same machine") {
+        netns.command(&command).unwrap();
+    }
+    let listener = Listener { filters: HTTP_FILTER.to_owned(), ..Listener::default() };
+    // Where all other connections would come from: the filter has the last word.
+    let bound = "upstream_bind_config: {source_address: {address: 127.0.0.1, port_value: 0}}";
+    let site = start_with(&netns, &listener, bound).await;
+    let mut proxy = Connection::open(site.address).await.unwrap();
+    for client in ["203.0.113.7", "203.0.113.8"] {
+        let request = Request::get("/").header("x-forwarded-for", client);
+        let response = proxy.exchange(&request).await.unwrap();
+        assert_eq!((response.status, response.text().as_str()), (200, "ok"), "{client}");
+        assert_eq!(peers.recv().unwrap(), client.parse::<IpAddr>().unwrap());
+    }
+    assert_eq!(proxy.exchange(&Request::get("/")).await.unwrap().status, 200);
+    assert_eq!(peers.recv().unwrap(), netns.host_address(), "without the field it is the connection's own");
+
+    let of_another_family = Request::get("/").header("x-forwarded-for", "2001:db8::1");
+    assert_eq!(proxy.exchange(&of_another_family).await.unwrap().status, 503);
+    let line = site.logged("source_bind_failed").await.expect("it is logged");
+    assert_eq!(line.details, "upstream_reset_before_response_started{local_connection_failure}");
+    assert!(line.evidence.contains("different families"), "{}", line.evidence);
 }

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use causeway_testkit::{
-    Authority, Backend, Connection, Peer, Pki, Port, ProcessBuilder, Proxy, Reply, Request, Scratch,
-    TlsServer, Wish, eventually, exchange, say_skipped,
+    Authority, Backend, Connection, Peer, Pki, Port, ProcessBuilder, Proxy, Reply, Request, TlsServer, Wish,
+    eventually, exchange, say_skipped,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,13 +27,6 @@ const TLS: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3
 const RAW: &str = "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 const PROXY: &str =
     "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport";
-
-/// The certificates of the tests in a folder.
-fn folder() -> Scratch {
-    let scratch = Scratch::new();
-    Pki::get().write_to(scratch.path());
-    scratch
-}
 
 /// A transport socket of TLS that trusts the root in a folder, and shows a client's certificate.
 fn tls(folder: &Path) -> String {
@@ -71,24 +64,6 @@ async fn site(port: u16, socket: &str, listener: &Listener) -> Site {
     started.unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-/// The cluster of Envoy's guide to PROXY headers, word for word but for the address behind it.
-const OF_THE_GUIDE: &str = r#"
-- name: service1
-  connect_timeout: 0.25s
-  type: strict_dns
-  lb_policy: round_robin
-  transport_socket:
-    name: envoy.transport_sockets.upstream_proxy_protocol
-    typed_config:
-      "@type": type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
-      config:
-        version: V1
-      transport_socket:
-        name: envoy.transport_sockets.raw_buffer
-        typed_config:
-          "@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
-"#;
-
 /// Finds a program of another, or says that the test is skipped.
 fn find(peer: Peer) -> Option<PathBuf> {
     let found = peer.find();
@@ -105,7 +80,7 @@ async fn body(site: &Site, path: &str) -> String {
 #[tokio::test]
 async fn nginx_knows_the_client_by_its_certificate_and_by_the_header() {
     let Some(binary) = find(Peer::Nginx) else { return };
-    let (folder, plain, headed) = (folder(), Port::reserve(), Port::reserve());
+    let (folder, plain, headed) = (Pki::get().folder(), Port::reserve(), Port::reserve());
     let at = folder.path().display();
     let server = |listen: &str| {
         format!(
@@ -134,7 +109,7 @@ async fn nginx_knows_the_client_by_its_certificate_and_by_the_header() {
 #[tokio::test]
 async fn haproxy_takes_the_header_in_front_of_tls_and_without_it() {
     let Some(binary) = find(Peer::Haproxy) else { return };
-    let (folder, secure, plain) = (folder(), Port::reserve(), Port::reserve());
+    let (folder, secure, plain) = (Pki::get().folder(), Port::reserve(), Port::reserve());
     let at = folder.path().display();
     let both = ["server.pem", "server.key"].map(|name| folder.read(name)).concat();
     folder.write("both.pem", &both);
@@ -166,7 +141,7 @@ async fn haproxy_takes_the_header_in_front_of_tls_and_without_it() {
 
 #[tokio::test]
 async fn openssl_agrees_on_versions_and_tells_what_it_saw() {
-    let (folder, port) = (folder(), Port::reserve());
+    let (folder, port) = (Pki::get().folder(), Port::reserve());
     let at = |name: &str| folder.file(name).display().to_string();
     for (flag, version) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
         let (number, own, key, ca) =
@@ -192,7 +167,7 @@ async fn openssl_agrees_on_versions_and_tells_what_it_saw() {
 /// Before anything of the handshake; and what it says is who the client is.
 #[tokio::test]
 async fn the_header_comes_before_the_first_byte_of_tls() {
-    let folder = folder();
+    let folder = Pki::get().folder();
     let first = |socket: String| async move {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -211,27 +186,6 @@ async fn the_header_comes_before_the_first_byte_of_tls() {
     };
     assert_eq!(first(behind_header("V1", &tls(folder.path()))).await, b"\x16\x03\x01", "a ClientHello");
     assert_eq!(first(behind_header("V1", &raw())).await, b"GET", "a request");
-}
-
-#[tokio::test]
-async fn the_example_of_the_guide_runs() {
-    let ports = Ports::reserve();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let cluster = format!(
-        "{OF_THE_GUIDE}  load_assignment: {{cluster_name: service1, endpoints: [{{lb_endpoints: [{{endpoint: \
-         {{address: {{socket_address: {{address: localhost, port_value: {port}}}}}}}}}]}}]}}\n"
-    );
-    let routes = "- match: {prefix: /}\n  route: {cluster: service1}\n".to_owned();
-    let served = Listener { routes, ..Listener::default() };
-    let text = config(ports.admin(), &served.yaml(ports.listener()), &cluster);
-    let through = Site::start(&text, ports.listener(), ports.admin(), &Options::default()).await.unwrap();
-    let mut client = Connection::open(through.address).await.unwrap();
-    client.send(&Request::get("/")).await;
-    let (mut taken, _) = listener.accept().await.unwrap();
-    let mut seen = vec![0; "PROXY TCP4 127.0.0.1 127.0.0.1 ".len()];
-    taken.read_exact(&mut seen).await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&seen), "PROXY TCP4 127.0.0.1 127.0.0.1 ");
 }
 
 #[tokio::test]
@@ -288,7 +242,7 @@ async fn two_clients_never_share_a_connection_and_it_ends_with_its_client() {
 
 #[tokio::test]
 async fn whom_to_trust_is_read_again_when_the_file_changes() {
-    let (folder, other) = (folder(), Authority::new("other root"));
+    let (folder, other) = (Pki::get().folder(), Authority::new("other root"));
     let identity = other.issue(&Wish::server("lab.test"));
     let server = TlsServer::with(&identity, false, &[], rustls::ALL_VERSIONS);
     let backend = Backend::start_tls(server, Reply::ok("trusted")).await;

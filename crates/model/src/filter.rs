@@ -31,6 +31,12 @@ pub enum FilterConfig {
     },
     /// `extensions.filters.http.health_check.v3.HealthCheck`.
     HealthCheck(HealthCheckFilter),
+    /// `extensions.filters.http.original_src.v3.OriginalSrc`: the connection to the back-end comes from the address
+    /// that the request is taken to come from.
+    OriginalSrc {
+        /// The mark of its packets (`SO_MARK`); none where it is 0.
+        mark: u32,
+    },
 }
 
 /// `extensions.filters.http.health_check.v3.HealthCheck`: answers those who ask whether the proxy is well.

@@ -34,6 +34,7 @@ mod source;
 mod tcp_proxy;
 mod template;
 mod tls;
+mod tls_fact;
 mod upstream_socket;
 mod value;
 
@@ -69,8 +70,8 @@ pub use http2::{Http2Keepalive, Http2Options};
 pub use internal_redirect::{InternalRedirectPolicy, RedirectPredicate};
 pub use listener::{DrainType, Listener, SocketOption, SocketState, TrafficDirection};
 pub use listener_filter::{
-    ConnectionPredicate, ListenerFilter, ListenerFilterKind, OriginalSrc, ProxyProtocol, TlsInspector,
-    TlvEncoding, TlvRule,
+    ConnectionPredicate, ListenerFilter, ListenerFilterKind, OriginalSrc, PROXY_PROTOCOL_TLV, ProxyProtocol,
+    TlsInspector, TlvEncoding, TlvLocation, TlvRule,
 };
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
@@ -84,24 +85,25 @@ pub use overload::{
 };
 pub use retry::{HostPredicate, RateLimitedBackOff, ResetHeader, RetryOn, RetryPolicy};
 pub use route::{
-    CertificateMatch, ClusterName, ClusterSpecifier, ConnectConfig, DirectResponse, GrpcTimeout, HostRewrite,
-    MaxStreamDuration, MoreConditions, PathMatch, PathRedirect, PathRewrite, Redirect, RequireTls, Route,
-    RouteAction, RouteConfiguration, RouteForward, RouteMatch, RouteUpgrade, RoutingPriority,
-    UriTemplateSegment, VirtualCluster, VirtualHost, WeightedCluster,
+    CertificateMatch, ClusterName, ClusterSpecifier, ConnectConfig, DirectResponse, FilterStateMatcher,
+    GrpcTimeout, HostRewrite, MaxStreamDuration, MoreConditions, PathMatch, PathRedirect, PathRewrite,
+    Redirect, RequireTls, Route, RouteAction, RouteConfiguration, RouteForward, RouteMatch, RouteUpgrade,
+    RoutingPriority, UriTemplateSegment, VirtualCluster, VirtualHost, WeightedCluster,
 };
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
 pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
 pub use template::{
-    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, HostSource, JsonTemplate,
-    MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer, RequestedServerName,
-    Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone, TlsFact, TlsPart,
+    AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, FilterStateForm, HostSource,
+    JsonTemplate, MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer,
+    RequestedServerName, Template, TemplatePart, TimeFormat, TimePart, TimeShape, TimeZone,
 };
 pub use tls::{
     CertificateValidation, CipherSuite, CommonTls, Curve, DataSource, DownstreamTls, NamedSecret,
     OcspStaplePolicy, SanKind, SanMatcher, Secret, SecretFile, SecretValue, SignatureAlgorithm,
     TlsCertificate, TlsParams, TlsVersion, UpstreamTls, Validation,
 };
+pub use tls_fact::TlsFact;
 pub use upstream_socket::{
     PassThroughTlvs, ProxyProtocolConfig, ProxyProtocolUpstream, ProxyProtocolVersion, TlvEntry,
     TransportSocketMatch, UpstreamSocket,

@@ -101,8 +101,10 @@ impl Default for TlsInspector {
 /// `filters.listener.proxy_protocol.v3.ProxyProtocol`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyProtocol {
-    /// TLVs that become metadata of the connection (`rules`), with `tlv_location: DYNAMIC_METADATA`.
+    /// TLVs that something is made of (`rules`).
     pub rules: Vec<TlvRule>,
+    /// What is made of them (`tlv_location`).
+    pub tlv_location: TlvLocation,
     /// Connections without a header are taken as they are (`allow_requests_without_proxy_protocol`).
     pub allow_requests_without_proxy_protocol: bool,
     /// TLVs that are kept for connections to back-ends (`pass_through_tlvs`).
@@ -115,12 +117,24 @@ pub struct ProxyProtocol {
     pub stat_prefix: Box<str>,
 }
 
+/// The key of the object in the filter state that TLVs become with [`TlvLocation::FilterState`].
+pub const PROXY_PROTOCOL_TLV: &str = "envoy.network.proxy_protocol.tlv";
+
+/// `ProxyProtocol.TlvLocation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlvLocation {
+    /// Metadata of the connection.
+    DynamicMetadata,
+    /// One object of its filter state, [`PROXY_PROTOCOL_TLV`], with a field for each key.
+    FilterState,
+}
+
 /// `ProxyProtocol.Rule`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlvRule {
     /// The type.
     pub tlv_type: u8,
-    /// Where its value goes (`metadata_namespace`).
+    /// Where its value goes (`metadata_namespace`); of filter state there is but one.
     pub namespace: Box<str>,
     /// Under which key (`key`).
     pub key: Box<str>,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::{
     BodyFormat, CookieMatcher, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
-    PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition, Template,
+    PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition,
+    StringMatcher, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -142,8 +143,18 @@ pub struct MoreConditions {
     /// Dynamic metadata that has to be there: their namespaces. Filters would set them, and they run behind
     /// the search for a route, so that no request fulfils this.
     pub dynamic_metadata: Vec<Box<str>>,
-    /// Filter state that has to be there: their keys. No request fulfils this either.
-    pub filter_state: Vec<Box<str>>,
+    /// Filter state that has to be there, and what it has to be.
+    pub filter_state: Vec<FilterStateMatcher>,
+}
+
+/// `type.matcher.v3.FilterStateMatcher`: an object in the filter state of the client's connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterStateMatcher {
+    /// Which object.
+    pub key: Box<str>,
+    /// What it has to be as a text (`string_match`); `None` for an object that nothing here makes, so that no
+    /// request fulfils it.
+    pub value: Option<StringMatcher>,
 }
 
 /// `RouteMatch.TlsContextMatchOptions`: what is set has to be so.

@@ -3,7 +3,7 @@
 //! Access logs, added headers and bodies of local replies are templates. The front-ends parse them, so
 //! that an unknown operator is a fault of the file with a position; the proxy fills them in.
 
-use crate::{HeaderName, SanKind, Value};
+use crate::{HeaderName, TlsFact, Value};
 
 /// A text with operators in it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -243,6 +243,13 @@ pub enum OperatorKind {
         /// Keys below it.
         path: Vec<Box<str>>,
     },
+    /// `FILTER_STATE(KEY:FORM)`: of the client's connection.
+    FilterState {
+        /// Which object.
+        key: Box<str>,
+        /// What is printed of it.
+        form: FilterStateForm,
+    },
     /// `HOSTNAME`: of this machine, read once.
     Hostname,
     /// `ENVIRONMENT(NAME)`: read when the configuration was loaded.
@@ -277,16 +284,19 @@ pub enum OperatorKind {
         /// The upstream's connection rather than the client's.
         upstream: bool,
     },
-    /// What is known from the client's handshake: `DOWNSTREAM_TLS_VERSION`, `DOWNSTREAM_PEER_SUBJECT`, …
-    Tls(TlsFact),
+    /// What is known of a connection with TLS: `DOWNSTREAM_TLS_VERSION`, `UPSTREAM_PEER_SUBJECT`, …
+    Tls {
+        /// The connection to the back-end, not that of the client.
+        upstream: bool,
+        /// What is printed of it.
+        fact: TlsFact,
+    },
     /// `REQUESTED_SERVER_NAME(WHICH:HOST)`: the name that the client asked for, in the handshake or in its request.
     RequestedServerName(RequestedServerName),
     /// `CAUSEWAY_REASON` is not Envoy's: the reason's key, absent where nothing failed.
     Reason,
     /// `CAUSEWAY_EVIDENCE` is not Envoy's: what was observed.
     Evidence,
-    /// `UPSTREAM_TLS_VERSION`, `UPSTREAM_PEER_SUBJECT` and the like: TLS with the back-end.
-    UpstreamTls(TlsPart),
     /// An operator about something this configuration can't have, such as TLS on a plain listener:
     /// its value is always absent. Holds the operator as it was written.
     Absent(Box<str>),
@@ -301,54 +311,15 @@ impl OperatorKind {
     }
 }
 
-/// What is known from the client's handshake.
+/// What is printed of an object of the filter state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsFact {
-    /// `DOWNSTREAM_TLS_VERSION`.
-    Version,
-    /// `DOWNSTREAM_TLS_CIPHER`.
-    Cipher,
-    /// `DOWNSTREAM_TLS_GROUP`.
-    Group,
-    /// `DOWNSTREAM_TLS_SESSION_ID`.
-    SessionId,
-    /// `DOWNSTREAM_HANDSHAKE_DURATION`: milliseconds.
-    HandshakeDuration,
-    /// `DOWNSTREAM_TRANSPORT_FAILURE_REASON`.
-    FailureReason,
-    /// `DOWNSTREAM_PEER_SUBJECT`.
-    PeerSubject,
-    /// `DOWNSTREAM_PEER_ISSUER`.
-    PeerIssuer,
-    /// `DOWNSTREAM_PEER_SERIAL`.
-    PeerSerial,
-    /// `DOWNSTREAM_PEER_FINGERPRINT_256`.
-    PeerSha256,
-    /// `DOWNSTREAM_PEER_FINGERPRINT_1`.
-    PeerSha1,
-    /// `DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256`: of the certificate behind the client's own.
-    PeerIssuerSha256,
-    /// `DOWNSTREAM_PEER_ISSUER_SERIAL`.
-    PeerIssuerSerial,
-    /// `DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256`: of all, with commas between them.
-    PeerChainSha256,
-    /// `DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1`.
-    PeerChainSha1,
-    /// `DOWNSTREAM_PEER_CHAIN_SERIALS`.
-    PeerChainSerials,
-    /// `DOWNSTREAM_PEER_CERT`: PEM, percent-encoded.
-    PeerCertificate,
-    /// `DOWNSTREAM_PEER_CERT_V_START(FORMAT)`.
-    PeerValidFrom(TimeFormat),
-    /// `DOWNSTREAM_PEER_CERT_V_END(FORMAT)`.
-    PeerValidUntil(TimeFormat),
-    /// `DOWNSTREAM_PEER_URI_SAN` and the like: alternative names of the client's certificate, with commas between
-    /// them.
-    PeerNames(SanKind),
-    /// `DOWNSTREAM_LOCAL_SUBJECT`: of the certificate that the client was shown.
-    LocalSubject,
-    /// `DOWNSTREAM_LOCAL_URI_SAN` and the like.
-    LocalNames(SanKind),
+pub enum FilterStateForm {
+    /// Its value, with its type in JSON (`TYPED`, or nothing).
+    Typed,
+    /// Its value as a text (`PLAIN`).
+    Plain,
+    /// One of its fields (`FIELD:NAME`).
+    Field(Box<str>),
 }
 
 /// Which of two names `REQUESTED_SERVER_NAME` prints.
@@ -410,33 +381,6 @@ pub enum FieldSection {
     ResponseHeaders,
     /// Behind the body of the response.
     ResponseTrailers,
-}
-
-/// What a log tells of a TLS connection to a back-end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsPart {
-    /// `UPSTREAM_TLS_VERSION`.
-    Version,
-    /// `UPSTREAM_TLS_CIPHER`.
-    Cipher,
-    /// `UPSTREAM_TLS_GROUP`.
-    Group,
-    /// `UPSTREAM_SERVER_NAME`: the name that was asked for.
-    ServerName,
-    /// `UPSTREAM_PEER_SUBJECT`.
-    PeerSubject,
-    /// `UPSTREAM_PEER_ISSUER`.
-    PeerIssuer,
-    /// `UPSTREAM_PEER_CERT`: as PEM, encoded as in a URL.
-    PeerCertificate,
-    /// `UPSTREAM_PEER_DNS_SAN`, `UPSTREAM_PEER_URI_SAN`, `UPSTREAM_PEER_IP_SAN`.
-    PeerNames(SanKind),
-    /// `UPSTREAM_PEER_CERT_V_START`.
-    PeerStart(TimeFormat),
-    /// `UPSTREAM_PEER_CERT_V_END`.
-    PeerEnd(TimeFormat),
-    /// `UPSTREAM_LOCAL_DNS_SAN`, `UPSTREAM_LOCAL_URI_SAN`, `UPSTREAM_LOCAL_IP_SAN`: of our certificate.
-    LocalNames(SanKind),
 }
 
 /// Which metadata.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use causeway_model::{Address, FilterChain, Listener, Metadata};
+use causeway_model::{Address, FilterChain, Listener, Metadata, PROXY_PROTOCOL_TLV, Value};
 use causeway_reason::Failure;
 
 use crate::cluster::OwnPool;
@@ -89,6 +89,13 @@ impl ConnectionInfo {
     /// The name that the client asked for in its handshake, in lower case, where a listener filter has looked for it.
     pub(crate) fn server_name(&self) -> Option<&str> {
         self.inspected.as_ref().map(|found| &*found.server_name).filter(|name| !name.is_empty())
+    }
+
+    /// An object of its filter state. There is but one that anything here makes: what the filter `proxy_protocol`
+    /// makes of TLVs with `tlv_location: FILTER_STATE`.
+    pub(crate) fn filter_state(&self, key: &str) -> Option<&Value> {
+        let inspected = self.inspected.as_ref().filter(|_| key == PROXY_PROTOCOL_TLV);
+        inspected.and_then(|found| found.tlv_state.as_ref())
     }
 
     /// Name of the listener.

@@ -128,13 +128,14 @@ fn rendered<'o>(exchange: &Exchange, option: &'o HeaderValueOption, viewer: &Vie
     }
     let mut value = Vec::new();
     viewer.view(exchange, |view| render(&option.value, view, Absent::Nothing, &mut value));
-    without_line_ends(&mut value);
+    without_controls(&mut value);
     Cow::Owned(value)
 }
 
-/// Takes out what would end a field or a line: what a client sent must not, whatever found its way into a text.
-pub(crate) fn without_line_ends(text: &mut Vec<u8>) {
-    text.retain(|byte| !matches!(byte, b'\r' | b'\n' | 0));
+/// Takes out what can't stand in a field (RFC 9110 §5.5), what would end one among it: what a client sent must not,
+/// whatever found its way into a text.
+pub(crate) fn without_controls(text: &mut Vec<u8>) {
+    text.retain(|byte| *byte == b'\t' || !byte.is_ascii_control());
 }
 
 /// Whether something is done, by whether there is a field of that name.

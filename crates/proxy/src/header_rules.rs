@@ -13,7 +13,6 @@ use causeway_model::{
     SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
 };
 use causeway_reason::{Failure, Reason};
-use causeway_routing::Certificate;
 
 use crate::client_certificate;
 use crate::connection::ConnectionInfo;
@@ -183,10 +182,6 @@ pub(crate) fn apply_to_request(
         exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
     }
     let tls = context.connection.tls.get().map(|tls| &**tls);
-    if let Some(tls) = tls {
-        let presented = !tls.peer.is_empty();
-        exchange.facts.certificate = Certificate { presented, validated: tls.validated };
-    }
     client_certificate::apply(&mut exchange.request, tls, config);
     exchange.facts.internal =
         trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);

@@ -11,6 +11,7 @@ use causeway_upstream::{ClusterBudgetStat, ClusterSizeStat, ClusterStat, HostSta
 use crate::cluster::LocalCluster;
 
 use crate::connection::ConnectionInfo;
+use crate::downstream::SeenByRouting;
 use crate::exchange::{Exchange, Facts};
 use crate::format::{FieldSize, View};
 use crate::local_reply::note_failure;
@@ -95,6 +96,11 @@ impl ActiveRequest {
 
     pub(crate) const fn listener(&self) -> &Rc<HttpRuntime> {
         &self.listener
+    }
+
+    /// Shows the request to routing.
+    pub(crate) fn seen(&self) -> SeenByRouting<'_> {
+        SeenByRouting { exchange: self, connection: &self.connection, random: self.random }
     }
 
     /// Shows the exchange to templates.
@@ -214,6 +220,11 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
+    /// Shows the exchange to routing.
+    pub(crate) fn seen<'a>(&'a self, exchange: &'a Exchange) -> SeenByRouting<'a> {
+        SeenByRouting { exchange, connection: &self.connection, random: self.random }
+    }
+
     /// Does something with a view of the exchange.
     pub(crate) fn view<T>(&self, exchange: &Exchange, then: impl FnOnce(&View<'_>) -> T) -> T {
         then(&View {

@@ -8,23 +8,27 @@ use crate::buffer::{Buffer, FOR_BODY};
 use crate::io::Transport;
 use crate::listener::OpenConnection;
 
-/// `envoy.filters.network.echo`: sends back what comes, until the client ends. What came together with the end is
-/// not sent back, as with Envoy.
+/// `envoy.filters.network.echo`: sends back what comes, until the client ends.
 pub(crate) async fn echo(open: OpenConnection, mut stream: Transport, mut buffer: Buffer) {
     let pool = &open.worker().buffers;
     let course = &open.info().course;
     course.received.set(buffer.filled().len() as u64);
+    let mut ended = false;
     poll_fn(|cx| {
         loop {
-            if pool.make_room(&mut buffer, FOR_BODY) {
+            if !ended && pool.make_room(&mut buffer, FOR_BODY) {
                 match stream.poll_read(cx, &mut buffer) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(0)) => ended = true,
                     Poll::Ready(Ok(count)) => {
                         course.received.set(course.received.get() + count as u64);
                         continue;
                     }
                     Poll::Pending => {}
                 }
+            }
+            if ended && buffer.is_empty() {
+                return Poll::Ready(());
             }
             if buffer.is_empty() {
                 // Who is silent holds no memory.

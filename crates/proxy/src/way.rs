@@ -20,7 +20,7 @@ pub(crate) struct Way {
     pub(crate) expected: Option<Box<str>>,
     /// What is sent first, a PROXY header: connections that have one are for one client alone, and end with it.
     pub(crate) header: Option<Box<[u8]>>,
-    /// Where it comes from, in the name of the client.
+    /// Where it comes from, in the name of the client: as an HTTP filter has it, or a listener filter.
     pub(crate) source: Option<OriginalSource>,
 }
 
@@ -33,10 +33,14 @@ impl Way {
         host: &Host,
     ) -> Option<Rc<Self>> {
         let socket = cluster.shared().sockets().of(host);
-        if client.inspected.is_none() && socket.is_none_or(|socket| socket.is_plain()) {
+        let own = &request.facts.source;
+        if client.inspected.is_none() && own.is_none() && socket.is_none_or(|socket| socket.is_plain()) {
             return None;
         }
-        let way = Self::from(client);
+        let mut way = Self::from(client);
+        if let Some(source) = own {
+            way.source = Some(source.over(way.source));
+        }
         match socket {
             Some(socket) => {
                 way.for_client(client, cluster, socket, host).for_name_of(request, cluster, socket)

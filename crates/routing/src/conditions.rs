@@ -1,8 +1,8 @@
 //! What a route asks beside the path.
 
 use causeway_model::{
-    CertificateMatch, CookieMatcher, HeaderMatcher, MoreConditions, QueryParameterMatcher, RouteMatch,
-    ValueMatch,
+    CertificateMatch, CookieMatcher, FilterStateMatcher, HeaderMatcher, MoreConditions,
+    QueryParameterMatcher, RouteMatch, ValueMatch,
 };
 
 use crate::path;
@@ -25,8 +25,8 @@ pub enum Unmet<'t> {
     Certificate(CertificateMatch),
     /// Dynamic metadata of this namespace, which no request has when its route is looked for.
     DynamicMetadata(&'t str),
-    /// Filter state of this key, which no request has when its route is looked for.
-    FilterState(&'t str),
+    /// Filter state is not there, or something else.
+    FilterState(&'t FilterStateMatcher),
 }
 
 /// The first condition, in Envoy's order, that the request does not fulfil. `fraction` is what
@@ -74,7 +74,12 @@ fn unmet_of_few<'t>(more: &'t MoreConditions, request: &impl RouteRequest) -> Op
     if let Some(namespace) = more.dynamic_metadata.first() {
         return Some(Unmet::DynamicMetadata(namespace));
     }
-    more.filter_state.first().map(|key| Unmet::FilterState(key))
+    more.filter_state.iter().find(|matcher| !state_matches(matcher, request)).map(Unmet::FilterState)
+}
+
+fn state_matches(matcher: &FilterStateMatcher, request: &impl RouteRequest) -> bool {
+    let found = matcher.value.as_ref().and_then(|value| Some((value, request.filter_state(&matcher.key)?)));
+    found.is_some_and(|(value, state)| value.matches(&state))
 }
 
 /// Whether a route asks for anything beside the path.
@@ -200,8 +205,16 @@ mod tests {
         assert!(matches!(unmet(&with(shown), None, &request), Some(Unmet::Certificate(_))));
         let metadata = MoreConditions { dynamic_metadata: vec!["n".into()], ..few.clone() };
         assert_eq!(unmet(&with(metadata), None, &request), Some(Unmet::DynamicMetadata("n")));
-        let state = MoreConditions { filter_state: vec!["k".into()], ..few };
-        assert_eq!(unmet(&with(state), None, &request), Some(Unmet::FilterState("k")));
+        let exact = StringMatcher::new(StringMatch::Exact("v".into()), false);
+        for (key, value, met) in
+            [("k", Some(exact.clone()), true), ("k", None, false), ("x", Some(exact), false)]
+        {
+            let wanted = FilterStateMatcher { key: key.into(), value };
+            let state = MoreConditions { filter_state: vec![wanted.clone()], ..few.clone() };
+            let matcher = with(state);
+            let found = unmet(&matcher, None, &request);
+            assert_eq!(found, (!met).then_some(Unmet::FilterState(&wanted)), "{wanted:?}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use causeway_model::{
-    CertificateMatch, HeaderMatch, HeaderMatcher, PathMatch, Route, RouteMatch, StringMatch, StringMatcher,
-    ValueMatch, VirtualHost,
+    CertificateMatch, FilterStateMatcher, HeaderMatch, HeaderMatcher, PathMatch, Route, RouteMatch,
+    StringMatch, StringMatcher, ValueMatch, VirtualHost,
 };
 
 use crate::conditions::Unmet;
@@ -328,8 +328,12 @@ impl fmt::Display for Unmet<'_> {
             Self::DynamicMetadata(namespace) => {
                 write!(f, "dynamic metadata of `{namespace}`, which no request has before its route is found")
             }
-            Self::FilterState(key) => {
-                write!(f, "the filter state `{key}`, which no request has before its route is found")
+            Self::FilterState(FilterStateMatcher { key, value: Some(value) }) => {
+                write!(f, "the filter state `{key}`")?;
+                string(f, value)
+            }
+            Self::FilterState(FilterStateMatcher { key, value: None }) => {
+                write!(f, "the filter state `{key}`, which no connection has")
             }
         }
     }

@@ -32,6 +32,12 @@ pub trait RouteRequest {
         Certificate::default()
     }
 
+    /// An object in the filter state of the client's connection, as a text.
+    fn filter_state(&self, key: &str) -> Option<Vec<u8>> {
+        let _ = key;
+        None
+    }
+
     /// A random number that stays the same over the life of the request.
     fn random(&self) -> u64;
 
@@ -113,6 +119,10 @@ pub(crate) mod tests {
 
         fn is_internal(&self) -> bool {
             self.internal
+        }
+
+        fn filter_state(&self, key: &str) -> Option<Vec<u8>> {
+            (key == "k").then(|| b"v".to_vec())
         }
 
         fn random(&self) -> u64 {

@@ -56,7 +56,7 @@ pub use load::{Load, LoadReport, Running};
 pub use message::{Headers, Received, latin1, to_bytes};
 pub use netns::{Netns, Settled};
 pub use peers::{Missing, Peer};
-pub use pki::{Authority, Identity, Pki, Wish};
+pub use pki::{Authority, Identity, Pki, Wish, base64};
 pub use port::Port;
 pub use process::{Process, ProcessBuilder};
 pub use proxy::{NotStarted, Proxy, ProxyBuilder};

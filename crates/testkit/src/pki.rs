@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CustomExtension,
+    DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
     PKCS_RSA_SHA256, RevokedCertParams, RsaKeySize, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::scratch::Scratch;
 
 /// An authority that signs certificates.
 pub struct Authority {
@@ -36,6 +38,7 @@ pub struct Wish {
     /// Years in which it begins and ends to be valid.
     years: (i32, i32),
     client_only: bool,
+    must_staple: bool,
 }
 
 impl Wish {
@@ -49,6 +52,7 @@ impl Wish {
             rsa: false,
             years: (2024, 2044),
             client_only: false,
+            must_staple: false,
         }
     }
 
@@ -133,6 +137,13 @@ impl Wish {
         self
     }
 
+    /// Demands an OCSP response (RFC 7633).
+    #[must_use]
+    pub fn must_staple(mut self) -> Self {
+        self.must_staple = true;
+        self
+    }
+
     fn key(&self) -> KeyPair {
         let key = if self.rsa {
             KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)
@@ -154,6 +165,12 @@ impl Wish {
         params.not_after = date_time_ymd(self.years.1, 1, 1);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        if self.must_staple {
+            const TLS_FEATURE: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 24];
+            const STATUS_REQUEST: &[u8] = &[0x30, 3, 2, 1, 5];
+            let extension = CustomExtension::from_oid_content(TLS_FEATURE, STATUS_REQUEST.to_vec());
+            params.custom_extensions.push(extension);
+        }
         if !self.client_only {
             params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
         }
@@ -272,6 +289,41 @@ impl Identity {
         PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key in PEM")
     }
 
+    /// An OCSP response (RFC 6960 §4.2.1) that calls the certificate good from the first of January of one year to that
+    /// of another. Its hashes and its signature are zeros: only who checks them sees that.
+    ///
+    /// # Panics
+    /// If the serial number is too long.
+    #[must_use]
+    pub fn ocsp(&self, serial: u64, years: (i32, i32)) -> Vec<u8> {
+        let der = |tag: u8, parts: &[&[u8]]| {
+            let content = parts.concat();
+            let [high, low] = u16::try_from(content.len()).expect("it is short").to_be_bytes();
+            // As short as can be: DER allows no other form.
+            let length: &[u8] = match (high, low) {
+                (0, 0..=0x7f) => &[low],
+                (0, _) => &[0x81, low],
+                _ => &[0x82, high, low],
+            };
+            [&[tag][..], length, &content].concat()
+        };
+        const SHA1: &[u8] = &[0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0];
+        const ECDSA_WITH_SHA256: &[u8] = &[0x30, 10, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+        const BASIC: &[u8] = &[6, 9, 0x2b, 6, 1, 5, 5, 7, 0x30, 1, 1];
+        let time = |year: i32| der(0x18, &[format!("{year}0101000000Z").as_bytes()]);
+        let hash = der(4, &[&[0; 20]]);
+        let bytes = serial.to_be_bytes();
+        let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len() - 1);
+        // A number that begins with a one would be negative.
+        let sign: &[u8] = if bytes[start] & 0x80 == 0 { &[] } else { &[0] };
+        let number = der(2, &[sign, &bytes[start..]]);
+        let id = der(0x30, &[SHA1, &hash, &hash, &number]);
+        let single = der(0x30, &[&id, &[0x80, 0], &time(years.0), &der(0xa0, &[&time(years.1)])]);
+        let data = der(0x30, &[&der(0xa2, &[&hash]), &time(years.0), &der(0x30, &[&single])]);
+        let basic = der(0x30, &[&data, ECDSA_WITH_SHA256, &[3, 2, 0, 0]]);
+        der(0x30, &[&[0x0a, 1, 0], &der(0xa0, &[&der(0x30, &[BASIC, &der(4, &[&basic])])])])
+    }
+
     /// SHA-256 of the certificate, in lower-case hex.
     #[must_use]
     pub fn sha256(&self) -> String {
@@ -293,6 +345,7 @@ impl Identity {
 /// | `ca` | a root that signs all others but `rogue` |
 /// | `server` | `lab.test`, `*.lab.test`, 127.0.0.1 |
 /// | `a`, `b` | `a.test` and `b.test`; `rsa` is `a.test` with an RSA key |
+/// | `must` | `must.test`, which demands an OCSP response |
 /// | `client` | a client with all kinds of names |
 /// | `other` | a client without any but its common name |
 /// | `rogue` | a client that is signed by another root |
@@ -328,6 +381,7 @@ impl Pki {
             ("server", issue(Wish::server("lab.test").dns("*.lab.test").ip(local))),
             ("a", issue(Wish::server("a.test").serial(0xa))),
             ("b", issue(Wish::server("b.test").dns("*.b.test").serial(0xb))),
+            ("must", issue(Wish::server("must.test").serial(0x57).must_staple())),
             ("rsa", issue(Wish::server("a.test").serial(0xaa).rsa())),
             ("client", issue(client.serial(0xc1))),
             ("other", issue(Wish::named("other").serial(0xc2))),
@@ -358,6 +412,17 @@ impl Pki {
         files
     }
 
+    /// All files in a folder of their own.
+    ///
+    /// # Panics
+    /// If they can't be written.
+    #[must_use]
+    pub fn folder(&self) -> Scratch {
+        let folder = Scratch::new();
+        self.write_to(folder.path());
+        folder
+    }
+
     /// Writes all files into a folder.
     ///
     /// # Panics
@@ -369,9 +434,34 @@ impl Pki {
     }
 }
 
+/// Bytes as they stand in `inline_bytes` (RFC 4648 §4).
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let word =
+            three.iter().fold(0, |word, byte| word << 8 | usize::from(*byte)) << (8 * (3 - three.len()));
+        for place in 0..4 {
+            let digit = char::from(DIGITS[word >> (18 - 6 * place) & 63]);
+            text.push(if place <= three.len() { digit } else { '=' });
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_vectors_of_base64() {
+        // RFC 4648 §10
+        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
 
     #[test]
     fn identities_have_keys_of_the_kind_that_was_wished_for() {

@@ -24,6 +24,8 @@ pub enum FailureKind {
     Version,
     /// There is no cipher suite, group or way to sign that both sides know.
     NoSharedCipher,
+    /// There is no OCSP response that could be sent along with the certificate, and there has to be one.
+    NoStaple,
     /// The peer has no certificate, and needs one.
     CertificateMissing,
     /// The peer's certificate is not taken.
@@ -85,6 +87,12 @@ impl HandshakeFailure {
             _ => (FailureKind::Broken, reason(137, "DECODE_ERROR")),
         };
         Self { kind, words, evidence: error.to_string() }
+    }
+
+    /// Of a certificate that needs an OCSP response, and has none that holds.
+    #[must_use]
+    pub fn of_staple(evidence: String) -> Self {
+        Self { kind: FailureKind::NoStaple, words: reason(133, "CONNECTION_REJECTED"), evidence }
     }
 
     /// Of the first bytes of a client that does not speak TLS; `None` where they may be TLS, or too few to tell.

@@ -15,7 +15,7 @@ use causeway_model::{
 };
 
 use crate::certificate::Facts;
-use crate::identity::{Authorities, Identity};
+use crate::identity::{Authorities, Identity, OcspStaple};
 
 /// How often files are looked at. What is renewed is used within twice that time.
 pub const INTERVAL: Duration = Duration::from_millis(400);
@@ -58,6 +58,8 @@ pub struct ShownCertificate {
     pub path: String,
     /// What it says.
     pub facts: Facts,
+    /// The OCSP response that is sent along with it.
+    pub ocsp: Option<OcspStaple>,
 }
 
 impl ShownCertificates {
@@ -66,10 +68,10 @@ impl ShownCertificates {
     pub fn of(identities: &[Arc<Identity>], authorities: &Authorities) -> Self {
         let own = identities.iter().filter_map(|identity| {
             let facts = identity.facts.first()?.clone();
-            Some(ShownCertificate { path: identity.path.clone(), facts })
+            Some(ShownCertificate { path: identity.path.clone(), facts, ocsp: identity.ocsp.clone() })
         });
         let first = authorities.facts.first().cloned();
-        let first = first.map(|facts| ShownCertificate { path: authorities.path.clone(), facts });
+        let first = first.map(|facts| ShownCertificate { path: authorities.path.clone(), facts, ocsp: None });
         Self { own: own.collect(), authorities: first.into_iter().collect() }
     }
 }

@@ -74,6 +74,15 @@ pub struct OriginalSource {
     pub mark: u32,
 }
 
+impl OriginalSource {
+    /// This one, where another filter before it wanted `earlier`: what both say is as this one has it.
+    #[must_use]
+    pub fn over(self, earlier: Option<Self>) -> Self {
+        let mark = if self.mark == 0 { earlier.map_or(0, |earlier| earlier.mark) } else { self.mark };
+        Self { mark, ..self }
+    }
+}
+
 /// Makes a connection. There is no time limit: the caller has one.
 ///
 /// On TCP, `TCP_NODELAY` is set, an ICMP message that refuses the connection is taken notice of, and the
@@ -86,7 +95,7 @@ pub async fn connect(
     connect_from(address, keepalive, source, None).await
 }
 
-/// The same, but in the name of a client, whatever `source` says.
+/// The same, but in the name of a client, whatever address `source` says; its options hold.
 pub async fn connect_from(
     address: &Address,
     keepalive: Option<&TcpKeepalive>,
@@ -115,10 +124,15 @@ pub async fn connect_from(
             set_keepalive(&socket, keepalive).map_err(at_once)?;
         }
     }
-    match (client, source, address.ip()) {
-        (Some(client), _, Some(ip)) => bind_as(&socket, ip, client)?,
-        (None, Some(source), Some(ip)) => bind(&socket, ip, source)?,
-        _ => {}
+    if let Some(ip) = address.ip() {
+        if let Some(source) = source {
+            set_options(&socket, ip, source)?;
+        }
+        match (client, source) {
+            (Some(client), _) => bind_as(&socket, ip, client)?,
+            (None, Some(source)) => bind(&socket, ip, source)?,
+            (None, None) => {}
+        }
     }
     match socket.connect(&target) {
         Ok(()) => {}
@@ -148,8 +162,8 @@ pub async fn connect_from(
     }
 }
 
-/// Binds a socket to where its connection has to come from.
-fn bind(socket: &Socket, target: SocketAddr, config: &BindConfig) -> Result<(), Failure> {
+/// Sets what a socket has to be told before it is bound.
+fn set_options(socket: &Socket, target: SocketAddr, config: &BindConfig) -> Result<(), Failure> {
     let failed =
         |words: String| Failure::new(Reason::SourceBindFailed).with_evidence(format!("{target}: {words}"));
     let source = config.source_for(target);
@@ -164,7 +178,12 @@ fn bind(socket: &Socket, target: SocketAddr, config: &BindConfig) -> Result<(), 
             failed(format!("the option {level}/{name} of `socket_options` can't be set: {text}"))
         })?;
     }
-    let Some(source) = source.map(|source| source.address) else { return Ok(()) };
+    Ok(())
+}
+
+/// Binds a socket to where its connection has to come from.
+fn bind(socket: &Socket, target: SocketAddr, config: &BindConfig) -> Result<(), Failure> {
+    let Some(source) = config.source_for(target).map(|source| source.address) else { return Ok(()) };
     if source.port() == 0 {
         // A port that is chosen for the pair of addresses is free as long as that pair has one left; one that
         // is chosen here has to be free for every target. Kernels that can't do it choose here.
@@ -179,7 +198,8 @@ fn bind(socket: &Socket, target: SocketAddr, config: &BindConfig) -> Result<(), 
             }
             _ => "",
         };
-        failed(format!("bind to {source}: {text}{why}"))
+        Failure::new(Reason::SourceBindFailed)
+            .with_evidence(format!("{target}: bind to {source}: {text}{why}"))
             .with_transport(format!("failed to bind to {source}: {text}"))
     })
 }
@@ -211,10 +231,15 @@ fn bind_as(socket: &Socket, target: SocketAddr, client: &OriginalSource) -> Resu
     let source = client.address;
     socket.bind(&SockAddr::from(source)).map_err(|error| {
         let text = error_text(&error);
-        let why =
-            if source.is_ipv4() == target.is_ipv4() { "" } else { ": the two are of different families" };
-        failed(format!("bind to the client's address {source}: {text}{why}"))
-            .with_transport(format!("failed to bind to {source}: {text}"))
+        if source.is_ipv4() == target.is_ipv4() {
+            failed(format!("bind to the client's address {source}: {text}"))
+                .with_transport(format!("failed to bind to {source}: {text}"))
+        } else {
+            // Envoy knows no word for it.
+            failed(format!(
+                "bind to the client's address {source}: {text}: the two are of different families"
+            ))
+        }
     })
 }
 

@@ -18,6 +18,18 @@ pub(super) fn hello(name: &str, protocols: &[&str], size: usize) -> Vec<u8> {
     wrap(&extensions, size)
 }
 
+/// A ClientHello to which a server of TLS 1.3 answers with all that it has to say.
+pub(crate) fn of_tls13() -> Vec<u8> {
+    let share = [&[0, 0x1d][..], &with_length::<2>(&[9; 32])].concat();
+    let extensions = [
+        extension(43, b"\x02\x03\x04"),
+        extension(10, b"\x00\x02\x00\x1d"),
+        extension(13, b"\x00\x02\x04\x03"),
+        extension(51, &with_length::<2>(&share)),
+    ];
+    wrap(&extensions.concat(), 16_000)
+}
+
 /// A ClientHello with so many bytes of filling.
 pub(super) fn large(filling: usize) -> Vec<u8> {
     wrap(&extension(21, &vec![0; filling]), 16_000)

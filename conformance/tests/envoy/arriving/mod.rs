@@ -1,7 +1,7 @@
 //! From being taken to being served: listener filters, and the choice of a filter chain.
 
 mod chains;
-mod hello;
+pub(crate) mod hello;
 mod inspectors;
 mod proxy_protocol;
 

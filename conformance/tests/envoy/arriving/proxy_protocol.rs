@@ -54,6 +54,46 @@ fn behind(name: &'static str, filter: &str) -> Case {
         .log(&format!("log_format: {{text_format_source: {{inline_string: \"{LOG}\\n\"}}}}"))
 }
 
+const KEY: &str = "envoy.network.proxy_protocol.tlv";
+
+/// All forms of what TLVs become with `tlv_location: FILTER_STATE`.
+const STATE: &str = "%FILTER_STATE(envoy.network.proxy_protocol.tlv)% %FILTER_STATE(envoy.network.proxy_protocol.tlv:PLAIN)% %FILTER_STATE(envoy.network.proxy_protocol.tlv:TYPED):9% %FILTER_STATE(envoy.network.proxy_protocol.tlv:FIELD:id)% %FILTER_STATE(envoy.network.proxy_protocol.tlv:FIELD:id):3% %FILTER_STATE(envoy.network.proxy_protocol.tlv:FIELD:bytes)% %DYNAMIC_METADATA(ns:id)% %FILTER_STATE(other)%";
+
+fn filter_state(name: &'static str) -> Case {
+    Case::new(name)
+        .listener(&listener_filters(&[(
+            "proxy",
+            "tlv_location: FILTER_STATE\nrules:\n- {tlv_type: 2, on_tlv_present: {key: name}}\n- {tlv_type: 0xea, on_tlv_present: {metadata_namespace: ns, key: id}}\n- {tlv_type: 0xe0, on_tlv_present: {key: bytes, value_string_encoding: BASE64}}",
+        )]))
+        .hcm("use_remote_address: true")
+}
+
+/// The order of several in one object is chance in Envoy, so there is one of them at a time.
+async fn send_states(run: &mut Run) {
+    for tlvs in [
+        [tlv(4, b""), tlv(0xea, b"vpce-1")].concat(),
+        [tlv(0xea, b"one"), tlv(0xea, b"two")].concat(),
+        tlv(0xea, b"\xff\xfea"),
+        tlv(0xea, b""),
+        tlv(0xe0, b"\xff\0a"),
+        tlv(0xea, b"a\"\\<>&\xc3\xa9/ b"),
+        // What the printer of protobuf escapes, and its neighbours.
+        tlv(0xea, "\u{80}\u{9f}\u{a0}\u{ad}\u{600}\u{604}\u{6dd}\u{70f}\u{17b4}\u{17b6}\u{200a}\u{200b}\u{2010}\u{2028}\u{202f}\u{2060}\u{2065}\u{206a}\u{2070}\u{feff}\u{fff9}\u{fffc}\u{1d173}\u{e0001}".as_bytes()),
+        Vec::new(),
+    ] {
+        ask(run, &format!("{}", tlvs.escape_ascii()), &v4(&tlvs)).await;
+        let told = run.backend("app").received().pop();
+        for field in ["x-state", "x-field"] {
+            let value = told.as_ref().and_then(|told| told.headers.get(field).map(str::to_owned));
+            if let Some(value) = value {
+                run.note(format!("{field} of {}", tlvs.escape_ascii()), json!(value));
+            }
+        }
+    }
+    ask(run, "the proxy itself", &v2(0x20, 0, &tlv(2, b"a.test"))).await;
+    ask(run, "version 1", b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n").await;
+}
+
 /// Notes what the back-end is told of the client where a request follows this, or how the connection ends.
 async fn ask(run: &mut Run, label: &str, header: &[u8]) {
     let mut connection = run.connect().await;
@@ -233,6 +273,51 @@ pub(crate) fn cases() -> Vec<Case> {
                 }
                 ask(run, "the proxy itself", &v2(0x20, 0, &tlv(2, b"a.test"))).await;
             }),
+        filter_state("tlvs_become_filter_state_of_the_connection")
+            .listener(&listener_log(&format!("connection: {STATE}")))
+            .log(&format!("log_format: {{text_format_source: {{inline_string: \"request: {STATE} %UPSTREAM_FILTER_STATE({KEY}:PLAIN)%\\n\"}}}}"))
+            .sort_log()
+            .step(send_states),
+        filter_state("filter_state_in_json")
+            .log(&format!("log_format: {{json_format: {{a: \"%FILTER_STATE({KEY})%\", b: \"%FILTER_STATE({KEY}:PLAIN)%\", c: \"%FILTER_STATE({KEY}:TYPED):9%\", d: \"%FILTER_STATE({KEY}:FIELD:id)%\", e: \"<%FILTER_STATE({KEY})%>\", f: \"%FILTER_STATE({KEY}:FIELD:none)%\", g: \"%FILTER_STATE({KEY}:PLAIN):9%\", h: \"%FILTER_STATE({KEY}:FIELD:id):2%\"}}}}"))
+            .sort_log()
+            .step(send_states),
+        filter_state("routes_ask_for_filter_state")
+            .hcm("delayed_close_timeout: 0.02s")
+            .routes(&format!(
+                "
+                - match: {{prefix: /, filter_state: [{{key: {KEY}, string_match: {{exact: '{{\"id\":\"vpce-1\"}}'}}}}]}}
+                  direct_response: {{status: 201}}
+                - match: {{prefix: /, filter_state: [{{key: {KEY}, string_match: {{safe_regex: {{regex: '.*\"two\".*'}}}}}}]}}
+                  direct_response: {{status: 202}}
+                - match: {{prefix: /, filter_state: [{{key: {KEY}, string_match: {{prefix: '{{'}}}}]}}
+                  direct_response: {{status: 203}}
+                - match: {{prefix: /, filter_state: [{{key: other, string_match: {{prefix: x}}}}]}}
+                  direct_response: {{status: 204}}
+                - match: {{prefix: /}}
+                  direct_response: {{status: 200}}"
+            ))
+            .without_log()
+            .step(send_states),
+        filter_state("control_characters_of_filter_state")
+            .log(&format!("log_format: {{json_format: {{a: \"%FILTER_STATE({KEY})%\", b: \"%FILTER_STATE({KEY}:PLAIN)%\", c: \"%FILTER_STATE({KEY}:FIELD:id)%\"}}}}"))
+            .step(async |run: &mut Run| ask(run, "a header", &v4(&tlv(0xea, b"a\x7f\n\0b"))).await),
+        filter_state("control_characters_in_a_field_that_is_added")
+            .route_config(&format!("request_headers_to_add:\n- header: {{key: x-field, value: \"%FILTER_STATE({KEY}:FIELD:id)%\"}}"))
+            .without_log()
+            .step(async |run: &mut Run| {
+                ask(run, "a header", &v4(&tlv(0xea, b"a\x7f\n\0b"))).await;
+                let told = run.backend("app").received().pop();
+                let told = told.and_then(|told| told.headers.get("x-field").map(str::to_owned));
+                run.note("told", json!({"x-field": told}));
+            })
+            .differs("D-165", &["a header", "status"], 200)
+            .differs("D-165", &["a header", "x-forwarded-for"], "1.2.3.4")
+            .differs("D-165", &["told", "x-field"], "ab"),
+        filter_state("filter_state_in_fields")
+            .route_config(&format!("request_headers_to_add:\n- header: {{key: x-state, value: \"%FILTER_STATE({KEY}:PLAIN)%\"}}\n- header: {{key: x-field, value: \"%FILTER_STATE({KEY}:FIELD:id)%\"}}"))
+            .log("log_format: {text_format_source: {inline_string: \"%RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS%\\n\"}}")
+            .step(send_states),
         behind("the_address_counts_without_use_remote_address", "")
             .hcm("use_remote_address: false")
             .step(async |run: &mut Run| ask(run, "a header", b"PROXY TCP4 1.2.3.4 5.6.7.8 1111 2222\r\n").await),

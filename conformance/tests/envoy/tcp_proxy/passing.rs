@@ -156,6 +156,25 @@ pub(super) fn times() -> Vec<Case> {
         })
         .stats(COUNTERS)
         .stats(&["tcp.in.early_data_received_count_total"]),
+        passed_on(
+            "a_client_that_ends_before_it_has_said_anything",
+            "upstream_connect_mode: ON_DOWNSTREAM_DATA\nmax_early_data_bytes: 100",
+            echo(),
+        )
+        .step(async |run: &mut Run| {
+            let mut connection = run.connect().await;
+            connection.finish().await;
+            run.note("end", json!({"is": connection.end(Duration::from_secs(1)).await.as_str()}));
+            connection.reset();
+            note_gone(run).await;
+            run.note("asked", json!(run.backend("one").connections()));
+        })
+        .differs("D-171", &["end", "is"], "fin")
+        .differs(
+            "D-171",
+            &["log", "0"],
+            "TcpConnectionEnd flags=- code=0 details=- term=- fail=- cluster=- host=- tries=0,- rx=0 tx=0 up=0,0 down=0,0 closed=-,- seen=Normal,Normal proto=-,- route=- id=<uuid> method=-",
+        ),
         passed_on("connections_end_when_the_listener_drains", "check_drain_close: true", echo())
             .step(async |run: &mut Run| {
                 let mut connection = run.connect().await;

@@ -10,6 +10,7 @@ use rustls::CipherSuite::{
 use serde_json::json;
 
 use super::{CONNECTIONS, case};
+use crate::arriving::hello::of_tls13;
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = agreed();
@@ -118,6 +119,25 @@ fn agreed() -> Vec<Case> {
 
 fn refused() -> Vec<Case> {
     vec![
+        // So do curl and OpenSSL, which encrypt from their last message on.
+        case("an_alert_before_anything_is_encrypted")
+            .listener(CONNECTIONS)
+            .tls("", "")
+            .step(async |run: &mut Run| {
+                let mut client = run.connect().await;
+                client.write(of_tls13()).await;
+                client.read(200).await;
+                client.write(b"\x15\x03\x03\x00\x02\x02\x30").await;
+                let (_, end) = client.rest(Duration::from_secs(2)).await;
+                run.note("end", json!(end.as_str()));
+            })
+            .stats(&["listener.main.ssl.connection_error"])
+            .differs(
+                "D-169",
+                &["log", "0"],
+                "- TLSv1.3 TLS_AES_128_GCM_SHA256 TLS_error:|268436504:SSL_routines:OPENSSL_internal:TLSV1_ALERT_UNKNOWN_CA:TLS_error_end - - -",
+            ),
+
         case("without_tls")
             .listener(CONNECTIONS)
             .without_log()

@@ -3,15 +3,24 @@
 mod certificates;
 mod client_certificates;
 mod handshakes;
+mod keys;
 mod sessions;
+mod staples;
 
 use causeway_conformance::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [certificates::cases(), client_certificates::cases(), handshakes::cases(), sessions::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        certificates::cases(),
+        client_certificates::cases(),
+        handshakes::cases(),
+        keys::cases(),
+        sessions::cases(),
+        staples::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A case whose answers are given by the proxy, so that all that is compared is about TLS.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use causeway_conformance::{Answer, Case, Run, Script, TlsServer};
 use serde_json::{Value, json};
 
-use super::{asked, case, files, good, showing, tls, trusting};
+use super::{asked, case, files, good, odd, showing, tls, trusting, with};
 
 fn only(version: &'static rustls::SupportedProtocolVersion) -> TlsServer {
     TlsServer::with(causeway_conformance::Pki::get().identity("server"), false, &[], &[version])
@@ -48,7 +48,17 @@ pub(crate) fn cases() -> Vec<Case> {
             explicit_http_config: {http_protocol_options: {}}";
     let mutual = format!("common_tls_context: {{{}}}", showing("client"));
     let rogue = format!("common_tls_context: {{{}}}", showing("rogue"));
+    // Its certificate has all kinds of names, and so has the one that it is shown.
+    let all_kinds = || TlsServer::new("client", true, &[]);
+    let every = "%UPSTREAM_SERVER_NAME% %UPSTREAM_PEER_CERT% %UPSTREAM_PEER_CERT_V_START% %UPSTREAM_PEER_CERT_V_END(%Y)% %UPSTREAM_PEER_URI_SAN% %UPSTREAM_PEER_DNS_SAN% %UPSTREAM_PEER_IP_SAN% %UPSTREAM_PEER_SUBJECT% %UPSTREAM_PEER_ISSUER% %UPSTREAM_LOCAL_DNS_SAN% %UPSTREAM_LOCAL_IP_SAN% %UPSTREAM_LOCAL_URI_SAN%\n";
+    let every =
+        format!("log_format: {{text_format_source: {{inline_string: \"{}\"}}}}", every.replace('\n', "\\n"));
     vec![
+        case("every_operator_about_certificates", all_kinds, &format!("sni: x.test, {mutual}")).log(&every).get("/"),
+        case("every_operator_about_certificates_without_names", good, "common_tls_context: {}").log(&every).get("/"),
+        case("every_operator_about_certificates_where_nobody_is", || with(&odd().expired), &trusting(""))
+            .log(&every)
+            .get("/"),
         agreed(asked("the_most_is_1_2_unless_it_is_said_otherwise", good, "sni: lab.test")),
         agreed(asked("1_3_where_it_is_said", good, &up_to_13)),
         asked("a_back_end_that_speaks_1_3_alone", || only(&rustls::version::TLS13), "sni: lab.test"),

@@ -47,6 +47,10 @@ pub(crate) fn cases() -> Vec<Case> {
                 .send(from("127.0.0.1"))
                 .stats(&["cluster.app.upstream_cx_total", "cluster.app.ssl.fail_verify_san"]),
         ),
+        case("an_address_is_no_name", good, "sni: 127.0.0.1")
+            .log("log_format: {text_format_source: {inline_string: \"%UPSTREAM_SERVER_NAME% %RESPONSE_CODE%\\n\"}}")
+            .get("/")
+            .differs("D-168", &["log", "0"], "- 200"),
         names(
             case("a_field_has_the_name", good, &trusting(""))
                 .cluster("app", &auto("{auto_sni: true, override_auto_sni_header: x-name}"))

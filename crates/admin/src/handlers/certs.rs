@@ -37,12 +37,19 @@ fn details(certificate: &CertificateDetails, now: SystemTime) -> Value {
         })
         .collect();
     let left = certificate.expiration_time.duration_since(now).unwrap_or_default();
-    json!({
+    let mut shown = json!({
         "path": &*certificate.path,
         "serial_number": &*certificate.serial_number,
         "subject_alt_names": names,
         "days_until_expiration": (left.as_secs() / DAY.as_secs()).to_string(),
         "valid_from": timestamp_seconds(certificate.valid_from),
         "expiration_time": timestamp_seconds(certificate.expiration_time),
-    })
+    });
+    if let Some(ocsp) = &certificate.ocsp {
+        shown["ocsp_details"] = json!({
+            "valid_from": timestamp_seconds(ocsp.valid_from),
+            "expiration": timestamp_seconds(ocsp.expiration.unwrap_or(now)),
+        });
+    }
+    shown
 }

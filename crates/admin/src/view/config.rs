@@ -66,6 +66,17 @@ pub struct CertificateDetails {
     pub valid_from: SystemTime,
     /// Until when.
     pub expiration_time: SystemTime,
+    /// The OCSP response that is sent along with it.
+    pub ocsp: Option<OcspDetails>,
+}
+
+/// `CertificateDetails.OcspDetails`: an OCSP response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OcspDetails {
+    /// From when it holds.
+    pub valid_from: SystemTime,
+    /// Until when; `None` where it does not say so, and so holds no more.
+    pub expiration: Option<SystemTime>,
 }
 
 /// Whom a certificate is for.

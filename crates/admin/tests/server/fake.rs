@@ -188,6 +188,7 @@ impl Process for Fake {
             ],
             valid_from: then(),
             expiration_time: SystemTime::now() + Duration::from_secs(100 * 86_400 - 60),
+            ocsp: None,
         };
         vec![Certificate { ca_cert: vec![], cert_chain: vec![details] }]
     }

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use causeway_testkit::{Backend, Port, Process, ProcessBuilder, Reply, Scratch, Script, eventually};
+use causeway_testkit::{Backend, Pki, Port, Process, ProcessBuilder, Reply, Scratch, Script, eventually};
 use serde_json::{Value, json};
 
 use super::site::{Listener, Site};
 use super::websockets::{all_is_over, back_end, python};
-use super::{PATIENCE, WITH_WEBSOCKETS, certificates, cluster, find, run, start, tls};
+use super::{PATIENCE, WITH_WEBSOCKETS, cluster, find, run, start, tls};
 
 const PAGE: &str = include_str!("page.html");
 
@@ -16,7 +16,7 @@ const PAGE: &str = include_str!("page.html");
 async fn a_page_opens_a_websocket() {
     const TEST: &str = "a_page_opens_a_websocket";
     let (Some(browser), Some(python)) = (find(TEST, "chromium", "chromium"), python(TEST)) else { return };
-    let (folder, port) = (certificates(), Port::reserve());
+    let (folder, port) = (Pki::get().folder(), Port::reserve());
     let (_sockets, _scratch) = back_end(&python, &port).await;
     for (manager, connections_of_http1) in
         [(WITH_WEBSOCKETS, 0), ("upgrade_configs: [{upgrade_type: websocket}]\n", 1)]

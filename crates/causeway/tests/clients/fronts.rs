@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use causeway_testkit::{Backend, Connection, Peer, Port, Proxy, Reply, Request, Script, say_skipped};
+use causeway_testkit::{Backend, Connection, Peer, Pki, Port, Proxy, Reply, Request, Script, say_skipped};
 
 use super::site::{Listener, Site};
-use super::{certificates, cluster, start, tls};
+use super::{cluster, start, tls};
 
 /// Requests tell the back-end what is known of their client.
 const TELLS: &str = "request_headers_to_add:
@@ -58,7 +58,7 @@ async fn haproxy_in_front_says_who_its_client_is() {
         );
         return;
     };
-    let folder = certificates();
+    let folder = Pki::get().folder();
     let (_backend, [clear, secure]) = sites(folder.path()).await;
     let trust = format!("ssl verify required ca-file {} sni str(lab.test)", folder.file("ca.pem").display());
     let servers = [
@@ -101,7 +101,7 @@ async fn nginx_in_front_says_who_its_client_is() {
         say_skipped(&format!("SKIPPED {TEST}: there is no {STREAM}; apt-get install libnginx-mod-stream"));
         return;
     }
-    let folder = certificates();
+    let folder = Pki::get().folder();
     let (_backend, [clear, secure]) = sites(folder.path()).await;
     let trust = format!(
         "proxy_ssl on; proxy_ssl_verify on; proxy_ssl_server_name on; proxy_ssl_name lab.test; \

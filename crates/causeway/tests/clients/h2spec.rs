@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use causeway_testkit::{Backend, Reply, say_skipped};
+use causeway_testkit::{Backend, Pki, Reply, say_skipped};
 
 use super::site::Listener;
-use super::{certificates, cluster, run, start, tls};
+use super::{cluster, run, start, tls};
 
 fn suite() -> Option<PathBuf> {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/h2spec/h2spec");
@@ -23,7 +23,7 @@ async fn what_h2spec_wants_is_done() {
         );
         return;
     };
-    let folder = certificates();
+    let folder = Pki::get().folder();
     let backend = Backend::start(Reply::ok("x".repeat(5000))).await;
     let listener = Listener { chain: tls(folder.path()), ..Listener::default() };
     let site = start(&listener, &cluster("app", backend.port())).await;

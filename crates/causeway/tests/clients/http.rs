@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use causeway_testkit::{Backend, Reply, Script};
+use causeway_testkit::{Backend, Pki, Reply, Script};
 
 use super::site::{Listener, Site};
-use super::{certificates, cluster, find, run, start, tls};
+use super::{cluster, find, run, start, tls};
 
 /// A back-end that says by which request it was asked, and two sites in front of it: without TLS, and with.
 async fn sites(folder: &Path) -> (Backend, [Site; 2]) {
@@ -22,7 +22,7 @@ async fn sites(folder: &Path) -> (Backend, [Site; 2]) {
 #[tokio::test]
 async fn curl_gets_the_version_it_asks_for() {
     let Some(curl) = find("curl_gets_the_version_it_asks_for", "curl", "curl") else { return };
-    let folder = certificates();
+    let folder = Pki::get().folder();
     let (_backend, sites) = sites(folder.path()).await;
     let (ca, upload) = (folder.file("ca.pem").display().to_string(), "x".repeat(3_000_000));
     let upload = format!("@{}", folder.write("upload", &upload).display());
@@ -68,7 +68,7 @@ async fn curl_gets_the_version_it_asks_for() {
 #[tokio::test]
 async fn all_requests_of_h2load_succeed() {
     let Some(h2load) = find("all_requests_of_h2load_succeed", "h2load", "nghttp2-client") else { return };
-    let folder = certificates();
+    let folder = Pki::get().folder();
     let (backend, sites) = sites(folder.path()).await;
     let upload = folder.write("upload", &"x".repeat(100_000)).display().to_string();
     let (clear, secure) = (format!("http://{}/", sites[0].address), format!("https://{}/", sites[1].address));

@@ -14,7 +14,7 @@ mod websockets;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use causeway_testkit::{Pki, ProcessBuilder, Scratch, say_skipped};
+use causeway_testkit::{ProcessBuilder, Scratch, say_skipped};
 
 use site::{Listener, Options, Ports, Site, config};
 
@@ -26,13 +26,6 @@ const CONTEXT: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tl
 /// What a connection manager is told so that WebSockets pass, over HTTP/1 and HTTP/2.
 const WITH_WEBSOCKETS: &str =
     "upgrade_configs: [{upgrade_type: websocket}]\nhttp2_protocol_options: {allow_connect: true}\n";
-
-/// The certificates of the tests in a folder.
-fn certificates() -> Scratch {
-    let scratch = Scratch::new();
-    Pki::get().write_to(scratch.path());
-    scratch
-}
 
 /// Fields of a filter chain that ends TLS, with the certificate for `lab.test` of a folder, and offers HTTP/2.
 fn tls(folder: &Path) -> String {

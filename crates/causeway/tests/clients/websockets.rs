@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use causeway_testkit::{
-    Connection, Port, Process, ProcessBuilder, Request, Scratch, eventually, say_skipped,
+    Connection, Pki, Port, Process, ProcessBuilder, Request, Scratch, eventually, say_skipped,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::site::{Listener, Site};
-use super::{PATIENCE, WITH_WEBSOCKETS, certificates, cluster, run, start, tls};
+use super::{PATIENCE, WITH_WEBSOCKETS, cluster, run, start, tls};
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/talk.py");
 
@@ -69,7 +69,7 @@ pub(crate) async fn back_end(python: &Path, port: &Port) -> (Process, Scratch) {
 #[tokio::test]
 async fn the_library_sees_no_proxy() {
     let Some(python) = python("the_library_sees_no_proxy") else { return };
-    let (folder, port) = (certificates(), Port::reserve());
+    let (folder, port) = (Pki::get().folder(), Port::reserve());
     let (process, _scratch) = back_end(&python, &port).await;
     let clear = Listener { manager: WITH_WEBSOCKETS.to_owned(), ..Listener::default() };
     let secure = Listener { chain: tls(folder.path()), ..clear.clone() };

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use causeway_reason::Reason;
-use causeway_testkit::{Pki, TlsWish};
+use causeway_testkit::{Pki, TlsWish, base64};
 
 use crate::case::{Case, Seen, open};
 use crate::site::Site;
@@ -24,6 +24,10 @@ pub(crate) fn cases() -> Vec<Case> {
         of(Reason::TlsNoSharedCipher, "", "tls_params: {cipher_suites: [ECDHE-RSA-AES128-GCM-SHA256]}")
             .client(shakes(TlsWish::to("lab.test").only_tls12()))
             .evidence("peer is incompatible: NoCipherSuitesInCommon"),
+        Case::of(Reason::TlsOcspResponseMissing)
+            .chain(stapled("must", 0x57, (2020, 2021)))
+            .client(shakes(TlsWish::to("must.test")))
+            .evidence("held until Jan  1 00:00:00 2021"),
         of(Reason::TlsClientCertificateMissing, &demands, "")
             .client(shakes(TlsWish::to("lab.test")))
             .evidence("peer sent no certificates"),
@@ -72,6 +76,18 @@ fn socket(context: &str, common: &str) -> String {
         "transport_socket:\n  name: tls\n  typed_config:\n    \"@type\": {CONTEXT}\n{outer}    \
          common_tls_context:\n      tls_certificates:\n      - certificate_chain: {{inline_string: {chain}}}\n        \
          private_key: {{inline_string: {key}}}\n{inner}"
+    )
+}
+
+/// A certificate with an OCSP response that holds between two years.
+fn stapled(name: &str, serial: u64, years: (i32, i32)) -> String {
+    let identity = Pki::get().identity(name);
+    let (chain, key) = (quoted(&identity.certificate), quoted(&identity.key));
+    format!(
+        "transport_socket:\n  name: tls\n  typed_config:\n    \"@type\": {CONTEXT}\n    common_tls_context:\n      \
+         tls_certificates:\n      - certificate_chain: {{inline_string: {chain}}}\n        private_key: {{inline_string: \
+         {key}}}\n        ocsp_staple: {{inline_bytes: {}}}\n",
+        base64(&identity.ocsp(serial, years))
     )
 }
 

@@ -134,6 +134,7 @@ impl Cx<'_> {
                 most_specific_wins: config.bool("most_specific_header_mutations_wins"),
             },
             "HealthCheck" => self.health_check_filter(config),
+            "OriginalSrc" => FilterConfig::OriginalSrc { mark: config.u32("mark").unwrap_or_default() },
             _ => {
                 self.filter_not_implemented(filter, &extension, disabled);
                 return Lowered::Nothing;

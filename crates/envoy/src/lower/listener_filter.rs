@@ -2,7 +2,7 @@
 
 use causeway_model::{
     ConnectionPredicate, ListenerFilter, ListenerFilterKind, OriginalSrc, PassThroughTlvs, ProxyProtocol,
-    TlsInspector, TlvEncoding, TlvRule,
+    TlsInspector, TlvEncoding, TlvLocation, TlvRule,
 };
 
 use super::Cx;
@@ -124,11 +124,12 @@ impl Cx<'_> {
     }
 
     fn proxy_protocol(&self, config: &Message<'_>) -> Option<ProxyProtocol> {
-        if config.choice("tlv_location") == "FILTER_STATE" {
-            self.not_implemented(config, "tlv_location", ": TLVs become metadata");
-        }
         let mut lowered = ProxyProtocol {
             rules: config.messages("rules").map(tlv_rule).collect(),
+            tlv_location: match config.choice("tlv_location") {
+                "FILTER_STATE" => TlvLocation::FilterState,
+                _ => TlvLocation::DynamicMetadata,
+            },
             allow_requests_without_proxy_protocol: config.bool("allow_requests_without_proxy_protocol"),
             pass_through_tlvs: pass_through_tlvs(config),
             stat_prefix: config.text("stat_prefix").into(),
@@ -157,6 +158,7 @@ impl Cx<'_> {
 fn plain_proxy_protocol() -> ProxyProtocol {
     ProxyProtocol {
         rules: Vec::new(),
+        tlv_location: TlvLocation::DynamicMetadata,
         allow_requests_without_proxy_protocol: false,
         pass_through_tlvs: PassThroughTlvs::None,
         allow_v1: true,

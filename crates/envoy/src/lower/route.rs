@@ -1,6 +1,9 @@
 //! Routes and what they match.
 
-use causeway_model::{CertificateMatch, CookieMatcher, MoreConditions, PathMatch, Route, RouteMatch};
+use causeway_model::{
+    CertificateMatch, CookieMatcher, FilterStateMatcher, MoreConditions, PROXY_PROTOCOL_TLV, PathMatch,
+    Route, RouteMatch,
+};
 
 use super::Cx;
 use super::extension::short_kind;
@@ -126,9 +129,14 @@ impl Cx<'_> {
         }
         let mut filter_state = Vec::new();
         for state in matcher.messages("filter_state") {
-            self.never_met(state, "filter state");
-            filter_state.push(state.text("key").into());
-            state.settle_all();
+            let key = state.text("key");
+            let wanted = state.message("string_match").filter(|_| key == PROXY_PROTOCOL_TLV);
+            let value = wanted.and_then(|wanted| self.string_matcher(wanted));
+            if wanted.is_none() {
+                self.never_met(state, "such filter state");
+                state.settle_all();
+            }
+            filter_state.push(FilterStateMatcher { key: key.into(), value });
         }
         MoreConditions { cookies, certificate, dynamic_metadata, filter_state }
     }

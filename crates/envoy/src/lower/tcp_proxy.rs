@@ -139,7 +139,11 @@ impl Cx<'_> {
             }
             "filter_state" => {
                 // What no filter has set hashes to nothing, with Envoy too.
-                self.has_no_effect(policy, "filter_state", "no filter sets such an object");
+                self.has_no_effect(
+                    policy,
+                    "filter_state",
+                    "no filter here sets an object that can be hashed",
+                );
                 None
             }
             other => {

@@ -7,7 +7,7 @@ mod coalesce;
 mod operators;
 mod parameters;
 mod time;
-mod upstream_tls;
+mod tls;
 
 use std::ops::Range;
 

@@ -2,14 +2,14 @@
 
 use causeway_model::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, MetadataSource, OperatorKind, Peer,
-    TimeZone, TlsFact,
+    TimeZone,
 };
 
 use super::parameters::{
-    any_metadata, common_duration, header, metadata, network, path, requested_server_name, time_format,
-    tls_fact, upstream_metadata,
+    any_metadata, common_duration, filter_state, header, metadata, network, path, requested_server_name,
+    time_format, upstream_metadata,
 };
-use super::{Command, upstream_tls};
+use super::{Command, tls};
 use crate::suggest;
 
 /// Why an operator can't be used.
@@ -136,7 +136,7 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("EMIT_TIME_LOCAL", Optional, Full),
     ("ENVIRONMENT", RequiredLength, Full),
     ("FILTER_CHAIN_NAME", Bare, Full),
-    ("FILTER_STATE", RequiredLength, Absent),
+    ("FILTER_STATE", RequiredLength, Full),
     ("GRPC_STATUS", Optional, Full),
     ("GRPC_STATUS_NUMBER", Bare, Full),
     ("HOSTNAME", Bare, Full),
@@ -280,12 +280,7 @@ fn check_parameter(command: &Command<'_>) -> Result<(), Wrong> {
     let Some(parameter) = command.parameter else { return Ok(()) };
     let parts: Vec<_> = parameter.split(':').collect();
     match command.name {
-        "FILTER_STATE" | "UPSTREAM_FILTER_STATE" => match parts.as_slice() {
-            ["", ..] => Err(Wrong::new("the key of a filter state can't be empty".to_owned())),
-            [_] | [_, "PLAIN" | "TYPED"] | [_, "FIELD", _, ..] | [_, "PLAIN" | "TYPED", _] => Ok(()),
-            [_, "FIELD"] => Err(Wrong::new("`FIELD` needs the name of a field behind it".to_owned())),
-            _ => Err(Wrong::new("filter state is printed as PLAIN, TYPED or FIELD".to_owned())),
-        },
+        "UPSTREAM_FILTER_STATE" => filter_state(parameter).map(drop),
         "REQUESTED_SERVER_NAME" => {
             let first = parts
                 .first()
@@ -309,8 +304,8 @@ fn check_parameter(command: &Command<'_>) -> Result<(), Wrong> {
 
 fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
     use OperatorKind as K;
-    if let Some(part) = upstream_tls::part(command)? {
-        return Ok(K::UpstreamTls(part));
+    if let Some(kind) = tls::operator(command)? {
+        return Ok(kind);
     }
     let parameter = command.parameter.unwrap_or_default();
     let address = |peer, part| K::Address { peer, part };
@@ -355,11 +350,6 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
             K::DownstreamHeaderBytesSent
         }
         "REQUESTED_SERVER_NAME" => K::RequestedServerName(requested_server_name(parameter)),
-        "DOWNSTREAM_PEER_CERT_V_START" => {
-            K::Tls(TlsFact::PeerValidFrom(time_format(command, TimeZone::Utc)?))
-        }
-        "DOWNSTREAM_PEER_CERT_V_END" => K::Tls(TlsFact::PeerValidUntil(time_format(command, TimeZone::Utc)?)),
-        name if let Some(fact) = tls_fact(name) => K::Tls(fact),
         "DOWNSTREAM_WIRE_BYTES_RECEIVED" => K::DownstreamWireBytesReceived,
         "DOWNSTREAM_WIRE_BYTES_SENT" => K::DownstreamWireBytesSent,
         "DOWNSTREAM_LOCAL_ADDRESS" => address(Peer::DownstreamLocal, AddressPart::Whole),
@@ -397,6 +387,7 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "START_TIME_LOCAL" => K::StartTime(time_format(command, TimeZone::Local)?),
         "ENVIRONMENT" => K::Environment(std::env::var(parameter).ok().map(String::into_boxed_str)),
         "FILTER_CHAIN_NAME" => K::FilterChainName,
+        "FILTER_STATE" => filter_state(parameter)?,
         "GRPC_STATUS" => match parameter {
             "" | "CAMEL_STRING" => K::GrpcStatus { number: false, snake_case: false },
             "SNAKE_STRING" => K::GrpcStatus { number: false, snake_case: true },

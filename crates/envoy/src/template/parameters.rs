@@ -1,8 +1,8 @@
 //! What operators make of their parameters.
 
 use causeway_model::{
-    AddressPart, DurationPoint, DurationUnit, HeaderName, HostSource, MetadataSource, NameSource,
-    OperatorKind, PathForm, RequestedServerName, SanKind, TimeZone, TlsFact,
+    AddressPart, DurationPoint, DurationUnit, FilterStateForm, HeaderName, HostSource, MetadataSource,
+    NameSource, OperatorKind, PathForm, RequestedServerName, TimeZone,
 };
 
 use super::operators::Wrong;
@@ -39,43 +39,18 @@ pub(super) fn header(
     })
 }
 
-/// Operators about the client's handshake that take no parameters.
-pub(super) fn tls_fact(name: &str) -> Option<TlsFact> {
-    let of_names = |kind: &str| {
-        Some(match kind {
-            "DNS_SAN" => SanKind::Dns,
-            "URI_SAN" => SanKind::Uri,
-            "EMAIL_SAN" => SanKind::Email,
-            "IP_SAN" => SanKind::IpAddress,
-            "OTHERNAME_SAN" => SanKind::OtherName("".into()),
-            _ => return None,
-        })
+/// A key, and which form of its object is printed.
+pub(super) fn filter_state(parameter: &str) -> Result<OperatorKind, Wrong> {
+    let parts: Vec<_> = parameter.split(':').collect();
+    let (key, form) = match parts.as_slice() {
+        ["", ..] => return Err(Wrong::new("the key of a filter state can't be empty".to_owned())),
+        [key] | [key, "TYPED"] | [key, "TYPED", _] => (key, FilterStateForm::Typed),
+        [key, "PLAIN"] | [key, "PLAIN", _] => (key, FilterStateForm::Plain),
+        [key, "FIELD", field, ..] => (key, FilterStateForm::Field((*field).into())),
+        [_, "FIELD"] => return Err(Wrong::new("`FIELD` needs the name of a field behind it".to_owned())),
+        _ => return Err(Wrong::new("filter state is printed as PLAIN, TYPED or FIELD".to_owned())),
     };
-    Some(match name {
-        "DOWNSTREAM_TLS_VERSION" => TlsFact::Version,
-        "DOWNSTREAM_TLS_CIPHER" => TlsFact::Cipher,
-        "DOWNSTREAM_TLS_GROUP" => TlsFact::Group,
-        "DOWNSTREAM_TLS_SESSION_ID" => TlsFact::SessionId,
-        "DOWNSTREAM_HANDSHAKE_DURATION" => TlsFact::HandshakeDuration,
-        "DOWNSTREAM_TRANSPORT_FAILURE_REASON" => TlsFact::FailureReason,
-        "DOWNSTREAM_PEER_SUBJECT" => TlsFact::PeerSubject,
-        "DOWNSTREAM_PEER_ISSUER" => TlsFact::PeerIssuer,
-        "DOWNSTREAM_PEER_SERIAL" => TlsFact::PeerSerial,
-        "DOWNSTREAM_PEER_FINGERPRINT_256" => TlsFact::PeerSha256,
-        "DOWNSTREAM_PEER_FINGERPRINT_1" => TlsFact::PeerSha1,
-        "DOWNSTREAM_PEER_ISSUER_FINGERPRINT_256" => TlsFact::PeerIssuerSha256,
-        "DOWNSTREAM_PEER_ISSUER_SERIAL" => TlsFact::PeerIssuerSerial,
-        "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_256" => TlsFact::PeerChainSha256,
-        "DOWNSTREAM_PEER_CHAIN_FINGERPRINTS_1" => TlsFact::PeerChainSha1,
-        "DOWNSTREAM_PEER_CHAIN_SERIALS" => TlsFact::PeerChainSerials,
-        "DOWNSTREAM_PEER_CERT" => TlsFact::PeerCertificate,
-        "DOWNSTREAM_LOCAL_SUBJECT" => TlsFact::LocalSubject,
-        name => match (name.strip_prefix("DOWNSTREAM_PEER_"), name.strip_prefix("DOWNSTREAM_LOCAL_")) {
-            (Some(kind), _) => TlsFact::PeerNames(of_names(kind)?),
-            (_, Some(kind)) => TlsFact::LocalNames(of_names(kind)?),
-            (None, None) => return None,
-        },
-    })
+    Ok(OperatorKind::FilterState { key: (*key).into(), form })
 }
 
 /// The parameters of `REQUESTED_SERVER_NAME`, which have been checked.

@@ -88,11 +88,14 @@ pub(crate) async fn connect(
 fn without_answer(failure: Failure, source: &OriginalSource) -> Failure {
     let evidence = failure.evidence.as_deref().unwrap_or_default();
     let (ip, everything) = if source.address.is_ipv4() { ("ip", "0.0.0.0/0") } else { ("ip -6", "::/0") };
+    let rule = match source.mark {
+        0 => "iif DEVICE".to_owned(),
+        mark => format!("fwmark {mark}"),
+    };
     let evidence = format!(
         "{evidence}; it was made from the client's address {}, and answers come back only with \
-         `{ip} rule add fwmark {} lookup 100` and `{ip} route add local {everything} dev lo table 100`",
+         `{ip} rule add {rule} lookup 100` and `{ip} route add local {everything} dev lo table 100`",
         source.address.ip(),
-        source.mark
     );
     failure.with_evidence(evidence)
 }

@@ -15,7 +15,7 @@ use causeway_reason::{Failure, Reason};
 use causeway_routing::{Lookup, own_location, redirect_location, redirect_path, tls_redirect_location};
 
 use super::upgrade::pass_over_upgrades;
-use super::{After, Downstream, SeenByRouting};
+use super::{After, Downstream};
 use crate::deadlines::Timer;
 use crate::filters::{FilterContext, Verdict};
 use crate::format::{Absent, render};
@@ -250,12 +250,11 @@ impl Downstream {
     /// Finds the route, and whether it lets the request through.
     fn route(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Unrouted> {
         let listener = Rc::clone(&self.listener);
-        let random = request.random();
         let table = &listener.manager.shared().table;
         let since = listener.manager.shared().measures.routing.then(Instant::now);
-        let found = table.lookup(&SeenByRouting { exchange: request, random });
+        let found = table.lookup(&request.seen());
         request.facts.route_was_looked_for(since);
-        let seen = SeenByRouting { exchange: request, random };
+        let seen = request.seen();
         let index = match found {
             Lookup::Route(found) => found.route_index,
             Lookup::TlsRequired { .. } => {
@@ -279,7 +278,7 @@ impl Downstream {
         if entry.forward().is_some() {
             // Which cluster it is is a part of the route: filters that change fields change it no more, and
             // what the cluster says to filters holds.
-            let Some(target) = entry.draw(&request.request, random).cloned() else {
+            let Some(target) = entry.draw(&request.request, request.random()).cloned() else {
                 let evidence = format!("no cluster of the route at {} has a weight", entry.route.position);
                 return Err(Unrouted::no_route(Failure::new(Reason::NoRoute).with_evidence(evidence)));
             };
@@ -384,13 +383,13 @@ impl Downstream {
     fn redirect(&self, request: &mut ActiveRequest, entry: &RouteEntry, redirect: &Redirect) -> LocalReply {
         self.listener.shards.http.inc(HttpStat::RqDirectResponse);
         let (mut location, viewer) = (Vec::new(), request.viewer());
-        let seen = SeenByRouting { exchange: request, random: request.random() };
+        let seen = request.seen();
         let fill = |template: &Template, out: &mut Vec<u8>| {
             viewer.view(request, |view| render(template, view, Absent::Nothing, out));
         };
         let matcher = &entry.route.matcher;
         redirect_location(redirect, matcher, &seen, &fill, &mut location);
-        header_mutations::without_line_ends(&mut location);
+        header_mutations::without_controls(&mut location);
         // For logs, and for headers made of it, it is the request's path from here on.
         let mut path = Vec::new();
         if redirect_path(redirect, matcher, &request.path, &mut path) {
@@ -408,7 +407,7 @@ impl Downstream {
             .with_body(response.body.to_vec(), response.body_format.clone());
         if response.status == 201 || (300..400).contains(&response.status) {
             let mut location = Vec::new();
-            own_location(&SeenByRouting { exchange: request, random: request.random() }, &mut location);
+            own_location(&request.seen(), &mut location);
             return reply.with_header("location", location);
         }
         reply

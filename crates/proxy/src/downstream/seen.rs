@@ -3,11 +3,13 @@
 use causeway_http::{Known, Method};
 use causeway_routing::{Certificate, RouteRequest};
 
+use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 
 /// A request as routing sees it.
 pub(crate) struct SeenByRouting<'a> {
     pub(crate) exchange: &'a Exchange,
+    pub(crate) connection: &'a ConnectionInfo,
     pub(crate) random: u64,
 }
 
@@ -33,7 +35,14 @@ impl RouteRequest for SeenByRouting<'_> {
     }
 
     fn certificate(&self) -> Certificate {
-        self.exchange.facts.certificate
+        self.connection.tls.get().map_or_else(Certificate::default, |tls| Certificate {
+            presented: !tls.peer.is_empty(),
+            validated: tls.validated,
+        })
+    }
+
+    fn filter_state(&self, key: &str) -> Option<Vec<u8>> {
+        self.connection.filter_state(key).map(crate::format::plain)
     }
 
     fn random(&self) -> u64 {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use causeway_http::{HeaderBlock, Version};
 use causeway_model::{Address, Metadata};
 use causeway_reason::{Failure, Flags};
-use causeway_upstream::Host;
+use causeway_upstream::{Host, OriginalSource};
 
 use crate::cluster::LocalCluster;
 use crate::connect::TlsFacts;
@@ -69,8 +69,8 @@ pub(crate) struct Facts {
     pub(crate) internal: bool,
     /// The scheme it was asked with.
     pub(crate) https: bool,
-    /// What is known of the client's certificate.
-    pub(crate) certificate: causeway_routing::Certificate,
+    /// Where connections to back-ends come from that are made for it, where an HTTP filter wants that.
+    pub(crate) source: Option<Box<OriginalSource>>,
     /// Its content type is gRPC's.
     pub(crate) grpc: bool,
     /// The route that takes it.

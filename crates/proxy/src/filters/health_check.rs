@@ -10,7 +10,6 @@ use causeway_reason::{Failure, Reason};
 use causeway_routing::header_matches;
 
 use super::{Filter, FilterContext, Verdict};
-use crate::downstream::SeenByRouting;
 use crate::local_reply::LocalReply;
 use crate::stats::HealthCheckFilterStat;
 
@@ -37,7 +36,7 @@ impl HealthChecks {
     }
 
     fn is_health_check(&self, context: &FilterContext<'_>) -> bool {
-        let seen = SeenByRouting { exchange: context.exchange, random: context.random };
+        let seen = context.viewer.seen(context.exchange);
         let headers = self.config.headers.as_ref();
         headers.is_some_and(|headers| headers.iter().all(|header| header_matches(header, &seen)))
     }

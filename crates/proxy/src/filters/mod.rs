@@ -7,6 +7,7 @@
 mod cors;
 mod header_mutation;
 mod health_check;
+mod original_src;
 mod query;
 
 use std::future::Future;
@@ -90,7 +91,9 @@ impl SharedByFilters {
             FilterConfig::HealthCheck(config) => {
                 config.cache_time.map(|time| Arc::new(KeptAnswer::new(time)))
             }
-            FilterConfig::Cors(_) | FilterConfig::HeaderMutation { .. } => None,
+            FilterConfig::Cors(_)
+            | FilterConfig::HeaderMutation { .. }
+            | FilterConfig::OriginalSrc { .. } => None,
         };
         Self {
             runtime: Arc::clone(runtime),
@@ -109,6 +112,7 @@ pub(crate) fn build(filter: &HttpFilter, at: usize, shared: &SharedByFilters) ->
         FilterConfig::HeaderMutation { mutations, most_specific_wins } => {
             Box::new(header_mutation::HeaderMutationFilter::new(mutations.clone(), *most_specific_wins))
         }
+        FilterConfig::OriginalSrc { mark } => Box::new(original_src::OriginalSrcFilter::new(*mark)),
         FilterConfig::HealthCheck(config) => {
             let kept = shared.kept.get(at).cloned().flatten();
             Box::new(health_check::HealthChecks::new(config.clone(), at, kept, &shared.own_cluster))

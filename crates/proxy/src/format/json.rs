@@ -24,7 +24,11 @@ fn write_node(template: &JsonTemplate, omit_empty: bool, view: &View<'_>, out: &
                     (Operand::Absent, _) if omit_empty => return false,
                     (Operand::Absent, _) => out.extend_from_slice(b"null"),
                     (operand @ Operand::Number(_), _) => operand.write(out),
-                    (Operand::Json(value), None) => write_value(out, value),
+                    (Operand::Json(Value::String(text)), Some(most)) => {
+                        write_string(out, text.as_bytes().get(..most).unwrap_or(text.as_bytes()));
+                    }
+                    // Only texts have a length, as in Envoy.
+                    (Operand::Json(value), _) => write_value(out, value),
                     (operand, most) => {
                         let mut text = Vec::new();
                         operand.write(&mut text);
@@ -106,6 +110,40 @@ pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value) {
                 write_value(out, item);
             }
             out.push(b'}');
+        }
+    }
+}
+
+/// Writes a value of the configuration as a text, in which Envoy escapes more than JSON demands: what could end a
+/// script in a page, or is not seen (the printer of JSON of protobuf).
+pub(crate) fn write_escaped(out: &mut Vec<u8>, value: &Value) {
+    let mut plain = Vec::new();
+    write_value(&mut plain, value);
+    for character in String::from_utf8_lossy(&plain).chars() {
+        match character {
+            '<'
+            | '>'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{600}'..='\u{603}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{206a}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0001}'
+            | '\u{e0020}'..='\u{e007f}' => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write_escape(out, u32::from(*unit));
+                }
+            }
+            plain => out.extend_from_slice(plain.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
 }

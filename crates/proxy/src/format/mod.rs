@@ -3,12 +3,12 @@
 mod address;
 mod decimal;
 mod field_size;
+mod filter_state;
 mod json;
 mod operator;
 mod query;
 mod time;
 mod tls;
-mod upstream_tls;
 
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::exchange::Exchange;
 
 pub(crate) use decimal::Decimal;
 pub(crate) use field_size::FieldSize;
+pub(crate) use filter_state::plain;
 pub(crate) use json::render_json;
 pub(crate) use operator::{Operand, evaluate, grpc_status_of_any};
 pub(crate) use time::Clock;

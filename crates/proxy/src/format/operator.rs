@@ -46,7 +46,7 @@ impl Operand<'_> {
             Self::Number(number) => write_number(out, *number),
             Self::Bytes(bytes) => out.extend_from_slice(bytes),
             Self::Json(Value::String(text)) => out.extend_from_slice(text.as_bytes()),
-            Self::Json(value) => super::json::write_value(out, value),
+            Self::Json(value) => super::json::write_escaped(out, value),
             Self::Ip(ip, port, part) => write_ip(out, *ip, *port, *part),
             Self::Time(format, at) => write_time(out, format, *at),
         }
@@ -114,7 +114,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
         OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
-        OperatorKind::Tls(fact) => super::tls::fact(fact, view),
+        OperatorKind::Tls { upstream, fact } => super::tls::fact(*upstream, fact, view),
         OperatorKind::RequestedServerName(wanted) => super::tls::requested_server_name(*wanted, view),
         OperatorKind::ResponseFlags if facts.flags.is_empty() => "-".into(),
         OperatorKind::ResponseFlags => facts.flags.short().to_string().into(),
@@ -196,6 +196,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ListenerName => view.connection.listener_name().into(),
         OperatorKind::AccessLogType => view.log_type.into(),
         OperatorKind::Metadata { source, namespace, path } => metadata(view, *source, namespace, path),
+        OperatorKind::FilterState { key, form } => super::filter_state::state(view, key, form),
         OperatorKind::Hostname => hostname().into(),
         // Envoy prints the dash itself here, in headers too.
         OperatorKind::Environment(value) => value.as_deref().unwrap_or("-").into(),
@@ -217,9 +218,6 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Reason => facts.failure.as_ref().map(|failure| Reason::key(failure.reason)).into(),
         OperatorKind::Evidence => {
             facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
-        }
-        OperatorKind::UpstreamTls(part) => {
-            facts.upstream_tls.as_ref().map_or(Operand::Absent, |tls| super::upstream_tls::fact(part, tls))
         }
         OperatorKind::Absent(_) => Operand::Absent,
     }

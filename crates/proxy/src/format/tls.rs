@@ -1,77 +1,162 @@
-//! What operators print of the client's handshake and certificates.
+//! What operators print of connections with TLS and of certificates.
+
+use std::borrow::Cow;
 
 use causeway_http::Known;
 use causeway_model::{HostSource, NameSource, RequestedServerName, SanKind, TlsFact};
 use causeway_tls::certificate::{AlternativeName, Facts, hex, pem, sha1_hex, sha256, url_encoded};
+use rustls::pki_types::CertificateDer;
 
 use super::View;
 use super::operator::Operand;
 use super::time::WallTime;
+use crate::connect::TlsFacts;
 use crate::tls::TlsInfo;
 
-/// A fact about the client's handshake; absent without TLS.
-pub(super) fn fact<'a>(fact: &'a TlsFact, view: &View<'a>) -> Operand<'a> {
-    let connection = view.connection;
-    if *fact == TlsFact::FailureReason {
-        let failure = connection.course.transport_failure.get();
-        return failure.map(|words| super::operator::one_word(words)).into();
+/// What is known of a connection with TLS.
+#[derive(Clone, Copy)]
+enum Shaken<'a> {
+    Client(&'a TlsInfo),
+    BackEnd(&'a TlsFacts),
+}
+
+impl<'a> Shaken<'a> {
+    /// The peer's certificates, its own first.
+    fn chain(self) -> &'a [CertificateDer<'static>] {
+        match self {
+            Self::Client(tls) => &tls.peer,
+            Self::BackEnd(tls) => tls.peer.as_slice(),
+        }
     }
-    let Some(tls) = connection.tls.get() else { return Operand::Absent };
-    match fact {
-        // BoringSSL says so of connections on which nothing is agreed on.
-        TlsFact::Version => tls.version.unwrap_or("TLSv1.2").into(),
-        TlsFact::Cipher => tls.cipher.into(),
-        TlsFact::Group => tls.group.into(),
-        // There is one with TLS 1.2 and without tickets only, and it says nothing.
-        TlsFact::SessionId | TlsFact::FailureReason => Operand::Absent,
-        TlsFact::HandshakeDuration => tls.duration.map_or(Operand::Absent, Operand::Number),
-        TlsFact::LocalSubject => tls.local_facts().map(|facts| facts.subject.as_str()).into(),
-        TlsFact::LocalNames(kind) => tls.local_facts().and_then(|facts| names(facts, kind)).into(),
-        TlsFact::PeerSubject
-        | TlsFact::PeerIssuer
-        | TlsFact::PeerSerial
-        | TlsFact::PeerSha256
-        | TlsFact::PeerSha1
-        | TlsFact::PeerIssuerSha256
-        | TlsFact::PeerIssuerSerial
-        | TlsFact::PeerChainSha256
-        | TlsFact::PeerChainSha1
-        | TlsFact::PeerChainSerials
-        | TlsFact::PeerCertificate
-        | TlsFact::PeerValidFrom(_)
-        | TlsFact::PeerValidUntil(_)
-        | TlsFact::PeerNames(_) => of_peer(fact, tls),
+
+    /// What the peer's own certificate says. Those of back-ends are read here, so that only logs that ask for them pay
+    /// for it.
+    fn peer(self) -> Option<Cow<'a, Facts>> {
+        match self {
+            Self::Client(tls) => tls.peer_facts().map(Cow::Borrowed),
+            Self::BackEnd(tls) => Facts::of(tls.peer.as_ref()?).map(Cow::Owned),
+        }
+    }
+
+    /// What the certificate says that the peer was shown.
+    fn local(self) -> Option<&'a Facts> {
+        match self {
+            Self::Client(tls) => tls.local_facts(),
+            Self::BackEnd(tls) => tls.identity.as_ref()?.facts.first(),
+        }
+    }
+
+    /// The certificate of whoever signed the peer's.
+    fn issuer(self) -> Option<&'a CertificateDer<'static>> {
+        match self {
+            Self::Client(tls) => tls.issuer(),
+            Self::BackEnd(_) => None,
+        }
     }
 }
 
-fn of_peer<'a>(fact: &'a TlsFact, tls: &'a TlsInfo) -> Operand<'a> {
-    let (Some(own), Some(facts)) = (tls.peer.first(), tls.peer_facts()) else { return Operand::Absent };
+/// A fact about the connection of the client, or the one to the back-end; absent without TLS.
+pub(super) fn fact<'a>(upstream: bool, fact: &'a TlsFact, view: &View<'a>) -> Operand<'a> {
+    if *fact == TlsFact::FailureReason {
+        let failure = view.connection.course.transport_failure.get();
+        return failure.map(|words| super::operator::one_word(words)).into();
+    }
+    let shaken = if upstream {
+        view.exchange.facts.upstream_tls.as_deref().map(Shaken::BackEnd)
+    } else {
+        view.connection.tls.get().map(|tls| Shaken::Client(tls))
+    };
+    let Some(shaken) = shaken else { return Operand::Absent };
+    match (fact, shaken) {
+        // BoringSSL says so of connections on which nothing is agreed on.
+        (TlsFact::Version, Shaken::Client(tls)) => tls.version.unwrap_or("TLSv1.2").into(),
+        (TlsFact::Version, Shaken::BackEnd(tls)) => tls.version.into(),
+        (
+            TlsFact::Cipher,
+            Shaken::Client(TlsInfo { cipher, .. }) | Shaken::BackEnd(TlsFacts { cipher, .. }),
+        ) => (*cipher).into(),
+        (TlsFact::Group, Shaken::Client(TlsInfo { group, .. }) | Shaken::BackEnd(TlsFacts { group, .. })) => {
+            (*group).into()
+        }
+        (TlsFact::SessionId, Shaken::Client(tls)) => tls.session_id.as_deref().map(hex).into(),
+        (TlsFact::HandshakeDuration, Shaken::Client(tls)) => {
+            tls.duration.map_or(Operand::Absent, Operand::Number)
+        }
+        (TlsFact::ServerName, Shaken::BackEnd(tls)) => present(Cow::Borrowed(&*tls.server_name)),
+        (TlsFact::SessionId | TlsFact::HandshakeDuration, Shaken::BackEnd(_))
+        | (TlsFact::ServerName, Shaken::Client(_))
+        | (TlsFact::FailureReason, _) => Operand::Absent,
+        (TlsFact::LocalSubject, _) => {
+            shaken.local().map_or(Operand::Absent, |facts| present(Cow::Borrowed(&facts.subject)))
+        }
+        (TlsFact::LocalNames(kind), _) => shaken.local().and_then(|facts| names(facts, kind)).into(),
+        (
+            TlsFact::PeerSubject
+            | TlsFact::PeerIssuer
+            | TlsFact::PeerSerial
+            | TlsFact::PeerSha256
+            | TlsFact::PeerSha1
+            | TlsFact::PeerIssuerSha256
+            | TlsFact::PeerIssuerSerial
+            | TlsFact::PeerChainSha256
+            | TlsFact::PeerChainSha1
+            | TlsFact::PeerChainSerials
+            | TlsFact::PeerCertificate
+            | TlsFact::PeerValidFrom(_)
+            | TlsFact::PeerValidUntil(_)
+            | TlsFact::PeerNames(_),
+            _,
+        ) => of_peer(fact, shaken),
+    }
+}
+
+fn of_peer<'a>(fact: &'a TlsFact, shaken: Shaken<'a>) -> Operand<'a> {
+    let chain = shaken.chain();
+    let Some(own) = chain.first() else { return Operand::Absent };
     let each = |value: &dyn Fn(&[u8]) -> Option<String>| {
-        let values: Vec<_> = tls.peer.iter().filter_map(|certificate| value(certificate)).collect();
+        let values: Vec<_> = chain.iter().filter_map(|certificate| value(certificate)).collect();
         Operand::from(values.join(","))
     };
     let serial = |certificate: &[u8]| Facts::of(certificate).map(|facts| facts.serial);
+    // What needs no look into the certificate.
     match fact {
-        TlsFact::PeerSubject => facts.subject.as_str().into(),
-        TlsFact::PeerIssuer => facts.issuer.as_str().into(),
-        TlsFact::PeerSerial => facts.serial.as_str().into(),
-        TlsFact::PeerSha256 => hex(&sha256(own)).into(),
-        TlsFact::PeerSha1 => sha1_hex(own).into(),
-        TlsFact::PeerIssuerSha256 => tls.issuer().map(|issuer| hex(&sha256(issuer))).into(),
-        TlsFact::PeerIssuerSerial => tls.issuer().and_then(|issuer| serial(issuer)).into(),
-        TlsFact::PeerChainSha256 => each(&|certificate| Some(hex(&sha256(certificate)))),
-        TlsFact::PeerChainSha1 => each(&|certificate| Some(sha1_hex(certificate))),
-        TlsFact::PeerChainSerials => each(&serial),
-        TlsFact::PeerCertificate => url_encoded(&pem(own)).into(),
+        TlsFact::PeerSha256 => return hex(&sha256(own)).into(),
+        TlsFact::PeerSha1 => return sha1_hex(own).into(),
+        TlsFact::PeerIssuerSha256 => return shaken.issuer().map(|issuer| hex(&sha256(issuer))).into(),
+        TlsFact::PeerIssuerSerial => return shaken.issuer().and_then(|issuer| serial(issuer)).into(),
+        TlsFact::PeerChainSha256 => return each(&|certificate| Some(hex(&sha256(certificate)))),
+        TlsFact::PeerChainSha1 => return each(&|certificate| Some(sha1_hex(certificate))),
+        TlsFact::PeerChainSerials => return each(&serial),
+        TlsFact::PeerCertificate => return url_encoded(&pem(own)).into(),
+        _ => {}
+    }
+    let Some(facts) = shaken.peer() else { return Operand::Absent };
+    let text = |pick: fn(&Facts) -> &String| match &facts {
+        Cow::Borrowed(facts) => present(Cow::Borrowed(pick(facts))),
+        Cow::Owned(facts) => present(Cow::Owned(pick(facts).clone())),
+    };
+    match fact {
+        TlsFact::PeerSubject => text(|facts| &facts.subject),
+        TlsFact::PeerIssuer => text(|facts| &facts.issuer),
+        TlsFact::PeerSerial => text(|facts| &facts.serial),
         TlsFact::PeerValidFrom(format) => Operand::Time(format, WallTime::of_seconds(facts.not_before)),
         TlsFact::PeerValidUntil(format) => Operand::Time(format, WallTime::of_seconds(facts.not_after)),
-        TlsFact::PeerNames(kind) => names(facts, kind).into(),
+        TlsFact::PeerNames(kind) => names(&facts, kind).into(),
         _ => Operand::Absent,
     }
 }
 
+/// A text; an empty one is as good as none, as with Envoy.
+fn present(text: Cow<'_, str>) -> Operand<'_> {
+    match text {
+        text if text.is_empty() => Operand::Absent,
+        Cow::Borrowed(text) => text.into(),
+        Cow::Owned(text) => text.into(),
+    }
+}
+
 /// The names of one kind, with commas between them; `None` where there is none.
-pub(super) fn names(facts: &Facts, kind: &SanKind) -> Option<String> {
+fn names(facts: &Facts, kind: &SanKind) -> Option<String> {
     let pick = match kind {
         SanKind::Dns => AlternativeName::dns,
         SanKind::Uri => AlternativeName::uri,

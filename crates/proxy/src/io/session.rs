@@ -159,9 +159,21 @@ fn drive<S: Side>(
                         break;
                     }
                 }
+                as_boring_ssl(out);
                 return progress;
             }
         }
+    }
+}
+
+/// Where there is no certificate to show, BoringSSL says `handshake_failure`, and rustls `access_denied`, which it says
+/// in no other case without encryption.
+fn as_boring_ssl(out: &mut [u8]) {
+    const ALERT: u8 = 21;
+    const HANDSHAKE_FAILURE: u8 = 40;
+    const ACCESS_DENIED: u8 = 49;
+    if let Some([ALERT, _, _, 0, 2, _, alert @ ACCESS_DENIED]) = out.last_chunk_mut::<7>() {
+        *alert = HANDSHAKE_FAILURE;
     }
 }
 

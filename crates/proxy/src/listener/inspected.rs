@@ -1,6 +1,6 @@
 //! What listener filters have found out about a connection.
 
-use causeway_model::{Address, Metadata};
+use causeway_model::{Address, Metadata, Value};
 use causeway_upstream::OriginalSource;
 
 /// What listener filters have found out about a connection. Connections of listeners without them have none.
@@ -24,6 +24,9 @@ pub(crate) struct Inspected {
     pub(crate) source: Option<OriginalSource>,
     /// Metadata of the connection.
     pub(crate) metadata: Metadata,
+    /// What rules make of the TLVs of the PROXY header in place of metadata: the object
+    /// `envoy.network.proxy_protocol.tlv` of the filter state.
+    pub(crate) tlv_state: Option<Value>,
     /// TLVs of the PROXY header that connections to back-ends may pass on.
     pub(crate) tlvs: Vec<(u8, Box<[u8]>)>,
 }

@@ -80,8 +80,10 @@ impl Relay<'_> {
         next.path.extend_from_slice(url.path);
 
         let listener = Rc::clone(&self.downstream.listener);
+        // What was drawn for the first request holds.
         let random = self.request.random();
-        let found = listener.manager.shared().table.lookup(&SeenByRouting { exchange: &next, random });
+        let seen = SeenByRouting { random, ..next.seen() };
+        let found = listener.manager.shared().table.lookup(&seen);
         self.request.facts.route_was_looked_for(None);
         let route = match found {
             Lookup::Route(found) => listener.manager.entry(found.route_index).map(Rc::clone),

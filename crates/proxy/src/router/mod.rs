@@ -23,7 +23,7 @@ use causeway_upstream::{ClusterStat, Host, Resource};
 
 use crate::cluster::{LocalCluster, Permit};
 use crate::deadlines::Timer;
-use crate::downstream::{After, Downstream, SeenByRouting};
+use crate::downstream::{After, Downstream};
 use crate::format::Decimal;
 use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
@@ -118,8 +118,7 @@ pub(crate) async fn forward(
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     };
     if !entry.virtual_clusters.is_empty() {
-        let seen = SeenByRouting { exchange: &request, random: request.random() };
-        request.facts.virtual_cluster = traffic::find(&entry.virtual_clusters, &seen).cloned();
+        request.facts.virtual_cluster = traffic::find(&entry.virtual_clusters, &request.seen()).cloned();
     }
     downstream.try_idle = None;
     let config = Arc::clone(&downstream.listener.manager.config);

@@ -17,7 +17,7 @@ use super::relay::Relay;
 use super::{Forwarding, Served, attempt, give_up, rewrite};
 use crate::cluster::{LocalCluster, Permit};
 use crate::deadlines::Timer;
-use crate::downstream::{After, Downstream, SeenByRouting};
+use crate::downstream::{After, Downstream};
 use crate::format::Decimal;
 use crate::pool::Upstream;
 use crate::pump::Pump;
@@ -82,7 +82,7 @@ impl Retry {
     fn new(request: &ActiveRequest, route: &RouteForward) -> Option<Self> {
         let policy = route.retry.clone().unwrap_or_default();
         let fields = &request.request;
-        let seen = SeenByRouting { exchange: request, random: request.random() };
+        let seen = request.seen();
         let wanted = &policy.request_headers;
         if !wanted.is_empty()
             && !wanted.iter().any(|matcher| causeway_routing::header_matches(matcher, &seen))

@@ -5,10 +5,9 @@ use causeway_model::{HostRewrite, Template};
 use causeway_routing::{rewrite_host, rewrite_path};
 use causeway_upstream::Host;
 
-use crate::downstream::SeenByRouting;
 use crate::exchange::Exchange;
 use crate::format::{Absent, render};
-use crate::header_mutations::{Message, mutate, without_line_ends};
+use crate::header_mutations::{Message, mutate, without_controls};
 use crate::record::{ActiveRequest, Viewer};
 use crate::routes::{RouteEntry, RouteTarget};
 
@@ -67,7 +66,7 @@ fn change_host(
         return;
     };
     let mut new = Vec::new();
-    let seen = SeenByRouting { exchange: request, random: request.random() };
+    let seen = request.seen();
     let fill = |template: &Template, out: &mut Vec<u8>| filled(request, template, viewer, Absent::Dash, out);
     if !rewrite_host(rewrite, &seen, host.hostname(), &fill, &mut new) {
         return;
@@ -106,7 +105,7 @@ fn change_path(request: &mut ActiveRequest, entry: &RouteEntry, viewer: &Viewer,
 fn filled(exchange: &Exchange, template: &Template, viewer: &Viewer, absent: Absent, out: &mut Vec<u8>) {
     let mut text = Vec::new();
     viewer.view(exchange, |view| render(template, view, absent, &mut text));
-    without_line_ends(&mut text);
+    without_controls(&mut text);
     out.append(&mut text);
 }
 

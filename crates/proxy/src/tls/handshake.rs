@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use causeway_reason::{Failure, Reason};
 use causeway_tls::failure::{FailureKind, HandshakeFailure};
+use causeway_tls::identity::OcspStaple;
 use causeway_tls::server::{Hello, Noted, ServerState, take_noted};
 use causeway_tls::verify::take_rejection;
 use rustls::server::UnbufferedServerConnection;
@@ -165,13 +166,18 @@ impl Handshake<'_> {
             }
         })
         .await;
-        self.info.learn(stream.session(), noted.verdict);
+        self.info.learn(stream.session(), hello, &noted);
         self.info.authorities = self.info.validated.then(|| Arc::clone(&state.authorities));
         self.info.local = noted.certificate.and_then(|place| state.identities.get(place)).cloned();
         match result {
             Some(Ok(())) => {
                 self.tls.shards.shaken(stream.session(), &noted, hello.takes_ocsp);
                 Ok(Transport::Tls(Box::new(stream)))
+            }
+            Some(Err(TlsError::Tls(_))) if noted.staple_failed => {
+                // BoringSSL looks for a certificate before it says which version it is.
+                self.info.version = None;
+                Err(self.refuse(&HandshakeFailure::of_staple(self.staple()), &noted))
             }
             Some(Err(TlsError::Tls(error))) => {
                 Err(self.refuse(&HandshakeFailure::of(&error, rejection), &noted))
@@ -187,12 +193,23 @@ impl Handshake<'_> {
             FailureKind::NotTls => Reason::TlsNotSpoken,
             FailureKind::Version => Reason::TlsVersionUnsupported,
             FailureKind::NoSharedCipher => Reason::TlsNoSharedCipher,
+            FailureKind::NoStaple => Reason::TlsOcspResponseMissing,
             FailureKind::CertificateMissing => Reason::TlsClientCertificateMissing,
             FailureKind::CertificateRefused(_) => Reason::TlsClientCertificateRefused,
             FailureKind::Alert => Reason::TlsRefusedByClient,
             FailureKind::Broken => Reason::TlsHandshakeFailed,
         };
         Ended { words: Some(failure.text()), ..Ended::new(reason, failure.evidence.as_str()) }
+    }
+
+    /// What there is of an OCSP response for the certificate.
+    fn staple(&self) -> String {
+        let Some(own) = self.info.local.as_ref() else { return "no certificate can be shown".to_owned() };
+        let what = format!("the OCSP response for the certificate in `{}`", own.path);
+        match own.ocsp.as_ref().and_then(OcspStaple::end) {
+            Some(end) => format!("{what} held until {end}"),
+            None => format!("{what} does not say how long it holds"),
+        }
     }
 
     fn closed(&self) -> Ended {

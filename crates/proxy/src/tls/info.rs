@@ -6,9 +6,10 @@ use std::sync::Arc;
 use causeway_tls::certificate::{self, Facts};
 use causeway_tls::identity::{Authorities, Identity};
 use causeway_tls::names;
-use causeway_tls::server::Verdict;
+use causeway_tls::server::{Hello, Noted};
+use causeway_tls::verify::Verdict;
 use rustls::pki_types::CertificateDer;
-use rustls::{CommonState, HandshakeKind};
+use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
 /// What is known of a client from its handshake, whether or not that came to an end.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct TlsInfo {
     pub(crate) cipher: Option<&'static str>,
     /// The group of the key exchange, as BoringSSL calls it.
     pub(crate) group: Option<&'static str>,
+    /// The id of the session: in TLS 1.2, where there is no ticket in its place, or where the session was taken up again.
+    pub(crate) session_id: Option<Box<[u8]>>,
     /// How long the handshake took, in milliseconds.
     pub(crate) duration: Option<u64>,
     /// The name that the client asked for, in lower case.
@@ -38,8 +41,8 @@ pub(crate) struct TlsInfo {
 }
 
 impl TlsInfo {
-    /// Takes in what both sides have agreed on so far.
-    pub(super) fn learn(&mut self, session: &CommonState, verdict: Option<Verdict>) {
+    /// Takes in what both sides have agreed on so far, of what the client said first and what was noted since.
+    pub(super) fn learn(&mut self, session: &CommonState, hello: &Hello, noted: &Noted) {
         self.version = session.protocol_version().map(names::version);
         self.cipher = session.negotiated_cipher_suite().map(|suite| names::cipher(suite.suite()));
         self.group = session.negotiated_key_exchange_group().map(|group| names::curve(group.name()));
@@ -47,7 +50,10 @@ impl TlsInfo {
         self.peer = session.peer_certificates().unwrap_or_default().into();
         // As with Envoy, nobody looks again at the certificate of a session that is taken up again.
         let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-        self.validated = !resumed && verdict == Some(Verdict::Trusted);
+        self.validated = !resumed && noted.verdict == Some(Verdict::Trusted);
+        let own = noted.session_id.filter(|_| !noted.ticketed).map(Box::from);
+        let id = if resumed { Some(hello.session_id.clone()) } else { own };
+        self.session_id = id.filter(|_| session.protocol_version() == Some(ProtocolVersion::TLSv1_2));
     }
 
     /// What the client's own certificate says; `None` where it has none.

@@ -6,8 +6,8 @@ use causeway_model::DownstreamTls;
 use causeway_stats::{DynamicCounter, Registry, Scope, ScopeName, Shard, schema};
 use causeway_tls::failure::FailureKind;
 use causeway_tls::names;
-use causeway_tls::server::{Noted, ServerState, Verdict};
-use causeway_tls::verify::Counter;
+use causeway_tls::server::{Noted, ServerState};
+use causeway_tls::verify::{Counter, Verdict};
 use causeway_upstream::CertificateScopes;
 use rustls::{CommonState, HandshakeKind};
 
@@ -147,6 +147,7 @@ impl TlsShards {
     /// A handshake failed.
     pub(super) fn failed(&self, kind: FailureKind, noted: &Noted) {
         if noted.staple_failed {
+            self.ssl.inc(SslStat::OcspStapleRequests);
             self.ssl.inc(SslStat::OcspStapleFailed);
         }
         match kind {
@@ -155,6 +156,7 @@ impl TlsShards {
             FailureKind::NotTls
             | FailureKind::Version
             | FailureKind::NoSharedCipher
+            | FailureKind::NoStaple
             | FailureKind::Alert
             | FailureKind::Broken => self.ssl.inc(SslStat::ConnectionError),
         }

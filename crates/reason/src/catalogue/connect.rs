@@ -137,8 +137,8 @@ pub(super) const SOURCE_BIND_FAILED: Spec = unconnected(
     ResetReason::LocalConnectionFailure,
     Blame::Host,
     Text {
-        en: "The connection could not be bound to the source that upstream_bind_config names.",
-        ko: "upstream_bind_config에 지정된 출발지에 연결을 바인드하지 못했습니다.",
+        en: "The connection could not be bound to the source that upstream_bind_config or original_src names.",
+        ko: "upstream_bind_config 또는 original_src로 지정된 출발지에 연결을 바인드하지 못했습니다.",
     },
     Text {
         en: "`ip addr` has to show the source address; give it to an interface or correct the file. It has to be of the back-end's family: extra_source_addresses takes one for the other.",

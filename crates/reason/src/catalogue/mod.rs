@@ -121,6 +121,8 @@ reasons! {
         TlsVersionUnsupported = TLS_VERSION_UNSUPPORTED,
         /// No cipher suite, group or kind of certificate is known to both sides.
         TlsNoSharedCipher = TLS_NO_SHARED_CIPHER,
+        /// The certificate needs an OCSP response, and there is none that holds.
+        TlsOcspResponseMissing = TLS_OCSP_RESPONSE_MISSING,
         /// A client without the certificate that is demanded.
         TlsClientCertificateMissing = TLS_CLIENT_CERTIFICATE_MISSING,
         /// A client whose certificate is not accepted.

@@ -62,6 +62,19 @@ pub(super) const TLS_NO_SHARED_CIPHER: Spec = closed(
     },
 );
 
+pub(super) const TLS_OCSP_RESPONSE_MISSING: Spec = closed(
+    "tls_ocsp_response_missing",
+    Blame::Config,
+    Text {
+        en: "The client asked for an OCSP response, the certificate may not be shown without one, and the one that there is holds no more.",
+        ko: "클라이언트가 OCSP 응답을 요청했고 인증서는 응답 없이 제시할 수 없는데, 가지고 있는 응답은 유효 기간이 지났습니다.",
+    },
+    Text {
+        en: "Renew the file of ocsp_staple, which is read again when it changes: `openssl ocsp -issuer CA -cert CERT -url URL -respout FILE`. With ocsp_staple_policy: LENIENT_STAPLING certificates that do not demand a response themselves are shown without.",
+        ko: "ocsp_staple 파일을 갱신하십시오. 파일이 바뀌면 다시 읽습니다: `openssl ocsp -issuer CA -cert CERT -url URL -respout FILE`. ocsp_staple_policy: LENIENT_STAPLING이면 스스로 응답을 요구하지 않는 인증서는 응답 없이 제시됩니다.",
+    },
+);
+
 pub(super) const TLS_CLIENT_CERTIFICATE_MISSING: Spec = closed(
     "tls_client_certificate_missing",
     Blame::Client,

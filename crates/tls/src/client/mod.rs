@@ -250,8 +250,7 @@ fn verifier(
     schemes: &[rustls::SignatureScheme],
     tally: &Arc<Tally>,
 ) -> Arc<Verifier> {
-    let verifier = Verifier::of_servers(trust.cloned(), expected, Arc::clone(tally));
-    Arc::new(verifier.with_schemes(schemes.to_vec()))
+    Arc::new(Verifier::new(trust.cloned(), expected, schemes, Arc::clone(tally)))
 }
 
 /// Envoy's groups where none are named; the first is for TLS 1.3 alone.

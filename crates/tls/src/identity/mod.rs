@@ -1,5 +1,7 @@
 //! Identities: a certificate, those that lead from it to an authority, and the private key.
 
+mod der;
+mod encrypted;
 mod ocsp;
 
 use std::fmt;
@@ -15,6 +17,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use crate::certificate::Facts;
 use crate::source::{self, Unreadable};
 
+pub use encrypted::EncryptedKeyError;
 pub use ocsp::{OcspError, OcspStaple};
 
 /// A certificate with its key, ready to be shown.
@@ -58,8 +61,8 @@ pub enum IdentityError {
     BadCertificate(String),
     /// There is no private key in it.
     NoKey(String),
-    /// The private key is encrypted.
-    EncryptedKey(String),
+    /// The private key is encrypted, and can't be decrypted.
+    EncryptedKey(String, EncryptedKeyError),
     /// There is something that should be a private key, and is none that can be used.
     BadKey(String, String),
     /// The key is that of another certificate.
@@ -82,11 +85,7 @@ impl fmt::Display for IdentityError {
             }
             Self::BadCertificate(path) => write!(f, "a certificate in `{path}` is broken"),
             Self::NoKey(path) => write!(f, "`{path}` holds no private key (PEM, `BEGIN PRIVATE KEY`)"),
-            Self::EncryptedKey(path) => write!(
-                f,
-                "the private key in `{path}` is encrypted, which is not implemented; \
-                 `openssl pkey -in KEY -out PLAIN` decrypts it"
-            ),
+            Self::EncryptedKey(path, error) => write!(f, "the private key in `{path}` {error}"),
             Self::BadKey(path, why) => write!(f, "the private key in `{path}` can't be used: {why}"),
             Self::Mismatch { certificate, key } => {
                 write!(f, "the private key in `{key}` does not belong to the certificate in `{certificate}`")
@@ -114,7 +113,8 @@ impl Identity {
         let chain = config.chain.as_ref().ok_or_else(|| IdentityError::NoCertificate(path.clone()))?;
         let chain = certificates(&source::read(chain)?, &path)?;
         let key = config.private_key.as_ref().ok_or_else(|| IdentityError::NoKey(key_path.clone()))?;
-        let key = private_key(&source::read(key)?, &key_path)?;
+        let password = config.password.as_ref().map(source::read).transpose()?;
+        let key = private_key(&source::read(key)?, password.as_deref(), &key_path)?;
         let facts: Option<Vec<_>> = chain.iter().map(|certificate| Facts::of(certificate)).collect();
         let facts = facts.ok_or_else(|| IdentityError::BadCertificate(path.clone()))?;
         let first = chain.first().ok_or_else(|| IdentityError::NoCertificate(path.clone()))?;
@@ -125,9 +125,13 @@ impl Identity {
         }
         let must_staple = ocsp::must_staple(&parsed);
         let ocsp = match &config.ocsp_staple {
-            Some(staple) => {
-                let shown = source::shown(Some(staple));
-                let read = OcspStaple::read(&source::read(staple)?, &parsed);
+            Some(staple) => Some((source::shown(Some(staple)), source::read(staple)?)),
+            None => None,
+        };
+        // A file without anything is as good as none, as with Envoy.
+        let ocsp = match ocsp.filter(|(_, response)| !response.is_empty()) {
+            Some((shown, response)) => {
+                let read = OcspStaple::read(&response, &parsed);
                 Some(read.map_err(|error| IdentityError::Ocsp(shown, error))?)
             }
             None => None,
@@ -215,19 +219,24 @@ pub fn certificates(pem: &[u8], path: &str) -> Result<Vec<CertificateDer<'static
     }
 }
 
-/// The first private key in a text: PKCS #8, PKCS #1 or SEC 1.
-fn private_key(pem: &[u8], path: &str) -> Result<Arc<dyn SigningKey>, IdentityError> {
-    let text = String::from_utf8_lossy(pem);
-    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(IdentityError::EncryptedKey(path.to_owned()));
-    }
+/// The first private key in a text: PKCS #8, PKCS #1 or SEC 1, or PKCS #8 encrypted.
+fn private_key(
+    pem: &[u8],
+    password: Option<&[u8]>,
+    path: &str,
+) -> Result<Arc<dyn SigningKey>, IdentityError> {
     let bad = |why: String| IdentityError::BadKey(path.to_owned(), why);
-    let key = match PrivateKeyDer::from_pem_slice(pem) {
-        Ok(key) => key,
-        Err(rustls_pki_types::pem::Error::NoItemsFound) => {
-            return Err(IdentityError::NoKey(path.to_owned()));
+    let key = if encrypted::is_encrypted(pem) {
+        encrypted::decrypt(pem, password)
+            .map_err(|error| IdentityError::EncryptedKey(path.to_owned(), error))?
+    } else {
+        match PrivateKeyDer::from_pem_slice(pem) {
+            Ok(key) => key,
+            Err(rustls_pki_types::pem::Error::NoItemsFound) => {
+                return Err(IdentityError::NoKey(path.to_owned()));
+            }
+            Err(error) => return Err(bad(format!("{error:?}"))),
         }
-        Err(error) => return Err(bad(format!("{error:?}"))),
     };
     rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
         .map_err(|_| bad("it is neither RSA with at least 2048 bits nor ECDSA nor Ed25519".to_owned()))

@@ -6,6 +6,9 @@
 use std::fmt;
 
 use x509_parser::certificate::X509Certificate;
+use x509_parser::time::ASN1Time;
+
+use super::der::{ENUMERATED, INTEGER, OCTETS, OID, SEQUENCE, TIME, element, expect};
 
 /// A response that says that the certificate is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +56,12 @@ impl OcspStaple {
         Ok(Self { response: response.to_vec(), this_update, next_update })
     }
 
+    /// Until when it holds, for people.
+    #[must_use]
+    pub fn end(&self) -> Option<String> {
+        ASN1Time::from_timestamp(self.next_update?).ok().map(|time| time.to_string())
+    }
+
     /// Whether it is to be used at this time, in seconds since 1970.
     #[must_use]
     pub fn is_fresh(&self, now: i64) -> bool {
@@ -66,35 +75,6 @@ pub(super) fn must_staple(certificate: &X509Certificate<'_>) -> bool {
         extension.oid.to_id_string() == "1.3.6.1.5.5.7.1.24" && extension.value.ends_with(&[2, 1, 5])
     })
 }
-
-/// One element of DER: its tag and its content, and what follows it.
-fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81..=0x84 => {
-            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
-        }
-        _ => return None,
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
-}
-
-/// The content of an element with this tag, and what follows it.
-fn expect(bytes: &[u8], wanted: u8) -> Option<(&[u8], &[u8])> {
-    let (tag, content, rest) = element(bytes)?;
-    (tag == wanted).then_some((content, rest))
-}
-
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const OCTETS: u8 = 0x04;
-const OID: u8 = 0x06;
-const ENUMERATED: u8 = 0x0a;
-const TIME: u8 = 0x18;
 
 /// The times and the serial number of the only `SingleResponse` of a response.
 fn single(response: &[u8]) -> Result<(i64, Option<i64>, &[u8]), OcspError> {

@@ -111,11 +111,12 @@ impl Certificates {
     }
 
     fn staple(&self, identity: &Identity, client: &Client<'_>) -> Staple {
+        // Who does not ask for a response is shown the certificate without, whatever it demands.
+        if !client.takes_ocsp {
+            return Staple::Omit;
+        }
         let fresh = identity.ocsp.as_ref().is_some_and(|ocsp| ocsp.is_fresh(client.now));
         let must = identity.must_staple || self.policy == OcspStaplePolicy::MustStaple;
-        if !client.takes_ocsp {
-            return if must && identity.must_staple { Staple::Fail } else { Staple::Omit };
-        }
         match (self.policy, fresh, identity.ocsp.is_some()) {
             (_, true, _) => Staple::Send,
             (OcspStaplePolicy::Strict, false, true) => Staple::Fail,

@@ -7,15 +7,32 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-use super::noted::{Verdict, note};
-use crate::verify::{Trust, Verifier};
+use super::noted::note;
+use crate::verify::{Judge, Trust};
 
-/// Asks a [`Verifier`], and notes what it says.
+/// Asks a [`Judge`], and notes what it says.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
-    pub(super) verifier: Verifier,
-    /// Without one, clients are asked for certificates that nobody looks at.
-    pub(super) trust: Option<Arc<Trust>>,
+    judge: Judge,
+    /// Whether clients need a certificate.
+    mandatory: bool,
+    /// Whose certificates are wanted.
+    subjects: Vec<DistinguishedName>,
+}
+
+impl ClientVerifier {
+    /// One that takes these schemes of signatures alone. Without a trust, clients are asked for certificates that nobody
+    /// looks at; they are told whose are wanted only where `tell` says so.
+    pub(super) fn new(
+        trust: Option<Arc<Trust>>,
+        mandatory: bool,
+        tell: bool,
+        schemes: &[SignatureScheme],
+    ) -> Self {
+        let subjects = trust.as_ref().filter(|_| tell).map(|trust| trust.subjects()).unwrap_or_default();
+        let subjects = subjects.into_iter().map(DistinguishedName::from).collect();
+        Self { judge: Judge::new(trust, schemes), mandatory, subjects }
+    }
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -24,11 +41,11 @@ impl ClientCertVerifier for ClientVerifier {
     }
 
     fn client_auth_mandatory(&self) -> bool {
-        ClientCertVerifier::client_auth_mandatory(&self.verifier)
+        self.mandatory
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.verifier.root_hint_subjects()
+        &self.subjects
     }
 
     fn verify_client_cert(
@@ -37,19 +54,9 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let taken = self.verifier.verify_client_cert(end_entity, intermediates, now)?;
-        let verdict = match &self.trust {
-            Some(trust) if trust.accepts_untrusted() => {
-                match trust.verify(end_entity, intermediates, None, now) {
-                    Ok(()) => Verdict::Trusted,
-                    Err(rejection) => Verdict::Tolerated(rejection.counter()),
-                }
-            }
-            Some(trust) if trust.verifies() => Verdict::Trusted,
-            Some(_) | None => Verdict::Unseen,
-        };
+        let verdict = self.judge.judge(end_entity, intermediates, None, now)?;
         note(|noted| noted.verdict = Some(verdict));
-        Ok(taken)
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -59,7 +66,7 @@ impl ClientCertVerifier for ClientVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         note(|noted| noted.signature = Some(dss.scheme));
-        ClientCertVerifier::verify_tls12_signature(&self.verifier, message, cert, dss)
+        self.judge.signature12(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -69,10 +76,10 @@ impl ClientCertVerifier for ClientVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         note(|noted| noted.signature = Some(dss.scheme));
-        ClientCertVerifier::verify_tls13_signature(&self.verifier, message, cert, dss)
+        self.judge.signature13(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        ClientCertVerifier::supported_verify_schemes(&self.verifier)
+        self.judge.schemes()
     }
 }

@@ -18,6 +18,8 @@ pub struct Hello {
     pub prefers_chacha20: bool,
     /// It takes OCSP responses (RFC 6066 §8).
     pub takes_ocsp: bool,
+    /// The id of the session that it would take up again, in TLS 1.2 (RFC 5246 §7.4.1.2).
+    pub session_id: Box<[u8]>,
 }
 
 /// What came is no first message of TLS.
@@ -66,6 +68,7 @@ impl Hello {
         let message = unwrapped(bytes);
         let versions = extension(&message, SUPPORTED_VERSIONS).unwrap_or_default();
         Self {
+            session_id: session_id(&message).unwrap_or_default().into(),
             server_name: hello.server_name().map(|name| name.to_ascii_lowercase().into()),
             alpn: hello.alpn().into_iter().flatten().map(Into::into).collect(),
             speaks_tls13: versions
@@ -161,12 +164,17 @@ fn extension(message: &[u8], wanted: u16) -> Option<&[u8]> {
     None
 }
 
+/// What stands in front of the id of the session: type, length, version, random.
+const BEFORE_SESSION: usize = 4 + 2 + 32;
+
+fn session_id(message: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = message.get(BEFORE_SESSION..)?.split_first()?;
+    rest.get(..usize::from(*length))
+}
+
 /// The extensions of a message (RFC 8446 §4.1.2).
 fn extensions(message: &[u8]) -> Option<&[u8]> {
-    // Type, length, version, random.
-    let rest = message.get(4 + 2 + 32..)?;
-    let (session, rest) = rest.split_first()?;
-    let rest = rest.get(usize::from(*session)..)?;
+    let rest = message.get(BEFORE_SESSION + 1 + session_id(message)?.len()..)?;
     let (suites, rest) = rest.split_first_chunk::<2>()?;
     let rest = rest.get(usize::from(u16::from_be_bytes(*suites))..)?;
     let (methods, rest) = rest.split_first()?;

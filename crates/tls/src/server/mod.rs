@@ -7,6 +7,7 @@ mod choice;
 mod client;
 mod hello;
 mod noted;
+mod sessions;
 mod tickets;
 
 use std::fmt;
@@ -14,20 +15,24 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use causeway_model::{CertificateValidation, DownstreamTls, Secret, TlsVersion, Validation};
+use causeway_model::{
+    CertificateValidation, DownstreamTls, OcspStaplePolicy, Secret, TlsVersion, Validation,
+};
 use rustls::ServerConfig;
-use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 
 use crate::certificate;
 use crate::follow::{ReadSecrets, server_with_secrets};
 use crate::identity::{Authorities, Identity, IdentityError};
 use crate::params;
 use crate::source::{self, Unreadable};
-use crate::verify::{LoadError, Role, Tally, Trust, Verifier};
+use crate::verify::{LoadError, Role, Trust};
 
 pub use hello::{Hello, HelloError};
-pub use noted::{Noted, Verdict, take as take_noted};
+pub use noted::{Noted, take as take_noted};
 pub use tickets::{KEY_LENGTH, Tickets};
+
+use sessions::Sessions;
 
 /// How long a session may be resumed where nothing is said (BoringSSL).
 const SESSION_TIMEOUT: Duration = Duration::from_hours(2);
@@ -62,6 +67,13 @@ pub struct ServerState {
 pub enum ServerError {
     /// A certificate can't be used.
     Identity(IdentityError),
+    /// A certificate, by its place, has no OCSP response, and needs one.
+    NoStaple {
+        /// Where the certificate comes from.
+        certificate: String,
+        /// It demands one itself (RFC 7633); else `ocsp_staple_policy` does.
+        itself: bool,
+    },
     /// What clients are to be verified with can't be used.
     Trust(LoadError),
     /// A key for session tickets can't be read.
@@ -78,6 +90,16 @@ impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Identity(error) => error.fmt(f),
+            Self::NoStaple { certificate, itself: true } => {
+                write!(
+                    f,
+                    "the certificate in `{certificate}` demands an `ocsp_staple` (RFC 7633), and has none"
+                )
+            }
+            Self::NoStaple { certificate, itself: false } => write!(
+                f,
+                "with `ocsp_staple_policy: MUST_STAPLE` the certificate in `{certificate}` needs an `ocsp_staple`"
+            ),
             Self::Trust(error) => error.fmt(f),
             Self::TicketKey(error) => error.fmt(f),
             Self::TicketKeyLength(path, length) => {
@@ -239,6 +261,11 @@ fn build(
     validation: Option<&CertificateValidation>,
     keys: &[[u8; KEY_LENGTH]],
 ) -> Result<ServerState, ServerError> {
+    let policy = config.ocsp_staple_policy;
+    let needs = |one: &&Arc<Identity>| one.must_staple || policy == OcspStaplePolicy::MustStaple;
+    if let Some(one) = identities.iter().filter(needs).find(|one| one.ocsp.is_none()) {
+        return Err(ServerError::NoStaple { certificate: one.path.clone(), itself: one.must_staple });
+    }
     let params = &config.common.params;
     let schemes = params::signature_schemes(params);
     let impossible = |error: rustls::Error| ServerError::Impossible(error.to_string());
@@ -258,9 +285,8 @@ fn build(
     let verifier = validation.map(|validation| {
         let tell = !validation.suppress_client_ca_list;
         let mandatory = config.require_client_certificate;
-        let verifier = Verifier::of_clients(trust.clone(), mandatory, tell, Arc::new(Tally::default()));
-        let verifier = verifier.with_schemes(schemes.unwrap_or_default());
-        Arc::new(client::ClientVerifier { verifier, trust: trust.clone() })
+        let schemes = schemes.unwrap_or_default();
+        Arc::new(client::ClientVerifier::new(trust.clone(), mandatory, tell, &schemes))
     });
     let lifetime = config.session_timeout.unwrap_or(SESSION_TIMEOUT);
     let tickets = Tickets::new(keys, demands(config, validation, trust.as_deref()), lifetime)
@@ -269,7 +295,7 @@ fn build(
     let sessions: Arc<dyn StoresServerSessions> = if config.disable_stateful_session_resumption {
         Arc::new(NoServerSessionStorage {})
     } else {
-        ServerSessionMemoryCache::new(SESSIONS)
+        Sessions::new(SESSIONS)
     };
     let alpn: Vec<_> = config.common.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     let of_variant = |variant: Variant| {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use rustls::SignatureScheme;
 
-use crate::verify::Counter;
+use crate::verify::Verdict;
 
 /// What a step of a handshake came to.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct Noted {
     pub stapled: bool,
     /// A certificate was left out because its OCSP response is missing or old.
     pub staple_failed: bool,
+    /// A ticket was made, which takes the place of an id of the session.
+    pub ticketed: bool,
+    /// The id under which the session was put aside.
+    pub session_id: Option<[u8; 32]>,
     /// How the client has signed.
     pub signature: Option<SignatureScheme>,
     /// What became of the client's certificate.
@@ -28,20 +32,11 @@ impl Noted {
         self.certificate = later.certificate.or(self.certificate);
         self.stapled |= later.stapled;
         self.staple_failed |= later.staple_failed;
+        self.ticketed |= later.ticketed;
+        self.session_id = later.session_id.or(self.session_id);
         self.signature = later.signature.or(self.signature);
         self.verdict = later.verdict.or(self.verdict);
     }
-}
-
-/// What became of a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It was looked at, and is trusted.
-    Trusted,
-    /// It is not trusted, and was taken all the same; this is counted.
-    Tolerated(Counter),
-    /// Nobody looked at it.
-    Unseen,
 }
 
 thread_local! {

@@ -19,6 +19,7 @@ impl Cx<'_> {
             "Envoy does not send such timestamps either",
         );
         if certificate.has("private_key_provider") || certificate.has("pkcs12") {
+            certificate.settle("password");
             return None;
         }
         for (field, what) in [("certificate_chain", "certificate"), ("private_key", "private key")] {

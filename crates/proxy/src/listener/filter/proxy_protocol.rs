@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use causeway_inspect::proxy::{Addresses, Detected, Fault, Parsed, Tlvs, Version, detect, parse};
-use causeway_model::{Address, ProxyProtocol, TlvEncoding, TlvRule, Value};
+use causeway_model::{Address, ProxyProtocol, TlvEncoding, TlvLocation, TlvRule, Value};
 use causeway_reason::{Failure, Reason};
 use causeway_stats::{Registry, Scope, ScopeName, Shard, schema};
 
-use super::{Look, Looked};
+use super::{Inspected, Look, Looked};
 
 schema! {
     /// `proxy_proto.` with the filter's `stat_prefix`.
@@ -135,14 +135,12 @@ impl ProxyProtocolFilter {
             Ok(Parsed::Complete(header)) => {
                 stats.inc(ProxyProtocolVersionStat::Found);
                 let (length, addresses) = (header.length, header.addresses);
-                let (metadata, kept) = (self.metadata(header.tlvs), self.kept(header.tlvs));
+                let (values, kept) = (self.values(header.tlvs), self.kept(header.tlvs));
                 connection.bytes.consume(length);
-                if !metadata.is_empty() || !kept.is_empty() {
+                if !values.is_empty() || !kept.is_empty() {
                     let found = connection.found();
                     found.tlvs = kept;
-                    for (rule, value) in metadata {
-                        found.metadata.set(&rule.namespace, &rule.key, value);
-                    }
+                    self.give(found, values);
                 }
                 if let Some(addresses) = addresses {
                     give(connection, addresses);
@@ -168,10 +166,15 @@ impl ProxyProtocolFilter {
         close(Reason::ProxyHeaderInvalid, format!("{}: {fault}; {first}", name(version)))
     }
 
-    /// What the rules make of the TLVs: for each type the first one counts, as in Envoy.
-    fn metadata(&self, tlvs: Tlvs<'_>) -> Vec<(&TlvRule, Value)> {
+    /// What the rules make of the TLVs. Of several of one type, metadata has the first, and filter state the last, as
+    /// in Envoy.
+    fn values(&self, tlvs: Tlvs<'_>) -> Vec<(&TlvRule, Value)> {
         let value = |rule: &TlvRule| {
-            let tlv = tlvs.into_iter().find(|tlv| tlv.kind == rule.tlv_type)?;
+            let mut fitting = tlvs.filter(|tlv| tlv.kind == rule.tlv_type);
+            let tlv = match self.config.tlv_location {
+                TlvLocation::DynamicMetadata => fitting.next(),
+                TlvLocation::FilterState => fitting.last(),
+            }?;
             Some(Value::String(match rule.encoding {
                 TlvEncoding::SanitizedUtf8 => sanitized(tlv.value).into(),
                 TlvEncoding::Base64 => {
@@ -182,6 +185,21 @@ impl ProxyProtocolFilter {
             }))
         };
         self.config.rules.iter().filter_map(|rule| Some((rule, value(rule)?))).collect()
+    }
+
+    fn give(&self, found: &mut Inspected, values: Vec<(&TlvRule, Value)>) {
+        match self.config.tlv_location {
+            TlvLocation::DynamicMetadata => {
+                for (rule, value) in values {
+                    found.metadata.set(&rule.namespace, &rule.key, value);
+                }
+            }
+            TlvLocation::FilterState if values.is_empty() => {}
+            TlvLocation::FilterState => {
+                let fields = values.into_iter().map(|(rule, value)| (rule.key.clone(), value));
+                found.tlv_state = Some(Value::Object(fields.collect()));
+            }
+        }
     }
 
     fn kept(&self, tlvs: Tlvs<'_>) -> Vec<(u8, Box<[u8]>)> {
