@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BodyFormat, CookieMatcher, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
-    PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition, Template,
+    BodyFormat, CookieMatcher, HashRule, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy,
+    Metadata, PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition,
+    Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -221,6 +222,8 @@ pub struct RouteForward {
     pub connect: Option<ConnectConfig>,
     /// Redirects of the back-end that are followed here rather than by the client; `None` for none of them.
     pub internal_redirects: Option<InternalRedirectPolicy>,
+    /// What balancers that hash make of a request (`hash_policy`); empty leaves it to chance.
+    pub hash_policy: Vec<HashRule>,
     /// Whether and how requests are sent again; where the route says nothing, what its virtual host says.
     pub retry: Option<Arc<RetryPolicy>>,
 }
@@ -260,6 +263,8 @@ pub enum ClusterSpecifier {
         /// The request header that holds the number to choose by (`header_name`); chance, where it is
         /// absent or no number.
         number_header: Option<HeaderName>,
+        /// The hash of the request is the number to choose by, where it has one (`use_hash_policy`).
+        by_hash: bool,
         /// Where not empty, the runtime keys `<prefix>.<cluster>` override the weights
         /// (`runtime_key_prefix`).
         runtime_key_prefix: Box<str>,

@@ -13,6 +13,8 @@ use causeway_model::{
 };
 
 use crate::cluster::LocalCluster;
+use crate::exchange::Exchange;
+use crate::request_hash;
 use crate::traffic::{Traffic, TrafficScopes, VirtualCluster};
 
 /// What the routes of a table are made of.
@@ -35,6 +37,8 @@ pub(crate) struct RouteEntry {
     targets: Vec<Rc<RouteTarget>>,
     /// The request header that holds the number to choose by.
     number_header: Option<HeaderName>,
+    /// The hash of the request is the number otherwise, where it has one.
+    by_hash: bool,
     /// For each filter of each chain, what this route says to it.
     overrides: Vec<Vec<FilterOverrides>>,
     /// Fields to change in a response that no cluster gave.
@@ -96,6 +100,7 @@ impl RouteTables<'_> {
         traffic: Option<Traffic>,
     ) -> RouteEntry {
         let mut number_header = None;
+        let mut draws_by_hash = false;
         let targets = match &route.action {
             RouteAction::Forward(forward) => match &forward.cluster {
                 ClusterSpecifier::Cluster(name) => {
@@ -104,8 +109,14 @@ impl RouteTables<'_> {
                 ClusterSpecifier::Header(name) => {
                     vec![self.plain(virtual_host, route, ClusterName::Header(name.clone()))]
                 }
-                ClusterSpecifier::Weighted { clusters, number_header: header, runtime_key_prefix } => {
+                ClusterSpecifier::Weighted {
+                    clusters,
+                    number_header: header,
+                    by_hash,
+                    runtime_key_prefix,
+                } => {
                     number_header.clone_from(header);
+                    draws_by_hash = *by_hash;
                     let target = |cluster| self.weighted(virtual_host, route, cluster, runtime_key_prefix);
                     clusters.iter().map(target).collect()
                 }
@@ -117,6 +128,7 @@ impl RouteTables<'_> {
             route: Arc::clone(route),
             targets,
             number_header,
+            by_hash: draws_by_hash,
             overrides: self.overrides(virtual_host, route, &[]),
             response_levels: self.response_levels(virtual_host, route, None),
             virtual_clusters,
@@ -215,11 +227,16 @@ impl RouteTables<'_> {
 impl RouteEntry {
     /// Chooses a target by weight: with the number that the request brings, where the route says so, or else
     /// with the random one. `None` where the route sends nowhere, or no target has a weight.
-    pub(crate) fn draw(&self, request: &HeaderBlock, random: u64) -> Option<&Rc<RouteTarget>> {
+    pub(crate) fn draw(&self, exchange: &Exchange, random: u64) -> Option<&Rc<RouteTarget>> {
         if let [only] = self.targets.as_slice() {
             return Some(only);
         }
-        let number = self.number_header.as_ref().and_then(|name| number(request, name)).unwrap_or(random);
+        let by_hash = || {
+            let forward = self.forward().filter(|_| self.by_hash)?;
+            request_hash::without_cookies(&forward.hash_policy, exchange)
+        };
+        let in_header = self.number_header.as_ref().and_then(|name| number(&exchange.request, name));
+        let number = in_header.or_else(by_hash).unwrap_or(random);
         let total: u64 = self.targets.iter().map(|target| target.weight).sum();
         let mut left = number.checked_rem(total)?;
         self.targets.iter().find(|target| {

@@ -231,6 +231,10 @@ impl Core {
         let found = found.behind(host.check_report(check).as_ref());
         host.set_report(check, Arc::clone(&found));
         self.note_events(check, &config, &host, &verdict.events, now.wall);
+        let failed = |flags: HealthFlags| flags.any(HealthFlags::FAILED_ACTIVE_HC);
+        if failed(host.flags()) && !failed(flags) {
+            host.set_well_since(now.instant);
+        }
         self.set_flags(&host, flags, first, &found);
         if first {
             self.note_progress();
@@ -288,6 +292,7 @@ impl Core {
             None => self.stats.inc(ClusterStat::DefaultTotalMatchCount),
         }
         if !host.is_checked() {
+            host.set_well_since(now);
             return Vec::new();
         }
         // Checks of a former host go on when they would have.
@@ -334,8 +339,7 @@ impl Core {
 
     /// Publishes a snapshot of the hosts. `new_set` says that there are others than before.
     fn publish(&self, new_set: bool) {
-        let policy = &self.cluster.config().lb_policy;
-        let hosts = HostSet::new(self.members.by_priority(), self.cluster.spread(), policy);
+        let hosts = HostSet::new(self.members.by_priority(), &self.cluster.layout());
         let total: usize = hosts.priorities().iter().map(|priority| priority.hosts().len()).sum();
         let degraded: usize = hosts.priorities().iter().map(|priority| priority.degraded().len()).sum();
         let excluded: u32 = hosts.priorities().iter().map(|priority| priority.excluded()).sum();

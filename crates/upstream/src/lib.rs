@@ -28,6 +28,7 @@ mod hashing;
 mod health;
 mod host;
 mod host_set;
+mod localities;
 mod manager;
 mod members;
 mod priority;
@@ -44,7 +45,7 @@ mod test_config;
 mod why;
 mod words;
 
-pub use balancer::{Choice, LoadBalancer};
+pub use balancer::{Ask, Choice, LoadBalancer};
 pub use breakers::Resource;
 pub use certificates::{CertificateScopes, CertificateStat, RenewalStat};
 pub use cluster::{Cluster, WorkerCluster};

@@ -256,6 +256,7 @@ impl Target {
             weight: endpoint.weight.max(1),
             locality: place,
             priority: locality.priority,
+            locality_weight: locality.weight,
             metadata: endpoint.metadata.clone(),
             tlvs: endpoint.proxy_protocol_tlvs.clone(),
             status: endpoint.health_status,

@@ -61,6 +61,7 @@ impl Cx<'_> {
             upgrades: Vec::new(),
             connect: None,
             internal_redirects: None,
+            hash_policy: Vec::new(),
             retry: None,
         }
     }
@@ -102,6 +103,7 @@ impl Cx<'_> {
             upgrades,
             connect: self.connect_config(action),
             internal_redirects: self.internal_redirects(action),
+            hash_policy: self.hash_policy(action),
             retry: self.retry_policy(action).map(Arc::new),
             cluster: cluster?,
         };

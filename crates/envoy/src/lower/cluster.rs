@@ -74,9 +74,8 @@ impl Cx<'_> {
         if !matches!(kind, Some(ClusterType::StrictDns(_) | ClusterType::LogicalDns(_))) {
             self.dns_of_no_use(message);
         }
-        let lb_policy = self.lb_policy(message, found.is_some());
+        let balancing = self.balancing(message, found.is_some());
         let common_lb = message.message("common_lb_config");
-        let zone_aware = common_lb.and_then(|common| common.message("zone_aware_lb_config"));
         let assignment = message.message("load_assignment");
         let sort = found.map(|(sort, _)| sort);
         let localities = match (assignment, sort) {
@@ -115,7 +114,9 @@ impl Cx<'_> {
             per_connection_buffer_limit_bytes: message
                 .u32("per_connection_buffer_limit_bytes")
                 .unwrap_or(1024 * 1024),
-            lb_policy,
+            lb_policy: balancing.policy,
+            hash_policy: balancing.hash_policy,
+            locality_lb: balancing.locality,
             localities,
             overprovisioning_factor: overprovisioning.unwrap_or(140),
             health_checks,
@@ -128,7 +129,7 @@ impl Cx<'_> {
                 .is_some_and(|common| common.bool("ignore_new_hosts_until_first_hc")),
             close_connections_on_host_set_change: common_lb
                 .is_some_and(|common| common.bool("close_connections_on_host_set_change")),
-            fail_traffic_on_panic: zone_aware.is_some_and(|zone| zone.bool("fail_traffic_on_panic")),
+            fail_traffic_on_panic: balancing.fail_traffic_on_panic,
             wait_for_warm_on_init: message.bool_value("wait_for_warm_on_init").unwrap_or(true),
             tcp_keepalive: message
                 .message("upstream_connection_options")

@@ -15,6 +15,7 @@ mod endpoint;
 mod extension;
 mod filter_chain;
 mod filters;
+mod hash_policy;
 mod hcm;
 mod header_mutation;
 mod headers;

@@ -18,7 +18,7 @@ use std::task::Poll;
 use causeway_http::{Known, Method, Version};
 use causeway_model::{ClusterName, LoadShedPointKind, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::{ClusterStat, Host, Resource};
+use causeway_upstream::{Ask, ClusterStat, Host, Resource};
 
 use crate::cluster::{LocalCluster, Permit};
 use crate::deadlines::Timer;
@@ -153,7 +153,8 @@ pub(crate) async fn forward(
     };
     forwarding.tell_time(downstream, &mut request, &entry);
     request.facts.attempts = 1;
-    let host = match forwarding.cluster.choose() {
+    let hash = forwarding.cluster.hash_of(&route.hash_policy, &mut request, &downstream.info);
+    let host = match forwarding.cluster.choose(&Ask { hash, ..Ask::default() }) {
         Ok(host) => host,
         Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };

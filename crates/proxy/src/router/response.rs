@@ -104,6 +104,9 @@ impl Relay<'_> {
             let taken = Decimal::new(u64::try_from(taken).unwrap_or(u64::MAX));
             self.request.response.set(Known::EnvoyUpstreamServiceTime, taken.as_bytes());
         }
+        for cookie in std::mem::take(&mut self.request.facts.set_cookies) {
+            self.request.response.append("set-cookie", cookie.as_bytes());
+        }
         if let Some(entry) = self.request.facts.route.clone() {
             if entry.virtual_host.include_attempt_count_in_response {
                 let attempts = Decimal::new(u64::from(self.request.facts.attempts));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use causeway_model::{LoadShedPointKind, NetworkGate, TcpHashPolicy, TcpTarget};
 use causeway_reason::{Details, Failure, Flag, Reason, ResetReason};
-use causeway_upstream::{ClusterStat, Host, xxh64};
+use causeway_upstream::{Ask, ClusterStat, Host, xxh64};
 
 use super::session::{OVERLOADED, TcpSession};
 use super::stats::TcpStat;
@@ -101,7 +101,7 @@ impl TcpSession {
         if let Err(failure) = may_connect(&cluster) {
             return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
         }
-        match cluster.choose_by_hash(self.hash()) {
+        match cluster.choose(&Ask { hash: self.hash(), ..Ask::default() }) {
             Ok(host) => Ok((cluster, host)),
             Err(failure) => {
                 let flags = &[Flag::NoHealthyUpstream];
