@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, LbPolicy,
-    LocalityLb, Metadata, SourcePosition, TlvEntry, TransportSocketMatch, UpstreamSocket,
+    LocalityLb, Metadata, SourcePosition, SubsetConfig, TlvEntry, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -33,6 +33,8 @@ pub struct Cluster {
     pub hash_policy: Vec<HashRule>,
     /// What localities have to do with it.
     pub locality_lb: LocalityLb,
+    /// How hosts are divided, so that routes can ask for some of them.
+    pub subsets: Option<Arc<SubsetConfig>>,
     /// Endpoints, by locality.
     pub localities: Vec<LocalityEndpoints>,
     /// `load_assignment.policy.overprovisioning_factor`, in per cent; 140 unless set.

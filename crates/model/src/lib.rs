@@ -77,7 +77,7 @@ pub use listener_filter::{
 };
 pub use load_balancing::{
     HashFunction, LbPolicy, LeastRequest, LocalityBasis, LocalityLb, Maglev, RingHash, RoundRobin, SlowStart,
-    ZoneAware,
+    SubsetConfig, SubsetCriteria, SubsetFallback, SubsetSelector, ZoneAware,
 };
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{

@@ -1,6 +1,9 @@
 //! How a host of a cluster is chosen.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use crate::Value;
 
 /// How a host is chosen (`lb_policy`, `load_balancing_policy`).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -152,4 +155,57 @@ pub enum LocalityBasis {
     HealthyHosts,
     /// The sum of their weights.
     HealthyWeight,
+}
+
+/// `Cluster.LbSubsetConfig`, or `extensions.load_balancing_policies.subset.v3.Subset`: hosts are divided by their
+/// metadata, and a request that says so is served by those that fit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SubsetConfig {
+    /// Where nothing fits.
+    pub fallback: SubsetFallback,
+    /// What hosts have in `SubsetFallback::Default` (`default_subset`).
+    pub default_subset: SubsetCriteria,
+    /// By which keys hosts are divided (`subset_selectors`).
+    pub selectors: Vec<SubsetSelector>,
+    /// Localities keep their weights in a subset (`locality_weight_aware`).
+    pub locality_weight_aware: bool,
+    /// And those in proportion to the hosts that are in it (`scale_locality_weight`).
+    pub scale_locality_weight: bool,
+    /// Where even the fallback has nobody, any host does (`panic_mode_any`).
+    pub panic_mode_any: bool,
+    /// A host whose metadata has a list is in a subset for each of its items (`list_as_any`).
+    pub list_as_any: bool,
+    /// What is asked for may come in several forms, which are tried in turn
+    /// (`metadata_fallback_policy: FALLBACK_LIST`).
+    pub metadata_fallback_list: bool,
+}
+
+/// What hosts have in the namespace `envoy.lb` of their metadata: names in their order, each once, and values.
+pub type SubsetCriteria = BTreeMap<Box<str>, Value>;
+
+/// `LbSubsetSelector`.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SubsetSelector {
+    /// The keys, in their order and each once.
+    pub keys: Vec<Box<str>>,
+    /// Where a request has these keys and no host fits; `None` is the cluster's.
+    pub fallback: Option<SubsetFallback>,
+    /// With `SubsetFallback::Keys`, the keys that remain.
+    pub fallback_keys: Vec<Box<str>>,
+    /// Each subset is one host (`single_host_per_subset`).
+    pub single_host: bool,
+}
+
+/// `LbSubsetFallbackPolicy`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SubsetFallback {
+    /// There is nobody (`NO_FALLBACK`).
+    #[default]
+    None,
+    /// Any host (`ANY_ENDPOINT`).
+    Any,
+    /// Those of the default subset (`DEFAULT_SUBSET`).
+    Default,
+    /// It is tried again with fewer keys (`KEYS_SUBSET`, for selectors only).
+    Keys,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     BodyFormat, CookieMatcher, HashRule, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy,
     Metadata, PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition,
-    Template,
+    SubsetCriteria, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -222,6 +222,8 @@ pub struct RouteForward {
     pub connect: Option<ConnectConfig>,
     /// Redirects of the back-end that are followed here rather than by the client; `None` for none of them.
     pub internal_redirects: Option<InternalRedirectPolicy>,
+    /// What hosts have to have, where their cluster has subsets (`metadata_match`, of `envoy.lb`).
+    pub metadata_match: SubsetCriteria,
     /// What balancers that hash make of a request (`hash_policy`); empty leaves it to chance.
     pub hash_policy: Vec<HashRule>,
     /// Whether and how requests are sent again; where the route says nothing, what its virtual host says.
@@ -285,6 +287,9 @@ pub struct WeightedCluster {
     /// Another host for this cluster (`host_rewrite_literal`), which the route's own rewriting finds there
     /// in place of the client's.
     pub host_rewrite: Option<Box<str>>,
+    /// Added to what the route says that hosts have to have, in place of what it says of the same names
+    /// (`metadata_match`).
+    pub metadata_match: SubsetCriteria,
     /// What filters are told here.
     pub per_filter: Vec<PerFilterConfig>,
 }

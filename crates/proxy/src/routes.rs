@@ -12,6 +12,8 @@ use causeway_model::{
     WeightedCluster,
 };
 
+use causeway_upstream::SubsetKey;
+
 use crate::cluster::LocalCluster;
 use crate::exchange::Exchange;
 use crate::request_hash;
@@ -67,6 +69,8 @@ pub(crate) struct RouteTarget {
     pub(crate) cluster: Option<Rc<LocalCluster>>,
     /// Weight among the targets.
     weight: u64,
+    /// What its hosts have to have.
+    pub(crate) subset: Option<Box<SubsetKey>>,
     /// Another host for this cluster.
     pub(crate) host_rewrite: Option<Box<str>>,
     /// Fields to change in requests, level by level.
@@ -141,6 +145,7 @@ impl RouteTables<'_> {
             cluster: self.cluster(&name),
             name,
             weight: 1,
+            subset: subset(route, None),
             host_rewrite: None,
             request_levels: self.request_levels(host, route, None),
             response_levels: self.response_levels(host, route, None),
@@ -162,6 +167,7 @@ impl RouteTables<'_> {
             name: weighted.cluster.clone(),
             cluster: self.cluster(&weighted.cluster),
             weight: by_runtime.unwrap_or(u64::from(weighted.weight)),
+            subset: subset(route, Some(weighted)),
             host_rewrite: weighted.host_rewrite.clone(),
             request_levels: self.request_levels(host, route, Some(&weighted.request_headers)),
             response_levels: self.response_levels(host, route, Some(&weighted.response_headers)),
@@ -264,6 +270,16 @@ impl RouteEntry {
             RouteAction::Redirect(_) | RouteAction::DirectResponse(_) => None,
         }
     }
+}
+
+/// What a route, and one of its weighted clusters, ask of hosts.
+fn subset(route: &Route, weighted: Option<&WeightedCluster>) -> Option<Box<SubsetKey>> {
+    let RouteAction::Forward(forward) = &route.action else { return None };
+    let mut criteria = forward.metadata_match.clone();
+    if let Some(weighted) = weighted {
+        criteria.extend(weighted.metadata_match.clone());
+    }
+    SubsetKey::new(&criteria).map(Box::new)
 }
 
 /// The number in a header field, as Envoy reads it. A field that stands twice says nothing.

@@ -1,5 +1,6 @@
 //! Choosing a host: one balancer per worker and cluster.
 
+mod drawing;
 mod picker;
 mod slow_start;
 mod zones;
@@ -8,17 +9,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use causeway_model::LocalityLb;
-use causeway_reason::Failure;
+use causeway_reason::{Failure, Reason};
 use causeway_stats::Shard;
 
 use crate::cluster::Cluster;
 use crate::host::Host;
-use crate::host_set::{Among, HostSet};
-use crate::manager::Clusters;
+use crate::host_set::HostSet;
 use crate::rng::Rng;
 use crate::stats::ClusterStat;
-use picker::{Circumstances, Picker};
-use zones::Zones;
+use crate::subsets::SubsetKey;
+use drawing::{Drawing, Nobody};
+use picker::Picker;
+use zones::ZoneRouting;
 
 /// Chooses hosts for the requests of one worker.
 ///
@@ -32,6 +34,8 @@ pub struct LoadBalancer {
     hosts: Arc<HostSet>,
     rng: Rng,
     picker: Picker,
+    /// Turns within subsets, by their places.
+    subset_pickers: Vec<Picker>,
     /// Where zones matter.
     zones: Option<Box<ZoneRouting>>,
 }
@@ -48,6 +52,8 @@ pub struct Ask<'a> {
     /// Priorities that are left out where that leaves a host that may be used. Policies that go by hashes take no
     /// notice, as in Envoy.
     pub left_out: &'a [usize],
+    /// What it asks of hosts, where the cluster has subsets.
+    pub subset: Option<&'a SubsetKey>,
 }
 
 /// A host for a request. Borrowed, because counting references would make workers write to one place.
@@ -57,26 +63,6 @@ pub struct Choice<'b> {
     pub host: &'b Arc<Host>,
     /// Whether health was ignored, because too few hosts are healthy.
     pub panic: bool,
-}
-
-/// How requests are routed by zones, and what that was reckoned from.
-#[derive(Debug)]
-struct ZoneRouting {
-    zones: Zones,
-    clusters: Clusters,
-    /// The map of clusters in which the process's own was looked for.
-    map_generation: Option<u64>,
-    own_cluster: Option<Arc<Cluster>>,
-    own_generation: u64,
-    own_hosts: Option<Arc<HostSet>>,
-}
-
-/// Why no host was chosen.
-enum Nobody {
-    /// There is none.
-    NoneLeft,
-    /// The priority is in panic, and that is a reason to refuse.
-    Refused,
 }
 
 impl LoadBalancer {
@@ -92,11 +78,15 @@ impl LoadBalancer {
             generation: cluster.generation(),
             hosts: cluster.host_set(),
             picker: Picker::new(&config.lb_policy, rng.next()),
+            subset_pickers: Vec::new(),
             rng,
             zones: zones.map(Box::new),
             cluster,
         };
-        this.route_by_zones(true);
+        this.make_subset_pickers();
+        if let Some(zones) = &mut this.zones {
+            zones.refresh(&this.cluster, &this.hosts, true, &this.stats);
+        }
         this
     }
 
@@ -129,113 +119,16 @@ impl LoadBalancer {
     /// Why no host may be used.
     pub fn choose_for(&mut self, ask: &Ask<'_>, now: &dyn Fn() -> Instant) -> Result<Choice<'_>, Failure> {
         self.refresh();
-        let number = ask.hash.filter(|_| self.cluster.config().lb_policy.hashes());
-        let number = number.unwrap_or_else(|| self.rng.next());
-        let mut attempt = 0;
-        let (at, which, panic) = loop {
-            let found = if self.cluster.config().lb_policy.hashes() {
-                self.by_hash(number, attempt)
-            } else {
-                let number = if attempt == 0 { number } else { self.rng.next() };
-                self.in_turn(ask, number, now)
-            };
-            let (at, which) = match found {
-                Ok(found) => found,
-                Err(why) => return Err(self.nobody(&why, now())),
-            };
-            let host = self.hosts.priorities().get(at.0).and_then(|priority| priority.among(which).get(at.1));
-            let again = attempt < ask.draws
-                && host.is_some_and(|host| ask.passed_over.is_some_and(|passed_over| passed_over(host)));
-            if !again {
-                break (at, which, which == Among::All);
-            }
-            attempt += 1;
+        let Self { cluster, stats, hosts, rng, picker, subset_pickers, zones, .. } = self;
+        let mut drawing = Drawing { cluster, stats, rng, zones: zones.as_deref(), ask, now };
+        let found = match hosts.subsets() {
+            None => drawing.draw(hosts, picker),
+            Some(subsets) => drawing.draw_of_subsets(subsets, subset_pickers),
         };
-        match self.hosts.priorities().get(at.0).and_then(|priority| priority.among(which).get(at.1)) {
-            Some(host) => Ok(Choice { host, panic }),
-            None => Err(self.cluster.why_none(now())),
-        }
-    }
-
-    /// The host that serves a hash: its priority and its place there.
-    fn by_hash(&self, hash: u64, attempt: u32) -> Result<((usize, usize), Among), Nobody> {
-        let (at, _) = self.hosts.choose(hash);
-        let priority = self.hosts.priorities().get(at).ok_or(Nobody::NoneLeft)?;
-        if priority.in_panic() {
-            self.stats.inc(ClusterStat::LbHealthyPanic);
-        }
-        let hosts = priority.among(priority.hashed());
-        let active = |index: usize| hosts.get(index).map_or(0, |host| host.active());
-        let found = priority.table().and_then(|table| table.find(hash, attempt, active));
-        found.map(|index| ((at, index), priority.hashed())).ok_or(Nobody::NoneLeft)
-    }
-
-    /// The host that has its turn: its priority and its place there.
-    fn in_turn(
-        &mut self,
-        ask: &Ask<'_>,
-        number: u64,
-        now: &dyn Fn() -> Instant,
-    ) -> Result<((usize, usize), Among), Nobody> {
-        let without = (!ask.left_out.is_empty())
-            .then(|| self.hosts.choose_without(ask.left_out, self.cluster.spread(), number))
-            .flatten();
-        let (at, which) = without.unwrap_or_else(|| self.hosts.choose(number));
-        if which == Among::All {
-            self.stats.inc(ClusterStat::LbHealthyPanic);
-            if self.cluster.config().fail_traffic_on_panic {
-                return Err(Nobody::Refused);
-            }
-        }
-        let which = self.place(at, which)?;
-        let priority = self.hosts.priorities().get(at).ok_or(Nobody::NoneLeft)?;
-        let policy = &self.cluster.config().lb_policy;
-        let mut circumstances = Circumstances { policy, rng: &mut self.rng, now };
-        let turn = self.picker.turn((at, priority), which, &mut circumstances);
-        turn.map(|index| ((at, index), which)).ok_or(Nobody::NoneLeft)
-    }
-
-    /// Where localities matter, which of them.
-    fn place(&mut self, at: usize, which: Among) -> Result<Among, Nobody> {
-        if which == Among::All {
-            return Ok(which);
-        }
-        let config = self.cluster.config();
-        match (&config.locality_lb, &self.zones) {
-            (LocalityLb::Weighted, _) => Ok(self.picker.locality(&self.hosts, at, which).unwrap_or(which)),
-            (LocalityLb::ZoneAware(zone_aware), Some(routing)) if at == 0 && routing.zones != Zones::None => {
-                if self.rng.below(100) >= zone_aware.routing_enabled {
-                    return Ok(which);
-                }
-                let own = routing.own_hosts.as_ref().and_then(|set| set.priorities().first());
-                let threshold = self.cluster.spread().panic_threshold;
-                if own.is_none_or(|own| own.counts().in_panic(threshold)) {
-                    self.stats.inc(ClusterStat::LbLocalClusterNotOk);
-                    let refused = config.fail_traffic_on_panic;
-                    return if refused { Err(Nobody::Refused) } else { Ok(which) };
-                }
-                let zone = routing.zones.draw(&mut self.rng, &mut |stat| self.stats.inc(stat));
-                Ok(zone.map_or(which, |zone| which.of(zone)))
-            }
-            (LocalityLb::ZoneAware(_), _) => Ok(which),
-        }
-    }
-
-    /// Counts that there is no host, and says why.
-    fn nobody(&self, why: &Nobody, now: Instant) -> Failure {
-        self.stats.inc(ClusterStat::UpstreamCxNoneHealthy);
-        let failure = self.cluster.why_none(now);
-        match why {
-            Nobody::NoneLeft => failure,
-            Nobody::Refused => {
-                let why = failure.evidence.as_deref().unwrap_or_default();
-                let threshold = self.cluster.spread().panic_threshold;
-                let evidence = format!(
-                    "fail_traffic_on_panic: fewer than {threshold} % of the hosts may be used; {why}"
-                );
-                failure.with_evidence(evidence)
-            }
-        }
+        found.map_err(|why| {
+            stats.inc(ClusterStat::UpstreamCxNoneHealthy);
+            failure(cluster, why, now())
+        })
     }
 
     fn refresh(&mut self) {
@@ -245,49 +138,35 @@ impl LoadBalancer {
             self.generation = generation;
             self.hosts = self.cluster.host_set();
             self.picker.refresh();
+            self.subset_pickers.iter_mut().for_each(Picker::refresh);
+            self.make_subset_pickers();
         }
-        if self.zones.is_some() {
-            self.route_by_zones(changed);
+        if let Some(zones) = &mut self.zones {
+            zones.refresh(&self.cluster, &self.hosts, changed, &self.stats);
         }
     }
 
-    /// Reckons anew how requests are routed by zones, where hosts have changed, or those of the process's own cluster
-    /// have.
-    fn route_by_zones(&mut self, changed: bool) {
-        let Some(routing) = &mut self.zones else { return };
-        let LocalityLb::ZoneAware(config) = &self.cluster.config().locality_lb else { return };
-        let map_generation = routing.clusters.generation();
-        if routing.map_generation != Some(map_generation) {
-            routing.map_generation = Some(map_generation);
-            let name = self.cluster.surroundings().own_cluster.as_deref();
-            routing.own_cluster = name.and_then(|name| routing.clusters.get(name));
-            routing.own_hosts = None;
-        }
-        let own_generation = routing.own_cluster.as_ref().map_or(0, |own| own.generation());
-        let same_hosts = routing.own_generation == own_generation
-            && routing.own_hosts.is_some() == routing.own_cluster.is_some();
-        if same_hosts && !changed {
-            return;
-        }
-        routing.own_generation = own_generation;
-        routing.own_hosts = routing.own_cluster.as_ref().map(|own| own.host_set());
-        let own = routing.own_hosts.as_ref().and_then(|set| set.priorities().first());
-        if let Some(first) = self.hosts.priorities().first() {
-            let stats = &self.stats;
-            routing.zones = Zones::new(config, first, own, &mut |stat| stats.inc(stat));
+    fn make_subset_pickers(&mut self) {
+        let count = self.hosts.subsets().map_or(0, |subsets| subsets.all().len());
+        while self.subset_pickers.len() < count {
+            self.subset_pickers.push(Picker::new(&self.cluster.config().lb_policy, self.rng.next()));
         }
     }
 }
 
-impl ZoneRouting {
-    const fn new(clusters: Clusters) -> Self {
-        Self {
-            zones: Zones::None,
-            clusters,
-            map_generation: None,
-            own_cluster: None,
-            own_generation: 0,
-            own_hosts: None,
+/// Why there is no host.
+fn failure(cluster: &Cluster, why: Nobody, now: Instant) -> Failure {
+    match why {
+        Nobody::NoneLeft => cluster.why_none(now),
+        Nobody::NoSubset => Failure::no_host_left(Reason::NoSubset)
+            .with_evidence("no endpoint has the metadata that metadata_match of the route asks for"),
+        Nobody::Refused => {
+            let failure = cluster.why_none(now);
+            let why = failure.evidence.as_deref().unwrap_or_default();
+            let threshold = cluster.spread().panic_threshold;
+            let evidence =
+                format!("fail_traffic_on_panic: fewer than {threshold} % of the hosts may be used; {why}");
+            failure.with_evidence(evidence)
         }
     }
 }

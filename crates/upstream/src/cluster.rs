@@ -330,6 +330,7 @@ fn layout_of<'c>(config: &'c causeway_model::Cluster, surroundings: &'c Surround
         policy: &config.lb_policy,
         own_locality: (weighted || zoned).then_some(&surroundings.own_locality),
         weighted,
+        subsets: config.subsets.as_ref(),
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use causeway_model::{LbPolicy, Locality};
+use causeway_model::{LbPolicy, Locality, SubsetConfig};
 
 use crate::flags::Health;
 use crate::hashing::HashTable;
 use crate::host::Host;
 use crate::localities::Localities;
 use crate::priority::{Counts, Load, spread};
+use crate::subsets::Subsets;
 
 /// An immutable snapshot: which hosts there are, and which may be used. Another is published whenever
 /// anything changes.
 #[derive(Debug)]
 pub struct HostSet {
     priorities: Vec<Priority>,
+    /// Parts of it that can be asked for, where the cluster has some.
+    subsets: Option<Box<Subsets>>,
 }
 
 /// The hosts of one priority.
@@ -60,11 +63,24 @@ pub(crate) struct Layout<'a> {
     pub(crate) own_locality: Option<&'a Locality>,
     /// Localities get shares by their weights.
     pub(crate) weighted: bool,
+    /// How they are divided.
+    pub(crate) subsets: Option<&'a Arc<SubsetConfig>>,
 }
 
 impl HostSet {
     /// A snapshot of these hosts, by priority from 0 on.
     pub(crate) fn new(hosts: Vec<Vec<Arc<Host>>>, layout: &Layout<'_>) -> Self {
+        let subsets = layout.subsets.map(|config| Box::new(Subsets::new(&hosts, layout, config)));
+        Self { subsets, ..Self::with_weights(hosts, layout, &|_, _, weight| weight) }
+    }
+
+    /// The same without subsets. `weight` is told priority, locality and what the file says of it, and gives the weight
+    /// that a locality has.
+    pub(crate) fn with_weights(
+        hosts: Vec<Vec<Arc<Host>>>,
+        layout: &Layout<'_>,
+        weight: &dyn Fn(usize, &Locality, u32) -> u32,
+    ) -> Self {
         let mut priorities: Vec<Priority> = hosts.into_iter().map(Priority::new).collect();
         if priorities.is_empty() {
             priorities.push(Priority::new(Vec::new()));
@@ -72,13 +88,20 @@ impl HostSet {
         let counts: Vec<Counts> = priorities.iter().map(Priority::counts).collect();
         let Spread { overprovisioning_factor, panic_threshold } = layout.spread;
         let loads = spread(&counts, overprovisioning_factor, panic_threshold);
-        for (priority, load) in priorities.iter_mut().zip(loads) {
+        for (at, (priority, load)) in priorities.iter_mut().zip(loads).enumerate() {
+            let weight = |place: &Locality, of_file| weight(at, place, of_file);
             priority.load = load;
-            priority.localities =
-                layout.own_locality.map(|own| Localities::new(&priority.hosts, own, overprovisioning_factor));
+            priority.localities = layout
+                .own_locality
+                .map(|own| Localities::new(&priority.hosts, own, overprovisioning_factor, &weight));
             priority.table = HashTable::new(priority, layout);
         }
-        Self { priorities }
+        Self { priorities, subsets: None }
+    }
+
+    /// Parts of it that can be asked for.
+    pub(crate) fn subsets(&self) -> Option<&Subsets> {
+        self.subsets.as_deref()
     }
 
     /// The priorities, from 0 on; at least one.

@@ -39,6 +39,7 @@ mod rng;
 mod simulation;
 mod sockets;
 mod stats;
+mod subsets;
 #[cfg(test)]
 #[path = "../tests/support/config.rs"]
 mod test_config;
@@ -70,3 +71,4 @@ pub use stats::{
     ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat, HealthCheckStat,
     RemainingStat,
 };
+pub use subsets::SubsetKey;

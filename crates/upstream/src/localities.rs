@@ -33,8 +33,14 @@ pub(crate) struct Group {
 }
 
 impl Localities {
-    /// The hosts of one priority, for a process that is there.
-    pub(crate) fn new(hosts: &[Arc<Host>], own: &Locality, overprovisioning_factor: u32) -> Self {
+    /// The hosts of one priority, for a process that is there. `weight` is told what the file says of a locality, and
+    /// gives its weight.
+    pub(crate) fn new(
+        hosts: &[Arc<Host>],
+        own: &Locality,
+        overprovisioning_factor: u32,
+        weight: &dyn Fn(&Locality, u32) -> u32,
+    ) -> Self {
         let mut by_place: BTreeMap<&Locality, Vec<Arc<Host>>> = BTreeMap::new();
         for host in hosts {
             by_place.entry(host.locality()).or_default().push(Arc::clone(host));
@@ -42,7 +48,7 @@ impl Localities {
         let of_own = by_place.remove_entry(own);
         let has_own = of_own.is_some();
         let group = |(place, hosts): (&Locality, Vec<Arc<Host>>)| {
-            Group::new(place.clone(), hosts, overprovisioning_factor)
+            Group::new(place.clone(), hosts, overprovisioning_factor, weight)
         };
         Self { groups: of_own.into_iter().chain(by_place).map(group).collect(), has_own }
     }
@@ -59,14 +65,19 @@ impl Localities {
 }
 
 impl Group {
-    fn new(locality: Locality, hosts: Vec<Arc<Host>>, overprovisioning_factor: u32) -> Self {
+    fn new(
+        locality: Locality,
+        hosts: Vec<Arc<Host>>,
+        overprovisioning_factor: u32,
+        weight: &dyn Fn(&Locality, u32) -> u32,
+    ) -> Self {
         let with = |health| -> Vec<Arc<Host>> {
             hosts.iter().filter(|host| host.health() == health).cloned().collect()
         };
         let (healthy, degraded) = (with(Health::Healthy), with(Health::Degraded));
         let counted = hosts.iter().filter(|host| !host.flags().is_excluded()).count();
         // The last that says something of a locality is right.
-        let weight = hosts.last().map_or(0, |host| host.locality_weight());
+        let weight = weight(&locality, hosts.last().map_or(0, |host| host.locality_weight()));
         #[expect(clippy::cast_precision_loss, reason = "numbers of hosts are small")]
         let effective = |usable: usize| {
             if counted == 0 {
@@ -107,11 +118,11 @@ mod tests {
         let names = |localities: &Localities| -> Vec<String> {
             localities.groups().iter().map(|group| group.locality.zone.to_string()).collect()
         };
-        let localities = Localities::new(&hosts, &own, 140);
+        let localities = Localities::new(&hosts, &own, 140, &|_, weight| weight);
         assert_eq!(names(&localities), ["b", "a", "c"]);
         assert_eq!(localities.own().map(|group| group.weight), Some(3));
         assert_eq!(localities.groups()[1].healthy_weight, 2.0);
-        let elsewhere = Localities::new(&hosts, &Locality::default(), 140);
+        let elsewhere = Localities::new(&hosts, &Locality::default(), 140, &|_, weight| weight);
         assert_eq!(names(&elsewhere), ["a", "b", "c"]);
         assert!(elsewhere.own().is_none());
     }

@@ -3,11 +3,15 @@
 mod hash_policies;
 mod hashing;
 mod shares;
+mod subsets;
 
 use causeway_conformance::{Case, Request, Run};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [hash_policies::cases(), hashing::cases(), shares::cases()].into_iter().flatten().collect()
+    [hash_policies::cases(), hashing::cases(), shares::cases(), subsets::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Sends requests on one connection, many at a time; gives the bodies of the responses, which have one letter each.

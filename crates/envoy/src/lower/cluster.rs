@@ -117,6 +117,7 @@ impl Cx<'_> {
             lb_policy: balancing.policy,
             hash_policy: balancing.hash_policy,
             locality_lb: balancing.locality,
+            subsets: balancing.subsets,
             localities,
             overprovisioning_factor: overprovisioning.unwrap_or(140),
             health_checks,

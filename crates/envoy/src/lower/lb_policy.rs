@@ -1,10 +1,11 @@
 //! How a host is chosen: `lb_policy` of a cluster, and the policies that are extensions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
     HashFunction, HashRule, LbPolicy, LeastRequest, LocalityBasis, LocalityLb, Maglev, RingHash, RoundRobin,
-    SlowStart, ZoneAware,
+    SlowStart, SubsetConfig, ZoneAware,
 };
 
 use super::Cx;
@@ -17,6 +18,7 @@ pub(super) struct Balancing {
     pub(super) policy: LbPolicy,
     pub(super) hash_policy: Vec<HashRule>,
     pub(super) locality: LocalityLb,
+    pub(super) subsets: Option<Arc<SubsetConfig>>,
     pub(super) fail_traffic_on_panic: bool,
 }
 
@@ -40,7 +42,13 @@ impl Cx<'_> {
             }
         }
         let common = message.message("common_lb_config");
+        let subsets = message.message("lb_subset_config");
         if let Some(policies) = message.message("load_balancing_policy") {
+            if let Some(subsets) = subsets {
+                let text = "`lb_subset_config` and `load_balancing_policy` exclude each other";
+                self.reject(message.at_key("lb_subset_config"), "conflict", text);
+                subsets.settle_all();
+            }
             for field in
                 ["zone_aware_lb_config", "locality_weighted_lb_config", "consistent_hashing_lb_config"]
             {
@@ -88,7 +96,14 @@ impl Cx<'_> {
         if let Some(common) = common.filter(|_| !policy.hashes()) {
             self.has_no_effect(common, "consistent_hashing_lb_config", "this policy does not hash");
         }
-        Balancing { policy, hash_policy: Vec::new(), locality, fail_traffic_on_panic }
+        let subsets = subsets.and_then(|subsets| {
+            if choice == "CLUSTER_PROVIDED" {
+                let text = "hosts of a cluster that chooses them itself have no subsets";
+                self.reject(message.at_key("lb_subset_config"), "conflict", text);
+            }
+            self.subsets(subsets, locality == LocalityLb::Weighted)
+        });
+        Balancing { policy, hash_policy: Vec::new(), locality, subsets, fail_traffic_on_panic }
     }
 
     /// The first policy that is known wins, as in Envoy.
@@ -139,7 +154,7 @@ impl Cx<'_> {
             } else {
                 LocalityLb::default()
             },
-            fail_traffic_on_panic: false,
+            ..Balancing::default()
         };
         if !config.schema.name().starts_with("envoy.extensions.load_balancing_policies.") {
             return None;
@@ -154,6 +169,13 @@ impl Cx<'_> {
                 let inner = config.message("endpoint_picking_policy");
                 let inner = inner.map(|inner| self.load_balancing_policy(inner)).unwrap_or_default();
                 Balancing { locality: LocalityLb::Weighted, ..inner }
+            }
+            "Subset" => {
+                let inner = config.message("subset_lb_policy");
+                let inner = inner.map(|inner| self.load_balancing_policy(inner)).unwrap_or_default();
+                self.not_implemented(config, "allow_redundant_keys", "");
+                let subsets = self.subsets(config, inner.locality == LocalityLb::Weighted);
+                Balancing { subsets, ..inner }
             }
             name => {
                 let text = format!("the load balancing policy {name} is not implemented");

@@ -37,6 +37,7 @@ mod route_config;
 mod runtime;
 mod shadow;
 mod stats;
+mod subsets;
 mod tcp_proxy;
 mod template;
 mod tls;

@@ -105,6 +105,7 @@ impl Cx<'_> {
             request_headers: self.mutations(cluster, "request"),
             response_headers: self.mutations(cluster, "response"),
             host_rewrite: host_rewrite.map(Into::into),
+            metadata_match: self.metadata_match(cluster),
             per_filter: self.per_filter(cluster),
         };
         // What else is wrong with it is said all the same.

@@ -154,10 +154,13 @@ pub(crate) async fn forward(
     forwarding.tell_time(downstream, &mut request, &entry);
     request.facts.attempts = 1;
     let hash = forwarding.cluster.hash_of(&route.hash_policy, &mut request, &downstream.info);
-    let host = match forwarding.cluster.choose(&Ask { hash, ..Ask::default() }) {
-        Ok(host) => host,
-        Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
-    };
+    let host =
+        match forwarding.cluster.choose(&Ask { hash, subset: target.subset.as_deref(), ..Ask::default() }) {
+            Ok(host) => host,
+            Err(failure) => {
+                return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await);
+            }
+        };
     rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
     request.facts.timeout = timeout;
     forwarding.retry = Retry::of(&mut request, route);

@@ -10,7 +10,9 @@ use causeway_http::h1::ResponseHead;
 use causeway_http::{HeaderBlock, Known, KnownSet, Method};
 use causeway_model::{HeaderName, HostPredicate, RateLimitedBackOff, RetryOn, RouteForward};
 use causeway_reason::{Details, Failure, Flag, Reason, Retry as SafeToRetry};
-use causeway_upstream::{Ask, Attempt, ClusterStat, Host, HostStat, Resource, Retries, RetryDecision};
+use causeway_upstream::{
+    Ask, Attempt, ClusterStat, Host, HostStat, Resource, Retries, RetryDecision, SubsetKey,
+};
 
 use super::envoy_headers::number;
 use super::relay::Relay;
@@ -142,7 +144,12 @@ impl Retry {
     }
 
     /// A host for the next attempt.
-    fn choose(&mut self, cluster: &LocalCluster, hash: Option<u64>) -> Result<Arc<Host>, Failure> {
+    fn choose(
+        &mut self,
+        cluster: &LocalCluster,
+        hash: Option<u64>,
+        subset: Option<&SubsetKey>,
+    ) -> Result<Arc<Host>, Failure> {
         let policy = Arc::clone(self.retries.policy());
         if let Some(every) = policy.priority_update
             && self.retries.made().is_multiple_of(every)
@@ -163,6 +170,7 @@ impl Retry {
             draws: policy.host_draws,
             passed_over: Some(&passed_over),
             left_out: &self.left_out,
+            subset,
         })
     }
 }
@@ -286,13 +294,15 @@ pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwardi
     let hash = request.facts.route.clone().and_then(|entry| {
         forwarding.cluster.hash_of(&entry.forward()?.hash_policy, &mut request, &downstream.info)
     });
+    let target = request.facts.target.clone();
+    let subset = target.as_ref().and_then(|target| target.subset.as_deref());
     let host = match &mut forwarding.retry {
         Some(retry) if !forwarding.fresh => {
             request.facts.attempts += 1;
             retry.count(&request, &forwarding.cluster);
-            retry.choose(&forwarding.cluster, hash)
+            retry.choose(&forwarding.cluster, hash, subset)
         }
-        Some(_) | None => forwarding.cluster.choose(&Ask { hash, ..Ask::default() }),
+        Some(_) | None => forwarding.cluster.choose(&Ask { hash, subset, ..Ask::default() }),
     };
     request.facts.resting = false;
     let host = match host {

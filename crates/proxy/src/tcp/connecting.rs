@@ -101,7 +101,8 @@ impl TcpSession {
         if let Err(failure) = may_connect(&cluster) {
             return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
         }
-        match cluster.choose(&Ask { hash: self.hash(), ..Ask::default() }) {
+        let subset = proxy.shared.subset.as_ref();
+        match cluster.choose(&Ask { hash: self.hash(), subset, ..Ask::default() }) {
             Ok(host) => Ok((cluster, host)),
             Err(failure) => {
                 let flags = &[Flag::NoHealthyUpstream];

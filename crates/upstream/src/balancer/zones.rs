@@ -2,11 +2,15 @@
 //! that. Envoy's arithmetic, in whole parts of ten thousand.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use causeway_model::{Locality, LocalityBasis, ZoneAware};
+use causeway_model::{Locality, LocalityBasis, LocalityLb, ZoneAware};
+use causeway_stats::Shard;
 
-use crate::host_set::Priority;
+use crate::cluster::Cluster;
+use crate::host_set::{HostSet, Priority};
 use crate::localities::Group;
+use crate::manager::Clusters;
 use crate::rng::Rng;
 use crate::stats::ClusterStat;
 
@@ -94,6 +98,62 @@ impl Zones {
                 let at = rng.below(left);
                 residual.iter().position(|sum| at <= *sum)
             }
+        }
+    }
+}
+
+/// How requests are routed by zones, and what that was reckoned from.
+#[derive(Debug)]
+pub(super) struct ZoneRouting {
+    pub(super) zones: Zones,
+    clusters: Clusters,
+    /// The map of clusters in which the process's own was looked for.
+    map_generation: Option<u64>,
+    own_cluster: Option<Arc<Cluster>>,
+    own_generation: u64,
+    /// The hosts of the process's own cluster.
+    pub(super) own_hosts: Option<Arc<HostSet>>,
+}
+
+impl ZoneRouting {
+    pub(super) const fn new(clusters: Clusters) -> Self {
+        Self {
+            zones: Zones::None,
+            clusters,
+            map_generation: None,
+            own_cluster: None,
+            own_generation: 0,
+            own_hosts: None,
+        }
+    }
+
+    /// Reckons it anew where hosts have changed, or those of the process's own cluster have.
+    pub(super) fn refresh(
+        &mut self,
+        cluster: &Cluster,
+        hosts: &HostSet,
+        changed: bool,
+        stats: &Shard<ClusterStat>,
+    ) {
+        let LocalityLb::ZoneAware(config) = &cluster.config().locality_lb else { return };
+        let map_generation = self.clusters.generation();
+        if self.map_generation != Some(map_generation) {
+            self.map_generation = Some(map_generation);
+            let name = cluster.surroundings().own_cluster.as_deref();
+            self.own_cluster = name.and_then(|name| self.clusters.get(name));
+            self.own_hosts = None;
+        }
+        let own_generation = self.own_cluster.as_ref().map_or(0, |own| own.generation());
+        let same_hosts =
+            self.own_generation == own_generation && self.own_hosts.is_some() == self.own_cluster.is_some();
+        if same_hosts && !changed {
+            return;
+        }
+        self.own_generation = own_generation;
+        self.own_hosts = self.own_cluster.as_ref().map(|own| own.host_set());
+        let own = self.own_hosts.as_ref().and_then(|set| set.priorities().first());
+        if let Some(first) = hosts.priorities().first() {
+            self.zones = Zones::new(config, first, own, &mut |stat| stats.inc(stat));
         }
     }
 }

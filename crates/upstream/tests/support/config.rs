@@ -35,6 +35,7 @@ pub(crate) fn cluster_of(name: &str, kind: ClusterType, endpoints: Vec<Endpoint>
         lb_policy: LbPolicy::default(),
         hash_policy: Vec::new(),
         locality_lb: LocalityLb::default(),
+        subsets: None,
         localities: vec![LocalityEndpoints {
             locality: Locality::default(),
             priority: 0,
