@@ -83,6 +83,9 @@ pub enum ClusterType {
     StrictDns(DnsOptions),
     /// One host, whose address is the first the name has at the moment.
     LogicalDns(DnsOptions),
+    /// It has no hosts of its own, but those of these clusters: of the next where those before it can't take everything
+    /// (`extensions.clusters.aggregate.v3.ClusterConfig`).
+    Aggregate(Vec<Arc<str>>),
 }
 
 /// How names are looked up.

@@ -10,9 +10,9 @@ use causeway_model::{Cluster as ClusterConfig, HashRule, RoutingPriority, Upstre
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Ask, Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
-    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Health, Host, HostCells, HostId,
-    HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
+    Aggregate, Ask, Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
+    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Forced, Health, Host, HostCells,
+    HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
@@ -76,6 +76,8 @@ pub(crate) struct LocalCluster {
     http1: OnceCell<Shard<ClusterHttp1Stat>>,
     http2: OnceCell<Shard<ClusterHttp2Stat>>,
     balancer: RefCell<LoadBalancer>,
+    /// Where it has the hosts of other clusters.
+    aggregate: Option<Box<RefCell<Aggregate>>>,
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
     /// By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
@@ -104,6 +106,7 @@ impl LocalCluster {
             http1: OnceCell::new(),
             http2: OnceCell::new(),
             balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
+            aggregate: Aggregate::new(shared, seed).map(RefCell::new).map(Box::new),
             generation: Cell::new(shared.generation()),
             pools: RefCell::default(),
             follower: OnceCell::new(),
@@ -129,6 +132,23 @@ impl LocalCluster {
     /// This worker's cells of a host's metrics.
     pub(crate) fn cells<'h>(&self, host: &'h Host) -> &'h HostCells {
         self.own.host_cells(host)
+    }
+
+    /// The cluster whose host the next request gets: itself, unless it has the hosts of others. With those it is said
+    /// where in it the request goes.
+    pub(crate) fn member(self: &Rc<Self>, worker: &Worker) -> (Rc<Self>, Option<Forced>) {
+        if let Some(aggregate) = &self.aggregate {
+            let mut aggregate = aggregate.borrow_mut();
+            let chosen = aggregate.choose();
+            if let Some((member, forced)) = chosen
+                && let Some(local) = worker.cluster(member.name())
+            {
+                drop(aggregate);
+                let (inner, within) = local.member(worker);
+                return (inner, within.or(Some(forced)));
+            }
+        }
+        (Rc::clone(self), None)
     }
 
     /// Chooses a host, or says why there is none.

@@ -12,6 +12,7 @@ use causeway_model::LocalityLb;
 use causeway_reason::{Failure, Reason};
 use causeway_stats::Shard;
 
+use crate::aggregate::Forced;
 use crate::cluster::Cluster;
 use crate::host::Host;
 use crate::host_set::HostSet;
@@ -52,6 +53,9 @@ pub struct Ask<'a> {
     /// Priorities that are left out where that leaves a host that may be used. Policies that go by hashes take no
     /// notice, as in Envoy.
     pub left_out: &'a [usize],
+    /// Where in this cluster it goes, because that is a member of another one. Policies that go by hashes take no
+    /// notice, as in Envoy; that there is no host is counted by the other.
+    pub forced: Option<Forced>,
     /// What it asks of hosts, where the cluster has subsets.
     pub subset: Option<&'a SubsetKey>,
 }
@@ -72,7 +76,9 @@ impl LoadBalancer {
         let mut rng = Rng::new(seed);
         let config = cluster.config();
         let zone_aware = matches!(config.locality_lb, LocalityLb::ZoneAware(_)) && !config.lb_policy.hashes();
-        let zones = cluster.surroundings().clusters().filter(|_| zone_aware).map(ZoneRouting::new);
+        let surroundings = cluster.surroundings();
+        let zone_aware = zone_aware && surroundings.own_cluster.is_some();
+        let zones = surroundings.clusters().filter(|_| zone_aware).map(ZoneRouting::new);
         let mut this = Self {
             stats: cluster.stats().shard(worker),
             generation: cluster.generation(),
@@ -126,7 +132,9 @@ impl LoadBalancer {
             Some(subsets) => drawing.draw_of_subsets(subsets, subset_pickers),
         };
         found.map_err(|why| {
-            stats.inc(ClusterStat::UpstreamCxNoneHealthy);
+            if ask.forced.is_none() {
+                stats.inc(ClusterStat::UpstreamCxNoneHealthy);
+            }
             failure(cluster, why, now())
         })
     }

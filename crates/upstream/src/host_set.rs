@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use causeway_model::{LbPolicy, Locality, SubsetConfig};
 
+use crate::aggregate::Forced;
 use crate::flags::Health;
 use crate::hashing::HashTable;
 use crate::host::Host;
@@ -125,6 +126,13 @@ impl HostSet {
     /// as any other.
     pub(crate) fn choose(&self, random: u64) -> (usize, Among) {
         draw(self.priorities.iter().map(|priority| priority.load), random)
+    }
+
+    /// The same where another cluster has decided.
+    pub(crate) fn forced(&self, forced: Forced) -> Option<(usize, Among)> {
+        let priority = self.priorities.get(forced.priority)?;
+        let usable = if forced.degraded { Among::Degraded } else { Among::Healthy };
+        Some((forced.priority, if priority.load.panic { Among::All } else { usable }))
     }
 
     /// The same where some priorities are left out; `None` where no host of the others may be used.

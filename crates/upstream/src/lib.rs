@@ -12,6 +12,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod aggregate;
 mod balancer;
 mod breakers;
 mod certificates;
@@ -46,6 +47,7 @@ mod test_config;
 mod why;
 mod words;
 
+pub use aggregate::{Aggregate, Forced};
 pub use balancer::{Ask, Choice, LoadBalancer};
 pub use breakers::Resource;
 pub use certificates::{CertificateScopes, CertificateStat, RenewalStat};

@@ -77,9 +77,8 @@ impl Surroundings {
         self.own_locality == other.own_locality && self.own_cluster == other.own_cluster
     }
 
-    /// All clusters, where it is known which one this process belongs to.
+    /// All clusters.
     pub(crate) fn clusters(&self) -> Option<Clusters> {
-        self.own_cluster.as_ref()?;
         self.clusters.upgrade().map(Clusters)
     }
 }

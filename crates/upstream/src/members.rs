@@ -279,7 +279,7 @@ impl Maker {
 
 const fn dns_options(config: &Cluster) -> Option<&DnsOptions> {
     match &config.kind {
-        ClusterType::Static => None,
+        ClusterType::Static | ClusterType::Aggregate(_) => None,
         ClusterType::StrictDns(options) | ClusterType::LogicalDns(options) => Some(options),
     }
 }

@@ -261,7 +261,14 @@ impl Simulation {
         let usable = set.hosts().filter(|host| host.health() != Health::Unhealthy).count();
         let hash = (self.index(2) == 0).then(|| self.rng.next());
         let passed_over = |host: &Host| host.weight() > 2;
-        let ask = Ask { hash, draws: 3, passed_over: Some(&passed_over), left_out: &[], subset: None };
+        let ask = Ask {
+            hash,
+            draws: 3,
+            passed_over: Some(&passed_over),
+            left_out: &[],
+            forced: None,
+            subset: None,
+        };
         match self.balancer.choose_for(&ask, &|| now) {
             Ok(choice) => {
                 // It runs for as long as the simulation, or ends at once.

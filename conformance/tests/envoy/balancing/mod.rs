@@ -1,5 +1,6 @@
 //! Which host of a cluster gets a request.
 
+mod aggregate;
 mod hash_policies;
 mod hashing;
 mod shares;
@@ -8,7 +9,7 @@ mod subsets;
 use causeway_conformance::{Case, Request, Run};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [hash_policies::cases(), hashing::cases(), shares::cases(), subsets::cases()]
+    [aggregate::cases(), hash_policies::cases(), hashing::cases(), shares::cases(), subsets::cases()]
         .into_iter()
         .flatten()
         .collect()

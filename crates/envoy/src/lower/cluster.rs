@@ -22,6 +22,14 @@ pub(super) enum Sort {
     Static,
     StrictDns,
     LogicalDns,
+    Aggregate,
+}
+
+impl Sort {
+    /// Whether a cluster of this sort brings its own way to choose a host.
+    pub(super) const fn chooses(self) -> bool {
+        matches!(self, Self::Aggregate)
+    }
 }
 
 impl Cx<'_> {
@@ -68,17 +76,26 @@ impl Cx<'_> {
         let found = self.cluster_type(message);
         let kind = found.as_ref().map(|(sort, config)| match sort {
             Sort::Static => ClusterType::Static,
+            Sort::Aggregate => ClusterType::Aggregate(self.members(*config)),
             Sort::StrictDns => ClusterType::StrictDns(self.dns_options(message, *config, defaults)),
             Sort::LogicalDns => ClusterType::LogicalDns(self.dns_options(message, *config, defaults)),
         });
         if !matches!(kind, Some(ClusterType::StrictDns(_) | ClusterType::LogicalDns(_))) {
             self.dns_of_no_use(message);
         }
-        let balancing = self.balancing(message, found.is_some());
+        let sort = found.as_ref().map(|(sort, _)| *sort);
+        let balancing = self.balancing(message, sort);
         let common_lb = message.message("common_lb_config");
         let assignment = message.message("load_assignment");
-        let sort = found.map(|(sort, _)| sort);
         let localities = match (assignment, sort) {
+            (Some(assignment), Some(Sort::Aggregate)) => {
+                self.ignored(
+                    message.at_key("load_assignment"),
+                    "an aggregate cluster has the hosts of others",
+                );
+                assignment.settle_all();
+                Vec::new()
+            }
             (Some(assignment), Some(sort)) => self.localities(message, assignment, sort),
             (Some(assignment), None) => {
                 // Of another sort of cluster, what the endpoints mean is not known.
@@ -169,6 +186,9 @@ impl Cx<'_> {
                 let single = config.is_some_and(|config| config.bool("all_addresses_in_single_endpoint"));
                 Some((if single { Sort::LogicalDns } else { Sort::StrictDns }, config))
             }
+            (Some("envoy.extensions.clusters.aggregate.v3.ClusterConfig"), _) => {
+                Some((Sort::Aggregate, config))
+            }
             (Some(_), _) => {
                 let short = config.map_or("", |config| config.schema.short_name());
                 self.vital(type_place(custom), format!("the cluster extension {short} is not implemented"));
@@ -199,6 +219,18 @@ impl Cx<'_> {
                 None
             }
         }
+    }
+
+    /// The members of an aggregate cluster.
+    fn members(&self, config: Option<&Message<'_>>) -> Vec<Arc<str>> {
+        let Some(config) = config else { return Vec::new() };
+        let names: Vec<Arc<str>> = config.texts("clusters").map(Into::into).collect();
+        for name in names.iter().filter(|name| !self.clusters.contains(&***name)) {
+            let text = format!("there is no cluster `{name}`");
+            let draft = self.suspicious(config.at("clusters"), "unknown-cluster", text);
+            self.push(draft.label("it is passed over"));
+        }
+        names
     }
 
     fn circuit_breakers(&self, message: &Message<'_>) -> CircuitBreakers {
@@ -479,7 +511,6 @@ const DEPRECATED_HTTP: &[&str] = &[
 const CLUSTER_EXTENSIONS: &[&str] = &[
     "envoy.cluster.eds",
     "envoy.cluster.original_dst",
-    "envoy.clusters.aggregate",
     "envoy.clusters.composite",
     "envoy.clusters.dynamic_forward_proxy",
     "envoy.clusters.dynamic_modules",

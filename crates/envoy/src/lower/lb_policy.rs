@@ -9,6 +9,7 @@ use causeway_model::{
 };
 
 use super::Cx;
+use super::cluster::Sort;
 use super::extension::{short_kind, type_place};
 use crate::tree::Message;
 
@@ -24,7 +25,7 @@ pub(super) struct Balancing {
 
 impl Cx<'_> {
     /// `lb_policy`, or `load_balancing_policy`.
-    pub(super) fn balancing(&self, message: &Message<'_>, type_known: bool) -> Balancing {
+    pub(super) fn balancing(&self, message: &Message<'_>, sort: Option<Sort>) -> Balancing {
         let choice = message.choice("lb_policy");
         for (field, policy) in [
             ("ring_hash_lb_config", "RING_HASH"),
@@ -60,7 +61,7 @@ impl Cx<'_> {
                 let text = "`lb_policy` has no effect here: `load_balancing_policy` takes its place";
                 self.ignored(message.at("lb_policy"), text);
             }
-            return self.load_balancing_policy(policies);
+            return self.load_balancing_policy(policies, sort);
         }
         let (locality, fail_traffic_on_panic) = self.locality_lb(common);
         let hashing = common.and_then(|common| common.message("consistent_hashing_lb_config"));
@@ -75,7 +76,7 @@ impl Cx<'_> {
                 self.reject(message.at("lb_policy"), "missing-field", text);
                 LbPolicy::default()
             }
-            "CLUSTER_PROVIDED" if !type_known => LbPolicy::default(),
+            "CLUSTER_PROVIDED" if sort.is_none_or(Sort::chooses) => LbPolicy::default(),
             "CLUSTER_PROVIDED" => {
                 let text = "no cluster of this type brings a load balancer of its own";
                 self.reject(message.at("lb_policy"), "invalid-lb-policy", text);
@@ -93,6 +94,10 @@ impl Cx<'_> {
             let text = "names of hosts can be hashed in clusters of type STRICT_DNS only";
             self.reject(hashing.at("use_hostname_for_hashing"), "invalid-lb-policy", text);
         }
+        if sort.is_some_and(Sort::chooses) && choice != "CLUSTER_PROVIDED" {
+            let text = "a cluster of this type chooses by itself: `lb_policy` has to be CLUSTER_PROVIDED";
+            self.reject(message.at("lb_policy"), "invalid-lb-policy", text);
+        }
         if let Some(common) = common.filter(|_| !policy.hashes()) {
             self.has_no_effect(common, "consistent_hashing_lb_config", "this policy does not hash");
         }
@@ -107,7 +112,7 @@ impl Cx<'_> {
     }
 
     /// The first policy that is known wins, as in Envoy.
-    fn load_balancing_policy(&self, policies: &Message<'_>) -> Balancing {
+    fn load_balancing_policy(&self, policies: &Message<'_>, sort: Option<Sort>) -> Balancing {
         let mut unknown = None;
         let mut found = None;
         for policy in policies.messages("policies") {
@@ -122,7 +127,7 @@ impl Cx<'_> {
                 self.ignored(type_place(holder), "this is no load balancing policy, and is passed over");
                 continue;
             };
-            found = self.lb_extension(holder, config);
+            found = self.lb_extension(holder, config, sort);
             if found.is_none() {
                 self.ignored(type_place(holder), "this is no load balancing policy, and is passed over");
                 config.settle_all();
@@ -137,7 +142,12 @@ impl Cx<'_> {
     }
 
     /// What an extension says; `None` where it is no load balancing policy.
-    fn lb_extension(&self, holder: &Message<'_>, config: &Message<'_>) -> Option<Balancing> {
+    fn lb_extension(
+        &self,
+        holder: &Message<'_>,
+        config: &Message<'_>,
+        sort: Option<Sort>,
+    ) -> Option<Balancing> {
         let locality = || self.locality_lb(config.message("locality_lb_config"));
         let with = |policy, (locality, fail_traffic_on_panic)| Balancing {
             policy,
@@ -167,12 +177,13 @@ impl Cx<'_> {
             "Maglev" => hashing(self.maglev(Some(config), common())),
             "WrrLocality" => {
                 let inner = config.message("endpoint_picking_policy");
-                let inner = inner.map(|inner| self.load_balancing_policy(inner)).unwrap_or_default();
+                let inner = inner.map(|inner| self.load_balancing_policy(inner, sort)).unwrap_or_default();
                 Balancing { locality: LocalityLb::Weighted, ..inner }
             }
+            "ClusterProvided" if sort.is_none_or(Sort::chooses) => Balancing::default(),
             "Subset" => {
                 let inner = config.message("subset_lb_policy");
-                let inner = inner.map(|inner| self.load_balancing_policy(inner)).unwrap_or_default();
+                let inner = inner.map(|inner| self.load_balancing_policy(inner, sort)).unwrap_or_default();
                 self.not_implemented(config, "allow_redundant_keys", "");
                 let subsets = self.subsets(config, inner.locality == LocalityLb::Weighted);
                 Balancing { subsets, ..inner }

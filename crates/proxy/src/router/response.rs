@@ -49,10 +49,10 @@ impl Relay<'_> {
         if self.request.response.has(Known::EnvoyImmediateHealthCheckFail)
             && let Some(host) = &self.request.facts.host
         {
-            self.forwarding.cluster.shared().note_immediate_health_check_fail(host);
+            self.forwarding.hosts.shared().note_immediate_health_check_fail(host);
         }
         if head.connection.close {
-            self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxCloseNotify);
+            self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxCloseNotify);
         }
         if refused_upgrade {
             self.downstream.draining = true;
@@ -132,7 +132,7 @@ impl Relay<'_> {
             return Pump::of_stream(framing.is_none(), going)
                 .showing_trailers(self.downstream.has_filters(&self.request));
         }
-        let http = &self.forwarding.cluster.config().http;
+        let http = &self.forwarding.hosts.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
         let limits = TrailerLimits {
             bytes: kib.saturating_mul(1024),
@@ -145,7 +145,7 @@ impl Relay<'_> {
     }
 
     fn passes_trailers(&self) -> bool {
-        self.forwarding.cluster.config().http.enable_trailers
+        self.forwarding.hosts.config().http.enable_trailers
             && self.downstream.listener.manager.config.http1.enable_trailers
     }
 
@@ -162,7 +162,7 @@ impl Relay<'_> {
             source,
             sink: self.downstream.client.sink(&mut self.request.to_client),
             pool: &self.downstream.worker.buffers,
-            most: self.forwarding.cluster.config().per_connection_buffer_limit_bytes,
+            most: self.forwarding.hosts.config().per_connection_buffer_limit_bytes,
         };
         let result = download.poll(cx, &mut ends);
         self.request.facts.bytes_sent = download.bytes;
@@ -185,7 +185,7 @@ impl Relay<'_> {
                     return self.poll_body(cx, passing);
                 }
                 let http2 = self.upstream.is_http2();
-                let seen = http2 || self.forwarding.cluster.config().http.enable_trailers;
+                let seen = http2 || self.forwarding.hosts.config().http.enable_trailers;
                 self.request.response_trailers = download.trailers().filter(|_| seen);
                 return Poll::Ready(BodyEvent::Complete);
             }
@@ -217,7 +217,7 @@ impl Relay<'_> {
                 };
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
-                self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
+                self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
                 return Poll::Ready(BodyEvent::Failed(failure));
             }
             Poll::Pending => {}

@@ -98,11 +98,12 @@ impl TcpSession {
         let facts = self.record.facts();
         facts.cluster = Some(Rc::clone(&cluster));
         facts.connect_begin.get_or_insert_with(|| self.worker.instant());
+        let (cluster, forced) = cluster.member(&self.worker);
         if let Err(failure) = may_connect(&cluster) {
             return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
         }
         let subset = proxy.shared.subset.as_ref();
-        match cluster.choose(&Ask { hash: self.hash(), subset, ..Ask::default() }) {
+        match cluster.choose(&Ask { hash: self.hash(), forced, subset, ..Ask::default() }) {
             Ok(host) => Ok((cluster, host)),
             Err(failure) => {
                 let flags = &[Flag::NoHealthyUpstream];

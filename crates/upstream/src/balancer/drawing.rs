@@ -85,7 +85,8 @@ impl Drawing<'_> {
         let without = (!self.ask.left_out.is_empty())
             .then(|| set.choose_without(self.ask.left_out, self.cluster.spread(), number))
             .flatten();
-        let (at, which) = without.unwrap_or_else(|| set.choose(number));
+        let forced = self.ask.forced.and_then(|forced| set.forced(forced));
+        let (at, which) = forced.or(without).unwrap_or_else(|| set.choose(number));
         if which == Among::All {
             self.stats.inc(ClusterStat::LbHealthyPanic);
             if self.cluster.config().fail_traffic_on_panic {
