@@ -78,7 +78,7 @@ impl LoadBalancer {
         let zone_aware = matches!(config.locality_lb, LocalityLb::ZoneAware(_)) && !config.lb_policy.hashes();
         let surroundings = cluster.surroundings();
         let zone_aware = zone_aware && surroundings.own_cluster.is_some();
-        let zones = surroundings.clusters().filter(|_| zone_aware).map(ZoneRouting::new);
+        let zones = surroundings.clusters().filter(|_| zone_aware).map(|all| ZoneRouting::new(all, worker));
         let mut this = Self {
             stats: cluster.stats().shard(worker),
             generation: cluster.generation(),

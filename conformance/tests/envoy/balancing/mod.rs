@@ -5,12 +5,14 @@ mod hash_policies;
 mod hashing;
 mod shares;
 mod subsets;
+mod zones;
 
 use causeway_conformance::{Case, Request, Run};
 
 pub(crate) fn cases() -> Vec<Case> {
     [aggregate::cases(), hash_policies::cases(), hashing::cases(), shares::cases(), subsets::cases()]
         .into_iter()
+        .chain([zones::cases()])
         .flatten()
         .collect()
 }

@@ -92,7 +92,7 @@ pub(crate) fn cases() -> Vec<Case> {
                         "classic",
                         &[
                             ("locality: {zone: x}\nload_balancing_weight: 3", &weighted(&[("a", 1)])),
-                            ("locality: {zone: y}\nload_balancing_weight: 1", &weighted(&[("b", 3), ("c", 1)])),
+                            ("locality: {zone: w}\nload_balancing_weight: 1", &weighted(&[("b", 3), ("c", 1)])),
                             ("locality: {zone: z}", &weighted(&[("d", 1)])),
                         ],
                         "common_lb_config: {locality_weighted_lb_config: {}}",
@@ -104,7 +104,7 @@ pub(crate) fn cases() -> Vec<Case> {
                         "typed",
                         &[
                             ("locality: {zone: x}\nload_balancing_weight: 3", &weighted(&[("a", 1)])),
-                            ("locality: {zone: y}\nload_balancing_weight: 1", &weighted(&[("b", 3), ("c", 1)])),
+                            ("locality: {zone: w}\nload_balancing_weight: 1", &weighted(&[("b", 3), ("c", 1)])),
                         ],
                         &typed("least_request.LeastRequest", "locality_lb_config: {locality_weighted_lb_config: {}}"),
                     ),
@@ -115,7 +115,7 @@ pub(crate) fn cases() -> Vec<Case> {
                         "without",
                         &[
                             ("locality: {zone: x}", &weighted(&[("a", 1)])),
-                            ("locality: {zone: y}", &weighted(&[("b", 1), ("c", 2)])),
+                            ("locality: {zone: w}", &weighted(&[("b", 1), ("c", 2)])),
                         ],
                         "common_lb_config: {locality_weighted_lb_config: {}}",
                     ),
@@ -129,7 +129,7 @@ pub(crate) fn cases() -> Vec<Case> {
                                 "locality: {zone: x}\nload_balancing_weight: 1",
                                 &[endpoint("a", ""), endpoint("d", "health_status: UNHEALTHY")],
                             ),
-                            ("locality: {zone: y}\nload_balancing_weight: 1", &weighted(&[("b", 1)])),
+                            ("locality: {zone: w}\nload_balancing_weight: 1", &weighted(&[("b", 1)])),
                         ],
                         "common_lb_config: {locality_weighted_lb_config: {}}",
                     ),

@@ -212,7 +212,7 @@ fn places(name: &str, fields: &str) -> String {
         name,
         &[
             ("locality: {zone: x}\nload_balancing_weight: 3", &first),
-            ("locality: {zone: y}\nload_balancing_weight: 1", &endpoints(&[("d", "v: '1'")])),
+            ("locality: {zone: w}\nload_balancing_weight: 1", &endpoints(&[("d", "v: '1'")])),
         ],
         &fields,
     )

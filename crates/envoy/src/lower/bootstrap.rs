@@ -63,6 +63,7 @@ impl Cx<'_> {
             let text = format!("there is no cluster `{name}`");
             self.reject(manager.at("local_cluster_name"), "unknown-cluster", text);
         }
+        self.has_own_cluster.set(true);
         Some(name.into())
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Http2Options, RetryBudget, ServerNameOptions,
-    Thresholds, UpstreamProtocol,
+    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Http2Options, LocalityLb, RetryBudget,
+    ServerNameOptions, Thresholds, UpstreamProtocol,
 };
 
 use super::Cx;
@@ -87,6 +87,14 @@ impl Cx<'_> {
         let balancing = self.balancing(message, sort);
         let common_lb = message.message("common_lb_config");
         let assignment = message.message("load_assignment");
+        if balancing.locality != LocalityLb::Weighted {
+            let localities = assignment.into_iter().flat_map(|assignment| assignment.messages("endpoints"));
+            for locality in localities.filter(|locality| locality.has("load_balancing_weight")) {
+                let text =
+                    "`load_balancing_weight` of localities counts only with `locality_weighted_lb_config`";
+                self.ignored(locality.at_key("load_balancing_weight"), text);
+            }
+        }
         let localities = match (assignment, sort) {
             (Some(assignment), Some(Sort::Aggregate)) => {
                 self.ignored(

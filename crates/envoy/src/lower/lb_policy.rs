@@ -227,6 +227,10 @@ impl Cx<'_> {
             force_local_zone: forced.or_else(|| old.then_some(1)),
             basis: if weight { LocalityBasis::HealthyWeight } else { LocalityBasis::HealthyHosts },
         };
+        if !self.has_own_cluster.get() && lowered != known {
+            let text = "zone aware routing needs `cluster_manager.local_cluster_name`";
+            self.ignored(config.at_key("zone_aware_lb_config"), text);
+        }
         (LocalityLb::ZoneAware(lowered), zone_aware.bool("fail_traffic_on_panic"))
     }
 

@@ -97,6 +97,8 @@ pub(crate) struct Cx<'a> {
     has_query_formatter: Cell<bool>,
     /// Whether routes of the table at hand may name clusters that do not exist.
     any_cluster: Cell<bool>,
+    /// Whether it is known which cluster the process belongs to.
+    has_own_cluster: Cell<bool>,
     /// Secrets by their names.
     secrets: RefCell<tls::Secrets>,
 }
@@ -118,6 +120,7 @@ impl<'a> Cx<'a> {
             has_cors: Cell::new(true),
             has_query_formatter: Cell::new(false),
             any_cluster: Cell::new(false),
+            has_own_cluster: Cell::new(false),
             secrets: RefCell::default(),
         }
     }

@@ -45,10 +45,7 @@ impl Zones {
         if zones.len() < if config.force_local_zone.is_some() { 1 } else { 2 } {
             return Self::None;
         }
-        let Some(own_cluster) = own_cluster.filter(|own| !own.hosts().is_empty()) else {
-            count(ClusterStat::LbLocalClusterNotOk);
-            return Self::None;
-        };
+        let Some(own_cluster) = own_cluster.filter(|own| !own.hosts().is_empty()) else { return Self::None };
         if (hosts.healthy().len() as u64) < config.min_cluster_size {
             count(ClusterStat::LbZoneClusterTooSmall);
             return Self::None;
@@ -106,6 +103,8 @@ impl Zones {
 #[derive(Debug)]
 pub(super) struct ZoneRouting {
     pub(super) zones: Zones,
+    /// How often a change is counted: the first worker counts for the main thread as well, which reckons too in Envoy.
+    each: u64,
     clusters: Clusters,
     /// The map of clusters in which the process's own was looked for.
     map_generation: Option<u64>,
@@ -116,9 +115,10 @@ pub(super) struct ZoneRouting {
 }
 
 impl ZoneRouting {
-    pub(super) const fn new(clusters: Clusters) -> Self {
+    pub(super) const fn new(clusters: Clusters, worker: usize) -> Self {
         Self {
             zones: Zones::None,
+            each: if worker == 0 { 2 } else { 1 },
             clusters,
             map_generation: None,
             own_cluster: None,
@@ -153,7 +153,7 @@ impl ZoneRouting {
         self.own_hosts = self.own_cluster.as_ref().map(|own| own.host_set());
         let own = self.own_hosts.as_ref().and_then(|set| set.priorities().first());
         if let Some(first) = hosts.priorities().first() {
-            self.zones = Zones::new(config, first, own, &mut |stat| stats.inc(stat));
+            self.zones = Zones::new(config, first, own, &mut |stat| stats.add(stat, self.each));
         }
     }
 }
