@@ -56,6 +56,39 @@ fn route(name: &str) -> String {
     )
 }
 
+/// Of four hosts one answers 503, and requests to it are sent again: to itself, or to where the table leads next.
+fn again(name: &'static str, policy: &str) -> Case {
+    let previous = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate";
+    let case = Case::new(name)
+        .named(&["b", "c", "d"])
+        .endpoint("a", causeway_testkit::Reply::status(503))
+        .more_clusters(&pool("abcd", policy))
+        .routes(&format!(
+            "
+            - match: {{prefix: /same}}
+              route:
+                cluster: pool
+                hash_policy: [{{header: {{header_name: x-key}}}}]
+                retry_policy: {{retry_on: 5xx, num_retries: 2}}
+            - match: {{prefix: /other}}
+              route:
+                cluster: pool
+                hash_policy: [{{header: {{header_name: x-key}}}}]
+                retry_policy:
+                  retry_on: 5xx
+                  num_retries: 2
+                  host_selection_retry_max_attempts: 5
+                  retry_host_predicate:
+                  - name: previous
+                    typed_config: {{'@type': type.googleapis.com/{previous}}}"
+        ))
+        .without_log();
+    (0..12).fold(case, |case, key| {
+        let request = |path| Request::get(path).header("x-key", &format!("key-{key}"));
+        case.send(request("/same")).send(request("/other"))
+    })
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     let names: Vec<String> = NAMES.chars().map(String::from).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -196,6 +229,8 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .step(keys(1000, "/ring"))
         .step(keys(1000, "/maglev")),
+        again("a_ring_leads_elsewhere_with_further_attempts", "lb_policy: RING_HASH"),
+        again("a_table_leads_elsewhere_with_further_attempts", "lb_policy: MAGLEV\nmaglev_lb_config: {table_size: 101}"),
         Case::new("a_cluster_can_say_what_is_hashed")
             .named(&["a", "b", "c", "d"])
             .more_clusters(&pool(
