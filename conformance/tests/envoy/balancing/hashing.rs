@@ -1,6 +1,8 @@
 //! Rings and Maglev tables: the host of every key.
 
 use causeway_conformance::{Case, Request, Run};
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{cluster, cluster_of, endpoint, hashed, metadata, pool, typed};
@@ -86,6 +88,41 @@ fn again(name: &'static str, policy: &str) -> Case {
     (0..12).fold(case, |case, key| {
         let request = |path| Request::get(path).header("x-key", &format!("key-{key}"));
         case.send(request("/same")).send(request("/other"))
+    })
+}
+
+/// Where requests of one key go while none of them ends.
+fn bounded(name: &'static str, policy: &str) -> Case {
+    const HOSTS: [&str; 4] = ["a", "b", "c", "d"];
+    let case = Case::new(name)
+        .more_clusters(&cluster("pool", &weighted()[..4], policy))
+        .routes(
+            "- match: {prefix: /}\n  route: {cluster: pool, hash_policy: [{header: {header_name: x-key}}]}",
+        )
+        .without_log();
+    let late =
+        || causeway_testkit::Answer::from(causeway_testkit::Reply::ok("x")).after(Duration::from_secs(4));
+    let case = HOSTS.iter().fold(case, |case, name| case.endpoint(name, late()));
+    case.step(async |run: &mut Run| {
+        let (mut waiting, mut order) = (Vec::new(), String::new());
+        let counts = |run: &Run| HOSTS.map(|name| run.backend(name).requests());
+        for sent in 0..24 {
+            let before = counts(run);
+            let mut connection = run.connect().await;
+            let key = ["one", "two", "three"][sent % 3];
+            connection.send(&Request::get("/").header("x-key", key)).await;
+            waiting.push(connection);
+            let came = async || counts(run) != before;
+            assert!(causeway_testkit::eventually(Duration::from_secs(3), came).await);
+            let after = counts(run);
+            order += HOSTS
+                .iter()
+                .zip(before)
+                .zip(after)
+                .find(|((_, b), a)| b != a)
+                .map_or("", |((name, _), _)| name);
+        }
+        run.note("hosts", json!(order));
     })
 }
 
@@ -231,6 +268,17 @@ pub(crate) fn cases() -> Vec<Case> {
         .step(keys(1000, "/maglev")),
         again("a_ring_leads_elsewhere_with_further_attempts", "lb_policy: RING_HASH"),
         again("a_table_leads_elsewhere_with_further_attempts", "lb_policy: MAGLEV\nmaglev_lb_config: {table_size: 101}"),
+        bounded(
+            "others_stand_in_for_a_busy_host_of_a_ring",
+            "lb_policy: RING_HASH\ncommon_lb_config: {consistent_hashing_lb_config: {hash_balance_factor: 130}}",
+        ),
+        bounded(
+            "others_stand_in_for_a_busy_host_of_a_table",
+            &typed(
+                "maglev.Maglev",
+                "table_size: 101\nconsistent_hashing_lb_config: {hash_balance_factor: 200}",
+            ),
+        ),
         Case::new("a_cluster_can_say_what_is_hashed")
             .named(&["a", "b", "c", "d"])
             .more_clusters(&pool(
