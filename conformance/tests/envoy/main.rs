@@ -4,6 +4,7 @@ mod acceptance;
 mod access_log;
 mod admin;
 mod arriving;
+mod balancing;
 mod bodies;
 mod circuit_breakers;
 mod cluster_stats;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         ("access_log", access_log::cases()),
         ("admin", admin::cases()),
         ("arriving", arriving::cases()),
+        ("balancing", balancing::cases()),
         ("bodies", bodies::cases()),
         ("circuit_breakers", circuit_breakers::cases()),
         ("cluster_stats", cluster_stats::cases()),

@@ -100,8 +100,26 @@ static_resources:
                 - {timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {}}
                 - {timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /}}",
             ),
-        Case::new("least_request")
-            .refused("D-66", "the load balancing policy LEAST_REQUEST is not implemented").cluster("app", "lb_policy: LEAST_REQUEST").backend("app", Reply::ok("x")),
+        Case::new("hosts_that_filters_choose")
+            .refused("D-66", "the load balancing policy OverrideHost is not implemented")
+            .cluster(
+                "app",
+                "
+                load_balancing_policy:
+                  policies:
+                  - typed_extension_config:
+                      name: first
+                      typed_config:
+                        '@type': type.googleapis.com/envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost
+                        override_host_sources: [{header: x-host}]
+                        fallback_policy:
+                          policies:
+                          - typed_extension_config:
+                              name: then
+                              typed_config:
+                                '@type': type.googleapis.com/envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin",
+            )
+            .backend("app", Reply::ok("x")),
     ]
 }
 

@@ -147,19 +147,9 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
         "changes of the set of hosts take effect at once",
     ),
     (
-        "config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig",
-        &["routing_enabled", "min_cluster_size"],
-        "zone-aware routing needs `cluster_manager.local_cluster_name`",
-    ),
-    (
         "config.cluster.v3.UpstreamConnectionOptions",
         &["set_local_interface_name_on_upstream_connections"],
         "nothing asks for the name",
-    ),
-    (
-        "config.endpoint.v3.LocalityLbEndpoints",
-        &["load_balancing_weight"],
-        "it counts only with `locality_weighted_lb_config`",
     ),
     ("config.endpoint.v3.LocalityLbEndpoints", &["proximity", "metadata"], "nothing asks for it"),
     (

@@ -20,6 +20,9 @@ pub struct Bootstrap {
     pub listeners: Vec<Arc<Listener>>,
     /// Clusters, in the order of the file.
     pub clusters: Vec<Arc<Cluster>>,
+    /// The cluster that this process itself belongs to, for zone aware routing
+    /// (`cluster_manager.local_cluster_name`).
+    pub local_cluster_name: Option<Arc<str>>,
     /// `layered_runtime`.
     pub runtime: Runtime,
     /// Where statistics are sent (`stats_sinks`).

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BindConfig, EndpointAddress, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, Metadata,
-    SourcePosition, TlvEntry, TransportSocketMatch, UpstreamSocket,
+    BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, LbPolicy,
+    LocalityLb, Metadata, SourcePosition, SubsetConfig, TlvEntry, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -28,6 +28,13 @@ pub struct Cluster {
     pub per_connection_buffer_limit_bytes: u32,
     /// How a host is chosen.
     pub lb_policy: LbPolicy,
+    /// What it hashes of a request; where this is empty, what the route says (`hash_policy` of
+    /// `ConsistentHashingLbConfig`).
+    pub hash_policy: Vec<HashRule>,
+    /// What localities have to do with it.
+    pub locality_lb: LocalityLb,
+    /// How hosts are divided, so that routes can ask for some of them.
+    pub subsets: Option<Arc<SubsetConfig>>,
     /// Endpoints, by locality.
     pub localities: Vec<LocalityEndpoints>,
     /// `load_assignment.policy.overprovisioning_factor`, in per cent; 140 unless set.
@@ -45,7 +52,7 @@ pub struct Cluster {
     pub ignore_new_hosts_until_first_health_check: bool,
     /// `common_lb_config.close_connections_on_host_set_change`.
     pub close_connections_on_host_set_change: bool,
-    /// `common_lb_config.zone_aware_lb_config.fail_traffic_on_panic`.
+    /// In panic there is no answer but a refusal (`zone_aware_lb_config.fail_traffic_on_panic`).
     pub fail_traffic_on_panic: bool,
     /// `wait_for_warm_on_init`, true unless set: listeners open only once the cluster is warm.
     pub wait_for_warm_on_init: bool,
@@ -76,6 +83,9 @@ pub enum ClusterType {
     StrictDns(DnsOptions),
     /// One host, whose address is the first the name has at the moment.
     LogicalDns(DnsOptions),
+    /// It has no hosts of its own, but those of these clusters: of the next where those before it can't take everything
+    /// (`extensions.clusters.aggregate.v3.ClusterConfig`).
+    Aggregate(Vec<Arc<str>>),
 }
 
 /// How names are looked up.
@@ -127,53 +137,6 @@ pub struct DnsResolver {
     pub query_tries: Option<u32>,
 }
 
-/// How a host is chosen (`lb_policy`, `load_balancing_policy`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LbPolicy {
-    /// In turn, as often as its weight.
-    #[default]
-    RoundRobin,
-    /// At random; weights do not count, as in Envoy.
-    Random,
-    /// By a hash of the request or connection; at random where it has none.
-    RingHash(RingHash),
-    /// The same, by another table.
-    Maglev(Maglev),
-}
-
-/// `Cluster.RingHashLbConfig`, or `extensions.load_balancing_policies.ring_hash.v3.RingHash`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RingHash {
-    /// Places on the ring, as far as weights allow (`minimum_ring_size`, 1024 unless set).
-    pub minimum_ring_size: u64,
-    /// No more than these (`maximum_ring_size`, 8 Mi unless set), and not fewer.
-    pub maximum_ring_size: u64,
-    /// Where on the ring a host stands (`hash_function`).
-    pub hash_function: HashFunction,
-    /// An endpoint is known by its name rather than its address (`use_hostname_for_hashing`), unless its metadata has
-    /// a `hash_key` in `envoy.lb`.
-    pub use_hostname: bool,
-}
-
-/// `Cluster.MaglevLbConfig`, or `extensions.load_balancing_policies.maglev.v3.Maglev`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Maglev {
-    /// Places in the table, a prime number (`table_size`, 65537 unless set).
-    pub table_size: u64,
-    /// As for a ring.
-    pub use_hostname: bool,
-}
-
-/// `RingHashLbConfig.HashFunction`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum HashFunction {
-    /// XXH64.
-    #[default]
-    XxHash,
-    /// MurmurHash2, as libstdc++ has it.
-    MurmurHash2,
-}
-
 /// `config.endpoint.v3.LocalityLbEndpoints`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LocalityEndpoints {
@@ -181,12 +144,15 @@ pub struct LocalityEndpoints {
     pub locality: Locality,
     /// 0 is used first.
     pub priority: u32,
+    /// Its weight among the localities of its priority, where those have weights (`load_balancing_weight`); 0 unless
+    /// set, and then it is not used where they do.
+    pub weight: u32,
     /// The endpoints.
     pub endpoints: Vec<Endpoint>,
 }
 
 /// `config.core.v3.Locality`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Locality {
     /// Region.
     pub region: Box<str>,

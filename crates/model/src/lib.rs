@@ -16,6 +16,7 @@ mod bootstrap;
 mod cluster;
 mod filter;
 mod filter_chain;
+mod hash_policy;
 mod headers;
 mod health_check;
 mod http2;
@@ -23,6 +24,7 @@ mod http_connection_manager;
 mod internal_redirect;
 mod listener;
 mod listener_filter;
+mod load_balancing;
 mod local_reply;
 mod matcher;
 mod network_filter;
@@ -47,14 +49,15 @@ pub use bind::{BindConfig, SourceAddress};
 pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsReceiver, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
-    Endpoint, HashFunction, HealthStatus, LbPolicy, Locality, LocalityEndpoints, Maglev, RetryBudget,
-    RingHash, ServerNameOptions, TcpKeepalive, Thresholds, UpstreamProtocol,
+    Endpoint, HealthStatus, Locality, LocalityEndpoints, RetryBudget, ServerNameOptions, TcpKeepalive,
+    Thresholds, UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,
     PerFilterConfig, QueryMutation,
 };
 pub use filter_chain::{DownstreamSocket, FilterChain, FilterChainMatch, NetworkFilter, SourceType};
+pub use hash_policy::{HashRule, HashSource};
 pub use headers::{
     AppendAction, HeaderMutation, HeaderMutations, HeaderName, HeaderValueOption, InvalidHeaderName,
 };
@@ -73,10 +76,14 @@ pub use listener_filter::{
     ConnectionPredicate, ListenerFilter, ListenerFilterKind, OriginalSrc, PROXY_PROTOCOL_TLV, ProxyProtocol,
     TlsInspector, TlvEncoding, TlvLocation, TlvRule,
 };
+pub use load_balancing::{
+    HashFunction, LbPolicy, LeastRequest, LocalityBasis, LocalityLb, Maglev, RingHash, RoundRobin, SlowStart,
+    SubsetConfig, SubsetCriteria, SubsetFallback, SubsetSelector, ZoneAware,
+};
 pub use local_reply::{BodyFormat, LocalReplyConfig, LocalReplyMapper};
 pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,
-    ValueMatch,
+    ValueMatch, cookie,
 };
 pub use network_filter::{ConnectionLimit, ConnectionRateLimit, NetworkGate, RuntimeFlag, TokenBucket};
 pub use overload::{

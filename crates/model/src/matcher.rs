@@ -205,7 +205,8 @@ impl CookieMatcher {
 
 /// The value of the first cookie of that name in a `cookie` field, read as Envoy does: without the quotes
 /// around it, but with any white space.
-fn cookie<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
+#[must_use]
+pub fn cookie<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
     header.split(|byte| *byte == b';').find_map(|pair| {
         let begin = pair.iter().position(|byte| *byte != b' ')?;
         let pair = pair.get(begin..)?;

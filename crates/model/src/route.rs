@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BodyFormat, CookieMatcher, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
-    PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition,
-    StringMatcher, Template,
+    BodyFormat, CookieMatcher, HashRule, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy,
+    Metadata, PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition,
+    StringMatcher, SubsetCriteria, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -232,6 +232,10 @@ pub struct RouteForward {
     pub connect: Option<ConnectConfig>,
     /// Redirects of the back-end that are followed here rather than by the client; `None` for none of them.
     pub internal_redirects: Option<InternalRedirectPolicy>,
+    /// What hosts have to have, where their cluster has subsets (`metadata_match`, of `envoy.lb`).
+    pub metadata_match: SubsetCriteria,
+    /// What balancers that hash make of a request (`hash_policy`); empty leaves it to chance.
+    pub hash_policy: Vec<HashRule>,
     /// Whether and how requests are sent again; where the route says nothing, what its virtual host says.
     pub retry: Option<Arc<RetryPolicy>>,
 }
@@ -271,6 +275,8 @@ pub enum ClusterSpecifier {
         /// The request header that holds the number to choose by (`header_name`); chance, where it is
         /// absent or no number.
         number_header: Option<HeaderName>,
+        /// The hash of the request is the number to choose by, where it has one (`use_hash_policy`).
+        by_hash: bool,
         /// Where not empty, the runtime keys `<prefix>.<cluster>` override the weights
         /// (`runtime_key_prefix`).
         runtime_key_prefix: Box<str>,
@@ -291,6 +297,9 @@ pub struct WeightedCluster {
     /// Another host for this cluster (`host_rewrite_literal`), which the route's own rewriting finds there
     /// in place of the client's.
     pub host_rewrite: Option<Box<str>>,
+    /// Added to what the route says that hosts have to have, in place of what it says of the same names
+    /// (`metadata_match`).
+    pub metadata_match: SubsetCriteria,
     /// What filters are told here.
     pub per_filter: Vec<PerFilterConfig>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::AccessLog;
+use crate::{AccessLog, SubsetCriteria};
 
 /// `extensions.filters.network.tcp_proxy.v3.TcpProxy`.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct TcpProxy {
     pub backoff: Option<Backoff>,
     /// When the back-end is connected (`upstream_connect_mode`).
     pub connect: TcpConnect,
+    /// What hosts have to have, where their cluster has subsets (`metadata_match`, of `envoy.lb`).
+    pub metadata_match: SubsetCriteria,
     /// What balancers that hash make of a connection (`hash_policy`); `None` leaves it to them.
     pub hash_policy: Option<TcpHashPolicy>,
     /// Whether a connection ends with the next bytes once its listener drains (`check_drain_close`).

@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use causeway_http::Version;
-use causeway_model::{Cluster as ClusterConfig, RoutingPriority, UpstreamProtocol};
+use causeway_model::{Cluster as ClusterConfig, HashRule, RoutingPriority, UpstreamProtocol};
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
-    ClusterSizeStat, ClusterSslStat, ClusterStat, Health, Host, HostCells, HostId, HostStat, LoadBalancer,
-    Resource, Unusable, WorkerCluster,
+    Aggregate, Ask, Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
+    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Forced, Health, Host, HostCells,
+    HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
 
 use crate::connection::ConnectionInfo;
+use crate::exchange::Exchange;
 use crate::pool::{HostPool, PoolKind};
+use crate::request_hash;
 use crate::stats::{ReasonCounters, StatusCounters};
 use crate::timer::Millis;
 use crate::way::Way;
@@ -74,6 +76,8 @@ pub(crate) struct LocalCluster {
     http1: OnceCell<Shard<ClusterHttp1Stat>>,
     http2: OnceCell<Shard<ClusterHttp2Stat>>,
     balancer: RefCell<LoadBalancer>,
+    /// Where it has the hosts of other clusters.
+    aggregate: Option<Box<RefCell<Aggregate>>>,
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
     /// By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
@@ -102,6 +106,7 @@ impl LocalCluster {
             http1: OnceCell::new(),
             http2: OnceCell::new(),
             balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
+            aggregate: Aggregate::new(shared, seed).map(RefCell::new).map(Box::new),
             generation: Cell::new(shared.generation()),
             pools: RefCell::default(),
             follower: OnceCell::new(),
@@ -129,33 +134,50 @@ impl LocalCluster {
         self.own.host_cells(host)
     }
 
+    /// The cluster whose host the next request gets: itself, unless it has the hosts of others. With those it is said
+    /// where in it the request goes.
+    pub(crate) fn member(self: &Rc<Self>, worker: &Worker) -> (Rc<Self>, Option<Forced>) {
+        if let Some(aggregate) = &self.aggregate {
+            let mut aggregate = aggregate.borrow_mut();
+            let chosen = aggregate.choose();
+            if let Some((member, forced)) = chosen
+                && let Some(local) = worker.cluster(member.name())
+            {
+                drop(aggregate);
+                let (inner, within) = local.member(worker);
+                return (inner, within.or(Some(forced)));
+            }
+        }
+        (Rc::clone(self), None)
+    }
+
     /// Chooses a host, or says why there is none.
-    pub(crate) fn choose(&self) -> Result<Arc<Host>, Failure> {
-        self.choose_by_hash(None)
-    }
-
-    /// The same for something that has a hash.
-    pub(crate) fn choose_by_hash(&self, hash: Option<u64>) -> Result<Arc<Host>, Failure> {
+    pub(crate) fn choose(&self, ask: &Ask<'_>) -> Result<Arc<Host>, Failure> {
         if self.shared().generation() != self.generation.get() {
             self.follow_host_set();
         }
         let mut balancer = self.balancer.borrow_mut();
-        balancer.choose_by_hash(hash, Instant::now).map(|choice| Arc::clone(choice.host))
+        balancer.choose_for(ask, &Instant::now).map(|choice| Arc::clone(choice.host))
     }
 
-    /// Chooses a host for another attempt: one that is passed over is drawn again, so often; these priorities are left
-    /// out, where that leaves any host.
-    pub(crate) fn choose_again(
+    /// What its hosts are chosen by the hash of, where it hashes: what it says itself, or else the route. Cookies that
+    /// the client is given because of it are added to the exchange.
+    pub(crate) fn hash_of(
         &self,
-        draws: u32,
-        left_out: &[usize],
-        passed_over: &dyn Fn(&Host) -> bool,
-    ) -> Result<Arc<Host>, Failure> {
-        if self.shared().generation() != self.generation.get() {
-            self.follow_host_set();
+        rules: &[HashRule],
+        exchange: &mut Exchange,
+        client: &ConnectionInfo,
+    ) -> Option<u64> {
+        let config = self.config();
+        if !config.lb_policy.hashes() {
+            return None;
         }
-        let mut balancer = self.balancer.borrow_mut();
-        balancer.choose_again(draws, left_out, passed_over, Instant::now)
+        let own = &config.hash_policy;
+        let rules = if own.is_empty() { rules } else { own };
+        let mut cookies = std::mem::take(&mut exchange.facts.set_cookies);
+        let hash = request_hash::of_request(rules, exchange, client, &mut cookies);
+        exchange.facts.set_cookies = cookies;
+        hash
     }
 
     /// The priorities that hosts belong to.

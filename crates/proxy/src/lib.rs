@@ -39,6 +39,7 @@ mod proxy_header;
 mod proxy_status;
 mod pump;
 mod record;
+mod request_hash;
 mod router;
 mod routes;
 mod snapshot;

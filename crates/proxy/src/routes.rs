@@ -12,7 +12,11 @@ use causeway_model::{
     WeightedCluster,
 };
 
+use causeway_upstream::SubsetKey;
+
 use crate::cluster::LocalCluster;
+use crate::downstream::SeenByRouting;
+use crate::request_hash;
 use crate::traffic::{Traffic, TrafficScopes, VirtualCluster};
 
 /// What the routes of a table are made of.
@@ -35,6 +39,8 @@ pub(crate) struct RouteEntry {
     targets: Vec<Rc<RouteTarget>>,
     /// The request header that holds the number to choose by.
     number_header: Option<HeaderName>,
+    /// The hash of the request is the number otherwise, where it has one.
+    by_hash: bool,
     /// For each filter of each chain, what this route says to it.
     overrides: Vec<Vec<FilterOverrides>>,
     /// Fields to change in a response that no cluster gave.
@@ -63,6 +69,8 @@ pub(crate) struct RouteTarget {
     pub(crate) cluster: Option<Rc<LocalCluster>>,
     /// Weight among the targets.
     weight: u64,
+    /// What its hosts have to have.
+    pub(crate) subset: Option<Box<SubsetKey>>,
     /// Another host for this cluster.
     pub(crate) host_rewrite: Option<Box<str>>,
     /// Fields to change in requests, level by level.
@@ -96,6 +104,7 @@ impl RouteTables<'_> {
         traffic: Option<Traffic>,
     ) -> RouteEntry {
         let mut number_header = None;
+        let mut draws_by_hash = false;
         let targets = match &route.action {
             RouteAction::Forward(forward) => match &forward.cluster {
                 ClusterSpecifier::Cluster(name) => {
@@ -104,8 +113,14 @@ impl RouteTables<'_> {
                 ClusterSpecifier::Header(name) => {
                     vec![self.plain(virtual_host, route, ClusterName::Header(name.clone()))]
                 }
-                ClusterSpecifier::Weighted { clusters, number_header: header, runtime_key_prefix } => {
+                ClusterSpecifier::Weighted {
+                    clusters,
+                    number_header: header,
+                    by_hash,
+                    runtime_key_prefix,
+                } => {
                     number_header.clone_from(header);
+                    draws_by_hash = *by_hash;
                     let target = |cluster| self.weighted(virtual_host, route, cluster, runtime_key_prefix);
                     clusters.iter().map(target).collect()
                 }
@@ -117,6 +132,7 @@ impl RouteTables<'_> {
             route: Arc::clone(route),
             targets,
             number_header,
+            by_hash: draws_by_hash,
             overrides: self.overrides(virtual_host, route, &[]),
             response_levels: self.response_levels(virtual_host, route, None),
             virtual_clusters,
@@ -129,6 +145,7 @@ impl RouteTables<'_> {
             cluster: self.cluster(&name),
             name,
             weight: 1,
+            subset: subset(route, None),
             host_rewrite: None,
             request_levels: self.request_levels(host, route, None),
             response_levels: self.response_levels(host, route, None),
@@ -150,6 +167,7 @@ impl RouteTables<'_> {
             name: weighted.cluster.clone(),
             cluster: self.cluster(&weighted.cluster),
             weight: by_runtime.unwrap_or(u64::from(weighted.weight)),
+            subset: subset(route, Some(weighted)),
             host_rewrite: weighted.host_rewrite.clone(),
             request_levels: self.request_levels(host, route, Some(&weighted.request_headers)),
             response_levels: self.response_levels(host, route, Some(&weighted.response_headers)),
@@ -215,11 +233,16 @@ impl RouteTables<'_> {
 impl RouteEntry {
     /// Chooses a target by weight: with the number that the request brings, where the route says so, or else
     /// with the random one. `None` where the route sends nowhere, or no target has a weight.
-    pub(crate) fn draw(&self, request: &HeaderBlock, random: u64) -> Option<&Rc<RouteTarget>> {
+    pub(crate) fn draw(&self, seen: &SeenByRouting<'_>) -> Option<&Rc<RouteTarget>> {
         if let [only] = self.targets.as_slice() {
             return Some(only);
         }
-        let number = self.number_header.as_ref().and_then(|name| number(request, name)).unwrap_or(random);
+        let by_hash = || {
+            let forward = self.forward().filter(|_| self.by_hash)?;
+            request_hash::without_cookies(&forward.hash_policy, seen)
+        };
+        let in_header = self.number_header.as_ref().and_then(|name| number(&seen.exchange.request, name));
+        let number = in_header.or_else(by_hash).unwrap_or(seen.random);
         let total: u64 = self.targets.iter().map(|target| target.weight).sum();
         let mut left = number.checked_rem(total)?;
         self.targets.iter().find(|target| {
@@ -247,6 +270,16 @@ impl RouteEntry {
             RouteAction::Redirect(_) | RouteAction::DirectResponse(_) => None,
         }
     }
+}
+
+/// What a route, and one of its weighted clusters, ask of hosts.
+fn subset(route: &Route, weighted: Option<&WeightedCluster>) -> Option<Box<SubsetKey>> {
+    let RouteAction::Forward(forward) = &route.action else { return None };
+    let mut criteria = forward.metadata_match.clone();
+    if let Some(weighted) = weighted {
+        criteria.extend(weighted.metadata_match.clone());
+    }
+    SubsetKey::new(&criteria).map(Box::new)
 }
 
 /// The number in a header field, as Envoy reads it. A field that stands twice says nothing.

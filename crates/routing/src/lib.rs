@@ -36,6 +36,6 @@ mod trie;
 pub use conditions::{Unmet, header_matches};
 pub use explain::{DomainHint, Miss, PathHint};
 pub use redirect::{own_location, redirect_location, redirect_path, tls_redirect_location};
-pub use request::{Certificate, RouteRequest};
+pub use request::{Certificate, RouteRequest, visit_field};
 pub use rewrite::{Fill, rewrite_host, rewrite_path};
 pub use table::{Found, Lookup, RouteTable};

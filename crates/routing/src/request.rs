@@ -51,6 +51,11 @@ pub trait RouteRequest {
 
 /// Shows each value of what a matcher names: a header field, or a part of the request line under its
 /// pseudo name. `host` is `:authority` under its old name, as in Envoy.
+pub fn visit_field(request: &impl RouteRequest, name: &str, then: &mut dyn FnMut(&[u8])) {
+    visit(request, name, then);
+}
+
+/// The same, within.
 pub(crate) fn visit(request: &impl RouteRequest, name: &str, then: &mut dyn FnMut(&[u8])) {
     let part = match name {
         ":authority" | "host" => request.authority(),

@@ -1,18 +1,27 @@
 //! Choosing a host: one balancer per worker and cluster.
 
+mod drawing;
+mod picker;
+mod slow_start;
+mod zones;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use causeway_model::LbPolicy;
-use causeway_reason::Failure;
+use causeway_model::LocalityLb;
+use causeway_reason::{Failure, Reason};
 use causeway_stats::Shard;
 
+use crate::aggregate::Forced;
 use crate::cluster::Cluster;
-use crate::edf::Edf;
 use crate::host::Host;
-use crate::host_set::{Among, HostSet};
+use crate::host_set::HostSet;
 use crate::rng::Rng;
 use crate::stats::ClusterStat;
+use crate::subsets::SubsetKey;
+use drawing::{Drawing, Nobody};
+use picker::Picker;
+use zones::ZoneRouting;
 
 /// Chooses hosts for the requests of one worker.
 ///
@@ -25,10 +34,30 @@ pub struct LoadBalancer {
     generation: u64,
     hosts: Arc<HostSet>,
     rng: Rng,
-    /// Where each group's turns began, and begin again when its hosts change.
-    seed: u64,
-    /// Whose turn it is, for each priority's groups of hosts.
-    turns: Vec<Turns>,
+    picker: Picker,
+    /// Turns within subsets, by their places.
+    subset_pickers: Vec<Picker>,
+    /// Where zones matter.
+    zones: Option<Box<ZoneRouting>>,
+}
+
+/// What is known of a request or connection that a host is chosen for.
+#[derive(Default)]
+pub struct Ask<'a> {
+    /// What policies that go by hashes take for it; chance without one.
+    pub hash: Option<u64>,
+    /// A host that is passed over is drawn again, so often, and then taken all the same.
+    pub draws: u32,
+    /// Which hosts are passed over.
+    pub passed_over: Option<&'a dyn Fn(&Host) -> bool>,
+    /// Priorities that are left out where that leaves a host that may be used. Policies that go by hashes take no
+    /// notice, as in Envoy.
+    pub left_out: &'a [usize],
+    /// Where in this cluster it goes, because that is a member of another one. Policies that go by hashes take no
+    /// notice, as in Envoy; that there is no host is counted by the other.
+    pub forced: Option<Forced>,
+    /// What it asks of hosts, where the cluster has subsets.
+    pub subset: Option<&'a SubsetKey>,
 }
 
 /// A host for a request. Borrowed, because counting references would make workers write to one place.
@@ -40,37 +69,31 @@ pub struct Choice<'b> {
     pub panic: bool,
 }
 
-#[derive(Debug)]
-struct Turns {
-    /// Number of turns taken.
-    taken: u64,
-    weights: Weights,
-}
-
-#[derive(Debug)]
-enum Weights {
-    /// Not looked at since the hosts changed.
-    Unknown,
-    /// All the same: a strict rotation.
-    Equal,
-    /// Different.
-    Different(Edf),
-}
-
 impl LoadBalancer {
     /// A balancer for a worker, by its number. The seed decides with which host it begins.
     #[must_use]
     pub fn new(cluster: Arc<Cluster>, worker: usize, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        Self {
+        let config = cluster.config();
+        let zone_aware = matches!(config.locality_lb, LocalityLb::ZoneAware(_)) && !config.lb_policy.hashes();
+        let surroundings = cluster.surroundings();
+        let zone_aware = zone_aware && surroundings.own_cluster.is_some();
+        let zones = surroundings.clusters().filter(|_| zone_aware).map(|all| ZoneRouting::new(all, worker));
+        let mut this = Self {
             stats: cluster.stats().shard(worker),
             generation: cluster.generation(),
             hosts: cluster.host_set(),
-            seed: rng.next(),
+            picker: Picker::new(&config.lb_policy, rng.next()),
+            subset_pickers: Vec::new(),
             rng,
-            turns: Vec::new(),
+            zones: zones.map(Box::new),
             cluster,
+        };
+        this.make_subset_pickers();
+        if let Some(zones) = &mut this.zones {
+            zones.refresh(&this.cluster, &this.hosts, true, &this.stats);
         }
+        this
     }
 
     /// The cluster.
@@ -85,127 +108,73 @@ impl LoadBalancer {
         &self.hosts
     }
 
-    /// A host for the next request, or why there is none. Counts `lb_healthy_panic` and
-    /// `upstream_cx_none_healthy`. The time is looked at only where there is none.
-    pub fn choose(&mut self, now: impl FnOnce() -> Instant) -> Result<Choice<'_>, Failure> {
-        self.choose_by_hash(None, now)
+    /// A host for the next request of which nothing is known, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// Why no host may be used.
+    pub fn choose(&mut self, now: impl Fn() -> Instant) -> Result<Choice<'_>, Failure> {
+        self.choose_for(&Ask::default(), &now)
     }
 
-    /// A host for another attempt of a request. One that is passed over is drawn again, so often, and then taken all
-    /// the same; priorities are left out where that leaves a host that may be used.
-    pub fn choose_again(
-        &mut self,
-        draws: u32,
-        left_out: &[usize],
-        passed_over: &dyn Fn(&Host) -> bool,
-        now: impl Fn() -> Instant,
-    ) -> Result<Arc<Host>, Failure> {
-        let mut drawn = 0;
-        loop {
-            let host = Arc::clone(self.choose_among(None, left_out, &now)?.host);
-            if drawn >= draws || !passed_over(&host) {
-                return Ok(host);
-            }
-            drawn += 1;
-        }
-    }
-
-    /// The same for something that has a hash, which policies that go by hashes take for it.
-    pub fn choose_by_hash(
-        &mut self,
-        hash: Option<u64>,
-        now: impl FnOnce() -> Instant,
-    ) -> Result<Choice<'_>, Failure> {
-        self.choose_among(hash, &[], now)
-    }
-
-    fn choose_among(
-        &mut self,
-        hash: Option<u64>,
-        left_out: &[usize],
-        now: impl FnOnce() -> Instant,
-    ) -> Result<Choice<'_>, Failure> {
+    /// A host for a request, or why there is none. Counts `lb_healthy_panic` and `upstream_cx_none_healthy`. The time
+    /// is looked at only where there is none, and for slow start.
+    ///
+    /// # Errors
+    ///
+    /// Why no host may be used.
+    pub fn choose_for(&mut self, ask: &Ask<'_>, now: &dyn Fn() -> Instant) -> Result<Choice<'_>, Failure> {
         self.refresh();
-        let by_hash = matches!(self.cluster.config().lb_policy, LbPolicy::RingHash(_) | LbPolicy::Maglev(_));
-        let number = hash.filter(|_| by_hash).unwrap_or_else(|| self.rng.next());
-        let without = (!left_out.is_empty())
-            .then(|| self.hosts.choose_without(left_out, self.cluster.spread(), number))
-            .flatten();
-        let (priority, which) = without.unwrap_or_else(|| self.hosts.choose(number));
-        let panic = which == Among::All;
-        if panic {
-            self.stats.inc(ClusterStat::LbHealthyPanic);
-        }
-        let refused = panic && self.cluster.config().fail_traffic_on_panic;
-        let turn = if refused || by_hash { None } else { self.turn(priority, which) };
-        let found = self.hosts.priorities().get(priority);
-        let host = match turn {
-            Some(turn) => found.and_then(|priority| priority.among(which).get(turn)),
-            None if refused => None,
-            None => found.and_then(|priority| priority.by_hash(number)),
+        let Self { cluster, stats, hosts, rng, picker, subset_pickers, zones, .. } = self;
+        let mut drawing = Drawing { cluster, stats, rng, zones: zones.as_deref(), ask, now };
+        let found = match hosts.subsets() {
+            None => drawing.draw(hosts, picker),
+            Some(subsets) => drawing.draw_of_subsets(subsets, subset_pickers),
         };
-        match host {
-            Some(host) => Ok(Choice { host, panic }),
-            None => {
-                self.stats.inc(ClusterStat::UpstreamCxNoneHealthy);
-                let failure = self.cluster.why_none(now());
-                if !refused {
-                    return Err(failure);
-                }
-                let why = failure.evidence.as_deref().unwrap_or_default();
-                let threshold = self.cluster.spread().panic_threshold;
-                let evidence = format!(
-                    "fail_traffic_on_panic: fewer than {threshold} % of the hosts may be used; {why}"
-                );
-                Err(failure.with_evidence(evidence))
+        found.map_err(|why| {
+            if ask.forced.is_none() {
+                stats.inc(ClusterStat::UpstreamCxNoneHealthy);
             }
-        }
-    }
-
-    /// Which of these hosts has its turn; `None` where there are none.
-    fn turn(&mut self, priority: usize, which: Among) -> Option<usize> {
-        let hosts = self.hosts.priorities().get(priority)?.among(which);
-        let len = u64::try_from(hosts.len()).ok().filter(|len| *len > 0)?;
-        let turn = match self.cluster.config().lb_policy {
-            LbPolicy::RingHash(_) | LbPolicy::Maglev(_) => return None,
-            LbPolicy::Random => self.rng.below(len),
-            LbPolicy::RoundRobin => {
-                let slot = priority * Among::COUNT + which as usize;
-                while self.turns.len() <= slot {
-                    self.turns.push(Turns { taken: self.seed, weights: Weights::Unknown });
-                }
-                let turns = self.turns.get_mut(slot)?;
-                if matches!(turns.weights, Weights::Unknown) {
-                    turns.weights = if weights_differ(hosts) {
-                        Weights::Different(Edf::new(hosts.iter().map(|host| host.weight()), self.seed))
-                    } else {
-                        Weights::Equal
-                    };
-                }
-                if let Weights::Different(edf) = &mut turns.weights {
-                    return edf.next();
-                }
-                let turn = turns.taken % len;
-                turns.taken = turns.taken.wrapping_add(1);
-                turn
-            }
-        };
-        usize::try_from(turn).ok()
+            failure(cluster, why, now())
+        })
     }
 
     fn refresh(&mut self) {
         let generation = self.cluster.generation();
-        if generation != self.generation {
+        let changed = generation != self.generation;
+        if changed {
             self.generation = generation;
             self.hosts = self.cluster.host_set();
-            // As in Envoy the count of turns goes on, while weighted turns begin anew.
-            for turns in &mut self.turns {
-                turns.weights = Weights::Unknown;
-            }
+            self.picker.refresh();
+            self.subset_pickers.iter_mut().for_each(Picker::refresh);
+            self.make_subset_pickers();
+        }
+        if let Some(zones) = &mut self.zones {
+            zones.refresh(&self.cluster, &self.hosts, changed, &self.stats);
+        }
+    }
+
+    fn make_subset_pickers(&mut self) {
+        let count = self.hosts.subsets().map_or(0, |subsets| subsets.all().len());
+        while self.subset_pickers.len() < count {
+            self.subset_pickers.push(Picker::new(&self.cluster.config().lb_policy, self.rng.next()));
         }
     }
 }
 
-fn weights_differ(hosts: &[Arc<Host>]) -> bool {
-    hosts.first().is_some_and(|first| hosts.iter().any(|host| host.weight() != first.weight()))
+/// Why there is no host.
+fn failure(cluster: &Cluster, why: Nobody, now: Instant) -> Failure {
+    match why {
+        Nobody::NoneLeft => cluster.why_none(now),
+        Nobody::NoSubset => Failure::no_host_left(Reason::NoSubset)
+            .with_evidence("no endpoint has the metadata that metadata_match of the route asks for"),
+        Nobody::Refused => {
+            let failure = cluster.why_none(now);
+            let why = failure.evidence.as_deref().unwrap_or_default();
+            let threshold = cluster.spread().panic_threshold;
+            let evidence =
+                format!("fail_traffic_on_panic: fewer than {threshold} % of the hosts may be used; {why}");
+            failure.with_evidence(evidence)
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Rela
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use causeway_model::RoutingPriority;
+use causeway_model::{LocalityLb, RoutingPriority};
 use causeway_reason::Failure;
 use causeway_stats::{Registry, Scope, ScopeName, Shard};
 use tokio::sync::Notify;
@@ -14,7 +14,8 @@ use crate::breakers::{BreakerShard, Breakers, Resource};
 use crate::dns::NameReport;
 use crate::hashing::TableStats;
 use crate::host::{Host, HostCells};
-use crate::host_set::{HostSet, Priority, Spread};
+use crate::host_set::{HostSet, Layout, Priority, Spread};
+use crate::manager::Surroundings;
 use crate::sockets::Sockets;
 use crate::stats::{
     ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
@@ -26,6 +27,7 @@ use crate::why;
 #[derive(Debug)]
 pub struct Cluster {
     config: Arc<causeway_model::Cluster>,
+    surroundings: Arc<Surroundings>,
     registry: Arc<Registry>,
     stats: Scope<ClusterStat>,
     /// Where its policy hashes.
@@ -54,15 +56,20 @@ pub struct WorkerCluster {
 }
 
 impl Cluster {
-    pub(crate) fn new(config: Arc<causeway_model::Cluster>, registry: &Arc<Registry>) -> Self {
+    pub(crate) fn new(
+        config: Arc<causeway_model::Cluster>,
+        surroundings: Arc<Surroundings>,
+        registry: &Arc<Registry>,
+    ) -> Self {
         let stats: Scope<ClusterStat> = registry.scope(scope_name(&config));
         let breakers = Breakers::new(&config.circuit_breakers, registry, stats.name());
         stats.shard(registry.main_shard()).set(ClusterStat::WarmingState, 1);
         let sockets = Sockets::new(&config, registry, stats.name());
-        let hosts = HostSet::new(Vec::new(), spread_of(&config), &config.lb_policy);
+        let hosts = HostSet::new(Vec::new(), &layout_of(&config, &surroundings));
         Self {
             table_stats: TableStats::new(&config.lb_policy, registry, stats.name()),
             config,
+            surroundings,
             registry: Arc::clone(registry),
             stats,
             breakers,
@@ -224,6 +231,16 @@ impl Cluster {
         &self.registry
     }
 
+    /// What there is beside it.
+    pub(crate) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    /// How its hosts are arranged.
+    pub(crate) fn layout(&self) -> Layout<'_> {
+        layout_of(&self.config, &self.surroundings)
+    }
+
     /// How load is spread over priorities.
     pub(crate) fn spread(&self) -> Spread {
         spread_of(&self.config)
@@ -302,6 +319,19 @@ impl WorkerCluster {
 /// `cluster.<name>`.
 fn scope_name(config: &causeway_model::Cluster) -> ScopeName {
     ScopeName::root().then("cluster").tagged("envoy.cluster_name", &config.stat_name)
+}
+
+fn layout_of<'c>(config: &'c causeway_model::Cluster, surroundings: &'c Surroundings) -> Layout<'c> {
+    let weighted = config.locality_lb == LocalityLb::Weighted;
+    // The process's own cluster is compared with the others, whatever its own policy is.
+    let zoned = surroundings.own_cluster.is_some();
+    Layout {
+        spread: spread_of(config),
+        policy: &config.lb_policy,
+        own_locality: (weighted || zoned).then_some(&surroundings.own_locality),
+        weighted,
+        subsets: config.subsets.as_ref(),
+    }
 }
 
 fn spread_of(config: &causeway_model::Cluster) -> Spread {

@@ -3,7 +3,8 @@
 //! Results of look-ups and checks go in, with the time at which they came; times for the next ones come
 //! out, and a new snapshot of the hosts is published to the workers. No socket, no clock.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     unanswered: Vec<usize>,
     /// Lines for the event logs that were not fetched yet.
     lines: Vec<EventLine>,
+    /// The subsets that can be asked for.
+    subsets: RefCell<BTreeSet<String>>,
 }
 
 /// A host that is checked.
@@ -103,6 +106,7 @@ impl Core {
             rng,
             unanswered: members.names().iter().map(|(target, _)| *target).collect(),
             lines: Vec::new(),
+            subsets: RefCell::default(),
             members,
             cluster,
         };
@@ -231,6 +235,10 @@ impl Core {
         let found = found.behind(host.check_report(check).as_ref());
         host.set_report(check, Arc::clone(&found));
         self.note_events(check, &config, &host, &verdict.events, now.wall);
+        let failed = |flags: HealthFlags| flags.any(HealthFlags::FAILED_ACTIVE_HC);
+        if failed(host.flags()) && !failed(flags) {
+            host.set_well_since(now.instant);
+        }
         self.set_flags(&host, flags, first, &found);
         if first {
             self.note_progress();
@@ -288,6 +296,7 @@ impl Core {
             None => self.stats.inc(ClusterStat::DefaultTotalMatchCount),
         }
         if !host.is_checked() {
+            host.set_well_since(now);
             return Vec::new();
         }
         // Checks of a former host go on when they would have.
@@ -334,8 +343,7 @@ impl Core {
 
     /// Publishes a snapshot of the hosts. `new_set` says that there are others than before.
     fn publish(&self, new_set: bool) {
-        let policy = &self.cluster.config().lb_policy;
-        let hosts = HostSet::new(self.members.by_priority(), self.cluster.spread(), policy);
+        let hosts = HostSet::new(self.members.by_priority(), &self.cluster.layout());
         let total: usize = hosts.priorities().iter().map(|priority| priority.hosts().len()).sum();
         let degraded: usize = hosts.priorities().iter().map(|priority| priority.degraded().len()).sum();
         let excluded: u32 = hosts.priorities().iter().map(|priority| priority.excluded()).sum();
@@ -354,7 +362,21 @@ impl Core {
             stats.set(HealthCheckStat::Healthy, with(&|flags| !flags.any(HealthFlags::FAILED_ACTIVE_HC)));
             stats.set(HealthCheckStat::Degraded, with(&|flags| flags.any(HealthFlags::DEGRADED_ACTIVE_HC)));
         }
+        self.note_subsets(&hosts);
         self.cluster.publish(hosts);
+    }
+
+    /// Counts subsets that come and go.
+    fn note_subsets(&self, hosts: &HostSet) {
+        let Some(subsets) = hosts.subsets() else { return };
+        let now: BTreeSet<String> = subsets.names().collect();
+        let before = self.subsets.replace(now.clone());
+        // As in Envoy, whose workers and main thread have each their own.
+        let each = self.cluster.registry().main_shard() + 1;
+        let count = |names: usize| u64::try_from(names * each).unwrap_or(0);
+        self.stats.add(ClusterStat::LbSubsetsCreated, count(now.difference(&before).count()));
+        self.stats.add(ClusterStat::LbSubsetsRemoved, count(before.difference(&now).count()));
+        self.stats.set(ClusterStat::LbSubsetsActive, i64::try_from(now.len() * each).unwrap_or(i64::MAX));
     }
 
     /// Looks whether the cluster has become warm: all names answered, all hosts checked once.

@@ -52,6 +52,71 @@ impl Edf {
     }
 }
 
+/// A scheduler over the indices of a list whose weights move: each is asked for anew whenever its entry has had its
+/// turn. Deadlines are floating point, as in Envoy, so that shares are right in the long run and not turn by turn.
+#[derive(Debug, Default)]
+pub(crate) struct MovingEdf {
+    queue: BinaryHeap<Reverse<Due>>,
+    /// The deadline of the entry that had its turn last.
+    now: f64,
+    next_order: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    deadline: f64,
+    order: u64,
+    index: usize,
+}
+
+impl MovingEdf {
+    /// A scheduler for so many entries, after some turns, fewer than a round of them.
+    pub(crate) fn new(count: usize, turns: u64, weight: impl Fn(usize) -> f64) -> Self {
+        let mut edf = Self::default();
+        for index in 0..count {
+            edf.put(index, weight(index));
+        }
+        for _ in 0..turns.checked_rem(count as u64).unwrap_or(0) {
+            edf.next(&weight);
+        }
+        edf
+    }
+
+    /// The next in turn. An entry without any weight stays where it is for ever, unless there are no others.
+    pub(crate) fn next(&mut self, weight: impl Fn(usize) -> f64) -> Option<usize> {
+        let Reverse(due) = self.queue.pop()?;
+        self.now = due.deadline;
+        self.put(due.index, weight(due.index));
+        Some(due.index)
+    }
+
+    fn put(&mut self, index: usize, weight: f64) {
+        let deadline = self.now + 1.0 / weight.max(f64::MIN_POSITIVE);
+        self.queue.push(Reverse(Due { deadline, order: self.next_order, index }));
+        self.next_order += 1;
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.deadline.total_cmp(&other.deadline).then(self.order.cmp(&other.order))
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Due {}
+
 impl Ord for Entry {
     fn cmp(&self, other: &Self) -> Ordering {
         // a/b < c/d as a*d < c*b, which is exact: sums of rounded fractions drift apart, and with them the
@@ -96,6 +161,18 @@ mod tests {
             let sequence = turns(&[3, 1], start, 16);
             assert_eq!(sequence.matches('a').count(), 12, "{sequence}");
         }
+    }
+
+    #[test]
+    fn weights_that_move_count_from_the_next_turn_on() {
+        let mut edf = MovingEdf::new(2, 0, |_| 1.0);
+        let share = |edf: &mut MovingEdf, weights: [f64; 2]| {
+            (0..400).filter(|_| edf.next(|index| weights[index]) == Some(0)).count()
+        };
+        assert_eq!(share(&mut edf, [1.0, 1.0]), 200);
+        assert!((298..=302).contains(&share(&mut edf, [3.0, 1.0])));
+        assert!((78..=82).contains(&share(&mut edf, [0.25, 1.0])));
+        assert_eq!(MovingEdf::new(0, 7, |_| 1.0).next(|_| 1.0), None);
     }
 
     #[test]

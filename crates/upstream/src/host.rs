@@ -1,8 +1,9 @@
 //! Hosts: the addresses behind a cluster.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use causeway_model::{Address, HealthStatus, Locality, Metadata, TlvEntry, Value};
@@ -27,6 +28,8 @@ pub struct Host {
     /// Whether any health check applies.
     is_checked: bool,
     failed_now: AtomicBool,
+    /// One more than the nanoseconds from [`EPOCH`] on to the moment since when it is well; 0 is none.
+    well_since: AtomicU64,
     cells: Box<[HostCells]>,
     reports: Box<[ArcSwapOption<CheckReport>]>,
 }
@@ -38,6 +41,8 @@ pub(crate) struct HostSettings {
     pub(crate) weight: u32,
     pub(crate) locality: Arc<Locality>,
     pub(crate) priority: u32,
+    /// Of the locality that it stands in.
+    pub(crate) locality_weight: u32,
     pub(crate) metadata: Metadata,
     pub(crate) tlvs: Vec<TlvEntry>,
     pub(crate) status: HealthStatus,
@@ -84,6 +89,9 @@ pub struct HostCells([AtomicU64; HostStat::ALL.len()]);
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// The first moment that anything here was told.
+static EPOCH: OnceLock<Instant> = OnceLock::new();
+
 impl Host {
     pub(crate) fn new(
         address: Address,
@@ -109,6 +117,7 @@ impl Host {
             flags: AtomicU32::new(flags.bits()),
             is_checked,
             failed_now: AtomicBool::new(false),
+            well_since: AtomicU64::new(0),
             cells: (0..workers.max(1)).map(|_| HostCells::default()).collect(),
             reports: (0..if is_checked { checks } else { 0 }).map(|_| ArcSwapOption::empty()).collect(),
             settings,
@@ -232,11 +241,36 @@ impl Host {
         }
     }
 
+    /// Notes since when it is well: slow start begins.
+    pub(crate) fn set_well_since(&self, now: Instant) {
+        let since = now.saturating_duration_since(*EPOCH.get_or_init(|| now));
+        let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        self.well_since.store(nanos.saturating_add(1), Relaxed);
+    }
+
+    /// For how long it has been well, where that is known.
+    pub(crate) fn well_for(&self, now: Instant) -> Option<Duration> {
+        let nanos = self.well_since.load(Relaxed).checked_sub(1)?;
+        let since = EPOCH.get()?.checked_add(Duration::from_nanos(nanos))?;
+        Some(now.saturating_duration_since(since))
+    }
+
+    /// Requests under way, of all workers.
+    pub(crate) fn active(&self) -> u64 {
+        self.total(HostStat::RqActive)
+    }
+
+    /// The weight of the locality that it stands in, among those of its priority.
+    pub(crate) const fn locality_weight(&self) -> u32 {
+        self.settings.locality_weight
+    }
+
     /// Takes over what checks found of another host at the same address.
     pub(crate) fn inherit(&self, other: &Self) {
         let flags = self.flags().with(HealthFlags::BY_CHECKS, false).bits()
             | (other.flags().bits() & HealthFlags::BY_CHECKS.bits());
         self.set_flags(HealthFlags::from_bits(flags));
+        self.well_since.store(other.well_since.load(Relaxed), Relaxed);
         for (slot, report) in self.reports.iter().zip(&other.reports) {
             slot.store(report.load_full());
         }
@@ -332,6 +366,7 @@ pub(crate) mod tests {
             weight: 1,
             locality: Arc::default(),
             priority: 0,
+            locality_weight: 0,
             metadata: Metadata::default(),
             tlvs: Vec::new(),
             status: HealthStatus::Unknown,

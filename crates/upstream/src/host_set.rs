@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
-use causeway_model::LbPolicy;
+use causeway_model::{LbPolicy, Locality, SubsetConfig};
 
+use crate::aggregate::Forced;
 use crate::flags::Health;
 use crate::hashing::HashTable;
 use crate::host::Host;
+use crate::localities::Localities;
 use crate::priority::{Counts, Load, spread};
+use crate::subsets::Subsets;
 
 /// An immutable snapshot: which hosts there are, and which may be used. Another is published whenever
 /// anything changes.
 #[derive(Debug)]
 pub struct HostSet {
     priorities: Vec<Priority>,
+    /// Parts of it that can be asked for, where the cluster has some.
+    subsets: Option<Box<Subsets>>,
 }
 
 /// The hosts of one priority.
@@ -24,6 +29,8 @@ pub struct Priority {
     degraded: Vec<Arc<Host>>,
     excluded: u32,
     load: Load,
+    /// The same hosts by their localities, where those matter.
+    localities: Option<Localities>,
     /// Which host serves which hash, where the cluster's policy asks.
     table: Option<HashTable>,
 }
@@ -35,11 +42,10 @@ pub(crate) enum Among {
     Degraded,
     /// Any: the priority is in panic.
     All,
-}
-
-impl Among {
-    /// Number of groups.
-    pub(crate) const COUNT: usize = 3;
+    /// The healthy ones of a locality, by its index.
+    HealthyOf(usize),
+    /// The degraded ones of a locality.
+    DegradedOf(usize),
 }
 
 /// What decides how load is spread.
@@ -49,20 +55,54 @@ pub(crate) struct Spread {
     pub(crate) panic_threshold: u32,
 }
 
+/// How hosts are arranged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout<'a> {
+    pub(crate) spread: Spread,
+    pub(crate) policy: &'a LbPolicy,
+    /// Where this process is, where localities matter.
+    pub(crate) own_locality: Option<&'a Locality>,
+    /// Localities get shares by their weights.
+    pub(crate) weighted: bool,
+    /// How they are divided.
+    pub(crate) subsets: Option<&'a Arc<SubsetConfig>>,
+}
+
 impl HostSet {
     /// A snapshot of these hosts, by priority from 0 on.
-    pub(crate) fn new(hosts: Vec<Vec<Arc<Host>>>, how: Spread, policy: &LbPolicy) -> Self {
+    pub(crate) fn new(hosts: Vec<Vec<Arc<Host>>>, layout: &Layout<'_>) -> Self {
+        let subsets = layout.subsets.map(|config| Box::new(Subsets::new(&hosts, layout, config)));
+        Self { subsets, ..Self::with_weights(hosts, layout, &|_, _, weight| weight) }
+    }
+
+    /// The same without subsets. `weight` is told priority, locality and what the file says of it, and gives the weight
+    /// that a locality has.
+    pub(crate) fn with_weights(
+        hosts: Vec<Vec<Arc<Host>>>,
+        layout: &Layout<'_>,
+        weight: &dyn Fn(usize, &Locality, u32) -> u32,
+    ) -> Self {
         let mut priorities: Vec<Priority> = hosts.into_iter().map(Priority::new).collect();
         if priorities.is_empty() {
             priorities.push(Priority::new(Vec::new()));
         }
         let counts: Vec<Counts> = priorities.iter().map(Priority::counts).collect();
-        let loads = spread(&counts, how.overprovisioning_factor, how.panic_threshold);
-        for (priority, load) in priorities.iter_mut().zip(loads) {
+        let Spread { overprovisioning_factor, panic_threshold } = layout.spread;
+        let loads = spread(&counts, overprovisioning_factor, panic_threshold);
+        for (at, (priority, load)) in priorities.iter_mut().zip(loads).enumerate() {
+            let weight = |place: &Locality, of_file| weight(at, place, of_file);
             priority.load = load;
-            priority.table = HashTable::new(priority.hashed(), policy);
+            priority.localities = layout
+                .own_locality
+                .map(|own| Localities::new(&priority.hosts, own, overprovisioning_factor, &weight));
+            priority.table = HashTable::new(priority, layout);
         }
-        Self { priorities }
+        Self { priorities, subsets: None }
+    }
+
+    /// Parts of it that can be asked for.
+    pub(crate) fn subsets(&self) -> Option<&Subsets> {
+        self.subsets.as_deref()
     }
 
     /// The priorities, from 0 on; at least one.
@@ -86,6 +126,13 @@ impl HostSet {
     /// as any other.
     pub(crate) fn choose(&self, random: u64) -> (usize, Among) {
         draw(self.priorities.iter().map(|priority| priority.load), random)
+    }
+
+    /// The same where another cluster has decided.
+    pub(crate) fn forced(&self, forced: Forced) -> Option<(usize, Among)> {
+        let priority = self.priorities.get(forced.priority)?;
+        let usable = if forced.degraded { Among::Degraded } else { Among::Healthy };
+        Some((forced.priority, if priority.load.panic { Among::All } else { usable }))
     }
 
     /// The same where some priorities are left out; `None` where no host of the others may be used.
@@ -131,6 +178,27 @@ fn draw(loads: impl Iterator<Item = Load> + Clone, random: u64) -> (usize, Among
     (0, Among::Healthy)
 }
 
+impl Among {
+    /// A number for each group, from 0 on.
+    pub(crate) const fn slot(self) -> usize {
+        match self {
+            Self::Healthy => 0,
+            Self::Degraded => 1,
+            Self::All => 2,
+            Self::HealthyOf(locality) => 3 + 2 * locality,
+            Self::DegradedOf(locality) => 4 + 2 * locality,
+        }
+    }
+
+    /// The same hosts, where they are in this locality.
+    pub(crate) const fn of(self, locality: usize) -> Self {
+        match self {
+            Self::Degraded | Self::DegradedOf(_) => Self::DegradedOf(locality),
+            Self::Healthy | Self::HealthyOf(_) | Self::All => Self::HealthyOf(locality),
+        }
+    }
+}
+
 impl Priority {
     fn new(hosts: Vec<Arc<Host>>) -> Self {
         let with = |health| hosts.iter().filter(|host| host.health() == health).cloned().collect();
@@ -140,6 +208,7 @@ impl Priority {
             degraded: with(Health::Degraded),
             excluded: u32::try_from(excluded).unwrap_or(u32::MAX),
             load: Load::default(),
+            localities: None,
             table: None,
             hosts,
         }
@@ -186,25 +255,28 @@ impl Priority {
         self.table.as_ref()
     }
 
-    /// The host that serves a hash. Degraded ones serve none, as in Envoy.
-    pub(crate) fn by_hash(&self, hash: u64) -> Option<&Arc<Host>> {
-        self.hashed().get(self.table.as_ref()?.find(hash)?)
+    /// Its hosts by their localities, where those matter.
+    pub(crate) const fn localities(&self) -> Option<&Localities> {
+        self.localities.as_ref()
     }
 
-    /// The hosts that serve hashes.
-    fn hashed(&self) -> &[Arc<Host>] {
-        if self.load.panic { &self.hosts } else { &self.healthy }
+    /// Which of its hosts serve hashes. Degraded ones serve none, as in Envoy.
+    pub(crate) const fn hashed(&self) -> Among {
+        if self.load.panic { Among::All } else { Among::Healthy }
     }
 
     pub(crate) fn among(&self, which: Among) -> &[Arc<Host>] {
+        let group = |locality| self.localities.as_ref().and_then(|all| all.groups().get(locality));
         match which {
             Among::Healthy => &self.healthy,
             Among::Degraded => &self.degraded,
             Among::All => &self.hosts,
+            Among::HealthyOf(locality) => group(locality).map_or(&[], |group| &group.healthy),
+            Among::DegradedOf(locality) => group(locality).map_or(&[], |group| &group.degraded),
         }
     }
 
-    fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Counts {
             hosts: small(self.hosts.len()),

@@ -12,6 +12,7 @@
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod aggregate;
 mod balancer;
 mod breakers;
 mod certificates;
@@ -28,6 +29,7 @@ mod hashing;
 mod health;
 mod host;
 mod host_set;
+mod localities;
 mod manager;
 mod members;
 mod priority;
@@ -38,13 +40,15 @@ mod rng;
 mod simulation;
 mod sockets;
 mod stats;
+mod subsets;
 #[cfg(test)]
 #[path = "../tests/support/config.rs"]
 mod test_config;
 mod why;
 mod words;
 
-pub use balancer::{Choice, LoadBalancer};
+pub use aggregate::{Aggregate, Forced};
+pub use balancer::{Ask, Choice, LoadBalancer};
 pub use breakers::Resource;
 pub use certificates::{CertificateScopes, CertificateStat, RenewalStat};
 pub use cluster::{Cluster, WorkerCluster};
@@ -69,3 +73,4 @@ pub use stats::{
     ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat, HealthCheckStat,
     RemainingStat,
 };
+pub use subsets::SubsetKey;

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Arc, Weak as ArcWeak};
 
 use arc_swap::ArcSwap;
-use causeway_model::Bootstrap;
+use causeway_model::{Bootstrap, Locality};
 use causeway_stats::{Registry, ScopeName, Shard};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
@@ -60,6 +60,29 @@ struct Published {
     generation: AtomicU64,
 }
 
+/// What a cluster may know of what is beside it.
+#[derive(Debug, Default)]
+pub(crate) struct Surroundings {
+    /// Where this process is (`node.locality`).
+    pub(crate) own_locality: Locality,
+    /// The cluster that this process belongs to (`cluster_manager.local_cluster_name`).
+    pub(crate) own_cluster: Option<Arc<str>>,
+    /// All clusters. They hold what is here.
+    clusters: ArcWeak<Published>,
+}
+
+impl Surroundings {
+    /// Whether what the file says of them is the same.
+    fn is_like(&self, other: &Self) -> bool {
+        self.own_locality == other.own_locality && self.own_cluster == other.own_cluster
+    }
+
+    /// All clusters.
+    pub(crate) fn clusters(&self) -> Option<Clusters> {
+        self.clusters.upgrade().map(Clusters)
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     registry: Arc<Registry>,
@@ -76,6 +99,8 @@ struct State {
     rng: Rng,
     entries: BTreeMap<Arc<str>, Entry>,
     event_logs: Vec<Rc<EventLog>>,
+    /// For clusters that are made.
+    surroundings: Arc<Surroundings>,
 }
 
 /// A cluster, and its successor while that is not warm.
@@ -108,6 +133,7 @@ impl ClusterManager {
                 rng: Rng::new(options.seed),
                 entries: BTreeMap::new(),
                 event_logs: Vec::new(),
+                surroundings: Arc::default(),
             }),
             changed: Notify::new(),
         });
@@ -120,6 +146,11 @@ impl ClusterManager {
     pub fn apply(&self, config: &Bootstrap) -> ApplyReport {
         let mut report = ApplyReport::default();
         let inner = &self.inner;
+        inner.state.borrow_mut().surroundings = Arc::new(Surroundings {
+            own_locality: config.node.locality.clone(),
+            own_cluster: config.local_cluster_name.clone(),
+            clusters: Arc::downgrade(&inner.clusters.0),
+        });
         let removed: Vec<Arc<str>> = {
             let state = inner.state.borrow();
             state.entries.keys().filter(|name| config.cluster(name).is_none()).cloned().collect()
@@ -254,7 +285,10 @@ impl Inner {
     fn standing(&self, cluster: &causeway_model::Cluster) -> Standing {
         let state = self.state.borrow();
         let Some(entry) = state.entries.get(&cluster.name) else { return Standing::Unknown };
-        let is = |driver: &Driver| **driver.cluster().config() == *cluster;
+        let is = |driver: &Driver| {
+            **driver.cluster().config() == *cluster
+                && driver.cluster().surroundings().is_like(&state.surroundings)
+        };
         match &entry.successor {
             Some(successor) if is(successor) => Standing::Current,
             Some(_) if is(&entry.active) => Standing::Returned,
@@ -267,7 +301,8 @@ impl Inner {
         let rng = self.state.borrow_mut().rng.split();
         let paths = config.health_checks.iter().map(|check| check.event_log_path.as_ref());
         let logs = paths.map(|path| path.map(|path| self.event_log(path))).collect();
-        let cluster = Arc::new(Cluster::new(Arc::clone(config), &self.registry));
+        let surroundings = Arc::clone(&self.state.borrow().surroundings);
+        let cluster = Arc::new(Cluster::new(Arc::clone(config), surroundings, &self.registry));
         Driver::start(cluster, former, &self.resolvers, logs, rng)
     }
 

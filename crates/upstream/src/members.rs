@@ -256,6 +256,7 @@ impl Target {
             weight: endpoint.weight.max(1),
             locality: place,
             priority: locality.priority,
+            locality_weight: locality.weight,
             metadata: endpoint.metadata.clone(),
             tlvs: endpoint.proxy_protocol_tlvs.clone(),
             status: endpoint.health_status,
@@ -278,7 +279,7 @@ impl Maker {
 
 const fn dns_options(config: &Cluster) -> Option<&DnsOptions> {
     match &config.kind {
-        ClusterType::Static => None,
+        ClusterType::Static | ClusterType::Aggregate(_) => None,
         ClusterType::StrictDns(options) | ClusterType::LogicalDns(options) => Some(options),
     }
 }

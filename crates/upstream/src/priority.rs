@@ -35,7 +35,8 @@ impl Counts {
         u32::try_from(percent.unwrap_or(0).min(100)).unwrap_or(100)
     }
 
-    fn in_panic(self, threshold: u32) -> bool {
+    /// Whether too few of them may be used.
+    pub(crate) fn in_panic(self, threshold: u32) -> bool {
         let usable = u64::from(self.healthy) + u64::from(self.degraded);
         // The share is below the threshold; without hosts it is none.
         match self.relevant() {

@@ -12,18 +12,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway_model::{
     Address, Cluster as Config, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint,
-    EndpointAddress, HealthCheck, LbPolicy, LocalityEndpoints,
+    EndpointAddress, HashFunction, HealthCheck, LbPolicy, LeastRequest, Locality, LocalityEndpoints,
+    LocalityLb, Maglev, RingHash, RoundRobin, SlowStart,
 };
 use causeway_reason::{Failure, Reason};
 use causeway_stats::Registry;
 
-use crate::balancer::LoadBalancer;
+use crate::balancer::{Ask, LoadBalancer};
 use crate::cluster::Cluster;
 use crate::cluster_core::{Core, NewCheck, Now, Resolved};
 use crate::dns::Lookup;
 use crate::flags::{Health, HealthFlags};
 use crate::health::{CheckFailure, FailureKind, Outcome};
-use crate::host::{Host, HostId};
+use crate::host::{Host, HostId, HostStat};
 use crate::rng::Rng;
 use crate::stats::ClusterStat;
 use crate::test_config::{cluster_of, endpoint, http_check};
@@ -103,7 +104,7 @@ impl Simulation {
         let mut rng = Rng::new(seed);
         let config = Arc::new(any_config(&mut rng));
         let registry = Registry::new(1);
-        let cluster = Arc::new(Cluster::new(Arc::clone(&config), &registry));
+        let cluster = Arc::new(Cluster::new(Arc::clone(&config), Arc::default(), &registry));
         let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
         let (core, checks) = Core::start(Arc::clone(&cluster), None, now.instant, rng.split());
         let balancer = LoadBalancer::new(Arc::clone(&cluster), 0, rng.next());
@@ -258,8 +259,22 @@ impl Simulation {
         let now = self.now.instant;
         let set = self.cluster.host_set();
         let usable = set.hosts().filter(|host| host.health() != Health::Unhealthy).count();
-        match self.balancer.choose(|| now) {
+        let hash = (self.index(2) == 0).then(|| self.rng.next());
+        let passed_over = |host: &Host| host.weight() > 2;
+        let ask = Ask {
+            hash,
+            draws: 3,
+            passed_over: Some(&passed_over),
+            left_out: &[],
+            forced: None,
+            subset: None,
+        };
+        match self.balancer.choose_for(&ask, &|| now) {
             Ok(choice) => {
+                // It runs for as long as the simulation, or ends at once.
+                if hash.is_some_and(|hash| hash % 3 == 0) {
+                    choice.host.cells(0).inc(HostStat::RqActive);
+                }
                 assert!(set.hosts().any(|host| host.id() == choice.host.id()), "a host that is gone");
                 let at = usize::try_from(choice.host.priority()).unwrap();
                 assert_eq!(choice.panic, set.priorities()[at].in_panic());
@@ -268,6 +283,9 @@ impl Simulation {
             Err(failure) => {
                 assert!(!failure.evidence.as_deref().unwrap_or_default().is_empty());
                 assert_eq!(failure.answer().status, 503);
+                // Hashes lead to healthy hosts only.
+                let degraded = set.hosts().any(|host| host.health() == Health::Degraded);
+                let usable = if degraded && self.config.lb_policy.hashes() { 0 } else { usable };
                 let in_panic = set.priorities().iter().any(|priority| priority.in_panic());
                 assert!(usable == 0 || in_panic, "{usable} hosts are usable: {failure:?}");
             }
@@ -342,7 +360,9 @@ impl Simulation {
         assert_eq!(set.hosts().filter(well).count(), count, "{:?}", set.hosts().collect::<Vec<_>>());
         let first = set.priorities()[0].hosts();
         let same_weights = first.iter().all(|host| host.weight() == first[0].weight());
-        if self.config.lb_policy == LbPolicy::RoundRobin && same_weights && !first.is_empty() {
+        let plain =
+            self.config.lb_policy == LbPolicy::default() && self.config.locality_lb == LocalityLb::default();
+        if plain && same_weights && !first.is_empty() {
             let mut turn: Vec<HostId> =
                 first.iter().map(|_| self.balancer.choose(Instant::now).unwrap().host.id()).collect();
             turn.sort_unstable();
@@ -441,6 +461,32 @@ fn any_ip(rng: &mut Rng) -> IpAddr {
     IpAddr::from([10, 0, 0, u8::try_from(rng.below(6)).unwrap() + 1])
 }
 
+fn any_policy(below: &mut impl FnMut(u64) -> u32) -> LbPolicy {
+    let window = Duration::from_millis(u64::from(below(500)) + 1);
+    let slow_start = SlowStart { window, aggression: 1.0 + f64::from(below(2)), min_weight: 0.1 };
+    let slow_start = (below(2) == 0).then_some(slow_start);
+    let balance_factor = (below(2) == 0).then(|| 100 + below(100));
+    match below(8) {
+        0 => LbPolicy::Random,
+        1 => LbPolicy::RoundRobin(RoundRobin { slow_start }),
+        2 | 3 => LbPolicy::LeastRequest(LeastRequest {
+            choice_count: 2 + below(2),
+            active_request_bias: f64::from(below(3)) / 2.0,
+            full_scan: below(2) == 0,
+            slow_start,
+        }),
+        4 => LbPolicy::RingHash(RingHash {
+            minimum_ring_size: 16,
+            maximum_ring_size: 64,
+            hash_function: HashFunction::XxHash,
+            use_hostname: below(2) == 0,
+            balance_factor,
+        }),
+        5 => LbPolicy::Maglev(Maglev { table_size: 31, use_hostname: false, balance_factor }),
+        _ => LbPolicy::default(),
+    }
+}
+
 fn any_config(rng: &mut Rng) -> Config {
     let mut below = |n: u64| u32::try_from(rng.below(n)).unwrap();
     let strict = below(2) == 0;
@@ -455,7 +501,7 @@ fn any_config(rng: &mut Rng) -> Config {
         ..http_check("/")
     });
     let health_checks: Vec<HealthCheck> = checks.collect();
-    let localities = (0..=below(2)).map(|priority| {
+    let localities = (0..=below(4)).map(|priority| {
         let count = if strict { 1 } else { below(5) };
         let endpoints = (0..count).map(|n| {
             let address = if strict {
@@ -467,7 +513,8 @@ fn any_config(rng: &mut Rng) -> Config {
             Endpoint { weight: 1 + below(2) * below(5), ..endpoint(address) }
         });
         let endpoints = endpoints.collect();
-        LocalityEndpoints { locality: Default::default(), priority, endpoints }
+        let locality = Locality { zone: ["a", "b"][priority as usize % 2].into(), ..Locality::default() };
+        LocalityEndpoints { locality, priority: priority / 2, weight: below(4), endpoints }
     });
     let localities: Vec<LocalityEndpoints> = localities.collect();
     let dns = DnsOptions {
@@ -486,7 +533,8 @@ fn any_config(rng: &mut Rng) -> Config {
         healthy_panic_threshold: panic,
         fail_traffic_on_panic: below(4) == 0,
         ignore_new_hosts_until_first_health_check: below(2) == 0,
-        lb_policy: if below(4) == 0 { LbPolicy::Random } else { LbPolicy::RoundRobin },
+        locality_lb: if below(2) == 0 { LocalityLb::Weighted } else { LocalityLb::default() },
+        lb_policy: any_policy(&mut below),
         ..cluster_of("a", kind, Vec::new())
     }
 }

@@ -43,31 +43,31 @@ causeway_stats::schema! {
         DefaultTotalMatchCount = counter "default.total_match_count",
         /// Requests that went to a priority in panic: too few of its hosts are healthy, so all are used.
         LbHealthyPanic = counter "lb_healthy_panic",
-        /// Never moves: zone aware routing.
+        /// Requests that were not routed by zones because the cluster of this process is not well.
         LbLocalClusterNotOk = counter "lb_local_cluster_not_ok",
-        /// Never moves: as before.
+        /// Times that the routing by zones was reckoned anew.
         LbRecalculateZoneStructures = counter "lb_recalculate_zone_structures",
-        /// Never moves: subsets.
+        /// Subsets that can be asked for.
         LbSubsetsActive = gauge "lb_subsets_active",
-        /// Never moves: subsets.
+        /// Subsets that came.
         LbSubsetsCreated = counter "lb_subsets_created",
-        /// Never moves: subsets.
+        /// Requests that were served by what the cluster falls back on.
         LbSubsetsFallback = counter "lb_subsets_fallback",
-        /// Never moves: subsets.
+        /// Requests that any host served, because what the cluster falls back on has nobody.
         LbSubsetsFallbackPanic = counter "lb_subsets_fallback_panic",
-        /// Never moves: subsets.
+        /// Subsets that went.
         LbSubsetsRemoved = counter "lb_subsets_removed",
-        /// Never moves: subsets.
+        /// Requests that found the subset they asked for.
         LbSubsetsSelected = counter "lb_subsets_selected",
-        /// Never moves: zone aware routing.
+        /// Times that this came to nothing because too few hosts are healthy.
         LbZoneClusterTooSmall = counter "lb_zone_cluster_too_small",
-        /// Never moves: zone aware routing.
+        /// Requests to another zone that was drawn because none has capacity left.
         LbZoneNoCapacityLeft = counter "lb_zone_no_capacity_left",
-        /// Never moves: zone aware routing.
+        /// Requests that stayed in their zone, as all do.
         LbZoneRoutingAllDirectly = counter "lb_zone_routing_all_directly",
-        /// Never moves: zone aware routing.
+        /// Requests that went to another zone.
         LbZoneRoutingCrossZone = counter "lb_zone_routing_cross_zone",
-        /// Never moves: zone aware routing.
+        /// Requests that stayed in their zone, as some do.
         LbZoneRoutingSampled = counter "lb_zone_routing_sampled",
         /// The largest weight of an endpoint; kept for `STRICT_DNS` only, as in Envoy.
         MaxHostWeight = gauge "max_host_weight",

@@ -44,8 +44,70 @@ fn by_source(name: &'static str, policy: &str, stats: &[&str]) -> Case {
         .stats(stats)
 }
 
+/// Three endpoints of which each says its name, and connections that go to some of them; `clusters` says which.
+fn chosen(name: &'static str, proxy: &str, clusters: &str, stats: &[&str]) -> Case {
+    let says = |name: &str| greets(Answer::raw(name).then(Act::EchoBytes));
+    Case::new(name)
+        .file(&site("", proxy, clusters))
+        .endpoint("one", says("one"))
+        .endpoint("two", says("two"))
+        .endpoint("three", says("three"))
+        .without_log()
+        .step(async |run: &mut Run| {
+            let mut got = std::collections::BTreeSet::new();
+            for _ in 0..6 {
+                let name = run.connect().await.read(3).await;
+                got.insert(String::from_utf8_lossy(&name).into_owned());
+            }
+            run.note("endpoints", json!(got));
+        })
+        .stats(stats)
+}
+
+/// Endpoints in two versions, the first of which has two.
+fn versions(fields: &str) -> String {
+    let text = three(fields).replace("hash_key: key-one", "v: '1'").replace("hash_key: key-two", "v: '1'");
+    text.replace("hash_key: key-three", "v: '2'")
+}
+
 pub(super) fn choices() -> Vec<Case> {
+    let subsets = "lb_subset_config: {fallback_policy: NO_FALLBACK, subset_selectors: [{keys: [v]}]}";
+    let counted = &[
+        "cluster.app.lb_subsets_selected",
+        "cluster.app.upstream_cx_total",
+        "cluster.app.upstream_cx_none_healthy",
+        "cluster.all.upstream_cx_total",
+        "cluster.all.upstream_cx_none_healthy",
+    ];
+    let all = "- name: all
+  connect_timeout: 1s
+  lb_policy: CLUSTER_PROVIDED
+  cluster_type:
+    name: envoy.clusters.aggregate
+    typed_config:
+      '@type': type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig
+      clusters: [sick, app]
+- name: sick
+  connect_timeout: 1s\n";
     vec![
+        chosen(
+            "connections_get_hosts_that_have_what_is_asked_for",
+            "cluster: app\nmetadata_match: {filter_metadata: {envoy.lb: {v: '1'}}}",
+            &versions(subsets),
+            counted,
+        ),
+        chosen(
+            "connections_get_no_host_where_none_has_it",
+            "cluster: app\nmetadata_match: {filter_metadata: {envoy.lb: {v: '9'}}}",
+            &versions(subsets),
+            counted,
+        ),
+        chosen(
+            "connections_go_to_the_next_cluster_of_an_aggregate",
+            "cluster: all",
+            &format!("{all}{}", app("", &["two"])),
+            counted,
+        ),
         by_source(
             "a_source_finds_its_place_on_the_ring",
             "lb_policy: RING_HASH",

@@ -17,6 +17,9 @@ health_checks:
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::of(Reason::NoEndpoints).no_endpoints().evidence("no endpoints"),
+        Case::of(Reason::NoSubset)
+            .cluster("lb_subset_config: {subset_selectors: [{keys: [version]}]}")
+            .evidence("metadata_match"),
         Case::of(Reason::EndpointDisabled)
             .cluster(
                 "common_lb_config: {healthy_panic_threshold: {value: 0}}\n\

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use causeway_model::{
     ClusterSpecifier, ConnectConfig, DirectResponse, GrpcTimeout, MaxStreamDuration, PathMatch, PathRedirect,
-    PerFilterConfig, Redirect, RouteAction, RouteForward, RouteUpgrade, RoutingPriority,
+    PerFilterConfig, Redirect, RouteAction, RouteForward, RouteUpgrade, RoutingPriority, SubsetCriteria,
 };
 
 use super::Cx;
@@ -61,6 +61,8 @@ impl Cx<'_> {
             upgrades: Vec::new(),
             connect: None,
             internal_redirects: None,
+            hash_policy: Vec::new(),
+            metadata_match: SubsetCriteria::new(),
             retry: None,
         }
     }
@@ -102,6 +104,8 @@ impl Cx<'_> {
             upgrades,
             connect: self.connect_config(action),
             internal_redirects: self.internal_redirects(action),
+            hash_policy: self.hash_policy(action),
+            metadata_match: self.metadata_match(action),
             retry: self.retry_policy(action).map(Arc::new),
             cluster: cluster?,
         };

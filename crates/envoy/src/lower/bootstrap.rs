@@ -35,6 +35,7 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
         ..Bootstrap::default()
     };
     let bind = root.message("cluster_manager").and_then(|manager| cx.bind_config(manager));
+    bootstrap.local_cluster_name = cx.local_cluster_name(root);
     if let Some(resources) = root.message("static_resources") {
         cx.static_secrets(resources);
         bootstrap.listeners = cx.listeners(resources);
@@ -48,6 +49,23 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
     bootstrap.runtime = runtime;
     cx.unread_runtime_keys(keys);
     bootstrap
+}
+
+impl Cx<'_> {
+    /// `cluster_manager.local_cluster_name`.
+    fn local_cluster_name(&self, root: &Message<'_>) -> Option<Arc<str>> {
+        let manager = root.message("cluster_manager")?;
+        let name = manager.text("local_cluster_name");
+        if name.is_empty() {
+            return None;
+        }
+        if !self.clusters.contains(name) {
+            let text = format!("there is no cluster `{name}`");
+            self.reject(manager.at("local_cluster_name"), "unknown-cluster", text);
+        }
+        self.has_own_cluster.set(true);
+        Some(name.into())
+    }
 }
 
 /// `envoy.resource_limits.listener.<name>.connection_limit`

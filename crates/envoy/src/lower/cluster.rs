@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Http2Options, RetryBudget, ServerNameOptions,
-    Thresholds, UpstreamProtocol,
+    CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Http2Options, LocalityLb, RetryBudget,
+    ServerNameOptions, Thresholds, UpstreamProtocol,
 };
 
 use super::Cx;
@@ -22,6 +22,14 @@ pub(super) enum Sort {
     Static,
     StrictDns,
     LogicalDns,
+    Aggregate,
+}
+
+impl Sort {
+    /// Whether a cluster of this sort brings its own way to choose a host.
+    pub(super) const fn chooses(self) -> bool {
+        matches!(self, Self::Aggregate)
+    }
 }
 
 impl Cx<'_> {
@@ -68,18 +76,34 @@ impl Cx<'_> {
         let found = self.cluster_type(message);
         let kind = found.as_ref().map(|(sort, config)| match sort {
             Sort::Static => ClusterType::Static,
+            Sort::Aggregate => ClusterType::Aggregate(self.members(*config)),
             Sort::StrictDns => ClusterType::StrictDns(self.dns_options(message, *config, defaults)),
             Sort::LogicalDns => ClusterType::LogicalDns(self.dns_options(message, *config, defaults)),
         });
         if !matches!(kind, Some(ClusterType::StrictDns(_) | ClusterType::LogicalDns(_))) {
             self.dns_of_no_use(message);
         }
-        let lb_policy = self.lb_policy(message, found.is_some());
+        let sort = found.as_ref().map(|(sort, _)| *sort);
+        let balancing = self.balancing(message, sort);
         let common_lb = message.message("common_lb_config");
-        let zone_aware = common_lb.and_then(|common| common.message("zone_aware_lb_config"));
         let assignment = message.message("load_assignment");
-        let sort = found.map(|(sort, _)| sort);
+        if balancing.locality != LocalityLb::Weighted {
+            let localities = assignment.into_iter().flat_map(|assignment| assignment.messages("endpoints"));
+            for locality in localities.filter(|locality| locality.has("load_balancing_weight")) {
+                let text =
+                    "`load_balancing_weight` of localities counts only with `locality_weighted_lb_config`";
+                self.ignored(locality.at_key("load_balancing_weight"), text);
+            }
+        }
         let localities = match (assignment, sort) {
+            (Some(assignment), Some(Sort::Aggregate)) => {
+                self.ignored(
+                    message.at_key("load_assignment"),
+                    "an aggregate cluster has the hosts of others",
+                );
+                assignment.settle_all();
+                Vec::new()
+            }
             (Some(assignment), Some(sort)) => self.localities(message, assignment, sort),
             (Some(assignment), None) => {
                 // Of another sort of cluster, what the endpoints mean is not known.
@@ -115,7 +139,10 @@ impl Cx<'_> {
             per_connection_buffer_limit_bytes: message
                 .u32("per_connection_buffer_limit_bytes")
                 .unwrap_or(1024 * 1024),
-            lb_policy,
+            lb_policy: balancing.policy,
+            hash_policy: balancing.hash_policy,
+            locality_lb: balancing.locality,
+            subsets: balancing.subsets,
             localities,
             overprovisioning_factor: overprovisioning.unwrap_or(140),
             health_checks,
@@ -128,7 +155,7 @@ impl Cx<'_> {
                 .is_some_and(|common| common.bool("ignore_new_hosts_until_first_hc")),
             close_connections_on_host_set_change: common_lb
                 .is_some_and(|common| common.bool("close_connections_on_host_set_change")),
-            fail_traffic_on_panic: zone_aware.is_some_and(|zone| zone.bool("fail_traffic_on_panic")),
+            fail_traffic_on_panic: balancing.fail_traffic_on_panic,
             wait_for_warm_on_init: message.bool_value("wait_for_warm_on_init").unwrap_or(true),
             tcp_keepalive: message
                 .message("upstream_connection_options")
@@ -167,6 +194,9 @@ impl Cx<'_> {
                 let single = config.is_some_and(|config| config.bool("all_addresses_in_single_endpoint"));
                 Some((if single { Sort::LogicalDns } else { Sort::StrictDns }, config))
             }
+            (Some("envoy.extensions.clusters.aggregate.v3.ClusterConfig"), _) => {
+                Some((Sort::Aggregate, config))
+            }
             (Some(_), _) => {
                 let short = config.map_or("", |config| config.schema.short_name());
                 self.vital(type_place(custom), format!("the cluster extension {short} is not implemented"));
@@ -197,6 +227,18 @@ impl Cx<'_> {
                 None
             }
         }
+    }
+
+    /// The members of an aggregate cluster.
+    fn members(&self, config: Option<&Message<'_>>) -> Vec<Arc<str>> {
+        let Some(config) = config else { return Vec::new() };
+        let names: Vec<Arc<str>> = config.texts("clusters").map(Into::into).collect();
+        for name in names.iter().filter(|name| !self.clusters.contains(&***name)) {
+            let text = format!("there is no cluster `{name}`");
+            let draft = self.suspicious(config.at("clusters"), "unknown-cluster", text);
+            self.push(draft.label("it is passed over"));
+        }
+        names
     }
 
     fn circuit_breakers(&self, message: &Message<'_>) -> CircuitBreakers {
@@ -477,7 +519,6 @@ const DEPRECATED_HTTP: &[&str] = &[
 const CLUSTER_EXTENSIONS: &[&str] = &[
     "envoy.cluster.eds",
     "envoy.cluster.original_dst",
-    "envoy.clusters.aggregate",
     "envoy.clusters.composite",
     "envoy.clusters.dynamic_forward_proxy",
     "envoy.clusters.dynamic_modules",

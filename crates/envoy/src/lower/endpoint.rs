@@ -53,6 +53,7 @@ impl Cx<'_> {
         LocalityEndpoints {
             locality: self.locality(locality, "locality"),
             priority: locality.u32("priority").unwrap_or(0),
+            weight: locality.u32("load_balancing_weight").unwrap_or(0),
             endpoints,
         }
     }

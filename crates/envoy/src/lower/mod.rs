@@ -15,6 +15,7 @@ mod endpoint;
 mod extension;
 mod filter_chain;
 mod filters;
+mod hash_policy;
 mod hcm;
 mod header_mutation;
 mod headers;
@@ -36,6 +37,7 @@ mod route_config;
 mod runtime;
 mod shadow;
 mod stats;
+mod subsets;
 mod tcp_proxy;
 mod template;
 mod tls;
@@ -95,6 +97,8 @@ pub(crate) struct Cx<'a> {
     has_query_formatter: Cell<bool>,
     /// Whether routes of the table at hand may name clusters that do not exist.
     any_cluster: Cell<bool>,
+    /// Whether it is known which cluster the process belongs to.
+    has_own_cluster: Cell<bool>,
     /// Secrets by their names.
     secrets: RefCell<tls::Secrets>,
 }
@@ -116,6 +120,7 @@ impl<'a> Cx<'a> {
             has_cors: Cell::new(true),
             has_query_formatter: Cell::new(false),
             any_cluster: Cell::new(false),
+            has_own_cluster: Cell::new(false),
             secrets: RefCell::default(),
         }
     }

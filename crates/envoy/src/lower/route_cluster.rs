@@ -32,7 +32,7 @@ impl Cx<'_> {
                 Some(ClusterSpecifier::Cluster(name.into()))
             }
             "cluster_header" => self.cluster_header(action).map(ClusterSpecifier::Header),
-            "weighted_clusters" => self.weighted_clusters(action.message("weighted_clusters")?),
+            "weighted_clusters" => self.weighted_clusters(action),
             other => {
                 self.not_implemented_vital(action, other, "");
                 None
@@ -40,14 +40,16 @@ impl Cx<'_> {
         }
     }
 
-    fn weighted_clusters(&self, weighted: &Message<'_>) -> Option<ClusterSpecifier> {
+    fn weighted_clusters(&self, action: &Message<'_>) -> Option<ClusterSpecifier> {
+        let weighted = action.message("weighted_clusters")?;
         // Envoy goes by the sum, too.
         weighted.settle("total_weight");
         let number_header = weighted.text_value("header_name").filter(|name| !name.is_empty());
         let number_header = number_header.and_then(|name| {
             self.header_name(name, weighted.at("header_name"), "chance decides: no request has such a header")
         });
-        if weighted.bool_value("use_hash_policy") == Some(true) {
+        let by_hash = weighted.bool_value("use_hash_policy") == Some(true);
+        if by_hash && !action.has("hash_policy") {
             self.has_no_effect(
                 weighted,
                 "use_hash_policy",
@@ -60,7 +62,12 @@ impl Cx<'_> {
         let clusters: Option<Vec<_>> = all.into_iter().collect();
         let clusters = clusters?;
         self.check_weights(weighted, prefix, &clusters);
-        Some(ClusterSpecifier::Weighted { clusters, number_header, runtime_key_prefix: prefix.into() })
+        Some(ClusterSpecifier::Weighted {
+            clusters,
+            number_header,
+            by_hash,
+            runtime_key_prefix: prefix.into(),
+        })
     }
 
     /// Refuses weights of which none, or one that can't be counted, comes out.
@@ -98,6 +105,7 @@ impl Cx<'_> {
             request_headers: self.mutations(cluster, "request"),
             response_headers: self.mutations(cluster, "response"),
             host_rewrite: host_rewrite.map(Into::into),
+            metadata_match: self.metadata_match(cluster),
             per_filter: self.per_filter(cluster),
         };
         // What else is wrong with it is said all the same.

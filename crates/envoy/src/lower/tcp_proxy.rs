@@ -23,7 +23,6 @@ impl Cx<'_> {
                 "Envoy does not read it either; `idle_timeout` is for both sides",
             );
         }
-        self.not_implemented(proxy, "metadata_match", ": there are no subsets of endpoints");
         self.not_implemented_vital(proxy, "tunneling_config", "");
         self.not_implemented_vital(proxy, "on_demand", "");
         self.not_implemented(proxy, "proxy_protocol_tlvs", "");
@@ -40,6 +39,7 @@ impl Cx<'_> {
             max_connect_attempts,
             backoff,
             connect: connect?,
+            metadata_match: self.metadata_match(proxy),
             hash_policy: self.tcp_hash_policy(proxy),
             check_drain_close: proxy.bool_value("check_drain_close").unwrap_or(false),
             access_logs: self.access_logs(proxy, "access_log"),
@@ -60,7 +60,7 @@ impl Cx<'_> {
                 let clusters = weighted.messages("clusters").map(|cluster| {
                     let name = cluster.text("name");
                     self.tcp_cluster(name, cluster.at("name"));
-                    self.not_implemented(cluster, "metadata_match", ": there are no subsets of endpoints");
+                    self.not_implemented(cluster, "metadata_match", " for weighted clusters of connections");
                     (name.into(), cluster.u32("weight").unwrap_or(0))
                 });
                 Some(TcpTarget::Weighted(clusters.collect()))

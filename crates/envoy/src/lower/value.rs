@@ -57,6 +57,19 @@ impl Cx<'_> {
         value
     }
 
+    /// `RuntimeDouble`, as the runtime of the file has it.
+    pub(super) fn runtime_double(&self, message: &Message<'_>, field: &str) -> Option<f64> {
+        let double = message.message(field)?;
+        let key = double.text("runtime_key");
+        self.uses_runtime_key(key);
+        let default = double.double("default_value").unwrap_or(0.0);
+        Some(match self.runtime.borrow().get(key) {
+            Some(Value::Number(number)) => *number,
+            Some(Value::String(text)) => text.trim().parse().unwrap_or(default),
+            _ => default,
+        })
+    }
+
     /// `RuntimeFractionalPercent`.
     pub(super) fn runtime_fraction(&self, message: &Message<'_>, field: &str) -> Option<RuntimeFraction> {
         let fraction = message.message(field)?;

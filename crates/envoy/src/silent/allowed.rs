@@ -23,6 +23,8 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("AccessLogFilter.and_filter", "it has to have two filters; one is in the file"),
     ("AccessLogFilter.or_filter", "it has to have two filters; one is in the file"),
     ("CaresDnsResolverConfig.edns0_max_payload_size", RANGE),
+    ("Cluster.LbSubsetConfig.LbSubsetSelector.fallback_keys_subset", "it has to be some of the keys"),
+    ("Cluster.LbSubsetConfig.locality_weight_aware", "it takes localities that have weights"),
     ("Cluster.http2_protocol_options", CONFLICT),
     ("Cluster.load_balancing_policy", EXTENSION),
     ("Cluster.transport_socket", EXTENSION),

@@ -278,7 +278,7 @@ impl Downstream {
         if entry.forward().is_some() {
             // Which cluster it is is a part of the route: filters that change fields change it no more, and
             // what the cluster says to filters holds.
-            let Some(target) = entry.draw(&request.request, request.random()).cloned() else {
+            let Some(target) = entry.draw(&request.seen()).cloned() else {
                 let evidence = format!("no cluster of the route at {} has a weight", entry.route.position);
                 return Err(Unrouted::no_route(Failure::new(Reason::NoRoute).with_evidence(evidence)));
             };

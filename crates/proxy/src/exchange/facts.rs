@@ -153,6 +153,9 @@ pub(crate) struct Facts {
     /// What the transport said when an attempt to connect failed that was not the last.
     pub(crate) connect_failure: Option<Box<str>>,
 
+    /// Cookies that the client is given with the response, because hosts are chosen by them.
+    pub(crate) set_cookies: Vec<String>,
+
     /// The route's timeout, in milliseconds, if it has one.
     pub(crate) timeout: Option<u64>,
     /// What the back-end answered, as it did, where logs of the router or statistics want to know.

@@ -19,7 +19,7 @@ use std::task::Poll;
 use causeway_http::{Known, Method, Version};
 use causeway_model::{ClusterName, LoadShedPointKind, RouteForward, RoutingPriority};
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::{ClusterStat, Host, Resource};
+use causeway_upstream::{Ask, ClusterStat, Host, Resource};
 
 use crate::cluster::{LocalCluster, Permit};
 use crate::deadlines::Timer;
@@ -30,7 +30,7 @@ use crate::local_reply::LocalReply;
 use crate::pool::{HostPool, Upstream};
 use crate::pump::Pump;
 use crate::record::ActiveRequest;
-use crate::routes::RouteEntry;
+use crate::routes::{RouteEntry, RouteTarget};
 use crate::stats::HttpStat;
 use crate::timer::{Millis, whole_millis};
 use crate::traffic::{self, TrafficStat};
@@ -42,6 +42,8 @@ use retry::{Again, Retry, Tried};
 /// What the router works with.
 struct Forwarding {
     cluster: Rc<LocalCluster>,
+    /// The cluster that the host is of: another one where the first has the hosts of others.
+    hosts: Rc<LocalCluster>,
     priority: RoutingPriority,
     /// What is inside a tunnel goes to the back-end as it is (`connect_config`).
     raw: bool,
@@ -70,6 +72,29 @@ impl Forwarding {
     fn give_back(&mut self) {
         self.permit = None;
         self.retry = None;
+    }
+
+    /// Chooses the host for the first attempt, or says why there is none.
+    fn first_host(
+        &mut self,
+        downstream: &Downstream,
+        request: &mut ActiveRequest,
+        route: &RouteForward,
+        target: &RouteTarget,
+    ) -> Result<Arc<Host>, Failure> {
+        let (hosts, forced) = self.cluster.member(&downstream.worker);
+        self.hosts = hosts;
+        let hash = self.hosts.hash_of(&route.hash_policy, request, &downstream.info);
+        self.choose(&Ask { hash, forced, subset: target.subset.as_deref(), ..Ask::default() })
+    }
+
+    /// Chooses a host, or says why there is none.
+    fn choose(&self, ask: &Ask<'_>) -> Result<Arc<Host>, Failure> {
+        let chosen = self.hosts.choose(ask);
+        if chosen.is_err() && ask.forced.is_some() {
+            self.cluster.stats().inc(ClusterStat::UpstreamCxNoneHealthy);
+        }
+        chosen
     }
 
     /// Tells the back-end how long it may take.
@@ -135,6 +160,7 @@ pub(crate) async fn forward(
     let per_try = envoy_headers::per_try_timeout(&mut request, route, timeout);
     let suppress = config.suppress_envoy_headers;
     let mut forwarding = Forwarding {
+        hosts: Rc::clone(&cluster),
         cluster,
         priority: route.priority,
         raw: is_raw(&request, route),
@@ -153,7 +179,7 @@ pub(crate) async fn forward(
     };
     forwarding.tell_time(downstream, &mut request, &entry);
     request.facts.attempts = 1;
-    let host = match forwarding.cluster.choose() {
+    let host = match forwarding.first_host(downstream, &mut request, route, &target) {
         Ok(host) => host,
         Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };
@@ -181,7 +207,7 @@ async fn attempt(
     mut upload: Option<Box<Pump>>,
 ) -> Tried {
     request.facts.host = Some(Arc::clone(&host));
-    let (cluster, priority) = (Rc::clone(&forwarding.cluster), forwarding.priority);
+    let (cluster, priority) = (Rc::clone(&forwarding.hosts), forwarding.priority);
     forwarding.permit = cluster.acquire(priority, Resource::Requests);
     if forwarding.permit.is_none() {
         let failure = too_many(&cluster, priority);
@@ -286,7 +312,7 @@ fn pool(
     forwarding: &Forwarding,
     host: &Arc<Host>,
 ) -> Rc<HostPool> {
-    let Forwarding { cluster, priority, raw, .. } = forwarding;
+    let Forwarding { hosts: cluster, priority, raw, .. } = forwarding;
     let way = Way::of(request, &downstream.info, cluster, host);
     if *raw {
         return cluster.raw_pool(&downstream.worker, host, *priority, way);
@@ -307,7 +333,7 @@ async fn connection(
     let shed = downstream.worker.overload();
     let random = downstream.worker.random();
     if shed.is_some_and(|overload| overload.sheds(LoadShedPointKind::ConnectionPoolNewConnection, random)) {
-        forwarding.cluster.stats().inc(ClusterStat::UpstreamRqPendingTotal);
+        forwarding.hosts.stats().inc(ClusterStat::UpstreamRqPendingTotal);
         return Err(Unconnected::Failed(downstream.overloaded(Reason::OverloadedPool)));
     }
     let complete = arrived && !request.is_open_ended();

@@ -108,7 +108,7 @@ impl<'d> Relay<'d> {
     ) -> Box<Self> {
         Box::new(Self {
             upgrade: downstream.upgrade.take(),
-            _running: Running::new(&forwarding.cluster, request.facts.host.clone()),
+            _running: Running::new(&forwarding.hosts, request.facts.host.clone()),
             downstream,
             request,
             forwarding,
@@ -222,7 +222,7 @@ impl<'d> Relay<'d> {
 
     /// How the body goes to the back-end.
     fn going(&self, http2: bool, chunked: bool) -> Going {
-        let http = &self.forwarding.cluster.config().http;
+        let http = &self.forwarding.hosts.config().http;
         let theirs = self.downstream.takes_trailers();
         let trailers = (http.enable_trailers && theirs).then(|| key_format(http.header_key_format));
         match (http2, chunked) {
@@ -447,7 +447,7 @@ impl<'d> Relay<'d> {
                 Err(failure) => HeadEvent::Failed(failure),
             });
         }
-        let http = &self.forwarding.cluster.config().http;
+        let http = &self.forwarding.hosts.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
         let limits = HeadLimits {
             bytes: kib.saturating_mul(1024),
@@ -470,7 +470,7 @@ impl<'d> Relay<'d> {
                     }
                     Ok(Parsed::Partial) => self.scanned = held,
                     Err(failure) => {
-                        self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
+                        self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
                         return Poll::Ready(HeadEvent::Failed(failure));
                     }
                 }
@@ -511,7 +511,7 @@ impl<'d> Relay<'d> {
     /// Counts bytes from the back-end.
     pub(super) fn received(&mut self, count: usize) {
         self.request.facts.upstream_wire_received += count as u64;
-        self.forwarding.cluster.stats().add(ClusterStat::UpstreamCxRxBytesTotal, count as u64);
+        self.forwarding.hosts.stats().add(ClusterStat::UpstreamCxRxBytesTotal, count as u64);
     }
 
     /// The back-end closed the connection before the head of its response was complete: why?

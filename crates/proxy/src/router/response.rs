@@ -50,10 +50,10 @@ impl Relay<'_> {
         if self.request.response.has(Known::EnvoyImmediateHealthCheckFail)
             && let Some(host) = &self.request.facts.host
         {
-            self.forwarding.cluster.shared().note_immediate_health_check_fail(host);
+            self.forwarding.hosts.shared().note_immediate_health_check_fail(host);
         }
         if head.connection.close {
-            self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxCloseNotify);
+            self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxCloseNotify);
         }
         if refused_upgrade {
             self.downstream.draining = true;
@@ -104,6 +104,9 @@ impl Relay<'_> {
             let taken = Decimal::new(taken.map_or(0, whole_millis));
             self.request.response.set(Known::EnvoyUpstreamServiceTime, taken.as_bytes());
         }
+        for cookie in std::mem::take(&mut self.request.facts.set_cookies) {
+            self.request.response.append("set-cookie", cookie.as_bytes());
+        }
         if let Some(entry) = self.request.facts.route.clone() {
             if entry.virtual_host.include_attempt_count_in_response {
                 let attempts = Decimal::new(u64::from(self.request.facts.attempts));
@@ -129,7 +132,7 @@ impl Relay<'_> {
             return Pump::of_stream(framing.is_none(), going)
                 .showing_trailers(self.downstream.has_filters(&self.request));
         }
-        let http = &self.forwarding.cluster.config().http;
+        let http = &self.forwarding.hosts.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
         let limits = TrailerLimits {
             bytes: kib.saturating_mul(1024),
@@ -142,7 +145,7 @@ impl Relay<'_> {
     }
 
     fn passes_trailers(&self) -> bool {
-        self.forwarding.cluster.config().http.enable_trailers
+        self.forwarding.hosts.config().http.enable_trailers
             && self.downstream.listener.manager.config.http1.enable_trailers
     }
 
@@ -159,7 +162,7 @@ impl Relay<'_> {
             source,
             sink: self.downstream.client.sink(&mut self.request.to_client),
             pool: &self.downstream.worker.buffers,
-            most: self.forwarding.cluster.config().per_connection_buffer_limit_bytes,
+            most: self.forwarding.hosts.config().per_connection_buffer_limit_bytes,
         };
         let result = download.poll(cx, &mut ends);
         self.request.facts.bytes_sent = download.bytes;
@@ -182,7 +185,7 @@ impl Relay<'_> {
                     return self.poll_body(cx, passing);
                 }
                 let http2 = self.upstream.is_http2();
-                let seen = http2 || self.forwarding.cluster.config().http.enable_trailers;
+                let seen = http2 || self.forwarding.hosts.config().http.enable_trailers;
                 self.request.response_trailers = download.trailers().filter(|_| seen);
                 return Poll::Ready(BodyEvent::Complete);
             }
@@ -214,7 +217,7 @@ impl Relay<'_> {
                 };
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
-                self.forwarding.cluster.stats().inc(ClusterStat::UpstreamCxProtocolError);
+                self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
                 return Poll::Ready(BodyEvent::Failed(failure));
             }
             Poll::Pending => {}

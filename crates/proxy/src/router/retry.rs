@@ -10,7 +10,9 @@ use causeway_http::h1::ResponseHead;
 use causeway_http::{HeaderBlock, Known, KnownSet, Method};
 use causeway_model::{HeaderName, HostPredicate, RateLimitedBackOff, RetryOn, RouteForward};
 use causeway_reason::{Details, Failure, Flag, Reason, Retry as SafeToRetry};
-use causeway_upstream::{Attempt, ClusterStat, Host, HostStat, Resource, Retries, RetryDecision};
+use causeway_upstream::{
+    Ask, Attempt, ClusterStat, Forced, Host, HostStat, Resource, Retries, RetryDecision, SubsetKey,
+};
 
 use super::envoy_headers::number;
 use super::relay::Relay;
@@ -142,12 +144,18 @@ impl Retry {
     }
 
     /// A host for the next attempt.
-    fn choose(&mut self, cluster: &LocalCluster) -> Result<Arc<Host>, Failure> {
+    fn choose(
+        &mut self,
+        forwarding: &Forwarding,
+        hash: Option<u64>,
+        forced: Option<Forced>,
+        subset: Option<&SubsetKey>,
+    ) -> Result<Arc<Host>, Failure> {
         let policy = Arc::clone(self.retries.policy());
         if let Some(every) = policy.priority_update
             && self.retries.made().is_multiple_of(every)
         {
-            self.left_out = cluster.priorities_of(&self.hosts);
+            self.left_out = forwarding.hosts.priorities_of(&self.hosts);
         }
         let passed_over = |host: &Host| {
             policy.host_predicates.iter().any(|predicate| match predicate {
@@ -158,7 +166,14 @@ impl Retry {
                 }),
             })
         };
-        cluster.choose_again(policy.host_draws, &self.left_out, &passed_over)
+        forwarding.choose(&Ask {
+            hash,
+            draws: policy.host_draws,
+            passed_over: Some(&passed_over),
+            left_out: &self.left_out,
+            forced,
+            subset,
+        })
     }
 }
 
@@ -278,14 +293,23 @@ pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwardi
             }
         }));
     }
-    let host = match &mut forwarding.retry {
+    let (hosts, forced) = forwarding.cluster.member(&downstream.worker);
+    forwarding.hosts = hosts;
+    let hash = request.facts.route.clone().and_then(|entry| {
+        forwarding.hosts.hash_of(&entry.forward()?.hash_policy, &mut request, &downstream.info)
+    });
+    let target = request.facts.target.clone();
+    let subset = target.as_ref().and_then(|target| target.subset.as_deref());
+    let mut retry = forwarding.retry.take();
+    let host = match &mut retry {
         Some(retry) if !forwarding.fresh => {
             request.facts.attempts += 1;
             retry.count(&request, &forwarding.cluster);
-            retry.choose(&forwarding.cluster)
+            retry.choose(forwarding, hash, forced, subset)
         }
-        Some(_) | None => forwarding.cluster.choose(),
+        Some(_) | None => forwarding.choose(&Ask { hash, forced, subset, ..Ask::default() }),
     };
+    forwarding.retry = retry;
     request.facts.resting = false;
     let host = match host {
         Ok(host) => host,

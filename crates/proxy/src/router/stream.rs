@@ -154,7 +154,7 @@ impl Relay<'_> {
             Head::Final(response) => (response, false),
         };
         let status = response.status().as_u16();
-        let http = &self.forwarding.cluster.config().http;
+        let http = &self.forwarding.hosts.config().http;
         let most = usize::try_from(http.max_headers_count).unwrap_or(usize::MAX);
         if response.headers().len() > most {
             stream.overflowed(true);

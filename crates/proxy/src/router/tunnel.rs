@@ -152,7 +152,7 @@ fn poll_tunnel(
         source,
         sink: downstream.client.sink(&mut request.to_client),
         pool: &downstream.worker.buffers,
-        most: forwarding.cluster.config().per_connection_buffer_limit_bytes,
+        most: forwarding.hosts.config().per_connection_buffer_limit_bytes,
     };
     match down.poll(cx, &mut ends) {
         Poll::Pending => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use causeway_model::{LoadShedPointKind, NetworkGate, TcpHashPolicy, TcpTarget};
 use causeway_reason::{Details, Failure, Flag, Reason, ResetReason};
-use causeway_upstream::{ClusterStat, Host, xxh64};
+use causeway_upstream::{Ask, ClusterStat, Host, xxh64};
 
 use super::session::{OVERLOADED, TcpSession};
 use super::stats::TcpStat;
@@ -98,10 +98,12 @@ impl TcpSession {
         let facts = self.record.facts();
         facts.cluster = Some(Rc::clone(&cluster));
         facts.connect_begin.get_or_insert_with(|| self.worker.instant());
+        let (cluster, forced) = cluster.member(&self.worker);
         if let Err(failure) = may_connect(&cluster) {
             return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
         }
-        match cluster.choose_by_hash(self.hash()) {
+        let subset = proxy.shared.subset.as_ref();
+        match cluster.choose(&Ask { hash: self.hash(), forced, subset, ..Ask::default() }) {
             Ok(host) => Ok((cluster, host)),
             Err(failure) => {
                 let flags = &[Flag::NoHealthyUpstream];

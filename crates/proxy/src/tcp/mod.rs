@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use causeway_model::{AccessLog, OperatorKind, TcpProxy};
 use causeway_stats::{Scope, ScopeName, Shard};
+use causeway_upstream::SubsetKey;
 
 use crate::access_log::OpenLog;
 use crate::snapshot::Compile;
@@ -28,6 +29,8 @@ pub(crate) use session::TcpSession;
 #[derive(Debug)]
 pub(crate) struct TcpSnapshot {
     config: Arc<TcpProxy>,
+    /// What hosts have to have.
+    subset: Option<SubsetKey>,
     logs: Vec<OpenLog>,
     /// Every connection that failed is in one of the logs with its flag, so the application log need not say it.
     logs_hold_failures: bool,
@@ -54,6 +57,7 @@ impl TcpSnapshot {
             logs: OpenLog::open_all(&config.access_logs, with.runtime, with.files)?,
             logs_hold_failures: config.access_logs.iter().any(tells_failures),
             scope: with.registry.scope(scope),
+            subset: SubsetKey::new(&config.metadata_match),
             config: Arc::clone(config),
         })
     }

@@ -25,6 +25,19 @@ pub(super) const NO_ENDPOINTS: Spec = unusable(
     },
 );
 
+pub(super) const NO_SUBSET: Spec = unusable(
+    "no_subset",
+    Blame::Config,
+    Text {
+        en: "No endpoint of the cluster has the metadata that the route asks for.",
+        ko: "라우트가 요구하는 메타데이터를 가진 엔드포인트가 클러스터에 없습니다.",
+    },
+    Text {
+        en: "Compare metadata_match of the route with the metadata of the endpoints and with subset_selectors, or set a fallback_policy.",
+        ko: "라우트의 metadata_match를 엔드포인트의 메타데이터 및 subset_selectors와 비교하거나 fallback_policy를 설정하십시오.",
+    },
+);
+
 pub(super) const ENDPOINT_DISABLED: Spec = unusable(
     "endpoint_disabled",
     Blame::Config,

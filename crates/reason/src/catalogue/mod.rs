@@ -273,6 +273,8 @@ reasons! {
     health {
         /// The cluster has no endpoints.
         NoEndpoints = NO_ENDPOINTS,
+        /// No endpoint has what the route asks for (`metadata_match`).
+        NoSubset = NO_SUBSET,
         /// The file itself takes the endpoint out of use (`health_status`).
         EndpointDisabled = ENDPOINT_DISABLED,
         /// The first health check has not been answered yet.

@@ -69,8 +69,9 @@ impl Maglev {
         Self { hosts: table, shares }
     }
 
-    /// The host that serves a hash; `None` where there are none.
-    pub(super) fn find(&self, hash: u64) -> Option<u32> {
+    /// The host that serves a hash; `None` where there are none. Further attempts have another hash.
+    pub(super) fn find(&self, hash: u64, attempt: u32) -> Option<u32> {
+        let hash = if attempt > 0 { hash ^ (u64::MAX - u64::from(attempt) + 1) } else { hash };
         let at = hash.checked_rem(self.hosts.len() as u64)?;
         self.hosts.get(usize::try_from(at).ok()?).copied()
     }

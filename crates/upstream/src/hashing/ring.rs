@@ -44,10 +44,11 @@ impl Ring {
         Self { places, shares }
     }
 
-    /// The host that serves a hash; `None` where there are none.
-    pub(super) fn find(&self, hash: u64) -> Option<u32> {
-        let at = self.places.partition_point(|(place, _)| *place < hash);
-        self.places.get(at).or_else(|| self.places.first()).map(|(_, host)| *host)
+    /// The host that serves a hash; `None` where there are none. Further attempts lead to the places behind it.
+    pub(super) fn find(&self, hash: u64, attempt: u32) -> Option<u32> {
+        let at = self.places.partition_point(|(place, _)| *place < hash).checked_rem(self.places.len())?;
+        let at = at.saturating_add(usize::try_from(attempt).unwrap_or(0)) % self.places.len();
+        self.places.get(at).map(|(_, host)| *host)
     }
 
     /// Number of places.

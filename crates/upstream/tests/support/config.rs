@@ -9,7 +9,7 @@ use std::time::Duration;
 use causeway_model::{
     Address, Bootstrap, CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Endpoint, EndpointAddress,
     HeaderMutations, HealthCheck, HealthChecker, HealthStatus, HttpHealthCheck, LbPolicy, Locality,
-    LocalityEndpoints, Metadata, SourcePosition, TcpHealthCheck, UpstreamSocket,
+    LocalityEndpoints, LocalityLb, Metadata, SourcePosition, TcpHealthCheck, UpstreamSocket,
 };
 
 /// A configuration of these clusters.
@@ -32,8 +32,16 @@ pub(crate) fn cluster_of(name: &str, kind: ClusterType, endpoints: Vec<Endpoint>
         kind,
         connect_timeout: Duration::from_secs(1),
         per_connection_buffer_limit_bytes: 1 << 20,
-        lb_policy: LbPolicy::RoundRobin,
-        localities: vec![LocalityEndpoints { locality: Locality::default(), priority: 0, endpoints }],
+        lb_policy: LbPolicy::default(),
+        hash_policy: Vec::new(),
+        locality_lb: LocalityLb::default(),
+        subsets: None,
+        localities: vec![LocalityEndpoints {
+            locality: Locality::default(),
+            priority: 0,
+            weight: 0,
+            endpoints,
+        }],
         overprovisioning_factor: 140,
         health_checks: Vec::new(),
         circuit_breakers: CircuitBreakers::default(),
