@@ -182,7 +182,6 @@ fn others() -> Vec<Case> {
             .wait_for("/clusters", "app::127.0.0.1:{{right}}::health_flags::healthy")
             .wait_for("/clusters", "app::127.0.0.1:{{wrong}}::health_flags::/failed_active_hc"),
         Case::new("failures_in_a_row_take_a_host_out")
-            .refused("D-62", "`outlier_detection` of Cluster is not implemented")
             .endpoint("bad", Reply::status(500))
             .endpoint("good", Reply::ok("good"))
             .pool("app", &["bad", "good"])
@@ -213,7 +212,6 @@ fn others() -> Vec<Case> {
                 "cluster.app.membership_healthy",
             ]),
         Case::new("refused_connections_take_a_host_out_too")
-            .refused("D-62", "`outlier_detection` of Cluster is not implemented")
             .endpoint("good", Reply::ok("good"))
             .dead("bad")
             .pool("app", &["bad", "good"])

@@ -28,6 +28,7 @@ mod local_replies;
 mod manager;
 mod matching;
 mod on_purpose;
+mod outlier;
 mod overload;
 mod proxy_status;
 mod redirects;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         ("manager", manager::cases()),
         ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
+        ("outlier", outlier::cases()),
         ("overload", overload::cases()),
         ("proxy_status", proxy_status::cases()),
         ("redirects", redirects::cases()),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     BindConfig, EndpointAddress, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, Metadata,
-    SourcePosition, TlvEntry, TransportSocketMatch, UpstreamSocket,
+    OutlierDetection, SourcePosition, TlvEntry, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -34,6 +34,8 @@ pub struct Cluster {
     pub overprovisioning_factor: u32,
     /// Active health checks; all have to pass.
     pub health_checks: Vec<HealthCheck>,
+    /// Hosts that fail requests are taken out of use (`outlier_detection`).
+    pub outlier_detection: Option<OutlierDetection>,
     /// Limits.
     pub circuit_breakers: CircuitBreakers,
     /// HTTP towards the back-ends.

@@ -26,6 +26,7 @@ mod listener_filter;
 mod local_reply;
 mod matcher;
 mod network_filter;
+mod outlier;
 mod overload;
 mod retry;
 mod route;
@@ -78,6 +79,7 @@ pub use matcher::{
     ValueMatch,
 };
 pub use network_filter::{ConnectionLimit, ConnectionRateLimit, NetworkGate, RuntimeFlag, TokenBucket};
+pub use outlier::{Consecutive, FailurePercentage, OutlierDetection, SuccessRate};
 pub use overload::{
     LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
     ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,

@@ -165,6 +165,11 @@ impl LocalCluster {
         hosts.iter().filter_map(|host| set.priority_of(host)).collect()
     }
 
+    /// Whether what becomes of requests is to be reported.
+    pub(crate) fn looks_for_outliers(&self) -> bool {
+        self.config().outlier_detection.is_some()
+    }
+
     /// Takes one of a resource, unless its circuit breaker is open.
     pub(crate) fn acquire(self: &Rc<Self>, priority: RoutingPriority, resource: Resource) -> Option<Permit> {
         self.own.try_acquire(priority, resource).then(|| Permit {

@@ -15,6 +15,7 @@ use crate::dns::NameReport;
 use crate::hashing::TableStats;
 use crate::host::{Host, HostCells};
 use crate::host_set::{HostSet, Priority, Spread};
+use crate::outlier::{HostResult, OutlierReport};
 use crate::sockets::Sockets;
 use crate::stats::{
     ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
@@ -42,6 +43,9 @@ pub struct Cluster {
     published: Notify,
     /// Wakes the main thread when a response asked for its host to be left alone.
     pub(crate) failed_now: Notify,
+    /// Wakes the main thread when a host failed as often as it may.
+    pub(crate) outliers: Notify,
+    outlier_report: ArcSwap<OutlierReport>,
 }
 
 /// One worker's part in a cluster: its cells, and the breakers.
@@ -75,6 +79,8 @@ impl Cluster {
             warmed: Notify::new(),
             published: Notify::new(),
             failed_now: Notify::new(),
+            outliers: Notify::new(),
+            outlier_report: ArcSwap::default(),
         }
     }
 
@@ -209,6 +215,19 @@ impl Cluster {
         }
     }
 
+    /// Notes what became of an attempt to use a host, where outliers are looked for.
+    pub fn note_result(&self, host: &Host, result: HostResult) {
+        if host.monitor().is_some_and(|monitor| monitor.report(result)) {
+            self.outliers.notify_one();
+        }
+    }
+
+    /// The success rates that hosts are compared by, where outliers are looked for.
+    #[must_use]
+    pub fn outlier_report(&self) -> Option<OutlierReport> {
+        self.config.outlier_detection.is_some().then(|| **self.outlier_report.load())
+    }
+
     /// Whether it had its first DNS answer and its first round of health checks.
     #[must_use]
     pub fn is_warm(&self) -> bool {
@@ -239,6 +258,10 @@ impl Cluster {
         self.hosts.store(Arc::new(hosts));
         self.generation.fetch_add(1, Release);
         self.published.notify_waiters();
+    }
+
+    pub(crate) fn publish_outliers(&self, report: OutlierReport) {
+        self.outlier_report.store(Arc::new(report));
     }
 
     pub(crate) fn publish_names(&self, names: Vec<Arc<NameReport>>) {

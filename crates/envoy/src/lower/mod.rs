@@ -27,6 +27,7 @@ mod listener_filter;
 mod local_reply;
 mod matcher;
 mod network_filter;
+mod outlier;
 mod overload;
 mod retry;
 mod rewrite;

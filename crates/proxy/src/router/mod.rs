@@ -2,6 +2,7 @@
 
 mod envoy_headers;
 mod internal_redirect;
+mod outlier;
 mod relay;
 mod response;
 mod retry;
@@ -207,6 +208,7 @@ async fn attempt(
             Relay::new(downstream, request, forwarding, connection, upload).run().await
         }
         Err(Unconnected::Failed(failure)) => {
+            outlier::note_failure(&request, &forwarding.cluster, &failure);
             if let Some(pause) = retry::after_failure(&mut request, forwarding, &failure) {
                 request.end_attempt(Some(failure));
                 forwarding.permit = None;

@@ -13,8 +13,9 @@ use causeway_http::h1::{
 };
 use causeway_http::{Method, Version, forwarding};
 use causeway_reason::{Failure, Met, Reason};
-use causeway_upstream::{ClusterStat, Host, HostStat};
+use causeway_upstream::{ClusterStat, Host, HostResult, HostStat};
 
+use super::outlier;
 use super::response::BodyEvent;
 use super::retry::{self, Tried};
 use super::{Forwarding, Served, give_up, start_timeout, tunnel, upstream_request};
@@ -139,11 +140,13 @@ impl<'d> Relay<'d> {
                 HeadEvent::Failed(failure) => return Box::pin(self.fail(failure)).await,
                 HeadEvent::Head(head) if head.is_interim() => Box::pin(self.interim(head)).await,
                 HeadEvent::Head(head) if self.opens_tunnel(&head) => {
+                    self.note_answer(&head);
                     return ended(Box::pin(tunnel::tunnel(self, head)).await);
                 }
                 HeadEvent::Head(head) => break head,
             }
         };
+        self.note_answer(&head);
         if let Some(pause) = self.retries_response(&head) {
             return self.leave_response(&head, pause);
         }
@@ -183,6 +186,7 @@ impl<'d> Relay<'d> {
         if let Some(host) = facts.host.clone() {
             self.request.attempted.push((host, Some(self.upstream.id())));
         }
+        outlier::note(&self.request, &self.forwarding.cluster, HostResult::Connected);
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         let http2 = self.upstream.is_http2();
@@ -568,12 +572,14 @@ impl<'d> Relay<'d> {
             failure.met = Met::AfterInterim;
         }
         if let Some(pause) = retry::after_failure(&mut self.request, self.forwarding, &failure) {
+            outlier::note_failure(&self.request, &self.forwarding.cluster, &failure);
             return self.leave_failed(failure, pause);
         }
         if self.replays(&failure) {
             self.forwarding.fresh = true;
             return self.leave_failed(failure, 0);
         }
+        outlier::note_failure(&self.request, &self.forwarding.cluster, &failure);
         let Relay { downstream, request, upload, upload_failed, .. } = &mut *self;
         let unread = match upload {
             Some(pump) => {

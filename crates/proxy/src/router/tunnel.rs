@@ -94,6 +94,7 @@ pub(super) async fn raw(mut relay: Box<Relay<'_>>) -> After {
         field_bytes: 0,
     };
     relay.request.response.clear(usize::MAX);
+    relay.note_answer(&head);
     if relay.request.method() == Method::Connect {
         return tunnel(relay, head).await;
     }
