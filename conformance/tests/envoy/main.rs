@@ -27,6 +27,7 @@ mod listeners;
 mod local_replies;
 mod manager;
 mod matching;
+mod mirrors;
 mod on_purpose;
 mod outlier;
 mod overload;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         ("manager", manager::cases()),
         ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
+        ("mirrors", mirrors::cases()),
         ("outlier", outlier::cases()),
         ("overload", overload::cases()),
         ("proxy_status", proxy_status::cases()),

@@ -25,6 +25,7 @@ mod listener;
 mod listener_filter;
 mod local_reply;
 mod matcher;
+mod mirror;
 mod network_filter;
 mod outlier;
 mod overload;
@@ -78,6 +79,7 @@ pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,
     ValueMatch,
 };
+pub use mirror::MirrorPolicy;
 pub use network_filter::{ConnectionLimit, ConnectionRateLimit, NetworkGate, RuntimeFlag, TokenBucket};
 pub use outlier::{Consecutive, FailurePercentage, OutlierDetection, SuccessRate};
 pub use overload::{

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::{
     BodyFormat, CookieMatcher, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata,
-    PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition, Template,
+    MirrorPolicy, PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction,
+    SourcePosition, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -223,6 +224,8 @@ pub struct RouteForward {
     pub internal_redirects: Option<InternalRedirectPolicy>,
     /// Whether and how requests are sent again; where the route says nothing, what its virtual host says.
     pub retry: Option<Arc<RetryPolicy>>,
+    /// Where copies of requests go; where the route says nothing, what its virtual host says, or else its table.
+    pub mirrors: Option<Arc<[MirrorPolicy]>>,
 }
 
 /// `RouteAction.MaxStreamDuration`.

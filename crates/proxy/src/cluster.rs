@@ -10,9 +10,9 @@ use causeway_model::{Cluster as ClusterConfig, RoutingPriority, UpstreamProtocol
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
-    ClusterSizeStat, ClusterSslStat, ClusterStat, Health, Host, HostCells, HostId, HostStat, LoadBalancer,
-    Resource, Unusable, WorkerCluster,
+    Cluster, ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
+    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Health, Host, HostCells, HostId,
+    HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
@@ -65,6 +65,7 @@ pub(crate) struct LocalCluster {
     reasons: ReasonCounters,
     /// There from the first response on.
     responses: OnceCell<Shard<ClusterResponseStat>>,
+    external: OnceCell<Shard<ClusterExternalStat>>,
     internal: OnceCell<Shard<ClusterInternalStat>>,
     /// There where the cluster speaks TLS.
     ssl: Option<Shard<ClusterSslStat>>,
@@ -95,6 +96,7 @@ impl LocalCluster {
             internal_codes: StatusCounters::new("internal.upstream_rq_"),
             reasons: ReasonCounters::new(),
             responses: OnceCell::new(),
+            external: OnceCell::new(),
             internal: OnceCell::new(),
             ssl: shared.sockets().ssl().map(|ssl| ssl.shard(worker)),
             budgets: shared.budget_stats().map(|scope| scope.shard(worker)),
@@ -334,7 +336,7 @@ impl LocalCluster {
         if internal {
             self.internal().inc(ClusterInternalStat::Completed);
         } else {
-            self.responses().inc(ClusterResponseStat::ExternalUpstreamRqCompleted);
+            self.external().inc(ClusterExternalStat::Completed);
         }
     }
 
@@ -344,7 +346,7 @@ impl LocalCluster {
         if internal {
             self.internal().record(ClusterInternalStat::Time, millis);
         } else {
-            self.responses().record(ClusterResponseStat::ExternalUpstreamRqTime, millis);
+            self.external().record(ClusterExternalStat::Time, millis);
         }
     }
 
@@ -360,6 +362,10 @@ impl LocalCluster {
 
     fn responses(&self) -> &Shard<ClusterResponseStat> {
         self.responses.get_or_init(|| self.shared().response_stats().shard(self.worker))
+    }
+
+    fn external(&self) -> &Shard<ClusterExternalStat> {
+        self.external.get_or_init(|| self.shared().external_stats().shard(self.worker))
     }
 
     fn internal(&self) -> &Shard<ClusterInternalStat> {

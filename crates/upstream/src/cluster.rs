@@ -18,8 +18,8 @@ use crate::host_set::{HostSet, Priority, Spread};
 use crate::outlier::{HostResult, OutlierReport};
 use crate::sockets::Sockets;
 use crate::stats::{
-    ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
-    ClusterSizeStat, ClusterStat,
+    ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
+    ClusterResponseStat, ClusterSizeStat, ClusterStat,
 };
 use crate::why;
 
@@ -105,6 +105,12 @@ impl Cluster {
     /// The statistics that Envoy shows from the first response on.
     #[must_use]
     pub fn response_stats(&self) -> Scope<ClusterResponseStat> {
+        self.registry.scope(self.stats.name().clone())
+    }
+
+    /// The statistics that Envoy shows from the first response to a request from outside on.
+    #[must_use]
+    pub fn external_stats(&self) -> Scope<ClusterExternalStat> {
         self.registry.scope(self.stats.name().clone())
     }
 

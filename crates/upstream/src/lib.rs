@@ -69,7 +69,7 @@ pub use outlier::{HostResult, OutlierReport, OutlierStat, SuccessRates};
 pub use retry::{Attempt, Retries, RetryDecision};
 pub use sockets::{Socket, Sockets, Tls, Unusable, ready};
 pub use stats::{
-    ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterManagerStat,
-    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat, HealthCheckStat,
-    RemainingStat,
+    ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
+    ClusterManagerStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat,
+    HealthCheckStat, RemainingStat,
 };

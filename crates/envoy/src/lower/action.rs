@@ -62,6 +62,7 @@ impl Cx<'_> {
             connect: None,
             internal_redirects: None,
             retry: None,
+            mirrors: None,
         }
     }
 
@@ -103,6 +104,7 @@ impl Cx<'_> {
             connect: self.connect_config(action),
             internal_redirects: self.internal_redirects(action),
             retry: self.retry_policy(action).map(Arc::new),
+            mirrors: self.mirror_policies(action),
             cluster: cluster?,
         };
         Some(forward)

@@ -26,6 +26,7 @@ mod listener;
 mod listener_filter;
 mod local_reply;
 mod matcher;
+mod mirror;
 mod network_filter;
 mod outlier;
 mod overload;

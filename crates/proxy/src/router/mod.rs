@@ -2,6 +2,7 @@
 
 mod envoy_headers;
 mod internal_redirect;
+mod mirror;
 mod outlier;
 mod relay;
 mod response;
@@ -39,6 +40,9 @@ use crate::way::Way;
 use relay::Relay;
 use retry::{Again, Retry, Tried};
 
+pub use mirror::AsyncClientStat;
+pub(crate) use mirror::{Copies, Mirror};
+
 /// What the router works with.
 struct Forwarding {
     cluster: Rc<LocalCluster>,
@@ -63,6 +67,8 @@ struct Forwarding {
     fresh: bool,
     /// While there is an attempt.
     permit: Option<Permit>,
+    /// Where the body is copied to, before it is looked at.
+    copies: Option<Box<Copies>>,
 }
 
 impl Forwarding {
@@ -151,6 +157,7 @@ pub(crate) async fn forward(
         started: false,
         fresh: false,
         permit: None,
+        copies: None,
     };
     forwarding.tell_time(downstream, &mut request, &entry);
     request.facts.attempts = 1;
@@ -161,6 +168,9 @@ pub(crate) async fn forward(
     rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
     request.facts.timeout = timeout;
     forwarding.retry = Retry::of(&mut request, route);
+    if !entry.mirrors.is_empty() {
+        forwarding.copies = mirror::begin(downstream, &request, &entry, &forwarding);
+    }
     let mut tried = attempt(downstream, request, &mut forwarding, host, None).await;
     loop {
         match tried {
@@ -220,7 +230,10 @@ async fn attempt(
                 request.facts.host = None;
             }
             forwarding.give_back();
-            let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
+            let unread = match forwarding.copies.take() {
+                Some(copies) => Some(downstream.discard_copied_body(&mut request, Some(copies))),
+                None => retry::unread(downstream, &mut request, upload.as_deref_mut()),
+            };
             Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await))
         }
         Err(Unconnected::ClientGone) => {

@@ -5,7 +5,6 @@ use causeway_http::{HeaderBlock, Known};
 use causeway_reason::{Details, Failure, Met, Reason, ResetReason};
 use causeway_upstream::HostResult;
 
-use super::relay::Relay;
 use crate::cluster::LocalCluster;
 use crate::record::ActiveRequest;
 
@@ -26,19 +25,15 @@ pub(super) fn note_failure(request: &ActiveRequest, cluster: &LocalCluster, fail
     }
 }
 
-impl Relay<'_> {
-    /// Reports the head of a response.
-    pub(super) fn note_answer(&self, head: &ResponseHead) {
-        if !self.forwarding.cluster.looks_for_outliers() {
-            return;
-        }
-        let response = &self.request.response;
-        let by_grpc = if self.request.facts.grpc { grpc_as_http(response) } else { None };
-        let cluster = &self.forwarding.cluster;
-        note(&self.request, cluster, HostResult::Answered(by_grpc.unwrap_or(head.status)));
-        if response.get("x-envoy-degraded").is_some() {
-            note(&self.request, cluster, HostResult::Degraded);
-        }
+/// Reports the head of a response.
+pub(super) fn note_answer(request: &ActiveRequest, cluster: &LocalCluster, head: &ResponseHead) {
+    if !cluster.looks_for_outliers() {
+        return;
+    }
+    let by_grpc = if request.facts.grpc { grpc_as_http(&request.response) } else { None };
+    note(request, cluster, HostResult::Answered(by_grpc.unwrap_or(head.status)));
+    if request.response.get("x-envoy-degraded").is_some() {
+        note(request, cluster, HostResult::Degraded);
     }
 }
 

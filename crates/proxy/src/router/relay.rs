@@ -60,7 +60,7 @@ pub(super) struct Relay<'d> {
 }
 
 /// Counts a request for as long as a back-end works on it.
-struct Running {
+pub(super) struct Running {
     cluster: Rc<LocalCluster>,
     host: Option<Arc<Host>>,
 }
@@ -140,13 +140,13 @@ impl<'d> Relay<'d> {
                 HeadEvent::Failed(failure) => return Box::pin(self.fail(failure)).await,
                 HeadEvent::Head(head) if head.is_interim() => Box::pin(self.interim(head)).await,
                 HeadEvent::Head(head) if self.opens_tunnel(&head) => {
-                    self.note_answer(&head);
+                    outlier::note_answer(&self.request, &self.forwarding.cluster, &head);
                     return ended(Box::pin(tunnel::tunnel(self, head)).await);
                 }
                 HeadEvent::Head(head) => break head,
             }
         };
-        self.note_answer(&head);
+        outlier::note_answer(&self.request, &self.forwarding.cluster, &head);
         if let Some(pause) = self.retries_response(&head) {
             return self.leave_response(&head, pause);
         }
@@ -213,7 +213,9 @@ impl<'d> Relay<'d> {
             let theirs = self.downstream.takes_trailers();
             let pump = self.downstream.upload(framing, self.going(http2, chunked));
             let show = theirs && self.downstream.has_filters(&self.request);
-            self.upload = Some(Box::new(pump.showing_trailers(show).keeping(self.most_kept())));
+            self.upload = Some(Box::new(
+                pump.showing_trailers(show).keeping(self.most_kept()).copying(self.forwarding.copies.take()),
+            ));
         }
         Ok(())
     }
@@ -604,7 +606,7 @@ impl<'d> Relay<'d> {
 }
 
 impl Running {
-    fn new(cluster: &Rc<LocalCluster>, host: Option<Arc<Host>>) -> Self {
+    pub(super) fn new(cluster: &Rc<LocalCluster>, host: Option<Arc<Host>>) -> Self {
         cluster.stats().inc(ClusterStat::UpstreamRqTotal);
         cluster.stats().adjust(ClusterStat::UpstreamRqActive, 1);
         if let Some(host) = &host {

@@ -7,6 +7,7 @@ use causeway_http::h1::{BodyDecoder, BodyFraming, ConnectionOptions, ResponseHea
 use causeway_http::{Known, Method, Version};
 use causeway_reason::{Failure, Met, Reason};
 
+use super::outlier;
 use super::relay::Relay;
 use super::response::BodyEvent;
 use crate::deadlines::Timer;
@@ -94,7 +95,7 @@ pub(super) async fn raw(mut relay: Box<Relay<'_>>) -> After {
         field_bytes: 0,
     };
     relay.request.response.clear(usize::MAX);
-    relay.note_answer(&head);
+    outlier::note_answer(&relay.request, &relay.forwarding.cluster, &head);
     if relay.request.method() == Method::Connect {
         return tunnel(relay, head).await;
     }
