@@ -43,7 +43,8 @@ pub struct Cluster {
     /// Below this share of healthy hosts, in per cent, health is ignored
     /// (`common_lb_config.healthy_panic_threshold`); 50 unless set, 0 never.
     pub healthy_panic_threshold: f64,
-    /// `common_lb_config.ignore_new_hosts_until_first_hc`.
+    /// `common_lb_config.ignore_new_hosts_until_first_hc`: hosts of `STRICT_DNS` clusters do not count for the share of
+    /// healthy ones before their first check is answered.
     pub ignore_new_hosts_until_first_health_check: bool,
     /// `common_lb_config.close_connections_on_host_set_change`.
     pub close_connections_on_host_set_change: bool,

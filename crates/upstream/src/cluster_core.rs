@@ -343,7 +343,7 @@ impl Core {
 
     /// The flags that all checks of a host give it together, and those that others gave it.
     fn flags_of(&self, id: HostId, host: &Host) -> HealthFlags {
-        let pending = self.cluster.config().ignore_new_hosts_until_first_health_check;
+        let pending = self.members.are_pending_at_first();
         let others = host.flags().with(HealthFlags::BY_CHECKS, false);
         let sessions = self.checked.get(&id).map_or(&[][..], |checked| &checked.sessions);
         sessions.iter().fold(others, |flags, session| flags | session.flags(pending))

@@ -96,7 +96,9 @@ impl Members {
             .collect();
         let maker = Maker {
             checks: config.health_checks.len(),
-            pending: config.ignore_new_hosts_until_first_health_check,
+            // Hosts that are written in the file are not new to Envoy, nor is the one that stands for a name.
+            pending: config.ignore_new_hosts_until_first_health_check
+                && matches!(config.kind, ClusterType::StrictDns(_)),
             workers,
             outliers: config.outlier_detection.clone().map(Arc::new),
         };
@@ -137,6 +139,11 @@ impl Members {
             TargetAddress::Fixed(_) => None,
         });
         names.collect()
+    }
+
+    /// Whether hosts that were not checked yet are left out of everything.
+    pub(crate) const fn are_pending_at_first(&self) -> bool {
+        self.maker.pending
     }
 
     /// What is looked for in outliers, where anything is.
