@@ -85,7 +85,7 @@ fn logged(case: Case) -> Case {
 }
 
 pub(crate) fn cases() -> Vec<Case> {
-    in_a_row().into_iter().chain(by_share()).chain(others()).collect()
+    in_a_row().into_iter().chain(by_share()).chain(others()).chain(connections()).collect()
 }
 
 fn in_a_row() -> Vec<Case> {
@@ -286,6 +286,70 @@ fn others() -> Vec<Case> {
         .wait_for("/clusters", "app::127.0.0.1:{{tired}}::health_flags::/degraded_outlier_detection")
         .stats(COUNTED)
         .wait_for("/clusters", "app::127.0.0.1:{{tired}}::health_flags::healthy"),
+    ]
+}
+
+/// Connections that are passed on, to one back-end that nobody listens at, and perhaps one that is well.
+fn passed_on(name: &'static str, fields: &str, proxy: &str, endpoints: &str) -> Case {
+    let file = format!(
+        r#"admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{admin}}}}}}}}}}
+static_resources:
+  listeners:
+  - name: main
+    address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{listen}}}}}}}}
+    filter_chains:
+    - filters:
+      - name: tcp
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: in
+          cluster: app
+          {proxy}
+  clusters:
+  - name: app
+    connect_timeout: 1s
+    outlier_detection: {{interval: 0.2s, base_ejection_time: 30s, max_ejection_percent: 100, {fields}}}
+    common_lb_config: {{update_merge_window: 0s, healthy_panic_threshold: {{value: 0}}}}
+    load_assignment:
+      cluster_name: app
+      endpoints:
+      - lb_endpoints: [{endpoints}]
+"#
+    );
+    Case::new(name).dead("down").endpoint("up", Reply::ok("up")).file(&file).without_log().step(
+        async |run: &mut Run| {
+            for _ in 0..6 {
+                let _ = run.connect().await.exchange(&Request::get("/")).await;
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+        },
+    )
+}
+
+fn connections() -> Vec<Case> {
+    let host = |name: &str| {
+        format!(
+            "{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{{name}}}}}}}}}}}}}"
+        )
+    };
+    let both = format!("{}, {}", host("down"), host("up"));
+    vec![
+        passed_on("connections_that_are_refused_count", "consecutive_5xx: 2", "", &host("down")).stats(COUNTED),
+        passed_on(
+            "connections_have_a_row_of_their_own",
+            "split_external_local_origin_errors: true, consecutive_5xx: 1, consecutive_local_origin_failure: 3",
+            "",
+            &host("down"),
+        )
+        .stats(COUNTED),
+        passed_on(
+            "each_attempt_to_connect_counts",
+            "consecutive_5xx: 2, consecutive_gateway_failure: 1",
+            "max_connect_attempts: 3",
+            &both,
+        )
+        .wait_for("/clusters", "app::127.0.0.1:{{down}}::health_flags::/failed_outlier_check")
+        .stats(FEW),
     ]
 }
 
