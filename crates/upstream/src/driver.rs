@@ -185,9 +185,11 @@ async fn watch_responses(shared: Weak<Shared>, cluster: Arc<Cluster>) {
 async fn watch_outliers(shared: Weak<Shared>, cluster: Arc<Cluster>, pause: Duration) {
     let mut next = tokio::time::Instant::now() + pause;
     loop {
-        let found = tokio::time::timeout_at(next, cluster.outliers.notified()).await;
+        // Whether something was found or the interval has ended is told by the clock: hosts that fail without a pause
+        // must not put the end off.
+        let _ = tokio::time::timeout_at(next, cluster.outliers.notified()).await;
         let Some(shared) = shared.upgrade() else { return };
-        if found.is_ok() {
+        if tokio::time::Instant::now() < next {
             shared.core.borrow_mut().look_for_outliers(Now::read());
         } else {
             shared.core.borrow_mut().compare_outliers(Now::read());
