@@ -301,7 +301,7 @@ impl Simulation {
             Mood::Degraded => &[HostResult::Connected, HostResult::Answered(200), HostResult::Degraded],
             Mood::Sick => &[HostResult::Connected, HostResult::Answered(503)],
             Mood::Dead => &[HostResult::Failed],
-            Mood::Slow => &[HostResult::Connected, HostResult::TimedOut(504)],
+            Mood::Slow => &[HostResult::Connected, HostResult::TimedOut],
         };
         for result in results {
             self.cluster.note_result(host, *result);

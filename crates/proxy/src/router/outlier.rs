@@ -1,7 +1,7 @@
 //! What outlier detection hears of attempts, as Envoy's router reports them.
 
+use causeway_http::Known;
 use causeway_http::h1::ResponseHead;
-use causeway_http::{HeaderBlock, Known};
 use causeway_reason::{Details, Failure, Met, Reason, ResetReason};
 use causeway_upstream::HostResult;
 
@@ -30,8 +30,8 @@ pub(super) fn note_answer(request: &ActiveRequest, cluster: &LocalCluster, head:
     if !cluster.looks_for_outliers() {
         return;
     }
-    let by_grpc = if request.facts.grpc { grpc_as_http(&request.response) } else { None };
-    note(request, cluster, HostResult::Answered(by_grpc.unwrap_or(head.status)));
+    let by_grpc = request.response.get(Known::GrpcStatus).filter(|_| request.facts.grpc);
+    note(request, cluster, by_grpc.map_or(HostResult::Answered(head.status), of_grpc));
     if request.response.get("x-envoy-degraded").is_some() {
         note(request, cluster, HostResult::Degraded);
     }
@@ -40,9 +40,9 @@ pub(super) fn note_answer(request: &ActiveRequest, cluster: &LocalCluster, head:
 /// What a failure says of the host; `connected` says whether there was a connection to it.
 fn of_failure(failure: &Failure, connected: bool) -> Option<HostResult> {
     match failure.reason {
-        Reason::PerTryTimeout | Reason::PerTryIdleTimeout => Some(HostResult::TimedOut(504)),
+        Reason::PerTryTimeout | Reason::PerTryIdleTimeout => Some(HostResult::TimedOut),
         // Once an answer has begun, the host is not the one to blame.
-        Reason::RouteTimeout if connected && failure.met != Met::AfterHead => Some(HostResult::TimedOut(504)),
+        Reason::RouteTimeout if connected && failure.met != Met::AfterHead => Some(HostResult::TimedOut),
         _ => match failure.answer().details {
             Details::ResetBefore(ResetReason::Overflow) | Details::Text(_) => None,
             Details::ResetBefore(_) | Details::ResetAfter(_) => Some(HostResult::Failed),
@@ -50,24 +50,9 @@ fn of_failure(failure: &Failure, connected: bool) -> Option<HostResult> {
     }
 }
 
-/// The status of HTTP that a status of gRPC in the head of a response stands for.
-fn grpc_as_http(response: &HeaderBlock) -> Option<u16> {
-    let status = response.get(Known::GrpcStatus)?;
-    let number = std::str::from_utf8(status).ok().and_then(|text| text.parse::<u64>().ok());
-    Some(match number {
-        Some(0) => 200,
-        Some(1) => 499,
-        Some(3 | 9 | 11) => 400,
-        Some(4) => 504,
-        Some(5) => 404,
-        Some(6 | 10) => 409,
-        Some(7) => 403,
-        Some(8) => 429,
-        Some(12) => 501,
-        Some(14) => 503,
-        Some(16) => 401,
-        Some(_) | None => 500,
-    })
+/// What a status of gRPC in the head of a response says.
+fn of_grpc(status: &[u8]) -> HostResult {
+    HostResult::of_grpc(std::str::from_utf8(status).ok().and_then(|text| text.parse().ok()))
 }
 
 #[cfg(test)]
@@ -79,8 +64,8 @@ mod tests {
         let of = |reason: Reason| of_failure(&reason.into(), true);
         assert_eq!(of(Reason::ConnectRefused), Some(HostResult::Failed));
         assert_eq!(of(Reason::UpstreamReset), Some(HostResult::Failed));
-        assert_eq!(of(Reason::RouteTimeout), Some(HostResult::TimedOut(504)));
-        assert_eq!(of(Reason::PerTryTimeout), Some(HostResult::TimedOut(504)));
+        assert_eq!(of(Reason::RouteTimeout), Some(HostResult::TimedOut));
+        assert_eq!(of(Reason::PerTryTimeout), Some(HostResult::TimedOut));
         assert_eq!(of(Reason::CircuitBreakerPending), None);
         assert_eq!(of(Reason::RequestChunkMalformed), None);
         assert_eq!(of_failure(&Reason::RouteTimeout.into(), false), None);
@@ -88,17 +73,5 @@ mod tests {
         assert_eq!(of_failure(&late, true), None);
         let cut = Failure { met: Met::AfterHead, ..Failure::from(Reason::UpstreamResetInBody) };
         assert_eq!(of_failure(&cut, true), Some(HostResult::Failed));
-    }
-
-    #[test]
-    fn statuses_of_grpc_stand_for_those_of_http() {
-        let of = |status: &str| {
-            let mut response = HeaderBlock::default();
-            response.append("grpc-status", status.as_bytes());
-            grpc_as_http(&response)
-        };
-        let all: Vec<_> = ["0", "2", "4", "8", "14", "17", "x"].into_iter().map(of).collect();
-        assert_eq!(all, [200, 500, 504, 429, 503, 500, 500].map(Some));
-        assert_eq!(grpc_as_http(&HeaderBlock::default()), None);
     }
 }

@@ -154,7 +154,7 @@ impl TcpSession {
             facts.flags.set(Flag::UpstreamConnectionFailure);
             if let Some(host) = &facts.host {
                 let late = matches!(failure.reason, Reason::ConnectTimeout | Reason::UpstreamTlsTimeout);
-                let result = if late { HostResult::TimedOut(504) } else { HostResult::Failed };
+                let result = if late { HostResult::TimedOut } else { HostResult::Failed };
                 cluster.shared().note_result(host, result);
             }
         }

@@ -16,12 +16,33 @@ pub enum HostResult {
     ConnectedAtLast,
     /// There is no connection, or it broke before an answer.
     Failed,
-    /// Nothing came in time; the client is answered with this status.
-    TimedOut(u16),
+    /// Nothing came in time, which counts as an answer of 504.
+    TimedOut,
     /// It answered with this status, or with one of gRPC that stands for this one.
     Answered(u16),
     /// It answered that it is degraded (`x-envoy-degraded`), beside [`Self::Answered`].
     Degraded,
+}
+
+impl HostResult {
+    /// What a call of gRPC came to: its status stands for one of HTTP, and one that is none for an error.
+    #[must_use]
+    pub const fn of_grpc(status: Option<u64>) -> Self {
+        Self::Answered(match status {
+            Some(0) => 200,
+            Some(1) => 499,
+            Some(3 | 9 | 11) => 400,
+            Some(4) => 504,
+            Some(5) => 404,
+            Some(6 | 10) => 409,
+            Some(7) => 403,
+            Some(8) => 429,
+            Some(12) => 501,
+            Some(14) => 503,
+            Some(16) => 401,
+            Some(_) | None => 500,
+        })
+    }
 }
 
 /// The counters of a host.
@@ -101,7 +122,7 @@ impl Monitor {
             // What follows says more.
             HostResult::Connected => false,
             HostResult::ConnectedAtLast => self.answered(200),
-            HostResult::Failed | HostResult::TimedOut(_) if split => {
+            HostResult::Failed | HostResult::TimedOut if split => {
                 self.local_origin.count(false);
                 self.last_status.store(0, Relaxed);
                 let most = self.config.consecutive_local_origin_failure.threshold;
@@ -109,7 +130,7 @@ impl Monitor {
                     && self.find(Kind::ConsecutiveLocalOriginFailure)
             }
             HostResult::Failed => self.answered(503),
-            HostResult::TimedOut(status) => self.answered(status),
+            HostResult::TimedOut => self.answered(504),
         }
     }
 
@@ -267,7 +288,7 @@ mod tests {
         let together = monitor(|_| ());
         together.report(HostResult::Failed);
         together.report(HostResult::Connected);
-        together.report(HostResult::TimedOut(504));
+        together.report(HostResult::TimedOut);
         assert_eq!(found(&together), [Kind::ConsecutiveGatewayFailure]);
         assert_eq!(together.end_interval(Origin::External), (2, 0));
         let split = monitor(|config| config.split_external_local_origin_errors = true);
@@ -275,7 +296,7 @@ mod tests {
         split.report(HostResult::Connected);
         split.report(HostResult::Failed);
         assert!(found(&split).is_empty());
-        split.report(HostResult::TimedOut(504));
+        split.report(HostResult::TimedOut);
         assert_eq!(found(&split), [Kind::ConsecutiveLocalOriginFailure]);
         assert_eq!(split.end_interval(Origin::External), (0, 0));
         assert_eq!(split.end_interval(Origin::Local), (4, 1));
@@ -288,6 +309,12 @@ mod tests {
         monitor.report(HostResult::ConnectedAtLast);
         assert_eq!(monitor.end_interval(Origin::External), (2, 1));
         assert!(!monitor.report(HostResult::Failed));
+    }
+
+    #[test]
+    fn statuses_of_grpc_stand_for_those_of_http() {
+        let all = [Some(0), Some(2), Some(4), Some(8), Some(14), Some(17), None].map(HostResult::of_grpc);
+        assert_eq!(all, [200, 500, 504, 429, 503, 500, 500].map(HostResult::Answered));
     }
 
     #[test]
