@@ -94,6 +94,7 @@ pub(crate) fn cases() -> Vec<Case> {
                         "/both" => "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
                         "/twice" => "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd",
                         "/header" => "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
+                        "/nul" => "HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 0\r\n\r\n",
                         "/version" => "HTTP/3.0 200 OK\r\ncontent-length: 0\r\n\r\n",
                         _ => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
                     })
@@ -105,6 +106,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/twice")
             .get("/header")
             .get("/version")
+            .get("/nul")
             .get("/fine")
             .stats(&["cluster.app.upstream_cx_protocol_error", "cluster.app.upstream_rq_502"]),
         Case::new("a_status_of_five_digits")

@@ -29,8 +29,200 @@ fn checked(health: u16) -> Script {
     })
 }
 
+/// Events stand in the log; moments are none of the comparison.
+fn logged(case: Case) -> Case {
+    case.without_log().mask_log(|line| {
+        let Some((before, rest)) = line.split_once("\"timestamp\":\"") else { return line.into() };
+        let (_, rest) = rest.split_once('"').unwrap_or_default();
+        format!("{before}\"timestamp\":\"\"{rest}")
+    })
+}
+
+/// A back-end that is well, then not, then well again, as it is told.
+fn turns(case: Case) -> Case {
+    let well = "app::127.0.0.1:{{app}}::health_flags::healthy";
+    let sick = "app::127.0.0.1:{{app}}::health_flags::/failed_active_hc";
+    case.backend("app", checked(200))
+        .wait_for("/clusters", well)
+        .step(async |run: &mut Run| run.backend("app").play(checked(500)))
+        .wait_for("/clusters", sick)
+        .step(async |run: &mut Run| run.backend("app").play(checked(200)))
+        .wait_for("/clusters", well)
+}
+
+fn events() -> Vec<Case> {
+    let http = "http_health_check: {path: /health}";
+    vec![
+        logged(turns(
+            Case::new("events_are_written_to_a_file")
+                .cluster("app", &check(&format!("{http}\n          event_log_path: '{{{{dir}}}}/access.log'"))),
+        )),
+        logged(turns(Case::new("events_are_written_by_a_sink").cluster(
+            "app",
+            &check(&format!(
+                "{http}
+          event_logger:
+          - name: file
+            typed_config:
+              '@type': type.googleapis.com/envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink
+              event_log_path: '{{{{dir}}}}/access.log'"
+            )),
+        ))),
+        logged(
+            Case::new("a_host_that_never_was_well_is_an_event")
+                .backend("app", Script::by(|_| Answer::close()))
+                .cluster("app", &check(&format!("{http}\n          event_log_path: '{{{{dir}}}}/access.log'")))
+                .wait_for("/clusters", "::health_flags::/failed_active_hc"),
+        ),
+        logged(
+            Case::new("a_response_that_takes_its_host_out_is_an_event")
+                .cluster(
+                    "app",
+                    &check(&format!("{http}\n          event_log_path: '{{{{dir}}}}/access.log'")).replace("0.1s", "60s"),
+                )
+                .backend(
+                    "app",
+                    Script::by(|request| match request.path() {
+                        "/health" => Reply::ok("").into(),
+                        _ => Reply::ok("last").header("x-envoy-immediate-health-check-fail", "1").into(),
+                    }),
+                )
+                .wait_for("/clusters", "::health_flags::healthy")
+                .get("/1")
+                .wait_for("/clusters", "/excluded_via_immediate_hc_fail"),
+        ),
+        logged(
+            Case::new("degradation_is_an_event")
+                .cluster("app", &check(&format!("{http}\n          event_log_path: '{{{{dir}}}}/access.log'")))
+                .backend("app", checked(200))
+                .wait_for("/clusters", "::health_flags::healthy")
+                .step(async |run: &mut Run| {
+                    run.backend("app").play(Reply::ok("").header("x-envoy-degraded", "1"));
+                })
+                .wait_for("/clusters", "::health_flags::/degraded_active_hc")
+                .step(async |run: &mut Run| run.backend("app").play(checked(200)))
+                .wait_for("/clusters", "::health_flags::healthy"),
+        ),
+        Case::new("each_check_may_be_an_event")
+            .backend("app", checked(500))
+            .cluster(
+                "app",
+                &check(&format!(
+                    "{http}
+          event_log_path: '{{{{dir}}}}/events'
+          always_log_health_check_failures: true
+          always_log_health_check_success: true"
+                )),
+            )
+            .step(async |run: &mut Run| {
+                let asked = async |count: usize| {
+                    let now = run.backend("app").requests();
+                    eventually(Duration::from_secs(5), async || run.backend("app").requests() > now + count).await
+                };
+                let failing = asked(3).await;
+                run.backend("app").play(checked(200));
+                let passing = asked(5).await;
+                run.note("checks went on", json!([failing, passing]));
+                run.proxy().stop(Duration::from_secs(5)).await;
+                let events = run.proxy().directory().read("events");
+                let count = |kind: &str| events.lines().filter(|line| line.contains(kind)).count();
+                let more_than = |kind: &str, least: usize| json!([kind, count(kind) > least]);
+                run.note(
+                    "events",
+                    json!([
+                        more_than("health_check_failure_event", 2),
+                        more_than("successful_health_check_event", 3),
+                        more_than("add_healthy_event", 0),
+                        more_than("add_healthy_event", 1),
+                        more_than("eject_unhealthy_event", 0),
+                    ]),
+                );
+            })
+            .without_log(),
+    ]
+}
+
+fn places() -> Vec<Case> {
+    vec![
+        Case::new("checks_may_go_to_another_port")
+            .backend("app", checked(200))
+            .endpoint("health", checked(200))
+            .cluster("app", &check("http_health_check: {path: /health}\n          alt_port: {{health}}"))
+            .wait_for("/clusters", "app::127.0.0.1:{{app}}::health_flags::healthy")
+            .step(async |run: &mut Run| {
+                run.note("asked at its own port", json!(run.backend("app").requests() > 0));
+                run.note("asked at the other port", json!(run.backend("health").requests() > 0));
+            })
+            .differs("D-198", &["asked at its own port"], false)
+            .differs("D-198", &["asked at the other port"], true),
+        Case::new("each_check_may_have_its_own_connection")
+            .backend("app", Script::echo())
+            .cluster("app", &check("http_health_check: {path: /health}\n          reuse_connection: false"))
+            .step(async |run: &mut Run| {
+                run.backend("app").wait_for_requests(4).await;
+                let question = run.backend("app").received()[1].to_json();
+                let (requests, connections) =
+                    (run.backend("app").requests(), run.backend("app").connections());
+                run.note("question", question);
+                run.note("one each", json!(connections >= requests && requests >= 4));
+            }),
+        unchecked("hosts_that_were_not_checked_yet_may_be_left_out", "type: STRICT_DNS"),
+        unchecked("hosts_that_are_written_down_are_not_left_out", "type: STATIC"),
+        // What HAProxy calls `fastinter`: the checks of a host that is about to change.
+        Case::new("a_host_that_changes_is_asked_more_often")
+            .backend("app", checked(200))
+            .cluster(
+                "app",
+                "
+                health_checks:
+                - timeout: 0.5s
+                  interval: 1s
+                  no_traffic_interval: 0.2s
+                  healthy_edge_interval: 0.02s
+                  unhealthy_edge_interval: 0.02s
+                  unhealthy_interval: 1s
+                  unhealthy_threshold: 20
+                  healthy_threshold: 20
+                  http_health_check: {path: /health}",
+            )
+            .get("/x")
+            .wait_for("/clusters", "::health_flags::healthy")
+            .step(async |run: &mut Run| {
+                for (script, flags) in [
+                    (Script::by(|_| Answer::close()), "::health_flags::/failed_active_hc"),
+                    (checked(200), "::health_flags::healthy"),
+                ] {
+                    run.backend("app").play(script);
+                    let begun = std::time::Instant::now();
+                    let changed = run.wait_for("/clusters", flags).await;
+                    let quick = begun.elapsed() < Duration::from_secs(5);
+                    run.note(flags, json!([changed, quick]));
+                }
+            })
+            .without_log(),
+    ]
+}
+
+/// A cluster of this type with a host that never answers its first check.
+fn unchecked(name: &'static str, kind: &str) -> Case {
+    Case::new(name)
+        .endpoint("slow", Script::by(|_| Answer::hang()))
+        .endpoint("well", checked(200))
+        .pool("app", &["slow", "well"])
+        .cluster("app", &check("http_health_check: {path: /health}").replace("0.5s", "6s"))
+        .cluster("app", kind)
+        .cluster(
+            "app",
+            "wait_for_warm_on_init: false\ncommon_lb_config: {ignore_new_hosts_until_first_hc: true}",
+        )
+        .wait_for("/clusters", "app::127.0.0.1:{{well}}::health_flags::healthy")
+        .clusters("app")
+        .differs("D-22", &["2 /clusters of app", "app::127.0.0.1:<slow>::last_health_check"], "<any>")
+        .stats(&["cluster.app.membership_excluded", "cluster.app.membership_healthy"])
+}
+
 pub(crate) fn cases() -> Vec<Case> {
-    [http(), others()].into_iter().flatten().collect()
+    [http(), others(), events(), places()].into_iter().flatten().collect()
 }
 
 fn http() -> Vec<Case> {
@@ -182,7 +374,6 @@ fn others() -> Vec<Case> {
             .wait_for("/clusters", "app::127.0.0.1:{{right}}::health_flags::healthy")
             .wait_for("/clusters", "app::127.0.0.1:{{wrong}}::health_flags::/failed_active_hc"),
         Case::new("failures_in_a_row_take_a_host_out")
-            .refused("D-62", "`outlier_detection` of Cluster is not implemented")
             .endpoint("bad", Reply::status(500))
             .endpoint("good", Reply::ok("good"))
             .pool("app", &["bad", "good"])
@@ -213,7 +404,6 @@ fn others() -> Vec<Case> {
                 "cluster.app.membership_healthy",
             ]),
         Case::new("refused_connections_take_a_host_out_too")
-            .refused("D-62", "`outlier_detection` of Cluster is not implemented")
             .endpoint("good", Reply::ok("good"))
             .dead("bad")
             .pool("app", &["bad", "good"])

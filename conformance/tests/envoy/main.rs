@@ -28,7 +28,9 @@ mod listeners;
 mod local_replies;
 mod manager;
 mod matching;
+mod mirrors;
 mod on_purpose;
+mod outlier;
 mod overload;
 mod proxy_status;
 mod redirects;
@@ -80,6 +82,8 @@ fn main() -> ExitCode {
         ("manager", manager::cases()),
         ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
+        ("mirrors", mirrors::cases()),
+        ("outlier", outlier::cases()),
         ("overload", overload::cases()),
         ("proxy_status", proxy_status::cases()),
         ("redirects", redirects::cases()),

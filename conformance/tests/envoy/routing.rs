@@ -415,7 +415,6 @@ fn clusters() -> Vec<Case> {
                 run.note("users are spread", json!(hosts.len() > 1));
             }),
         Case::new("a_mirror_gets_a_copy_and_nobody_waits_for_it")
-            .refused("D-65", "`request_mirror_policies` of RouteAction is not implemented")
             .echoes(&["app", "mirror"])
             .routes(
                 "

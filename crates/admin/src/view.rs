@@ -7,7 +7,7 @@ mod server;
 
 pub use cluster::{
     AddressAnswer, CheckOutcome, ClusterStatus, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
-    HealthFlags, HostStats, HostStatus, LookupFailure, OutlierStatus,
+    HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OutlierStatus,
 };
 pub use config::{
     Certificate, CertificateDetails, ConfigDump, ConfigEntry, ListenerStatus, OcspDetails, SubjectAltName,

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 use causeway_admin::view::{
     AddressAnswer, Certificate, CertificateDetails, ChangeKind, CheckOutcome, ClusterStatus, ConfigChange,
     ConfigDump, ConfigEntry, Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
-    HealthFlags, HostStats, HostStatus, LookupFailure, OcspDetails, Severity, SubjectAltName,
+    HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OcspDetails, OutlierStatus, Severity, SubjectAltName,
 };
 use causeway_model::{Bootstrap, CircuitBreakers, NetworkFilter, RoutingPriority, SourcePosition};
 use causeway_reason::Failure;
 use causeway_tls::certificate::AlternativeName;
 use causeway_tls::follow::{ShownCertificate, ShownCertificates};
-use causeway_upstream::{CheckReport, Cluster, Host, HostStat, NameReport, Resource};
+use causeway_upstream::{CheckReport, Cluster, Host, HostStat, NameReport, OutlierReport, Resource};
 
 /// The certificates of a context of TLS.
 pub(crate) fn certificates(shown: &ShownCertificates) -> Certificate {
@@ -87,10 +87,26 @@ pub(crate) fn cluster(cluster: &Cluster) -> ClusterStatus {
         added_via_api: false,
         circuit_breakers: limits(cluster),
         overprovisioning_factor: config.overprovisioning_factor,
-        outlier: None,
+        outlier: cluster.outlier_report().map(outlier),
         hosts: cluster.host_set().hosts().map(|host| self::host(host, now)).collect(),
         dns: cluster.names().iter().map(|name| self::name(name, now)).collect(),
     }
+}
+
+fn outlier(report: OutlierReport) -> OutlierStatus {
+    OutlierStatus {
+        success_rate_average: known(report.external.average),
+        success_rate_ejection_threshold: known(report.external.ejection_threshold),
+        local_origin_success_rate_average: known(report.local_origin.average),
+        local_origin_success_rate_ejection_threshold: known(report.local_origin.ejection_threshold),
+    }
+}
+
+/// A share that is known.
+fn known(share: f64) -> Option<f64> {
+    // An exact -1 stands for nothing; a threshold may well be negative.
+    #[expect(clippy::float_cmp, reason = "it is what was written, and not reckoned")]
+    (share != -1.0).then_some(share)
 }
 
 /// The limits as they are: that of retries may be a share of the requests that there are.
@@ -103,6 +119,7 @@ fn limits(cluster: &Cluster) -> CircuitBreakers {
 
 fn host(host: &Host, now: Now) -> HostStatus {
     let total = |stat| host.total(stat);
+    let (success_rate, local_origin_success_rate) = host.success_rates();
     HostStatus {
         address: (*host.address()).clone(),
         hostname: host.hostname().into(),
@@ -122,10 +139,15 @@ fn host(host: &Host, now: Now) -> HostStatus {
         locality: host.locality().clone(),
         canary: host.is_canary(),
         priority: host.priority(),
-        success_rate: None,
-        local_origin_success_rate: None,
+        success_rate: known(success_rate),
+        local_origin_success_rate: known(local_origin_success_rate),
         health_check: host.is_checked().then(|| check(host, now)),
+        changes: host.changes().into_iter().map(change).collect(),
     }
+}
+
+fn change(change: causeway_upstream::HostChange) -> HostChange {
+    HostChange { at: change.at_wall, health: flags(change.flags), cause: change.cause }
 }
 
 fn flags(flags: causeway_upstream::HealthFlags) -> HealthFlags {
@@ -141,6 +163,7 @@ fn flags(flags: causeway_upstream::HealthFlags) -> HealthFlags {
         (Upstream::EXCLUDED_VIA_IMMEDIATE_HC_FAIL, HealthFlag::ExcludedByItself),
         (Upstream::ACTIVE_HC_TIMEOUT, HealthFlag::CheckTimeout),
         (Upstream::EDS_STATUS_DRAINING, HealthFlag::DrainingByConfig),
+        (Upstream::DEGRADED_OUTLIER_DETECTION, HealthFlag::DegradedByOutlierDetection),
     ]
     .into_iter()
     .filter(|(flag, _)| flags.any(*flag))

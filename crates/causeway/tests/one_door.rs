@@ -15,6 +15,7 @@ const NUMBERS: &[(&str, &str)] = &[
     // The class of a status that somebody else chose.
     ("record.rs", "facts.status < 500;"),
     ("router/response.rs", "if head.status >= 500 {"),
+    ("router/mirror/task.rs", "else { status < 500 };"),
     ("downstream/manager.rs", "(300..400).contains(&response.status)"),
     // What RFC 9209 recommends in place of the status of the door.
     ("proxy_status.rs", ": Error = ("),
@@ -36,6 +37,8 @@ const WAYS: &[(&str, &[&str])] = &[
             "local_reply.rs",
             "router/response.rs",
             "router/internal_redirect.rs",
+            // A mirror's, which no client sees.
+            "router/mirror/task.rs",
             "router/retry.rs",
             "proxy_status.rs",
             "access_log/admin.rs",

@@ -346,15 +346,15 @@ fn what_is_deprecated_or_gone() {
 #[test]
 fn what_is_not_implemented() {
     let found = expect(
-        &cluster("«outlier_detection»: {}"),
+        &cluster("«preconnect_policy»: {}"),
         "unsupported",
-        "`outlier_detection` of Cluster is not implemented",
+        "`preconnect_policy` of Cluster is not implemented",
         "",
     );
     assert_eq!((found.severity, found.kind), (Severity::Error, Kind::Unsupported));
-    assert_eq!(found.path, "static_resources.clusters[0].outlier_detection");
+    assert_eq!(found.path, "static_resources.clusters[0].preconnect_policy");
     let allow = LoadOptions { allow_unsupported: true, ..LoadOptions::default() };
-    let found = expect_with(&cluster("«outlier_detection»: {}"), &allow, "unsupported", "", "");
+    let found = expect_with(&cluster("«preconnect_policy»: {}"), &allow, "unsupported", "", "");
     assert_eq!(found.severity, Severity::Warning);
     // What protects requests, or the connection, is not left out in silence, or not at all.
     let socket = "transport_socket:\n  name: tls\n  typed_config:\n    \"@type\": «type.googleapis.com/envoy.extensions.transport_sockets.alts.v3.Alts»\n    handshaker_service: x";

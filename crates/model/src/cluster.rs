@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, LbPolicy,
-    LocalityLb, Metadata, SourcePosition, SubsetConfig, TlvEntry, TransportSocketMatch, UpstreamSocket,
+    BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, LbPolicy, LocalityLb, Metadata, OutlierDetection, SourcePosition, SubsetConfig, TlvEntry, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -41,6 +40,8 @@ pub struct Cluster {
     pub overprovisioning_factor: u32,
     /// Active health checks; all have to pass.
     pub health_checks: Vec<HealthCheck>,
+    /// Hosts that fail requests are taken out of use (`outlier_detection`).
+    pub outlier_detection: Option<OutlierDetection>,
     /// Limits.
     pub circuit_breakers: CircuitBreakers,
     /// HTTP towards the back-ends.
@@ -48,7 +49,8 @@ pub struct Cluster {
     /// Below this share of healthy hosts, in per cent, health is ignored
     /// (`common_lb_config.healthy_panic_threshold`); 50 unless set, 0 never.
     pub healthy_panic_threshold: f64,
-    /// `common_lb_config.ignore_new_hosts_until_first_hc`.
+    /// `common_lb_config.ignore_new_hosts_until_first_hc`: hosts of `STRICT_DNS` clusters do not count for the share of
+    /// healthy ones before their first check is answered.
     pub ignore_new_hosts_until_first_health_check: bool,
     /// `common_lb_config.close_connections_on_host_set_change`.
     pub close_connections_on_host_set_change: bool,

@@ -27,7 +27,9 @@ mod listener_filter;
 mod load_balancing;
 mod local_reply;
 mod matcher;
+mod mirror;
 mod network_filter;
+mod outlier;
 mod overload;
 mod retry;
 mod route;
@@ -85,7 +87,9 @@ pub use matcher::{
     CookieMatcher, HeaderMatch, HeaderMatcher, QueryParameterMatcher, Regex, StringMatch, StringMatcher,
     ValueMatch, cookie,
 };
+pub use mirror::MirrorPolicy;
 pub use network_filter::{ConnectionLimit, ConnectionRateLimit, NetworkGate, RuntimeFlag, TokenBucket};
+pub use outlier::{Consecutive, FailurePercentage, OutlierDetection, SuccessRate};
 pub use overload::{
     LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
     ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,

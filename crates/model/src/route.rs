@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BodyFormat, CookieMatcher, HashRule, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy,
-    Metadata, PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition,
-    StringMatcher, SubsetCriteria, Template,
+    BodyFormat, CookieMatcher, HashRule, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata, MirrorPolicy, PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition, StringMatcher, SubsetCriteria, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.
@@ -238,6 +236,8 @@ pub struct RouteForward {
     pub hash_policy: Vec<HashRule>,
     /// Whether and how requests are sent again; where the route says nothing, what its virtual host says.
     pub retry: Option<Arc<RetryPolicy>>,
+    /// Where copies of requests go; where the route says nothing, what its virtual host says, or else its table.
+    pub mirrors: Option<Arc<[MirrorPolicy]>>,
 }
 
 /// `RouteAction.MaxStreamDuration`.

@@ -10,9 +10,7 @@ use causeway_model::{Cluster as ClusterConfig, HashRule, RoutingPriority, Upstre
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Aggregate, Ask, Cluster, ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
-    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Forced, Health, Host, HostCells,
-    HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
+    Aggregate, Ask, Cluster, ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Forced, Health, Host, HostCells, HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
@@ -67,6 +65,7 @@ pub(crate) struct LocalCluster {
     reasons: ReasonCounters,
     /// There from the first response on.
     responses: OnceCell<Shard<ClusterResponseStat>>,
+    external: OnceCell<Shard<ClusterExternalStat>>,
     internal: OnceCell<Shard<ClusterInternalStat>>,
     /// There where the cluster speaks TLS.
     ssl: Option<Shard<ClusterSslStat>>,
@@ -99,6 +98,7 @@ impl LocalCluster {
             internal_codes: StatusCounters::new("internal.upstream_rq_"),
             reasons: ReasonCounters::new(),
             responses: OnceCell::new(),
+            external: OnceCell::new(),
             internal: OnceCell::new(),
             ssl: shared.sockets().ssl().map(|ssl| ssl.shard(worker)),
             budgets: shared.budget_stats().map(|scope| scope.shard(worker)),
@@ -185,6 +185,11 @@ impl LocalCluster {
         let mut balancer = self.balancer.borrow_mut();
         let set = balancer.hosts();
         hosts.iter().filter_map(|host| set.priority_of(host)).collect()
+    }
+
+    /// Whether what becomes of requests is to be reported.
+    pub(crate) fn looks_for_outliers(&self) -> bool {
+        self.config().outlier_detection.is_some()
     }
 
     /// Takes one of a resource, unless its circuit breaker is open.
@@ -355,7 +360,7 @@ impl LocalCluster {
         if internal {
             self.internal().inc(ClusterInternalStat::Completed);
         } else {
-            self.responses().inc(ClusterResponseStat::ExternalUpstreamRqCompleted);
+            self.external().inc(ClusterExternalStat::Completed);
         }
     }
 
@@ -365,7 +370,7 @@ impl LocalCluster {
         if internal {
             self.internal().record(ClusterInternalStat::Time, millis);
         } else {
-            self.responses().record(ClusterResponseStat::ExternalUpstreamRqTime, millis);
+            self.external().record(ClusterExternalStat::Time, millis);
         }
     }
 
@@ -381,6 +386,10 @@ impl LocalCluster {
 
     fn responses(&self) -> &Shard<ClusterResponseStat> {
         self.responses.get_or_init(|| self.shared().response_stats().shard(self.worker))
+    }
+
+    fn external(&self) -> &Shard<ClusterExternalStat> {
+        self.external.get_or_init(|| self.shared().external_stats().shard(self.worker))
     }
 
     fn internal(&self) -> &Shard<ClusterInternalStat> {

@@ -57,5 +57,6 @@ pub use data_plane::{DataPlane, OpenConnections, Reserved, StartOptions};
 pub use gate::GateStates;
 pub use listener::BindError;
 pub use overload::{Changes, Overload};
+pub use router::AsyncClientStat;
 pub use snapshot::{DataPlaneOptions, Snapshot};
 pub use worker::{Drain, Held};

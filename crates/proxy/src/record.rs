@@ -202,6 +202,22 @@ impl ActiveRequest {
         self.exchange = Some(exchange);
     }
 
+    /// A copy of a request for a mirror is over: `failure` is why it has no answer. It is no request of a client, so that
+    /// only the router's logs hear of it.
+    pub(crate) fn end_copy(&mut self, failure: Option<Failure>) {
+        let Some(mut exchange) = self.exchange.take() else { return };
+        if let Some(flag) = failure.as_ref().and_then(Failure::flag) {
+            exchange.facts.flags.set(flag);
+        }
+        exchange.facts.failure = failure.map(Box::new);
+        exchange.facts.ended = Some(self.worker.instant());
+        if let Some(cluster) = exchange.facts.cluster.clone() {
+            count_attempt(&exchange, &cluster);
+        }
+        self.log_attempt(&mut exchange, "UpstreamEnd", None);
+        self.exchange = Some(exchange);
+    }
+
     /// It failed and can't be answered any more, or was answered already.
     pub(crate) fn fail(&mut self, failure: Failure) {
         note_failure(self, Box::new(failure));

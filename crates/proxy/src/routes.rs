@@ -8,8 +8,8 @@ use std::sync::Arc;
 use causeway_http::HeaderBlock;
 use causeway_model::{
     ClusterName, ClusterSpecifier, FilterConfig, FilterSettings, HeaderMutations, HeaderName, HttpFilter,
-    PerFilterConfig, Route, RouteAction, RouteConfiguration, RouteForward, Runtime, VirtualHost,
-    WeightedCluster,
+    MirrorPolicy, PerFilterConfig, Route, RouteAction, RouteConfiguration, RouteForward, Runtime,
+    VirtualHost, WeightedCluster,
 };
 
 use causeway_upstream::SubsetKey;
@@ -17,6 +17,7 @@ use causeway_upstream::SubsetKey;
 use crate::cluster::LocalCluster;
 use crate::downstream::SeenByRouting;
 use crate::request_hash;
+use crate::router::Mirror;
 use crate::traffic::{Traffic, TrafficScopes, VirtualCluster};
 
 /// What the routes of a table are made of.
@@ -49,6 +50,8 @@ pub(crate) struct RouteEntry {
     pub(crate) virtual_clusters: Rc<[Rc<VirtualCluster>]>,
     /// Counters of its own.
     pub(crate) traffic: Option<Traffic>,
+    /// Where copies of its requests go.
+    pub(crate) mirrors: Vec<Mirror>,
 }
 
 /// What a route says to one filter.
@@ -137,7 +140,17 @@ impl RouteTables<'_> {
             response_levels: self.response_levels(virtual_host, route, None),
             virtual_clusters,
             traffic,
+            mirrors: self.mirrors(route),
         }
+    }
+
+    fn mirrors(&self, route: &Route) -> Vec<Mirror> {
+        let policies = match &route.action {
+            RouteAction::Forward(forward) => forward.mirrors.as_deref().unwrap_or_default(),
+            RouteAction::Redirect(_) | RouteAction::DirectResponse(_) => &[],
+        };
+        let mirror = |policy: &MirrorPolicy| Mirror::new(policy, self.cluster(&policy.cluster), self.runtime);
+        policies.iter().map(mirror).collect()
     }
 
     fn plain(&self, host: &VirtualHost, route: &Route, name: ClusterName) -> Rc<RouteTarget> {

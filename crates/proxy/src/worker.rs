@@ -28,6 +28,7 @@ use crate::format::Clock;
 use crate::listener::{self, HandedOver, ListenerSlot, SocketKey, WorkerSocket};
 use crate::overload::{Changes, WorkerOverload};
 use crate::pool::Reaper;
+use crate::router::AsyncClientStat;
 use crate::snapshot::{ListenerRuntime, Snapshot};
 use crate::stats::{Http1Stat, Http2Stat};
 use crate::timer::{Deadline, Millis, Timers};
@@ -136,6 +137,8 @@ pub(crate) struct Worker {
     pub(crate) http1: Shard<Http1Stat>,
     /// There from the first connection on, as with Envoy.
     http2: OnceCell<Shard<Http2Stat>>,
+    /// There from the first request of the proxy's own on.
+    own_requests: OnceCell<Shard<AsyncClientStat>>,
     registry: Arc<Registry>,
     pub(crate) reaper: Reaper,
     /// When the task that runs was woken; see [`Self::spawn`].
@@ -182,6 +185,7 @@ impl Worker {
             failures: FailureLog::default(),
             http1,
             http2: OnceCell::new(),
+            own_requests: OnceCell::new(),
             registry,
             reaper: Reaper::new(),
             woken: Cell::new(epoch),
@@ -204,6 +208,16 @@ impl Worker {
     /// What is counted about clients that speak HTTP/2.
     pub(crate) fn http2(&self) -> &Shard<Http2Stat> {
         self.http2.get_or_init(|| self.registry.scope(ScopeName::root().then("http2")).shard(self.id))
+    }
+
+    /// Counts a request of the proxy's own.
+    pub(crate) fn count_own_request(&self) {
+        let name = || {
+            let manager = "envoy.http_conn_manager_prefix";
+            ScopeName::root().then("http").tagged(manager, "async-client")
+        };
+        let shard = self.own_requests.get_or_init(|| self.registry.scope(name()).shard(self.id));
+        shard.inc(AsyncClientStat::RqTotal);
     }
 
     /// Does what the main thread says, until it says stop or is gone.

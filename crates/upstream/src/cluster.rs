@@ -16,10 +16,11 @@ use crate::hashing::TableStats;
 use crate::host::{Host, HostCells};
 use crate::host_set::{HostSet, Layout, Priority, Spread};
 use crate::manager::Surroundings;
+use crate::outlier::{HostResult, OutlierReport};
 use crate::sockets::Sockets;
 use crate::stats::{
-    ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat,
-    ClusterSizeStat, ClusterStat,
+    ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
+    ClusterResponseStat, ClusterSizeStat, ClusterStat,
 };
 use crate::why;
 
@@ -44,6 +45,9 @@ pub struct Cluster {
     published: Notify,
     /// Wakes the main thread when a response asked for its host to be left alone.
     pub(crate) failed_now: Notify,
+    /// Wakes the main thread when a host failed as often as it may.
+    pub(crate) outliers: Notify,
+    outlier_report: ArcSwap<OutlierReport>,
 }
 
 /// One worker's part in a cluster: its cells, and the breakers.
@@ -82,6 +86,8 @@ impl Cluster {
             warmed: Notify::new(),
             published: Notify::new(),
             failed_now: Notify::new(),
+            outliers: Notify::new(),
+            outlier_report: ArcSwap::default(),
         }
     }
 
@@ -106,6 +112,12 @@ impl Cluster {
     /// The statistics that Envoy shows from the first response on.
     #[must_use]
     pub fn response_stats(&self) -> Scope<ClusterResponseStat> {
+        self.registry.scope(self.stats.name().clone())
+    }
+
+    /// The statistics that Envoy shows from the first response to a request from outside on.
+    #[must_use]
+    pub fn external_stats(&self) -> Scope<ClusterExternalStat> {
         self.registry.scope(self.stats.name().clone())
     }
 
@@ -216,6 +228,19 @@ impl Cluster {
         }
     }
 
+    /// Notes what became of an attempt to use a host, where outliers are looked for.
+    pub fn note_result(&self, host: &Host, result: HostResult) {
+        if host.monitor().is_some_and(|monitor| monitor.report(result)) {
+            self.outliers.notify_one();
+        }
+    }
+
+    /// The success rates that hosts are compared by, where outliers are looked for.
+    #[must_use]
+    pub fn outlier_report(&self) -> Option<OutlierReport> {
+        self.config.outlier_detection.is_some().then(|| **self.outlier_report.load())
+    }
+
     /// Whether it had its first DNS answer and its first round of health checks.
     #[must_use]
     pub fn is_warm(&self) -> bool {
@@ -256,6 +281,10 @@ impl Cluster {
         self.hosts.store(Arc::new(hosts));
         self.generation.fetch_add(1, Release);
         self.published.notify_waiters();
+    }
+
+    pub(crate) fn publish_outliers(&self, report: OutlierReport) {
+        self.outlier_report.store(Arc::new(report));
     }
 
     pub(crate) fn publish_names(&self, names: Vec<Arc<NameReport>>) {

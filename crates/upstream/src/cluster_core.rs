@@ -3,6 +3,8 @@
 //! Results of look-ups and checks go in, with the time at which they came; times for the next ones come
 //! out, and a new snapshot of the hosts is published to the workers. No socket, no clock.
 
+mod outliers;
+
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,7 +20,9 @@ use crate::flags::{Health, HealthFlags};
 use crate::health::{CheckReport, Event, Outcome, Session, events};
 use crate::host::{Host, HostId};
 use crate::host_set::HostSet;
+use crate::life::HostChange;
 use crate::members::Members;
+use crate::outlier::Detector;
 use crate::report;
 use crate::rng::Rng;
 use crate::stats::{ClusterStat, HealthCheckStat};
@@ -31,6 +35,8 @@ pub(crate) struct Core {
     check_stats: Option<Shard<HealthCheckStat>>,
     members: Members,
     checked: HashMap<HostId, Checked>,
+    /// Where outliers are looked for.
+    outliers: Option<Detector>,
     rng: Rng,
     /// Names that were not answered yet, by their targets.
     unanswered: Vec<usize>,
@@ -59,11 +65,19 @@ pub(crate) struct NewCheck {
     pub(crate) delay: Duration,
 }
 
-/// A line for the event log of one of the cluster's checks.
+/// A line for an event log of the cluster.
 #[derive(Debug)]
 pub(crate) struct EventLine {
-    pub(crate) check: usize,
+    pub(crate) log: EventLog,
     pub(crate) line: String,
+}
+
+/// One of the event logs that a cluster may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EventLog {
+    /// That of one of its checks.
+    Check(usize),
+    Outliers,
 }
 
 /// What a look-up came to.
@@ -90,19 +104,24 @@ impl Core {
     pub(crate) fn start(
         cluster: Arc<Cluster>,
         former: Option<&Self>,
-        now: Instant,
-        rng: Rng,
+        now: Now,
+        mut rng: Rng,
     ) -> (Self, Vec<NewCheck>) {
         let config = Arc::clone(cluster.config());
         let main = cluster.registry().main_shard();
         let check_stats = (!config.health_checks.is_empty())
             .then(|| cluster.registry().scope(cluster.stats().name().clone()).shard(main));
         let mut members = Members::new(Arc::clone(&config), main + 1);
+        let outliers = members.outliers().map(|detection| {
+            let stats = cluster.registry().scope(cluster.stats().name().clone()).shard(main);
+            Detector::new(detection, stats, rng.split())
+        });
         let hosts = members.start(former.map(|former| &former.members));
         let mut this = Self {
             stats: cluster.stats().shard(main),
             check_stats,
             checked: HashMap::new(),
+            outliers,
             rng,
             unanswered: members.names().iter().map(|(target, _)| *target).collect(),
             lines: Vec::new(),
@@ -118,7 +137,8 @@ impl Core {
         let mut begin = Vec::new();
         for host in &hosts {
             let inherited = same_checks.and_then(|former| former.hand_over(host));
-            begin.extend(this.admit(host, inherited, now));
+            this.be_born(host, former, now);
+            begin.extend(this.admit(host, inherited, now.instant));
         }
         this.publish(!hosts.is_empty());
         this.note_progress();
@@ -151,12 +171,15 @@ impl Core {
     }
 
     /// Takes the result of a look-up; `None` where the target has no name.
-    pub(crate) fn resolved(&mut self, target: usize, lookup: &Lookup, now: Instant) -> Option<Resolved> {
+    pub(crate) fn resolved(&mut self, target: usize, lookup: &Lookup, now: Now) -> Option<Resolved> {
         let before = self.members.report(target).cloned();
-        let (delta, next) = self.members.resolved(target, lookup, now, &mut self.rng)?;
+        let (delta, next) = self.members.resolved(target, lookup, now.instant, &mut self.rng)?;
         self.unanswered.retain(|waiting| *waiting != target);
         for host in &delta.removed {
             self.checked.remove(&host.id());
+            if let Some(outliers) = &mut self.outliers {
+                outliers.remove(host.id());
+            }
         }
         let logical = self.members.is_logical();
         match (lookup.outcome(), logical) {
@@ -172,13 +195,18 @@ impl Core {
         }
         let mut begin = Vec::new();
         for host in &delta.added {
-            begin.extend(self.admit(host, None, now));
+            self.be_born(host, None, now);
+            begin.extend(self.admit(host, None, now.instant));
+        }
+        for host in &delta.marked {
+            let cause = report::removal(&self.cluster, host);
+            self.note_life(host, cause, now);
         }
         self.cluster.publish_names(self.members.reports());
         if let Some(after) = self.members.report(target) {
             report::name(self.cluster.name(), before.as_deref(), after);
         }
-        if delta.is_new_set() || delta.changed {
+        if delta.is_new_set() || delta.changed || !delta.marked.is_empty() {
             self.publish(delta.is_new_set());
             if !logical {
                 let heaviest = self.members.hosts().iter().map(|host| i64::from(host.weight())).max();
@@ -239,7 +267,10 @@ impl Core {
         if failed(host.flags()) && !failed(flags) {
             host.set_well_since(now.instant);
         }
-        self.set_flags(&host, flags, first, &found);
+        self.set_flags(&host, flags, first, &found, now);
+        if found.failure.is_none() && !flags.any(HealthFlags::FAILED_ACTIVE_HC) {
+            self.check_passed(id, now);
+        }
         if first {
             self.note_progress();
         }
@@ -275,7 +306,7 @@ impl Core {
             let found = found.behind(last.as_ref());
             host.set_report(0, Arc::clone(&found));
             self.note_events(0, &config, &host, &events, now.wall);
-            self.set_flags(&host, flags, false, &found);
+            self.set_flags(&host, flags, false, &found, now);
         }
     }
 
@@ -321,14 +352,14 @@ impl Core {
 
     /// The flags that all checks of a host give it together, and those that others gave it.
     fn flags_of(&self, id: HostId, host: &Host) -> HealthFlags {
-        let pending = self.cluster.config().ignore_new_hosts_until_first_health_check;
+        let pending = self.members.are_pending_at_first();
         let others = host.flags().with(HealthFlags::BY_CHECKS, false);
         let sessions = self.checked.get(&id).map_or(&[][..], |checked| &checked.sessions);
         sessions.iter().fold(others, |flags, session| flags | session.flags(pending))
     }
 
     /// Publishes what a check changed, and says so. The first result of a host is news in any case.
-    fn set_flags(&self, host: &Host, flags: HealthFlags, first: bool, found: &CheckReport) {
+    fn set_flags(&self, host: &Host, flags: HealthFlags, first: bool, found: &CheckReport, now: Now) {
         let before = host.flags();
         host.set_flags(flags);
         if before != flags {
@@ -336,9 +367,33 @@ impl Core {
         }
         let failed = |flags: HealthFlags| flags.any(HealthFlags::FAILED_ACTIVE_HC);
         let degraded = |flags: HealthFlags| flags.health() == Health::Degraded;
-        if first || failed(before) != failed(flags) || degraded(before) != degraded(flags) {
-            report::health(&self.cluster, host, found);
+        let turned = first || failed(before) != failed(flags) || degraded(before) != degraded(flags);
+        if turned || before != flags {
+            let cause = report::health(&self.cluster, host, found, turned);
+            self.note_life(host, cause, now);
         }
+    }
+
+    /// Begins to watch a host that is new.
+    fn be_born(&mut self, host: &Arc<Host>, former: Option<&Self>, now: Now) {
+        if let Some(outliers) = &mut self.outliers {
+            outliers.admit(host, former.and_then(|former| former.outliers.as_ref()));
+        }
+        let known = former.and_then(|former| {
+            former.members.hosts().into_iter().find(|other| *other.address() == *host.address())
+        });
+        match known {
+            Some(known) => {
+                host.life().inherit(known.life());
+                self.note_life(host, "the cluster was changed".into(), now);
+            }
+            None => self.note_life(host, "added".into(), now),
+        }
+    }
+
+    fn note_life(&self, host: &Host, cause: String, now: Now) {
+        let cause = cause.into();
+        host.life().note(HostChange { at: now.instant, at_wall: now.wall, flags: host.flags(), cause });
     }
 
     /// Publishes a snapshot of the hosts. `new_set` says that there are others than before.
@@ -399,7 +454,7 @@ impl Core {
         if config.event_log_path.is_some() {
             let name = self.cluster.name();
             let lines = events.iter().map(|event| events::line(*event, config, name, host, wall));
-            self.lines.extend(lines.map(|line| EventLine { check, line }));
+            self.lines.extend(lines.map(|line| EventLine { log: EventLog::Check(check), line }));
         }
     }
 

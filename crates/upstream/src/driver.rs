@@ -5,13 +5,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use causeway_model::{Address, HealthCheck, HealthChecker};
 use tokio::task::{JoinHandle, spawn_local};
 
 use crate::cluster::Cluster;
-use crate::cluster_core::{Core, NewCheck, Now};
+use crate::cluster_core::{self, Core, NewCheck, Now};
 use crate::dns::Resolvers;
 use crate::health::events::EventLog;
 use crate::health::{Linker, Prober};
@@ -29,6 +29,7 @@ struct Shared {
     cluster: Arc<Cluster>,
     /// One for each health check of the cluster.
     event_logs: Vec<Option<Rc<EventLog>>>,
+    outlier_log: Option<Rc<EventLog>>,
     core: RefCell<Core>,
     tasks: RefCell<Tasks>,
 }
@@ -57,16 +58,17 @@ impl Driver {
         cluster: Arc<Cluster>,
         former: Option<&Self>,
         resolvers: &Rc<Resolvers>,
-        event_logs: Vec<Option<Rc<EventLog>>>,
+        (event_logs, outlier_log): (Vec<Option<Rc<EventLog>>>, Option<Rc<EventLog>>),
         rng: Rng,
     ) -> Self {
         let former = former.map(|former| former.shared.core.borrow());
-        let (core, checks) = Core::start(Arc::clone(&cluster), former.as_deref(), Instant::now(), rng);
+        let (core, checks) = Core::start(Arc::clone(&cluster), former.as_deref(), Now::read(), rng);
         drop(former);
         let names = core.names();
+        let outlier_pause = core.outlier_pause();
         let checked = !cluster.config().health_checks.is_empty();
         let tasks = RefCell::default();
-        let shared = Rc::new(Shared { cluster, event_logs, core: RefCell::new(core), tasks });
+        let shared = Rc::new(Shared { cluster, event_logs, outlier_log, core: RefCell::new(core), tasks });
         shared.begin(checks);
         let mut tasks = shared.tasks.borrow_mut();
         for (target, name) in names {
@@ -75,6 +77,10 @@ impl Driver {
         }
         if checked {
             let task = watch_responses(Rc::downgrade(&shared), Arc::clone(&shared.cluster));
+            tasks.cluster.push(Task(spawn_local(task)));
+        }
+        if let Some(pause) = outlier_pause {
+            let task = watch_outliers(Rc::downgrade(&shared), Arc::clone(&shared.cluster), pause);
             tasks.cluster.push(Task(spawn_local(task)));
         }
         drop(tasks);
@@ -109,7 +115,11 @@ impl Shared {
 
     fn write_events(&self) {
         for line in self.core.borrow_mut().take_lines() {
-            if let Some(Some(log)) = self.event_logs.get(line.check) {
+            let log = match line.log {
+                cluster_core::EventLog::Check(check) => self.event_logs.get(check).and_then(Option::as_ref),
+                cluster_core::EventLog::Outliers => self.outlier_log.as_ref(),
+            };
+            if let Some(log) = log {
                 log.write(&line.line);
             }
         }
@@ -129,7 +139,7 @@ async fn resolve(shared: Weak<Shared>, resolvers: Rc<Resolvers>, target: usize, 
         let lookup = resolvers.lookup(&options.resolver, &name, options.lookup_family).await;
         let next = {
             let Some(shared) = shared.upgrade() else { return };
-            let resolved = shared.core.borrow_mut().resolved(target, &lookup, Instant::now());
+            let resolved = shared.core.borrow_mut().resolved(target, &lookup, Now::read());
             let Some(resolved) = resolved else { return };
             for host in resolved.end {
                 shared.tasks.borrow_mut().checks.remove(&host);
@@ -167,6 +177,24 @@ async fn watch_responses(shared: Weak<Shared>, cluster: Arc<Cluster>) {
         cluster.failed_now.notified().await;
         let Some(shared) = shared.upgrade() else { return };
         shared.core.borrow_mut().failed_by_response(Now::read());
+        shared.write_events();
+    }
+}
+
+/// Looks for outliers: at once where a host failed as often as it may, and at all of them in each interval.
+async fn watch_outliers(shared: Weak<Shared>, cluster: Arc<Cluster>, pause: Duration) {
+    let mut next = tokio::time::Instant::now() + pause;
+    loop {
+        // Whether something was found or the interval has ended is told by the clock: hosts that fail without a pause
+        // must not put the end off.
+        let _ = tokio::time::timeout_at(next, cluster.outliers.notified()).await;
+        let Some(shared) = shared.upgrade() else { return };
+        if tokio::time::Instant::now() < next {
+            shared.core.borrow_mut().look_for_outliers(Now::read());
+        } else {
+            shared.core.borrow_mut().compare_outliers(Now::read());
+            next = tokio::time::Instant::now() + pause;
+        }
         shared.write_events();
     }
 }

@@ -42,6 +42,8 @@ impl HealthFlags {
     pub const ACTIVE_HC_TIMEOUT: Self = Self(0x100);
     /// The file says `DRAINING`.
     pub const EDS_STATUS_DRAINING: Self = Self(0x200);
+    /// An answer to a request said `x-envoy-degraded`, and outlier detection looks for that.
+    pub const DEGRADED_OUTLIER_DETECTION: Self = Self(0x400);
 
     /// All flags with the names that Envoy gives them, in its order.
     pub const NAMES: &'static [(Self, &'static str)] = &[
@@ -55,6 +57,7 @@ impl HealthFlags {
         (Self::EXCLUDED_VIA_IMMEDIATE_HC_FAIL, "excluded_via_immediate_hc_fail"),
         (Self::ACTIVE_HC_TIMEOUT, "active_hc_timeout"),
         (Self::EDS_STATUS_DRAINING, "eds_status_draining"),
+        (Self::DEGRADED_OUTLIER_DETECTION, "degraded_outlier_detection"),
     ];
 
     /// The flags by which a file takes an endpoint out of use.
@@ -68,6 +71,10 @@ impl HealthFlags {
             | Self::EXCLUDED_VIA_IMMEDIATE_HC_FAIL.0
             | Self::ACTIVE_HC_TIMEOUT.0,
     );
+
+    /// The flags that outlier detection sets.
+    pub(crate) const BY_OUTLIERS: Self =
+        Self(Self::FAILED_OUTLIER_CHECK.0 | Self::DEGRADED_OUTLIER_DETECTION.0);
 
     /// Whether any of these flags is set.
     #[must_use]
@@ -85,7 +92,9 @@ impl HealthFlags {
     #[must_use]
     pub const fn health(self) -> Health {
         let unhealthy = Self(Self::FAILED_ACTIVE_HC.0 | Self::FAILED_OUTLIER_CHECK.0 | Self::DISABLED.0);
-        let degraded = Self(Self::DEGRADED_ACTIVE_HC.0 | Self::DEGRADED_EDS_HEALTH.0);
+        let degraded = Self(
+            Self::DEGRADED_ACTIVE_HC.0 | Self::DEGRADED_EDS_HEALTH.0 | Self::DEGRADED_OUTLIER_DETECTION.0,
+        );
         if self.any(unhealthy) {
             Health::Unhealthy
         } else if self.any(degraded) {

@@ -6,10 +6,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use causeway_model::{Address, HealthStatus, Locality, Metadata, TlvEntry, Value};
+use causeway_model::{Address, HealthStatus, Locality, Metadata, OutlierDetection, TlvEntry, Value};
 
 use crate::flags::{Health, HealthFlags};
 use crate::health::CheckReport;
+use crate::life::{HostChange, Life};
+use crate::outlier::Monitor;
 
 /// Names a host for as long as the process lives. No other host ever gets the same one, so a connection
 /// pool can be keyed by it.
@@ -32,6 +34,9 @@ pub struct Host {
     well_since: AtomicU64,
     cells: Box<[HostCells]>,
     reports: Box<[ArcSwapOption<CheckReport>]>,
+    /// Where outliers are looked for.
+    monitor: Option<Box<Monitor>>,
+    life: Life,
 }
 
 /// What the configuration says of a host.
@@ -120,8 +125,15 @@ impl Host {
             well_since: AtomicU64::new(0),
             cells: (0..workers.max(1)).map(|_| HostCells::default()).collect(),
             reports: (0..if is_checked { checks } else { 0 }).map(|_| ArcSwapOption::empty()).collect(),
+            monitor: None,
+            life: Life::default(),
             settings,
         }
+    }
+
+    /// The same host, watched for failures.
+    pub(crate) fn watched(self, detection: Option<&Arc<OutlierDetection>>) -> Self {
+        Self { monitor: detection.map(|config| Box::new(Monitor::new(Arc::clone(config)))), ..self }
     }
 
     /// Its name for as long as the process lives.
@@ -220,6 +232,27 @@ impl Host {
     #[must_use]
     pub fn check_reports(&self) -> Vec<Arc<CheckReport>> {
         self.reports.iter().filter_map(ArcSwapOption::load_full).collect()
+    }
+
+    /// Its last changes, the oldest first.
+    #[must_use]
+    pub fn changes(&self) -> Vec<HostChange> {
+        self.life.changes()
+    }
+
+    /// Its success rates in per cent as outlier detection found them last, of answers and of the proxy's own failures;
+    /// -1 where there were too few requests, or nobody looks.
+    #[must_use]
+    pub fn success_rates(&self) -> (f64, f64) {
+        self.monitor.as_ref().map_or((-1.0, -1.0), |monitor| monitor.rates())
+    }
+
+    pub(crate) fn monitor(&self) -> Option<&Monitor> {
+        self.monitor.as_deref()
+    }
+
+    pub(crate) const fn life(&self) -> &Life {
+        &self.life
     }
 
     pub(crate) const fn settings(&self) -> &HostSettings {

@@ -29,9 +29,11 @@ mod hashing;
 mod health;
 mod host;
 mod host_set;
+mod life;
 mod localities;
 mod manager;
 mod members;
+mod outlier;
 mod priority;
 mod report;
 mod retry;
@@ -65,12 +67,14 @@ pub use hashing::xxh64;
 pub use health::CheckReport;
 pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};
+pub use life::HostChange;
 pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
+pub use outlier::{HostResult, OutlierReport, OutlierStat, SuccessRates};
 pub use retry::{Attempt, Retries, RetryDecision};
 pub use sockets::{Socket, Sockets, Tls, Unusable, ready};
 pub use stats::{
-    ClusterBudgetStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterManagerStat,
-    ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat, HealthCheckStat,
-    RemainingStat,
+    ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
+    ClusterManagerStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat,
+    HealthCheckStat, RemainingStat,
 };
 pub use subsets::SubsetKey;

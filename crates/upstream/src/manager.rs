@@ -301,6 +301,9 @@ impl Inner {
         let rng = self.state.borrow_mut().rng.split();
         let paths = config.health_checks.iter().map(|check| check.event_log_path.as_ref());
         let logs = paths.map(|path| path.map(|path| self.event_log(path))).collect();
+        let outliers =
+            config.outlier_detection.as_ref().and_then(|outliers| outliers.event_log_path.as_ref());
+        let logs = (logs, outliers.map(|path| self.event_log(path)));
         let surroundings = Arc::clone(&self.state.borrow().surroundings);
         let cluster = Arc::new(Cluster::new(Arc::clone(config), surroundings, &self.registry));
         Driver::start(cluster, former, &self.resolvers, logs, rng)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use causeway_model::{
     Address, Cluster, ClusterType, DnsOptions, Endpoint, EndpointAddress, Locality, LocalityEndpoints,
+    OutlierDetection,
 };
 
 use crate::dns::{Lookup, NameReport, Outcome, Schedule};
@@ -30,6 +31,7 @@ struct Maker {
     checks: usize,
     pending: bool,
     workers: usize,
+    outliers: Option<Arc<OutlierDetection>>,
 }
 
 /// One endpoint of the file.
@@ -59,14 +61,25 @@ struct Name {
 pub(crate) struct Delta {
     pub(crate) added: Vec<Arc<Host>>,
     pub(crate) removed: Vec<Arc<Host>>,
-    /// Addresses or flags of hosts that stay changed.
+    /// Addresses of hosts that stay changed.
     pub(crate) changed: bool,
+    /// Hosts that stay, of which it changed whether a name stands for them.
+    pub(crate) marked: Vec<Arc<Host>>,
 }
 
 impl Delta {
     /// Whether the set of hosts is another.
     pub(crate) const fn is_new_set(&self) -> bool {
         !self.added.is_empty() || !self.removed.is_empty()
+    }
+
+    fn mark(&mut self, host: &Arc<Host>, pending_removal: bool) {
+        let before = host.flags();
+        let after = before.with(HealthFlags::PENDING_DYNAMIC_REMOVAL, pending_removal);
+        if before != after {
+            host.set_flags(after);
+            self.marked.push(Arc::clone(host));
+        }
     }
 }
 
@@ -83,8 +96,11 @@ impl Members {
             .collect();
         let maker = Maker {
             checks: config.health_checks.len(),
-            pending: config.ignore_new_hosts_until_first_health_check,
+            // Hosts that are written in the file are not new to Envoy, nor is the one that stands for a name.
+            pending: config.ignore_new_hosts_until_first_health_check
+                && matches!(config.kind, ClusterType::StrictDns(_)),
             workers,
+            outliers: config.outlier_detection.clone().map(Arc::new),
         };
         Self { config, maker, targets }
     }
@@ -123,6 +139,16 @@ impl Members {
             TargetAddress::Fixed(_) => None,
         });
         names.collect()
+    }
+
+    /// Whether hosts that were not checked yet are left out of everything.
+    pub(crate) const fn are_pending_at_first(&self) -> bool {
+        self.maker.pending
+    }
+
+    /// What is looked for in outliers, where anything is.
+    pub(crate) fn outliers(&self) -> Option<Arc<OutlierDetection>> {
+        self.maker.outliers.clone()
     }
 
     /// How names are looked up; `None` where the cluster is static.
@@ -273,7 +299,8 @@ impl Target {
 
 impl Maker {
     fn make(&self, settings: &HostSettings, address: Address) -> Arc<Host> {
-        Arc::new(Host::new(address, settings.clone(), self.checks, self.pending, self.workers))
+        let host = Host::new(address, settings.clone(), self.checks, self.pending, self.workers);
+        Arc::new(host.watched(self.outliers.as_ref()))
     }
 }
 
@@ -296,7 +323,7 @@ fn replace(
         let host = match old.iter().position(|host| *host.address() == address) {
             Some(at) => {
                 let host = old.remove(at);
-                delta.changed |= set(&host, HealthFlags::PENDING_DYNAMIC_REMOVAL, false);
+                delta.mark(&host, false);
                 host
             }
             None => {
@@ -310,7 +337,7 @@ fn replace(
     for host in old {
         // A host that still passes its health checks stays, whatever the name service says.
         if host.is_checked() && !host.flags().any(HealthFlags::FAILED_ACTIVE_HC) {
-            delta.changed |= set(&host, HealthFlags::PENDING_DYNAMIC_REMOVAL, true);
+            delta.mark(&host, true);
             hosts.push(host);
         } else {
             delta.removed.push(host);
@@ -340,12 +367,4 @@ fn readdress(
         }
     }
     delta
-}
-
-/// Sets a flag; says whether that changes anything.
-fn set(host: &Host, flag: HealthFlags, on: bool) -> bool {
-    let before = host.flags();
-    let after = before.with(flag, on);
-    host.set_flags(after);
-    before != after
 }

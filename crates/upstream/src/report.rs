@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use causeway_reason::Reason;
 
@@ -10,13 +11,11 @@ use crate::dns::NameReport;
 use crate::flags::{Health, HealthFlags};
 use crate::health::CheckReport;
 use crate::host::Host;
+use crate::outlier::{Cause, Change, Kind};
 use crate::words::Short;
 
-/// A host that came up or went down, by what its last check found.
-pub(crate) fn health(cluster: &Cluster, host: &Host, found: &CheckReport) {
-    let hosts = cluster.host_set();
-    let (name, address) = (cluster.name(), host.address());
-    let left = format!("{} of {} hosts healthy", hosts.healthy_count(), hosts.hosts().count());
+/// What the last check of a host came to: the words for its life, and a line where that is news.
+pub(crate) fn health(cluster: &Cluster, host: &Host, found: &CheckReport, is_news: bool) -> String {
     if host.flags().any(HealthFlags::FAILED_ACTIVE_HC) {
         // With several checks the one that came last need not be the one that failed.
         let reports = host.check_reports();
@@ -25,8 +24,12 @@ pub(crate) fn health(cluster: &Cluster, host: &Host, found: &CheckReport) {
             Some(failure) => (failure.reason.key(), failure.evidence.as_deref().unwrap_or_default()),
             None => ("health_check_pending", "another check has not been answered yet"),
         };
-        tracing::warn!(target: "hc", "{name} {address} is down: {key} ({words}); {left}");
-        return;
+        let cause = format!("down: {key} ({words})");
+        if is_news {
+            let (name, address, left) = (cluster.name(), host.address(), left(cluster));
+            tracing::warn!(target: "hc", "{name} {address} is {cause}; {left}");
+        }
+        return cause;
     }
     let took = Short(found.took);
     let answer = match found.status {
@@ -35,11 +38,72 @@ pub(crate) fn health(cluster: &Cluster, host: &Host, found: &CheckReport) {
     };
     let state = match host.health() {
         Health::Degraded => "degraded",
+        Health::Unhealthy if host.flags().any(HealthFlags::FAILED_OUTLIER_CHECK) => "up, but ejected",
         // The checks are passed, but the file says otherwise.
         Health::Unhealthy => "up, but out of use by its health_status",
         Health::Healthy => "up",
     };
-    tracing::info!(target: "hc", "{name} {address} is {state}: {answer}; {left}");
+    let cause = format!("{state}: {answer}");
+    if is_news {
+        let (name, address, left) = (cluster.name(), host.address(), left(cluster));
+        tracing::info!(target: "hc", "{name} {address} is {cause}; {left}");
+    }
+    cause
+}
+
+/// What outlier detection did to a host, or would have done: the words for its life, and a line.
+pub(crate) fn outlier(cluster: &Cluster, change: &Change) -> String {
+    let found = |kind: Kind, words: String, out: Duration| {
+        format!("{} ({words}), for {}", kind.name().to_ascii_lowercase(), Short(out))
+    };
+    let rate = |rate: f64| format!("{rate:.1} % of its requests went well");
+    let (state, why) = match change.cause {
+        Cause::Consecutive { kind, failures, status, out } => {
+            let last = status.map(|status| format!(", the last with status {status}")).unwrap_or_default();
+            ("ejected", found(kind, format!("{failures} in a row{last}"), out))
+        }
+        Cause::SuccessRate { kind, rate: own, rates, out } => {
+            let (average, least) = (rates.average, rates.ejection_threshold);
+            let words = format!("{}, of all {average:.1} %, ejected below {least:.1} %", rate(own));
+            ("ejected", found(kind, words, out))
+        }
+        Cause::FailurePercentage { kind, rate: own, out } => ("ejected", found(kind, rate(own), out)),
+        Cause::Degraded { out } => {
+            ("degraded", format!("an answer said x-envoy-degraded, for {}", Short(out)))
+        }
+        Cause::Returned => ("back", "its ejection is over".into()),
+        Cause::NoLongerDegraded => ("back", "it is no longer taken for degraded".into()),
+        Cause::CheckPassed => ("back", "a health check succeeded".into()),
+    };
+    let (name, address, left) = (cluster.name(), change.host.address(), left(cluster));
+    let cause = format!("{state}: {why}");
+    match (change.cause.kind(), change.enforced) {
+        (None, _) => tracing::info!(target: "upstream", "{name} {address} is {cause}; {left}"),
+        (Some(_), true) => tracing::warn!(target: "upstream", "{name} {address} is {cause}; {left}"),
+        (Some(kind), false) => {
+            let kind = kind.name().to_ascii_lowercase();
+            tracing::debug!(target: "upstream", "{name} {address} is not {cause}: enforcing_{kind} spares it");
+        }
+    }
+    cause
+}
+
+/// A host that stays though its name does not stand for it any more, or does again.
+pub(crate) fn removal(cluster: &Cluster, host: &Host) -> String {
+    let (name, address) = (cluster.name(), host.address());
+    if host.flags().any(HealthFlags::PENDING_DYNAMIC_REMOVAL) {
+        let cause = "kept: its name does not stand for it any more, but its health checks succeed";
+        tracing::info!(target: "dns", "{name} {address} is {cause}");
+        return cause.into();
+    }
+    let cause = "back: its name stands for it again";
+    tracing::info!(target: "dns", "{name} {address} is {cause}");
+    cause.into()
+}
+
+fn left(cluster: &Cluster) -> String {
+    let hosts = cluster.host_set();
+    format!("{} of {} hosts healthy", hosts.healthy_count(), hosts.hosts().count())
 }
 
 /// A name that stands for other addresses than before, or failed otherwise than before.

@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use causeway_model::{
-    Address, Cluster as Config, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint,
-    EndpointAddress, HashFunction, HealthCheck, LbPolicy, LeastRequest, Locality, LocalityEndpoints,
-    LocalityLb, Maglev, RingHash, RoundRobin, SlowStart,
+    Address, Cluster as Config, ClusterType, Consecutive, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint, EndpointAddress, FailurePercentage, HashFunction, HealthCheck, LbPolicy, LeastRequest, Locality, LocalityEndpoints, LocalityLb, Maglev, OutlierDetection, RingHash, RoundRobin, SlowStart, SuccessRate,
 };
 use causeway_reason::{Failure, Reason};
 use causeway_stats::Registry;
@@ -25,11 +23,13 @@ use crate::dns::Lookup;
 use crate::flags::{Health, HealthFlags};
 use crate::health::{CheckFailure, FailureKind, Outcome};
 use crate::host::{Host, HostId, HostStat};
+use crate::host_set::HostSet;
+use crate::outlier::{HostResult, OutlierStat};
 use crate::rng::Rng;
 use crate::stats::ClusterStat;
 use crate::test_config::{cluster_of, endpoint, http_check};
 
-const RUNS: u64 = 300;
+const RUNS: u64 = 500;
 /// Events of one run, before everything is left to recover.
 const EVENTS: usize = 250;
 
@@ -70,6 +70,7 @@ enum Event {
     Zone,
     Request,
     Response,
+    Outliers,
 }
 
 /// What the rules say of one check of one host, from its results alone.
@@ -97,6 +98,8 @@ struct Simulation {
     oracles: BTreeMap<(HostId, usize), Oracle>,
     generation: u64,
     last_answer: Vec<Address>,
+    /// The most hosts there ever were: a share of them may be out.
+    most_hosts: usize,
 }
 
 impl Simulation {
@@ -106,7 +109,7 @@ impl Simulation {
         let registry = Registry::new(1);
         let cluster = Arc::new(Cluster::new(Arc::clone(&config), Arc::default(), &registry));
         let now = Now { instant: Instant::now(), wall: SystemTime::UNIX_EPOCH };
-        let (core, checks) = Core::start(Arc::clone(&cluster), None, now.instant, rng.split());
+        let (core, checks) = Core::start(Arc::clone(&cluster), None, now, rng.split());
         let balancer = LoadBalancer::new(Arc::clone(&cluster), 0, rng.next());
         let mut this = Self {
             rng,
@@ -122,11 +125,12 @@ impl Simulation {
             oracles: BTreeMap::new(),
             generation: 0,
             last_answer: Vec::new(),
+            most_hosts: 0,
             cluster,
             config,
         };
         for host in this.cluster.host_set().hosts() {
-            this.hosts.insert(host.id(), Arc::clone(host));
+            this.meet(host);
         }
         this.begin(checks);
         for (target, _) in this.core.names() {
@@ -136,7 +140,17 @@ impl Simulation {
             let delay = this.millis(100);
             this.schedule(delay, event);
         }
+        if let Some(pause) = this.core.outlier_pause() {
+            this.schedule(pause, Event::Outliers);
+        }
         this
+    }
+
+    /// What is known of hosts from now on.
+    fn meet(&mut self, host: &Arc<Host>) {
+        self.hosts.insert(host.id(), Arc::clone(host));
+        self.moods.entry(host.address().to_string()).or_insert(Mood::Well);
+        self.most_hosts = self.most_hosts.max(self.cluster.host_set().hosts().count());
     }
 
     fn run(&mut self) {
@@ -178,6 +192,7 @@ impl Simulation {
                 self.refuse_by_response();
                 self.again(1500, event);
             }
+            Event::Outliers => self.compare_outliers(),
         }
     }
 
@@ -226,7 +241,7 @@ impl Simulation {
             source: "10.0.0.53:53".into(),
             took: Duration::from_millis(1),
         };
-        let Resolved { next, begin, end } = self.core.resolved(target, &lookup, self.now.instant).unwrap();
+        let Resolved { next, begin, end } = self.core.resolved(target, &lookup, self.now).unwrap();
         let after = self.addresses();
         if failed {
             assert_eq!(before, after, "a failed look-up changed the hosts");
@@ -249,7 +264,7 @@ impl Simulation {
                 .retain(|Reverse((_, _, event))| !matches!(event, Event::Check(host, _) if *host == id));
         }
         for host in self.cluster.host_set().hosts() {
-            self.hosts.insert(host.id(), Arc::clone(host));
+            self.meet(host);
         }
         self.begin(begin);
         self.schedule_in(next, Event::Lookup(target));
@@ -279,6 +294,8 @@ impl Simulation {
                 let at = usize::try_from(choice.host.priority()).unwrap();
                 assert_eq!(choice.panic, set.priorities()[at].in_panic());
                 assert!(choice.panic || choice.host.health() != Health::Unhealthy, "{:?}", choice.host);
+                let host = Arc::clone(choice.host);
+                self.report(&host);
             }
             Err(failure) => {
                 assert!(!failure.evidence.as_deref().unwrap_or_default().is_empty());
@@ -289,6 +306,45 @@ impl Simulation {
                 let in_panic = set.priorities().iter().any(|priority| priority.in_panic());
                 assert!(usable == 0 || in_panic, "{usable} hosts are usable: {failure:?}");
             }
+        }
+    }
+
+    /// What becomes of a request is as the host is.
+    fn report(&mut self, host: &Host) {
+        let results: &[HostResult] = match self.mood(host) {
+            Mood::Well | Mood::Flapping => &[HostResult::Connected, HostResult::Answered(200)],
+            Mood::Degraded => &[HostResult::Connected, HostResult::Answered(200), HostResult::Degraded],
+            Mood::Sick => &[HostResult::Connected, HostResult::Answered(503)],
+            Mood::Dead => &[HostResult::Failed],
+            Mood::Slow => &[HostResult::Connected, HostResult::TimedOut],
+        };
+        for result in results {
+            self.cluster.note_result(host, *result);
+        }
+        self.core.look_for_outliers(self.now);
+    }
+
+    fn compare_outliers(&mut self) {
+        self.core.compare_outliers(self.now);
+        if let Some(pause) = self.core.outlier_pause() {
+            self.schedule_in(pause, Event::Outliers);
+        }
+    }
+
+    /// No more hosts are out than may be, and the gauge knows how many.
+    fn check_outliers(&self, set: &HostSet) {
+        let Some(detection) = &self.config.outlier_detection else { return };
+        let out = set.hosts().filter(|host| host.flags().any(HealthFlags::FAILED_OUTLIER_CHECK)).count();
+        let scope = self.cluster.registry().scope::<OutlierStat>(self.cluster.stats().name().clone());
+        assert_eq!(usize::try_from(scope.gauge(OutlierStat::EjectionsActive)).unwrap(), out);
+        let total = set.hosts().count();
+        let most =
+            usize::try_from(detection.max_ejection_percent).unwrap() * self.most_hosts.max(total) / 100;
+        assert!(out <= most.max(usize::from(detection.always_eject_one_host)), "{out} of {total} are out");
+        for host in set.hosts() {
+            let life = host.changes();
+            assert!((1..=20).contains(&life.len()), "{life:?}");
+            assert_eq!(life.last().unwrap().flags, host.flags(), "{life:?}");
         }
     }
 
@@ -331,6 +387,7 @@ impl Simulation {
             let failed = checks.any(|oracle| oracle.is_none_or(|oracle| oracle.failed));
             assert_eq!(host.flags().any(HealthFlags::FAILED_ACTIVE_HC), failed, "{host:?}");
         }
+        self.check_outliers(&set);
         let generation = self.cluster.generation();
         assert!(generation >= self.generation);
         self.generation = generation;
@@ -349,6 +406,7 @@ impl Simulation {
             match event {
                 Event::Check(host, check) => self.answer(host, check),
                 Event::Lookup(target) => self.look_up(target),
+                Event::Outliers => self.compare_outliers(),
                 Event::Mood | Event::Zone | Event::Request | Event::Response => {}
             }
             self.check_invariants();
@@ -373,8 +431,7 @@ impl Simulation {
 
     fn begin(&mut self, checks: Vec<NewCheck>) {
         for check in checks {
-            self.hosts.insert(check.host.id(), Arc::clone(&check.host));
-            self.moods.entry(check.host.address().to_string()).or_insert(Mood::Well);
+            self.meet(&check.host);
             self.schedule_in(check.delay, Event::Check(check.host.id(), check.index));
         }
     }
@@ -501,6 +558,34 @@ fn any_config(rng: &mut Rng) -> Config {
         ..http_check("/")
     });
     let health_checks: Vec<HealthCheck> = checks.collect();
+    let outliers = (below(2) == 0).then(|| OutlierDetection {
+        interval: Duration::from_millis(u64::from(20 + below(300))),
+        base_ejection_time: Duration::from_millis(u64::from(1 + below(1000))),
+        max_ejection_time: Duration::from_millis(u64::from(1000 + below(2000))),
+        max_ejection_time_jitter: Duration::from_millis(u64::from(below(100))),
+        max_ejection_percent: below(101),
+        always_eject_one_host: below(2) == 0,
+        split_external_local_origin_errors: below(2) == 0,
+        uneject_by_health_check: below(2) == 0,
+        detect_degraded_hosts: below(2) == 0,
+        consecutive_5xx: Consecutive { threshold: below(6), enforcing: 100 },
+        consecutive_local_origin_failure: Consecutive { threshold: below(6), enforcing: below(101) },
+        success_rate: SuccessRate {
+            minimum_hosts: below(4),
+            request_volume: below(8),
+            stdev_factor: below(2000),
+            enforcing: 100,
+            enforcing_local_origin: 100,
+        },
+        failure_percentage: FailurePercentage {
+            minimum_hosts: below(4),
+            request_volume: below(8),
+            threshold: 1 + below(100),
+            enforcing: 50,
+            enforcing_local_origin: 50,
+        },
+        ..OutlierDetection::default()
+    });
     let localities = (0..=below(4)).map(|priority| {
         let count = if strict { 1 } else { below(5) };
         let endpoints = (0..count).map(|n| {
@@ -530,6 +615,7 @@ fn any_config(rng: &mut Rng) -> Config {
     Config {
         localities: if strict { localities[..1].to_vec() } else { localities },
         health_checks,
+        outlier_detection: outliers,
         healthy_panic_threshold: panic,
         fail_traffic_on_panic: below(4) == 0,
         ignore_new_hosts_until_first_health_check: below(2) == 0,

@@ -231,12 +231,18 @@ causeway_stats::schema! {
 causeway_stats::schema! {
     /// `cluster.<name>.`: what Envoy shows from the first response on.
     pub enum ClusterResponseStat {
-        /// Responses to requests from outside.
-        ExternalUpstreamRqCompleted = counter "external.upstream_rq_completed",
-        /// Their time, in milliseconds.
-        ExternalUpstreamRqTime = histogram "external.upstream_rq_time",
         /// Time of all responses, in milliseconds.
         UpstreamRqTime = histogram "upstream_rq_time",
+    }
+}
+
+causeway_stats::schema! {
+    /// `cluster.<name>.`: what Envoy shows from the first response to a request from outside on.
+    pub enum ClusterExternalStat {
+        /// Responses to requests from outside.
+        Completed = counter "external.upstream_rq_completed",
+        /// Their time, in milliseconds.
+        Time = histogram "external.upstream_rq_time",
     }
 }
 

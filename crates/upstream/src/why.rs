@@ -56,6 +56,16 @@ fn of_host(host: &Host, now: Instant) -> Option<Cause> {
         let evidence = format!("health_status of {address} is {status} in the file");
         return Some(Cause { reason: Reason::EndpointDisabled, evidence });
     }
+    if !flags.any(HealthFlags::FAILED_ACTIVE_HC) {
+        let last = host.changes().pop();
+        let evidence = match &last {
+            Some(change) => {
+                format!("{address} is {}; {} ago", change.cause, ago(now, change.at))
+            }
+            None => format!("{address} is ejected"),
+        };
+        return Some(Cause { reason: Reason::OutlierEjected, evidence });
+    }
     let reports = host.check_reports();
     let failed = reports.iter().find_map(|report| Some((report, report.failure.as_ref()?)));
     Some(match failed {

@@ -3,7 +3,7 @@
 use causeway_conformance::{Case, Pki, Request, Run, exchange};
 use serde_json::json;
 
-use super::{asked, case, good, odd, tls, trusting, with};
+use super::{asked, case, files, good, odd, tls, trusting, with};
 
 pub(crate) fn cases() -> Vec<Case> {
     let own = "common_tls_context: {validation_context: {trusted_ca: {filename: '{{dir}}/own.pem'}}}";
@@ -63,6 +63,35 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/plain")
             .get("/tls")
             .stats(&["cluster.plain.default.total_match_count", "cluster.plain.ssl.handshake"]),
+        files(Case::new("a_health_check_may_speak_tls_where_requests_do_not"))
+            .echoes(&["app", "health"])
+            .secure("health", good)
+            .cluster("app", &format!(
+                "
+                transport_socket_matches:
+                - name: secure
+                  match: {{mode: secure}}
+                  {}
+                health_checks:
+                - timeout: 1s
+                  interval: 60s
+                  unhealthy_threshold: 1
+                  healthy_threshold: 1
+                  transport_socket_match_criteria: {{mode: secure}}
+                  http_health_check: {{path: /h}}
+                load_assignment:
+                  cluster_name: app
+                  endpoints:
+                  - lb_endpoints:
+                    - endpoint:
+                        address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{app}}}}}}}}
+                        health_check_config: {{port_value: {{{{health}}}}}}",
+                tls(&trusting(""))
+            ))
+            .wait_for("/clusters", "app::127.0.0.1:{{app}}::health_flags::healthy")
+            .get("/x")
+            .asked("health")
+            .asked("app"),
     ]
 }
 

@@ -243,6 +243,7 @@ fn health_json(health: HealthFlags) -> Value {
         (HealthFlag::PendingCheck, "pending_active_hc"),
         (HealthFlag::ExcludedByItself, "excluded_via_immediate_hc_fail"),
         (HealthFlag::CheckTimeout, "active_hc_timeout"),
+        (HealthFlag::DegradedByOutlierDetection, "failed_degraded_outlier_detection"),
     ] {
         if health.contains(flag) {
             object.insert(key.to_owned(), true.into());
@@ -251,7 +252,10 @@ fn health_json(health: HealthFlags) -> Value {
     Value::Object(object)
 }
 
-/// `type.v3.Percent`; a whole number is written as one.
+/// `type.v3.Percent`; a whole number is written as one, and 0 is left out as any default.
 fn percent(value: f64) -> Value {
+    if value == 0.0 {
+        return json!({});
+    }
     serde_json::from_str(&shortest(value)).map_or(Value::Null, |value: Value| json!({"value": value}))
 }

@@ -11,8 +11,10 @@ use super::trouble;
 use crate::http::{Reply, Request};
 use crate::json::pretty;
 use crate::state::Admin;
-use crate::time::{between, human};
-use crate::view::{CheckOutcome, ClusterStatus, DnsStatus, HealthCheckResult, HealthCheckStatus, HostStatus};
+use crate::time::{between, human, timestamp};
+use crate::view::{
+    CheckOutcome, ClusterStatus, DnsStatus, HealthCheckResult, HealthCheckStatus, HostChange, HostStatus,
+};
 
 pub(crate) fn hosts(admin: &Admin, request: &Request) -> Reply {
     let clusters = match selected(admin, request) {
@@ -66,6 +68,16 @@ impl Page {
         match &host.health_check {
             Some(check) => self.health_check(check),
             None => self.out.push_str("    no health checks\n"),
+        }
+        self.changes(&host.changes);
+    }
+
+    /// What became of the host, the newest first.
+    fn changes(&mut self, changes: &[HostChange]) {
+        for (at, change) in changes.iter().rev().enumerate() {
+            self.out.push_str(if at == 0 { "    history: " } else { "             " });
+            let ago = human(between(change.at, self.now));
+            let _ = writeln!(self.out, "{ago} ago  {}  {}", health_flags(change.health), change.cause);
         }
     }
 
@@ -172,8 +184,13 @@ fn host_json(host: &HostStatus, language: Language) -> Value {
     set("hostname", (*host.hostname).into());
     set("usable", host.health.usable().into());
     set("health_flags", health_flags(host.health).into());
+    set("history", host.changes.iter().map(change_json).collect());
     set("health_check", host.health_check.as_ref().map_or(Value::Null, trouble::host_json));
     explained(Value::Object(object), reason, language)
+}
+
+fn change_json(change: &HostChange) -> Value {
+    json!({"at": timestamp(change.at), "health_flags": health_flags(change.health), "cause": &*change.cause})
 }
 
 /// Adds what a reason means and what to do.

@@ -66,6 +66,19 @@ pub struct HostStatus {
     pub local_origin_success_rate: Option<f64>,
     /// Active health checks; `None` where the host is not checked.
     pub health_check: Option<HealthCheckStatus>,
+    /// Its last changes, the oldest first.
+    pub changes: Vec<HostChange>,
+}
+
+/// A change in the life of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostChange {
+    /// When.
+    pub at: SystemTime,
+    /// What speaks against using it from then on.
+    pub health: HealthFlags,
+    /// Why.
+    pub cause: Arc<str>,
 }
 
 /// Counters and gauges of a host, under Envoy's names.
@@ -146,6 +159,8 @@ health_flags! {
     CheckTimeout = "/active_hc_timeout",
     /// The file, or the management server, says that it drains.
     DrainingByConfig = "/eds_status_draining",
+    /// Its own answers to requests call it degraded, and outlier detection looks for that.
+    DegradedByOutlierDetection = "/degraded_outlier_detection",
 }
 
 /// A set of [`HealthFlag`]s.
@@ -175,7 +190,10 @@ impl HealthFlags {
     #[must_use]
     pub fn usable(self) -> bool {
         HealthFlag::ALL.iter().filter(|flag| self.contains(**flag)).all(|flag| match flag {
-            HealthFlag::DegradedByCheck | HealthFlag::DegradedByConfig | HealthFlag::CheckTimeout => true,
+            HealthFlag::DegradedByCheck
+            | HealthFlag::DegradedByConfig
+            | HealthFlag::DegradedByOutlierDetection
+            | HealthFlag::CheckTimeout => true,
             HealthFlag::FailedActiveCheck
             | HealthFlag::FailedOutlierCheck
             | HealthFlag::FailedByConfig

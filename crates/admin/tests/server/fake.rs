@@ -327,6 +327,7 @@ fn host(address: Address) -> HostStatus {
         success_rate: None,
         local_origin_success_rate: None,
         health_check: None,
+        changes: Vec::new(),
     }
 }
 
@@ -387,6 +388,11 @@ fn dead_cluster() -> ClusterStatus {
             in_a_row: 5,
             next: Some(then() + Duration::from_secs(2)),
         }),
+        changes: vec![HostChange {
+            at: then(),
+            health: HealthFlags::from_iter([HealthFlag::FailedActiveCheck]),
+            cause: "down: connect_refused (connect to 127.0.0.1:19999)".into(),
+        }],
         ..host(Address::Ip("127.0.0.1:19999".parse().unwrap()))
     };
     cluster("dead", vec![dead])

@@ -96,6 +96,7 @@ fn hosts_explain_themselves() {
         "  [::1]:9901 (v6)  /eds_status_draining\n",
         "dead: 0 of 1 hosts usable\n  127.0.0.1:19999 (dead.local)  /failed_active_hc\n    last check: connect_refused, ",
         ", took 1ms, \"connect to 127.0.0.1:19999\", 5 in a row; next in 0ms\n      ",
+        " ago  /failed_active_hc  down: connect_refused (connect to 127.0.0.1:19999)\n",
         "nodns: 0 of 0 hosts usable\n  name does-not-exist.invalid: dns_name_not_found, ",
         ", \"NXDOMAIN from 10.0.0.2\"; never answered; next under way\n      ",
     ] {
@@ -110,6 +111,9 @@ fn hosts_explain_themselves() {
         "connect_refused"
     );
     assert_eq!(json["clusters"][1]["hosts"][0]["usable"], false);
+    let history = &json["clusters"][1]["hosts"][0]["history"][0];
+    assert_eq!(history["health_flags"], "/failed_active_hc");
+    assert_eq!(history["cause"], "down: connect_refused (connect to 127.0.0.1:19999)");
     assert!(json["clusters"][2]["names"][0]["advice"].as_str().unwrap().len() > 10);
     assert_eq!(get(address, "/hosts?filter=(").status, 400);
 }

@@ -97,36 +97,6 @@ schema! {
 }
 
 schema! {
-    /// `http.async-client.`: requests of Envoy's own, of which there are none.
-    pub enum AsyncClientStat {
-        #[doc = "`no_cluster`"]
-        NoCluster = counter "no_cluster",
-        #[doc = "`no_route`"]
-        NoRoute = counter "no_route",
-        #[doc = "`passthrough_internal_redirect_bad_location`"]
-        PassthroughInternalRedirectBadLocation = counter "passthrough_internal_redirect_bad_location",
-        #[doc = "`passthrough_internal_redirect_no_route`"]
-        PassthroughInternalRedirectNoRoute = counter "passthrough_internal_redirect_no_route",
-        #[doc = "`passthrough_internal_redirect_predicate`"]
-        PassthroughInternalRedirectPredicate = counter "passthrough_internal_redirect_predicate",
-        #[doc = "`passthrough_internal_redirect_too_many_redirects`"]
-        PassthroughInternalRedirectTooManyRedirects = counter "passthrough_internal_redirect_too_many_redirects",
-        #[doc = "`passthrough_internal_redirect_unsafe_scheme`"]
-        PassthroughInternalRedirectUnsafeScheme = counter "passthrough_internal_redirect_unsafe_scheme",
-        #[doc = "`rq_direct_response`"]
-        RqDirectResponse = counter "rq_direct_response",
-        #[doc = "`rq_overload_local_reply`"]
-        RqOverloadLocalReply = counter "rq_overload_local_reply",
-        #[doc = "`rq_redirect`"]
-        RqRedirect = counter "rq_redirect",
-        #[doc = "`rq_reset_after_downstream_response_started`"]
-        RqResetAfterDownstreamResponseStarted = counter "rq_reset_after_downstream_response_started",
-        #[doc = "`rq_total`"]
-        RqTotal = counter "rq_total",
-    }
-}
-
-schema! {
     /// `thread_local_cluster_manager.<thread>.`: what a thread has of clusters.
     pub enum ThreadLocalStat {
         /// Clusters it knows, which are all.
@@ -138,7 +108,7 @@ schema! {
 #[derive(Debug)]
 pub(super) struct Names {
     _admin: Scope<AdminHttpStat>,
-    _async_client: Scope<AsyncClientStat>,
+    _async_client: Scope<causeway_proxy::AsyncClientStat>,
     threads: Vec<Shard<ThreadLocalStat>>,
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
                  endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 1}}}}]}]}",
             )
             .evidence("DRAINING"),
+        ejected(),
         pending(),
         checked(Reason::HealthCheckNotFound, Reply::status(404)).evidence("answered 404"),
         checked(Reason::HealthCheckRedirect, Reply::status(301).header("location", "/login"))
@@ -65,6 +66,24 @@ fn checked(reason: Reason, health: impl Into<Answer>) -> Case {
         _ => Reply::ok("served").into(),
     });
     Case::of(reason).plays(script).cluster(CHECK)
+}
+
+/// A back-end that has failed one request too many: a call of gRPC, which is no failure of the proxy's.
+fn ejected() -> Case {
+    Case::of(Reason::OutlierEjected)
+        .plays(Reply::ok("").header("content-type", "application/grpc").header("grpc-status", "14"))
+        .cluster(
+            "common_lb_config: {healthy_panic_threshold: {value: 0}}\n\
+             outlier_detection: {consecutive_5xx: 1, max_ejection_percent: 100}",
+        )
+        .evidence("is ejected: consecutive_5xx (1 in a row, the last with status 503), for 30 s")
+        .client(async |site: &mut Site| {
+            let call = Request::post("/", "").header("content-type", "application/grpc");
+            let _ = exchange(site.address, &call).await;
+            let out = async || site.stat("cluster.app.outlier_detection.ejections_active").await > 0;
+            assert!(eventually(Duration::from_secs(5), out).await);
+            Seen::Answer(exchange(site.address, &Request::get("/")).await)
+        })
 }
 
 /// The back-end is well again, but has not said so often enough.

@@ -64,6 +64,7 @@ impl Cx<'_> {
             hash_policy: Vec::new(),
             metadata_match: SubsetCriteria::new(),
             retry: None,
+            mirrors: None,
         }
     }
 
@@ -107,6 +108,7 @@ impl Cx<'_> {
             hash_policy: self.hash_policy(action),
             metadata_match: self.metadata_match(action),
             retry: self.retry_policy(action).map(Arc::new),
+            mirrors: self.mirror_policies(action),
             cluster: cluster?,
         };
         Some(forward)

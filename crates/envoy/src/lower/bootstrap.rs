@@ -34,12 +34,14 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
         application_log_format: cx.application_log(root),
         ..Bootstrap::default()
     };
-    let bind = root.message("cluster_manager").and_then(|manager| cx.bind_config(manager));
+    let manager = root.message("cluster_manager");
+    let bind = manager.and_then(|manager| cx.bind_config(manager));
+    let outlier_log = manager.and_then(|manager| cx.outlier_event_log(manager));
     bootstrap.local_cluster_name = cx.local_cluster_name(root);
     if let Some(resources) = root.message("static_resources") {
         cx.static_secrets(resources);
         bootstrap.listeners = cx.listeners(resources);
-        bootstrap.clusters = cx.clusters(resources, &defaults, bind.as_ref());
+        bootstrap.clusters = cx.clusters(resources, &defaults, bind.as_ref(), outlier_log.as_ref());
         cx.unused_secrets(resources);
     }
     for listener in &mut bootstrap.listeners {

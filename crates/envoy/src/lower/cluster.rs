@@ -39,6 +39,7 @@ impl Cx<'_> {
         resources: &Message<'_>,
         defaults: &super::dns::Defaults,
         bind: Option<&super::bind::Bind>,
+        outlier_log: Option<&Arc<str>>,
     ) -> Vec<Arc<Cluster>> {
         let mut clusters = Vec::new();
         let mut names: HashMap<String, Span> = HashMap::new();
@@ -54,7 +55,7 @@ impl Cx<'_> {
             } else {
                 names.insert(name, place.span);
             }
-            clusters.extend(self.cluster(message, defaults, bind).map(Arc::new));
+            clusters.extend(self.cluster(message, defaults, bind, outlier_log).map(Arc::new));
         }
         clusters
     }
@@ -64,6 +65,7 @@ impl Cx<'_> {
         message: &Message<'_>,
         defaults: &super::dns::Defaults,
         bind: Option<&super::bind::Bind>,
+        outlier_log: Option<&Arc<str>>,
     ) -> Option<Cluster> {
         let transport_socket = self.upstream_socket(message);
         let transport_socket_matches = self.transport_socket_matches(message);
@@ -146,6 +148,7 @@ impl Cx<'_> {
             localities,
             overprovisioning_factor: overprovisioning.unwrap_or(140),
             health_checks,
+            outlier_detection: self.outlier_detection(message, outlier_log),
             circuit_breakers: self.circuit_breakers(message),
             http,
             healthy_panic_threshold: common_lb

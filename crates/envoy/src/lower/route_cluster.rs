@@ -9,7 +9,7 @@ use crate::tree::Message;
 
 impl Cx<'_> {
     /// Says so where a cluster does not exist, unless that is allowed.
-    fn known_cluster(&self, name: &str, at: At) {
+    pub(super) fn known_cluster(&self, name: &str, at: At) {
         if self.any_cluster.get() || name.is_empty() || self.clusters.contains(name) {
             return;
         }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use causeway_model::{RequireTls, RouteAction, RouteConfiguration, VirtualCluster, VirtualHost};
+use causeway_model::{
+    MirrorPolicy, RequireTls, RouteAction, RouteConfiguration, VirtualCluster, VirtualHost,
+};
 
 use super::Cx;
 use crate::diagnostic::{At, Draft};
@@ -30,13 +32,14 @@ impl Cx<'_> {
                 )
             })
             .collect();
+        let mirrors = self.mirror_policies(config);
         let mut domains = Domains::default();
         let mut virtual_hosts = Vec::new();
         for host in config.messages("virtual_hosts") {
             for (index, domain) in host.texts("domains").enumerate() {
                 self.domain(domain, host.at_item("domains", index), &mut domains);
             }
-            virtual_hosts.push(Arc::new(self.virtual_host(host, body_limit)));
+            virtual_hosts.push(Arc::new(self.virtual_host(host, body_limit, mirrors.as_ref())));
         }
         RouteConfiguration {
             position: self.position(config),
@@ -94,12 +97,18 @@ impl Cx<'_> {
         seen.0.insert(lower, at);
     }
 
-    fn virtual_host(&self, host: &Message<'_>, body_limit: u32) -> VirtualHost {
+    fn virtual_host(
+        &self,
+        host: &Message<'_>,
+        body_limit: u32,
+        of_table: Option<&Arc<[MirrorPolicy]>>,
+    ) -> VirtualHost {
         self.not_implemented_vital(host, "matcher", "");
         let mut per_filter = self.per_filter(host);
         self.deprecated_cors(host, &mut per_filter);
         let mut shadow = super::shadow::Shadow::default();
         let retry = self.retry_policy(host).map(Arc::new);
+        let mirrors = self.mirror_policies(host).or_else(|| of_table.cloned());
         let mut routes = Vec::new();
         for message in host.messages("routes") {
             // Today's form goes before the older one, and then what the route says.
@@ -107,10 +116,13 @@ impl Cx<'_> {
             let older =
                 [message, host].map(|holder| holder.u32("per_request_buffer_limit_bytes").map(u64::from));
             let Some(mut route) = self.route(message, body_limit) else { continue };
-            if let RouteAction::Forward(forward) = &mut route.action
-                && forward.retry.is_none()
-            {
-                forward.retry.clone_from(&retry);
+            if let RouteAction::Forward(forward) = &mut route.action {
+                if forward.retry.is_none() {
+                    forward.retry.clone_from(&retry);
+                }
+                if forward.mirrors.is_none() {
+                    forward.mirrors.clone_from(&mirrors);
+                }
             }
             route.request_body_buffer_limit = kept.into_iter().chain(older).flatten().next();
             if let Some(first) = shadow.hides(&route.matcher) {

@@ -67,6 +67,7 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ),
     ("RetryPolicy.retry_host_predicate", EXTENSION),
     ("RetryPolicy.retry_priority", EXTENSION),
+    ("RouteAction.RequestMirrorPolicy.cluster_header", CONFLICT),
     ("RouteAction.weighted_clusters", "one is in the file"),
     ("Router.strict_check_headers", "it takes the names of certain headers"),
     ("RuntimeLayer.admin_layer", "there may be one; it is in the file"),

@@ -300,7 +300,7 @@ fn malformed(error: httparse::Error, buffer: &[u8], rules: &ResponseRules) -> Fa
         }
         E::TooManyHeaders => return too_many(rules),
         _ if in_status_line => (Reason::UpstreamNotHttp, "the first line is not a status line"),
-        _ if bad.last() == Some(&0) => (Reason::UpstreamHeadUnterminated, "a header line holds NUL"),
+        _ if bad.last() == Some(&0) => (Reason::UpstreamHeaderMalformed, "a header line holds NUL"),
         E::HeaderName | E::HeaderValue | E::NewLine | E::Status | E::Token | E::Version => {
             (Reason::UpstreamHeaderMalformed, "a header line is malformed")
         }
@@ -356,7 +356,7 @@ mod tests {
             (b"HTTP/1.1 204 No\r\ntransfer-encoding: chunked\r\n\r\n", Reason::UpstreamFraming),
             (b"HTTP/1.1 200 OK\r\nfoo\r\n\r\n", Reason::UpstreamHeaderMalformed),
             (b"HTTP/1.1 200 OK\r\nx y: 1\r\n\r\n", Reason::UpstreamHeaderMalformed),
-            (b"HTTP/1.1 200 OK\r\nx: a\0b\r\n\r\n", Reason::UpstreamHeadUnterminated),
+            (b"HTTP/1.1 200 OK\r\nx: a\0b\r\n\r\n", Reason::UpstreamHeaderMalformed),
             (b"HTTP/1.1 200 OK\ncontent-length: 2\n\nok", Reason::UpstreamHeadUnterminated),
             (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\n", Reason::UpstreamFraming),
             (b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n", Reason::UpstreamFraming),

@@ -22,6 +22,7 @@ use crate::local_reply::{self, LocalReply};
 use crate::proxy_status;
 use crate::pump::{Going, Pump};
 use crate::record::ActiveRequest;
+use crate::router::Copies;
 use crate::snapshot::key_format;
 use crate::stats::HttpStat;
 
@@ -550,6 +551,15 @@ impl Downstream {
 
     /// Throws away what has arrived of a request's body, and says whether some of it has not.
     pub(crate) fn discard_request_body(&mut self, request: &mut ActiveRequest) -> bool {
+        self.discard_copied_body(request, None)
+    }
+
+    /// The same, of a body that is copied to these.
+    pub(crate) fn discard_copied_body(
+        &mut self,
+        request: &mut ActiveRequest,
+        copies: Option<Box<Copies>>,
+    ) -> bool {
         let framing = request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         if request.again.is_some() {
             return false;
@@ -557,7 +567,7 @@ impl Downstream {
         if framing.is_none() {
             return request.facts.upgrade;
         }
-        let mut pump = self.upload(framing, Going::Plain);
+        let mut pump = self.upload(framing, Going::Plain).copying(copies);
         let complete = pump.discard(&mut self.client.source());
         request.facts.bytes_received = pump.bytes;
         !complete

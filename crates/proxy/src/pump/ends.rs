@@ -163,7 +163,7 @@ impl Sink<'_> {
     }
 
     /// Ends what is a stream, with trailers where there are some.
-    pub(super) fn end_stream(&mut self, trailers: Option<&HeaderBlock>) -> Result<(), PumpError> {
+    pub(crate) fn end_stream(&mut self, trailers: Option<&HeaderBlock>) -> Result<(), PumpError> {
         match (self, trailers) {
             (Self::Http1 { .. }, _) => Ok(()),
             (Self::Http2(stream), trailers) => match trailers {

@@ -8,15 +8,16 @@ mod ends;
 mod kept;
 
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use causeway_http::HeaderBlock;
 use causeway_http::h1::{BodyDecoder, HeadWriter, KeyFormat, LAST_CHUNK, chunk_header};
 use causeway_reason::Failure;
 
-use crate::buffer::{FOR_BODY, FOR_BULK};
+use crate::buffer::{BufferPool, FOR_BODY, FOR_BULK};
 use crate::exchange::Next;
+use crate::router::Copies;
 use ends::Frame;
 pub(crate) use ends::{Ends, Sink, Source};
 pub(crate) use kept::Kept;
@@ -40,6 +41,8 @@ pub(crate) struct Pump {
     next: Next,
     /// The body is kept as well, as long as it is not too long.
     kept: Option<Kept>,
+    /// Where it is copied to.
+    copies: Option<Box<Copies>>,
     /// The last read filled all room: there is a lot.
     bulk: bool,
     /// Data bytes that were passed.
@@ -135,6 +138,7 @@ impl Pump {
             ended: false,
             next: Next::More,
             kept: None,
+            copies: None,
             bulk: false,
             bytes: 0,
             read: 0,
@@ -173,6 +177,12 @@ impl Pump {
     /// The same, and the body is kept while it passes.
     pub(crate) fn keeping(mut self, most: Option<usize>) -> Self {
         self.kept = most.map(Kept::new);
+        self
+    }
+
+    /// The same, and the body is copied to these while it passes.
+    pub(crate) fn copying(mut self, copies: Option<Box<Copies>>) -> Self {
+        self.copies = copies;
         self
     }
 
@@ -249,8 +259,18 @@ impl Pump {
                 if self.trailers_to_change().is_some() {
                     return Poll::Ready(Ok(()));
                 }
+                if let Some(copies) = self.copies.take() {
+                    copies.end(self.trailers().as_ref());
+                }
                 self.end(ends)?;
                 return ends.sink.poll_flush_before(self.next, cx).map_err(|_| PumpError::Sink);
+            }
+            if let Some(copies) = &self.copies
+                && copies.poll_room(cx).is_pending()
+            {
+                // What has come so far need not wait.
+                ready!(ends.sink.poll_flush(cx)).map_err(|_| PumpError::Sink)?;
+                return Poll::Pending;
             }
             if let (Source::Http1 { buffer, .. }, Coming::Framed(_)) = (&ends.source, &self.coming)
                 && !buffer.is_empty()
@@ -269,8 +289,62 @@ impl Pump {
         }
     }
 
-    /// Throws away what has arrived of the body, and says whether that is all of it.
+    /// Throws away what comes of the body, to its end.
+    pub(crate) fn poll_away(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Source<'_>,
+        pool: &BufferPool,
+    ) -> Poll<Result<(), PumpError>> {
+        while !self.has_come() {
+            match (&mut self.coming, &mut *source) {
+                (Coming::Framed(decoder), Source::Http1 { buffer, .. }) if !buffer.is_empty() => {
+                    let found = decoder.decode(buffer.filled()).map_err(PumpError::Malformed)?;
+                    self.bytes += (found.data_end - found.data_start) as u64;
+                    buffer.consume(found.consumed);
+                }
+                (Coming::Framed(decoder), Source::Http1 { stream, buffer }) => {
+                    pool.make_room(buffer, FOR_BODY);
+                    match stream.poll_read(cx, buffer) {
+                        Poll::Ready(Ok(0)) if decoder.close() => {}
+                        Poll::Ready(Ok(0)) => return Poll::Ready(Err(PumpError::SourceClosed)),
+                        Poll::Ready(Ok(count)) => self.read += count as u64,
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(PumpError::Source(error))),
+                        Poll::Pending => {
+                            pool.reclaim(buffer);
+                            return Poll::Pending;
+                        }
+                    }
+                }
+                (Coming::Stream { done, trailers }, source) => match ready!(source.poll_frame(cx))? {
+                    Frame::Data(data, last) => {
+                        source.release(data.len());
+                        self.read += data.len() as u64;
+                        self.bytes += data.len() as u64;
+                        *done = last;
+                    }
+                    Frame::End(found) => {
+                        *trailers = found.map(Box::new);
+                        *done = true;
+                    }
+                },
+                (Coming::Framed(_), _) => return Poll::Ready(Err(PumpError::SourceClosed)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Throws away what has arrived of the body, and says whether that is all of it. What it is copied to gets it.
     pub(crate) fn discard(&mut self, source: &mut Source<'_>) -> bool {
+        let copies = self.copies.take();
+        let complete = self.discard_to(source, copies.as_deref());
+        if let Some(copies) = copies.filter(|_| complete) {
+            copies.end(self.trailers().as_ref());
+        }
+        complete
+    }
+
+    fn discard_to(&mut self, source: &mut Source<'_>, copies: Option<&Copies>) -> bool {
         match (&mut self.coming, source) {
             (Coming::Framed(decoder), Source::Http1 { buffer, .. }) => {
                 if let Some(Piece::InBuffer { consumed, .. }) = self.piece.take() {
@@ -278,6 +352,9 @@ impl Pump {
                 }
                 while !decoder.is_done() && !buffer.is_empty() {
                     let Ok(found) = decoder.decode(buffer.filled()) else { return false };
+                    if let Some(copies) = copies {
+                        copies.add(buffer.filled().get(found.data_start..found.data_end).unwrap_or_default());
+                    }
                     self.bytes += (found.data_end - found.data_start) as u64;
                     buffer.consume(found.consumed);
                 }
@@ -289,6 +366,14 @@ impl Pump {
             }
             (Coming::Stream { done, .. }, Source::Client(stream)) => {
                 if let Some(Piece::OfFrame(data)) = self.piece.take() {
+                    stream.release(data.len());
+                }
+                let mut quiet = Context::from_waker(Waker::noop());
+                while let Some(copies) = copies
+                    && let Poll::Ready(Some(Ok(data))) = stream.poll_data(&mut quiet)
+                {
+                    copies.add(&data);
+                    self.bytes += data.len() as u64;
                     stream.release(data.len());
                 }
                 let (count, complete) = stream.discard();
@@ -344,6 +429,9 @@ impl Pump {
         let data = buffer.filled().get(found.data_start..found.data_end).unwrap_or_default();
         if let Some(kept) = &mut self.kept {
             kept.add(data);
+        }
+        if let Some(copies) = &self.copies {
+            copies.add(data);
         }
         self.announce(length, &mut ends.sink);
         match &mut ends.sink {
@@ -457,6 +545,9 @@ impl Pump {
         }
         if let Some(kept) = &mut self.kept {
             kept.add(&data);
+        }
+        if let Some(copies) = &self.copies {
+            copies.add(&data);
         }
         self.announce(data.len(), &mut ends.sink);
         match &mut ends.sink {

@@ -2,6 +2,8 @@
 
 mod envoy_headers;
 mod internal_redirect;
+mod mirror;
+mod outlier;
 mod relay;
 mod response;
 mod retry;
@@ -39,6 +41,9 @@ use crate::way::Way;
 use relay::Relay;
 use retry::{Again, Retry, Tried};
 
+pub use mirror::AsyncClientStat;
+pub(crate) use mirror::{Copies, Mirror};
+
 /// What the router works with.
 struct Forwarding {
     cluster: Rc<LocalCluster>,
@@ -65,6 +70,8 @@ struct Forwarding {
     fresh: bool,
     /// While there is an attempt.
     permit: Option<Permit>,
+    /// Where the body is copied to, before it is looked at.
+    copies: Option<Box<Copies>>,
 }
 
 impl Forwarding {
@@ -176,6 +183,7 @@ pub(crate) async fn forward(
         started: false,
         fresh: false,
         permit: None,
+        copies: None,
     };
     forwarding.tell_time(downstream, &mut request, &entry);
     request.facts.attempts = 1;
@@ -186,6 +194,9 @@ pub(crate) async fn forward(
     rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
     request.facts.timeout = timeout;
     forwarding.retry = Retry::of(&mut request, route);
+    if !entry.mirrors.is_empty() {
+        forwarding.copies = mirror::begin(downstream, &request, &entry, &forwarding);
+    }
     let mut tried = attempt(downstream, request, &mut forwarding, host, None).await;
     loop {
         match tried {
@@ -233,6 +244,7 @@ async fn attempt(
             Relay::new(downstream, request, forwarding, connection, upload).run().await
         }
         Err(Unconnected::Failed(failure)) => {
+            outlier::note_failure(&request, &forwarding.cluster, &failure);
             if let Some(pause) = retry::after_failure(&mut request, forwarding, &failure) {
                 request.end_attempt(Some(failure));
                 forwarding.permit = None;
@@ -244,7 +256,10 @@ async fn attempt(
                 request.facts.host = None;
             }
             forwarding.give_back();
-            let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
+            let unread = match forwarding.copies.take() {
+                Some(copies) => Some(downstream.discard_copied_body(&mut request, Some(copies))),
+                None => retry::unread(downstream, &mut request, upload.as_deref_mut()),
+            };
             Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await))
         }
         Err(Unconnected::ClientGone) => {

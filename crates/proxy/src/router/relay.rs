@@ -13,8 +13,9 @@ use causeway_http::h1::{
 };
 use causeway_http::{Method, Version, forwarding};
 use causeway_reason::{Failure, Met, Reason};
-use causeway_upstream::{ClusterStat, Host, HostStat};
+use causeway_upstream::{ClusterStat, Host, HostResult, HostStat};
 
+use super::outlier;
 use super::response::BodyEvent;
 use super::retry::{self, Tried};
 use super::{Forwarding, Served, give_up, start_timeout, tunnel, upstream_request};
@@ -59,7 +60,7 @@ pub(super) struct Relay<'d> {
 }
 
 /// Counts a request for as long as a back-end works on it.
-struct Running {
+pub(super) struct Running {
     cluster: Rc<LocalCluster>,
     host: Option<Arc<Host>>,
 }
@@ -142,11 +143,13 @@ impl<'d> Relay<'d> {
                     if let Err(failure) = self.check_websocket_accept() {
                         return Box::pin(self.fail(failure)).await;
                     }
+                    outlier::note_answer(&self.request, &self.forwarding.cluster, &head);
                     return ended(Box::pin(tunnel::tunnel(self, head)).await);
                 }
                 HeadEvent::Head(head) => break head,
             }
         };
+        outlier::note_answer(&self.request, &self.forwarding.cluster, &head);
         if let Some(pause) = self.retries_response(&head) {
             return self.leave_response(&head, pause);
         }
@@ -186,6 +189,7 @@ impl<'d> Relay<'d> {
         if let Some(host) = facts.host.clone() {
             self.request.attempted.push((host, Some(self.upstream.id())));
         }
+        outlier::note(&self.request, &self.forwarding.cluster, HostResult::Connected);
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         if self.upgrade.is_some() {
@@ -215,7 +219,9 @@ impl<'d> Relay<'d> {
             let theirs = self.downstream.takes_trailers();
             let pump = self.downstream.upload(framing, self.going(http2, chunked));
             let show = theirs && self.downstream.has_filters(&self.request);
-            self.upload = Some(Box::new(pump.showing_trailers(show).keeping(self.most_kept())));
+            self.upload = Some(Box::new(
+                pump.showing_trailers(show).keeping(self.most_kept()).copying(self.forwarding.copies.take()),
+            ));
         }
         Ok(())
     }
@@ -574,12 +580,14 @@ impl<'d> Relay<'d> {
             failure.met = Met::AfterInterim;
         }
         if let Some(pause) = retry::after_failure(&mut self.request, self.forwarding, &failure) {
+            outlier::note_failure(&self.request, &self.forwarding.cluster, &failure);
             return self.leave_failed(failure, pause);
         }
         if self.replays(&failure) {
             self.forwarding.fresh = true;
             return self.leave_failed(failure, 0);
         }
+        outlier::note_failure(&self.request, &self.forwarding.cluster, &failure);
         let Relay { downstream, request, upload, upload_failed, .. } = &mut *self;
         let unread = match upload {
             Some(pump) => {
@@ -604,7 +612,7 @@ impl<'d> Relay<'d> {
 }
 
 impl Running {
-    fn new(cluster: &Rc<LocalCluster>, host: Option<Arc<Host>>) -> Self {
+    pub(super) fn new(cluster: &Rc<LocalCluster>, host: Option<Arc<Host>>) -> Self {
         cluster.stats().inc(ClusterStat::UpstreamRqTotal);
         cluster.stats().adjust(ClusterStat::UpstreamRqActive, 1);
         if let Some(host) = &host {

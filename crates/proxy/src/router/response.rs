@@ -7,6 +7,7 @@ use causeway_http::{Known, Method, forwarding};
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
+use super::outlier;
 use super::relay::{Relay, Upload};
 use crate::deadlines::Timer;
 use crate::downstream::{After, BodyToClient, Client};
@@ -302,7 +303,9 @@ impl Relay<'_> {
             self.request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
         }
         self.request.facts.failure = None;
-        self.request.fail(Failure { met: Met::AfterHead, ..failure });
+        let failure = Failure { met: Met::AfterHead, ..failure };
+        outlier::note_failure(&self.request, &self.forwarding.cluster, &failure);
+        self.request.fail(failure);
         // What has arrived is the client's.
         let waiting = self.request.to_client.pending() as u64;
         let facts = &mut self.request.facts;

@@ -176,14 +176,20 @@ impl Relay<'_> {
         self.request.response.clear(usize::MAX);
         http2::add_all(response.headers(), &mut self.request.response);
         let ends = !interim && stream.is_headers_only();
-        Poll::Ready(Ok(ResponseHead {
-            // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).
-            status: if self.upgrade.is_some() && status == 200 { 101 } else { status },
-            version: Version::Http2,
-            framing: if ends { BodyFraming::None } else { BodyFraming::Chunked },
-            connection: ConnectionOptions::default(),
-            field_bytes: 0,
-        }))
+        // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).
+        let status = if self.upgrade.is_some() && status == 200 { 101 } else { status };
+        Poll::Ready(Ok(head_of(status, ends)))
+    }
+}
+
+/// What the head of a response says, as it would be read in HTTP/1; `ends` where no body follows.
+pub(super) fn head_of(status: u16, ends: bool) -> ResponseHead {
+    ResponseHead {
+        status,
+        version: Version::Http2,
+        framing: if ends { BodyFraming::None } else { BodyFraming::Chunked },
+        connection: ConnectionOptions::default(),
+        field_bytes: 0,
     }
 }
 

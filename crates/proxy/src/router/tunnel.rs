@@ -7,6 +7,7 @@ use causeway_http::h1::{BodyDecoder, BodyFraming, ConnectionOptions, ResponseHea
 use causeway_http::{Known, Method, Version};
 use causeway_reason::{Failure, Met, Reason};
 
+use super::outlier;
 use super::relay::Relay;
 use super::response::BodyEvent;
 use crate::deadlines::Timer;
@@ -98,6 +99,7 @@ pub(super) async fn raw(mut relay: Box<Relay<'_>>) -> After {
         field_bytes: 0,
     };
     relay.request.response.clear(usize::MAX);
+    outlier::note_answer(&relay.request, &relay.forwarding.cluster, &head);
     if relay.request.method() == Method::Connect {
         return tunnel(relay, head).await;
     }

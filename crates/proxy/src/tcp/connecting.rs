@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use causeway_model::{LoadShedPointKind, NetworkGate, TcpHashPolicy, TcpTarget};
 use causeway_reason::{Details, Failure, Flag, Reason, ResetReason};
-use causeway_upstream::{Ask, ClusterStat, Host, xxh64};
+use causeway_upstream::{Ask, ClusterStat, Host, HostResult, xxh64};
 
 use super::session::{OVERLOADED, TcpSession};
 use super::stats::TcpStat;
@@ -131,6 +131,7 @@ impl TcpSession {
 
     fn connected(&mut self, upstream: Upstream, host: Arc<Host>) -> Box<Upstream> {
         self.record.connected(upstream.id);
+        upstream.cluster().shared().note_result(&host, HostResult::ConnectedAtLast);
         let facts = self.record.facts();
         facts.host = Some(host);
         facts.connect_end = Some(self.worker.instant());
@@ -153,6 +154,11 @@ impl TcpSession {
             failure.answer().details
         {
             facts.flags.set(Flag::UpstreamConnectionFailure);
+            if let Some(host) = &facts.host {
+                let late = matches!(failure.reason, Reason::ConnectTimeout | Reason::UpstreamTlsTimeout);
+                let result = if late { HostResult::TimedOut } else { HostResult::Failed };
+                cluster.shared().note_result(host, result);
+            }
         }
         facts.connect_failure = failure.transport.clone();
         if facts.attempts < most {

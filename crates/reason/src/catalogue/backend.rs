@@ -178,8 +178,8 @@ pub(super) const UPSTREAM_HEAD_UNTERMINATED: Spec = terminated(
     "upstream_head_unterminated",
     Retry::IfIdempotent,
     Text {
-        en: "The head of the back-end's response ends its lines in a bare line feed, or holds a NUL byte.",
-        ko: "백엔드 응답 헤더의 줄이 LF만으로 끝나거나 NUL 바이트를 포함합니다.",
+        en: "The head of the back-end's response ends its lines in a bare line feed.",
+        ko: "백엔드 응답 헤더의 줄이 LF만으로 끝납니다.",
     },
     Text {
         en: "Mend the back-end: HTTP/1 lines end in CR LF (RFC 9112 §2.2).",

@@ -51,6 +51,19 @@ pub(super) const ENDPOINT_DISABLED: Spec = unusable(
     },
 );
 
+pub(super) const OUTLIER_EJECTED: Spec = unusable(
+    "outlier_ejected",
+    Blame::Upstream,
+    Text {
+        en: "Outlier detection has ejected the endpoint for a while, because requests to it failed.",
+        ko: "요청이 실패하여 이상치 감지가 엔드포인트를 잠시 제외했습니다.",
+    },
+    Text {
+        en: "The evidence says what failed; /hosts has the endpoint's history. It is back after base_ejection_time times the number of ejections in a row.",
+        ko: "근거에 실패 내용이 있고 /hosts에 엔드포인트의 이력이 있습니다. base_ejection_time에 연속 제외 횟수를 곱한 시간이 지나면 돌아옵니다.",
+    },
+);
+
 pub(super) const HEALTH_CHECK_PENDING: Spec = unusable(
     "health_check_pending",
     Blame::Upstream,

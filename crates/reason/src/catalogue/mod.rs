@@ -277,6 +277,8 @@ reasons! {
         NoSubset = NO_SUBSET,
         /// The file itself takes the endpoint out of use (`health_status`).
         EndpointDisabled = ENDPOINT_DISABLED,
+        /// Outlier detection has ejected the endpoint.
+        OutlierEjected = OUTLIER_EJECTED,
         /// The first health check has not been answered yet.
         HealthCheckPending = HEALTH_CHECK_PENDING,
         /// The health check's path answers 404.

@@ -45,7 +45,7 @@ impl EventLog {
             }),
         };
         if let Err(error) = written {
-            tracing::warn!(target: "hc", "the health event log {} can't be written: {error}", self.path);
+            tracing::warn!(target: "hc", "the event log {} can't be written: {error}", self.path);
         }
     }
 }
@@ -186,7 +186,7 @@ fn value(out: &mut String, value_: &Value) {
     }
 }
 
-fn string(out: &mut String, text: &str) {
+pub(crate) fn string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -205,7 +205,7 @@ fn string(out: &mut String, text: &str) {
 }
 
 /// RFC 3339 in UTC, to the millisecond.
-fn timestamp(out: &mut String, now: SystemTime) {
+pub(crate) fn timestamp(out: &mut String, now: SystemTime) {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let seconds = since.as_secs();
     let (days, time) = (seconds / 86_400, seconds % 86_400);
