@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use causeway_admin::view::{
     AddressAnswer, Certificate, CertificateDetails, ChangeKind, CheckOutcome, ClusterStatus, ConfigChange,
     ConfigDump, ConfigEntry, Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
-    HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OcspDetails, OutlierStatus, Severity, SubjectAltName,
+    HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OcspDetails, OutlierStatus, Severity,
+    SubjectAltName,
 };
 use causeway_model::{Bootstrap, CircuitBreakers, NetworkFilter, RoutingPriority, SourcePosition};
 use causeway_reason::Failure;

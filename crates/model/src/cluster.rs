@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, LbPolicy, LocalityLb, Metadata, OutlierDetection, SourcePosition, SubsetConfig, TlvEntry, TransportSocketMatch, UpstreamSocket,
+    BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, LbPolicy,
+    LocalityLb, Metadata, OutlierDetection, SourcePosition, SubsetConfig, TlvEntry, TransportSocketMatch,
+    UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BodyFormat, CookieMatcher, HashRule, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy, Metadata, MirrorPolicy, PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction, SourcePosition, StringMatcher, SubsetCriteria, Template,
+    BodyFormat, CookieMatcher, HashRule, HeaderMatcher, HeaderMutations, HeaderName, InternalRedirectPolicy,
+    Metadata, MirrorPolicy, PerFilterConfig, QueryParameterMatcher, Regex, RetryPolicy, RuntimeFraction,
+    SourcePosition, StringMatcher, SubsetCriteria, Template,
 };
 
 /// `config.route.v3.RouteConfiguration`.

@@ -10,7 +10,9 @@ use causeway_model::{Cluster as ClusterConfig, HashRule, RoutingPriority, Upstre
 use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
-    Aggregate, Ask, Cluster, ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Forced, Health, Host, HostCells, HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
+    Aggregate, Ask, Cluster, ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat,
+    ClusterInternalStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Forced, Health,
+    Host, HostCells, HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
 };
 
 use tokio::task::AbortHandle;

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use causeway_model::{
-    Address, Cluster as Config, ClusterType, Consecutive, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint, EndpointAddress, FailurePercentage, HashFunction, HealthCheck, LbPolicy, LeastRequest, Locality, LocalityEndpoints, LocalityLb, Maglev, OutlierDetection, RingHash, RoundRobin, SlowStart, SuccessRate,
+    Address, Cluster as Config, ClusterType, Consecutive, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint,
+    EndpointAddress, FailurePercentage, HashFunction, HealthCheck, LbPolicy, LeastRequest, Locality,
+    LocalityEndpoints, LocalityLb, Maglev, OutlierDetection, RingHash, RoundRobin, SlowStart, SuccessRate,
 };
 use causeway_reason::{Failure, Reason};
 use causeway_stats::Registry;

@@ -96,7 +96,9 @@ impl Relay<'_> {
             }
         };
         let name = route.as_ref().map_or_else(|| Arc::from(""), |route| Arc::clone(&route.route.name));
-        let cluster = route.as_ref().and_then(|route| route.draw(&SeenByRouting { random, ..next.seen() })?.cluster.clone());
+        let cluster = route
+            .as_ref()
+            .and_then(|route| route.draw(&SeenByRouting { random, ..next.seen() })?.cluster.clone());
         self.request.facts.rerouted = Some(Box::new(Rerouted { route, cluster }));
         let allowed = |predicate| is_allowed(predicate, &entry.route.name, &name, to_http, &mut again);
         if !policy.predicates.iter().all(allowed) {

@@ -244,7 +244,7 @@ async fn attempt(
             Relay::new(downstream, request, forwarding, connection, upload).run().await
         }
         Err(Unconnected::Failed(failure)) => {
-            outlier::note_failure(&request, &forwarding.cluster, &failure);
+            outlier::note_failure(&request, &forwarding.hosts, &failure);
             if let Some(pause) = retry::after_failure(&mut request, forwarding, &failure) {
                 request.end_attempt(Some(failure));
                 forwarding.permit = None;

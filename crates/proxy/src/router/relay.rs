@@ -143,13 +143,13 @@ impl<'d> Relay<'d> {
                     if let Err(failure) = self.check_websocket_accept() {
                         return Box::pin(self.fail(failure)).await;
                     }
-                    outlier::note_answer(&self.request, &self.forwarding.cluster, &head);
+                    outlier::note_answer(&self.request, &self.forwarding.hosts, &head);
                     return ended(Box::pin(tunnel::tunnel(self, head)).await);
                 }
                 HeadEvent::Head(head) => break head,
             }
         };
-        outlier::note_answer(&self.request, &self.forwarding.cluster, &head);
+        outlier::note_answer(&self.request, &self.forwarding.hosts, &head);
         if let Some(pause) = self.retries_response(&head) {
             return self.leave_response(&head, pause);
         }
@@ -189,7 +189,7 @@ impl<'d> Relay<'d> {
         if let Some(host) = facts.host.clone() {
             self.request.attempted.push((host, Some(self.upstream.id())));
         }
-        outlier::note(&self.request, &self.forwarding.cluster, HostResult::Connected);
+        outlier::note(&self.request, &self.forwarding.hosts, HostResult::Connected);
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
         if self.upgrade.is_some() {
@@ -580,14 +580,14 @@ impl<'d> Relay<'d> {
             failure.met = Met::AfterInterim;
         }
         if let Some(pause) = retry::after_failure(&mut self.request, self.forwarding, &failure) {
-            outlier::note_failure(&self.request, &self.forwarding.cluster, &failure);
+            outlier::note_failure(&self.request, &self.forwarding.hosts, &failure);
             return self.leave_failed(failure, pause);
         }
         if self.replays(&failure) {
             self.forwarding.fresh = true;
             return self.leave_failed(failure, 0);
         }
-        outlier::note_failure(&self.request, &self.forwarding.cluster, &failure);
+        outlier::note_failure(&self.request, &self.forwarding.hosts, &failure);
         let Relay { downstream, request, upload, upload_failed, .. } = &mut *self;
         let unread = match upload {
             Some(pump) => {

@@ -304,7 +304,7 @@ impl Relay<'_> {
         }
         self.request.facts.failure = None;
         let failure = Failure { met: Met::AfterHead, ..failure };
-        outlier::note_failure(&self.request, &self.forwarding.cluster, &failure);
+        outlier::note_failure(&self.request, &self.forwarding.hosts, &failure);
         self.request.fail(failure);
         // What has arrived is the client's.
         let waiting = self.request.to_client.pending() as u64;

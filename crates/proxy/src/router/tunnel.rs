@@ -99,7 +99,7 @@ pub(super) async fn raw(mut relay: Box<Relay<'_>>) -> After {
         field_bytes: 0,
     };
     relay.request.response.clear(usize::MAX);
-    outlier::note_answer(&relay.request, &relay.forwarding.cluster, &head);
+    outlier::note_answer(&relay.request, &relay.forwarding.hosts, &head);
     if relay.request.method() == Method::Connect {
         return tunnel(relay, head).await;
     }
