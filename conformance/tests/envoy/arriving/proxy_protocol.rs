@@ -94,6 +94,48 @@ async fn send_states(run: &mut Run) {
     ask(run, "version 1", b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n").await;
 }
 
+/// A TCP proxy behind the filter, which keeps TLVs in one of two places; it and the listener log what is there.
+fn passed_on(name: &'static str, location: &str) -> Case {
+    let log = |who: &str| {
+        format!(
+            r#"[{{name: file, typed_config: {{"@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: "{{{{dir}}}}/access.log", log_format: {{text_format_source: {{inline_string: "{who} %DYNAMIC_METADATA(envoy.filters.listener.proxy_protocol:id)% %FILTER_STATE({KEY}:FIELD:id)%\n"}}}}}}}}]"#
+        )
+    };
+    let file = format!(
+        r#"
+admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{admin}}}}}}}}}}
+static_resources:
+  listeners:
+  - name: main
+    address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{listen}}}}}}}}
+    access_log: {}
+    listener_filters:
+    - name: envoy.filters.listener.proxy_protocol
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
+        tlv_location: {location}
+        rules: [{{tlv_type: 0xea, on_tlv_present: {{key: id}}}}]
+    filter_chains:
+    - filters:
+      - name: tcp
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          stat_prefix: tcp
+          cluster: nowhere
+          access_log: {}
+  clusters: [{{name: nowhere}}]
+"#,
+        log("listener"),
+        log("proxy")
+    );
+    Case::new(name).file(&file).sort_log().step(async |run: &mut Run| {
+        let mut connection = run.connect().await;
+        connection.write(v4(&tlv(0xea, b"vpce-1"))).await;
+        let (_, end) = connection.rest(Duration::from_secs(2)).await;
+        run.note("end", json!(end.as_str()));
+    })
+}
+
 /// Notes what the back-end is told of the client where a request follows this, or how the connection ends.
 async fn ask(run: &mut Run, label: &str, header: &[u8]) {
     let mut connection = run.connect().await;
@@ -273,6 +315,8 @@ pub(crate) fn cases() -> Vec<Case> {
                 }
                 ask(run, "the proxy itself", &v2(0x20, 0, &tlv(2, b"a.test"))).await;
             }),
+        passed_on("a_tcp_proxy_logs_metadata_of_tlvs", "DYNAMIC_METADATA"),
+        passed_on("a_tcp_proxy_logs_filter_state_of_tlvs", "FILTER_STATE"),
         filter_state("tlvs_become_filter_state_of_the_connection")
             .listener(&listener_log(&format!("connection: {STATE}")))
             .log(&format!("log_format: {{text_format_source: {{inline_string: \"request: {STATE} %UPSTREAM_FILTER_STATE({KEY}:PLAIN)%\\n\"}}}}"))

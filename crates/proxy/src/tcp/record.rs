@@ -40,6 +40,9 @@ impl Record {
         facts.client_close = Some("Normal");
         facts.upstream_close = Some("Normal");
         facts.upstream_connection = Some(0);
+        if let Some(found) = &open.info().inspected {
+            facts.dynamic_metadata = found.metadata.clone();
+        }
         let random = open.worker().random();
         Self { exchange, proxy: Rc::clone(proxy), random, open }
     }
