@@ -302,9 +302,14 @@ impl Simulation {
             Err(failure) => {
                 assert!(!failure.evidence.as_deref().unwrap_or_default().is_empty());
                 assert_eq!(failure.answer().status, 503);
-                // Hashes lead to healthy hosts only.
+                // Hashes lead to healthy hosts only, and to none of a locality without weight.
                 let degraded = set.hosts().any(|host| host.health() == Health::Degraded);
-                let usable = if degraded && self.config.lb_policy.hashes() { 0 } else { usable };
+                let weight = |wanted: fn(u32) -> bool| {
+                    self.config.localities.iter().any(|locality| wanted(locality.weight))
+                };
+                let weightless = weight(|weight| weight > 0) && weight(|weight| weight == 0);
+                let missed = self.config.lb_policy.hashes() && (degraded || weightless);
+                let usable = if missed { 0 } else { usable };
                 let in_panic = set.priorities().iter().any(|priority| priority.in_panic());
                 assert!(usable == 0 || in_panic, "{usable} hosts are usable: {failure:?}");
             }

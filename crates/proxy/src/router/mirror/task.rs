@@ -35,6 +35,8 @@ pub(super) struct Mirrored {
     worker: Rc<Worker>,
     request: ActiveRequest,
     cluster: Rc<LocalCluster>,
+    /// The cluster that its host is of: another one where the first has the hosts of others.
+    hosts: Rc<LocalCluster>,
     /// Where the request itself goes.
     original: Rc<LocalCluster>,
     /// Its body; `None` where it has none, or once that is complete.
@@ -84,7 +86,8 @@ impl Mirrored {
         client: Rc<ConnectionInfo>,
     ) -> Self {
         let worker = Rc::clone(request.worker());
-        Self { worker, request, cluster, original, feed, timeout, client, waits_until: None }
+        let hosts = Rc::clone(&cluster);
+        Self { worker, request, cluster, hosts, original, feed, timeout, client, waits_until: None }
     }
 
     /// Sends it, and counts what comes of it.
@@ -103,7 +106,7 @@ impl Mirrored {
                 let (name, key) = (&self.cluster.config().name, failure.reason.key());
                 let evidence = failure.evidence.as_deref().unwrap_or_default();
                 tracing::debug!(target: "router", "a copy of a request to {name} failed: {key} ({evidence})");
-                outlier::note_failure(&self.request, &self.cluster, failure);
+                outlier::note_failure(&self.request, &self.hosts, failure);
                 if failure.reason == Reason::RouteTimeout {
                     self.cluster.count_timeout(self.request.facts.host.as_deref());
                 }
@@ -118,7 +121,7 @@ impl Mirrored {
         {
             let well = if self.request.facts.grpc { self.request.grpc_went_well() } else { status < 500 };
             let stat = if ended.is_ok() && well { HostStat::RqSuccess } else { HostStat::RqError };
-            self.cluster.cells(host).inc(stat);
+            self.hosts.cells(host).inc(stat);
         }
         let failure = match ended {
             Ok(_) => None,
@@ -130,18 +133,22 @@ impl Mirrored {
 
     async fn attempt(&mut self) -> Result<u16, Ended> {
         let priority = RoutingPriority::Default;
-        // An aggregate has a host of one of its members. There is no route that could say more.
         let (hosts, forced) = self.cluster.member(&self.worker);
-        let host = hosts.choose(&Ask { forced, ..Ask::default() }).map_err(Ended::Failed)?;
+        self.hosts = hosts;
+        let chosen = self.hosts.choose(&Ask { forced, ..Ask::default() });
+        if chosen.is_err() && forced.is_some() {
+            self.cluster.stats().inc(ClusterStat::UpstreamCxNoneHealthy);
+        }
+        let host = chosen.map_err(Ended::Failed)?;
         self.request.facts.host = Some(host.clone());
-        let Some(_permit) = self.cluster.acquire(priority, Resource::Requests) else {
-            self.cluster.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
+        let Some(_permit) = self.hosts.acquire(priority, Resource::Requests) else {
+            self.hosts.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
             return Err(Ended::Failed(Reason::CircuitBreakerRequests.into()));
         };
         self.request.facts.connect_begin = Some(self.worker.instant());
-        let way = Way::of(&self.request, &self.client, &hosts, &host);
+        let way = Way::of(&self.request, &self.client, &self.hosts, &host);
         let version = self.request.facts.protocol.unwrap_or(Version::Http11);
-        let pool = hosts.pool(&self.worker, &host, priority, (&self.client, version), way);
+        let pool = self.hosts.pool(&self.worker, &host, priority, (&self.client, version), way);
         let patience = Deadline::new(&self.worker.timers);
         let upstream = match pool.take() {
             Some(upstream) => upstream,
@@ -155,14 +162,14 @@ impl Mirrored {
                 .map_err(Ended::Failed)?
             }
         };
-        let _running = Running::new(&self.cluster, Some(host));
+        let _running = Running::new(&self.hosts, Some(host));
         let mut sending = Sending::begin(self, upstream, patience).map_err(Ended::Failed)?;
         let done = poll_fn(|cx| sending.poll(cx)).await;
         let facts = &mut sending.mirrored.request.facts;
         facts.take_count();
         if facts.upstream_count.is_none() {
             let sent = facts.upstream_wire_sent();
-            sending.mirrored.cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, sent);
+            sending.mirrored.hosts.stats().add(ClusterStat::UpstreamCxTxBytesTotal, sent);
         }
         let status = done?;
         sending.complete();
@@ -204,7 +211,7 @@ impl<'m> Sending<'m> {
         facts.upstream_local = upstream.local();
         facts.upstream_tls = upstream.tls();
         facts.upstream_remote = Some(upstream.remote().clone());
-        outlier::note(&mirrored.request, &mirrored.cluster, HostResult::Connected);
+        outlier::note(&mirrored.request, &mirrored.hosts, HostResult::Connected);
         let chunked = match &mut upstream {
             Upstream::Http1(connection) => {
                 connection.begin_request();
@@ -386,7 +393,7 @@ impl<'m> Sending<'m> {
     /// The head of the answer has come.
     fn answered(&mut self, head: ResponseHead) {
         let mirrored = &mut *self.mirrored;
-        outlier::note_answer(&mirrored.request, &mirrored.cluster, &head);
+        outlier::note_answer(&mirrored.request, &mirrored.hosts, &head);
         let fields = mirrored.request.response.clone();
         let facts = &mut mirrored.request.facts;
         facts.status = head.status;
@@ -417,7 +424,7 @@ impl<'m> Sending<'m> {
                 return Poll::Ready(Ok(stream::head_of(response.status().as_u16(), ends)));
             }
         };
-        let http = &mirrored.cluster.config().http;
+        let http = &mirrored.hosts.config().http;
         let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
         let limits = HeadLimits {
             bytes: kib.saturating_mul(1024),
@@ -484,6 +491,6 @@ impl Mirrored {
     /// Counts bytes from the back-end.
     fn received(&mut self, count: u64) {
         self.request.facts.upstream_wire_received += count;
-        self.cluster.stats().add(ClusterStat::UpstreamCxRxBytesTotal, count);
+        self.hosts.stats().add(ClusterStat::UpstreamCxRxBytesTotal, count);
     }
 }
