@@ -9,7 +9,7 @@ use causeway_model::ClusterType;
 
 use crate::cluster::Cluster;
 use crate::manager::Clusters;
-use crate::priority::{Counts, Load, spread};
+use crate::priority::{Counts, Load, spread_by};
 use crate::rng::Rng;
 
 /// Chooses members of an aggregate cluster for the requests of one worker.
@@ -93,8 +93,11 @@ impl Aggregate {
                 counts.push(hosts.counts());
             }
         }
-        let how = self.cluster.spread();
-        let loads = spread(&counts, how.overprovisioning_factor, how.panic_threshold);
+        let factor = |at: usize| {
+            let member = places.get(at).and_then(|(member, _)| self.members.get(*member));
+            member.map_or(0, |member| member.cluster.spread().overprovisioning_factor)
+        };
+        let loads = spread_by(&counts, &factor, self.cluster.spread().panic_threshold);
         self.row = places.into_iter().zip(loads).map(|((at, priority), load)| (at, priority, load)).collect();
     }
 }

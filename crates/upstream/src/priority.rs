@@ -48,10 +48,21 @@ impl Counts {
 
 /// Spreads a hundred requests over the priorities, of which there is at least one.
 pub(crate) fn spread(counts: &[Counts], overprovisioning_factor: u32, panic_threshold: u32) -> Vec<Load> {
-    let healthy: Vec<u32> =
-        counts.iter().map(|one| one.availability(one.healthy, overprovisioning_factor)).collect();
-    let degraded: Vec<u32> =
-        counts.iter().map(|one| one.availability(one.degraded, overprovisioning_factor)).collect();
+    spread_by(counts, &|_| overprovisioning_factor, panic_threshold)
+}
+
+/// The same where each priority has an overprovisioning factor of its own.
+pub(crate) fn spread_by(
+    counts: &[Counts],
+    overprovisioning_factor: &dyn Fn(usize) -> u32,
+    panic_threshold: u32,
+) -> Vec<Load> {
+    let each = |usable: fn(&Counts) -> u32| -> Vec<u32> {
+        let factor = overprovisioning_factor;
+        counts.iter().enumerate().map(|(at, one)| one.availability(usable(one), factor(at))).collect()
+    };
+    let healthy = each(|one| one.healthy);
+    let degraded = each(|one| one.degraded);
     let total = healthy.iter().chain(&degraded).sum::<u32>().min(100);
     let mut loads = vec![Load::default(); counts.len()];
     if total > 0 {

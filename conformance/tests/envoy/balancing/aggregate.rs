@@ -86,6 +86,19 @@ pub(crate) fn cases() -> Vec<Case> {
         .without_log()
         .step(shares("/", &[('a', 70.0), ('b', 0.0), ('c', 30.0)])),
         case(
+            "each_member_has_its_own_overprovisioning_factor",
+            &[
+                cluster("first", &[well("a"), sick("b")], "").replace(
+                    "    cluster_name: first",
+                    "    cluster_name: first\n    policy: {overprovisioning_factor: 100}",
+                ),
+                cluster("second", &[well("c")], ""),
+            ],
+            all(),
+        )
+        .without_log()
+        .step(shares("/", &[('a', 50.0), ('b', 0.0), ('c', 50.0)])),
+        case(
             "priorities_of_members_stand_in_a_row",
             &[
                 cluster_of("first", &[("priority: 0", &[sick("a")]), ("priority: 1", &[well("b")])], ""),
