@@ -494,6 +494,14 @@ pub struct TimeFormat {
     pub zone: TimeZone,
 }
 
+impl TimeFormat {
+    /// Whether it is Envoy's default, in UTC.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.parts.is_empty() && self.zone == TimeZone::Utc
+    }
+}
+
 /// Time zones of `START_TIME` and `START_TIME_LOCAL`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TimeZone {

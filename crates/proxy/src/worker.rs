@@ -21,7 +21,7 @@ use crate::access_log::LogBuffers;
 use crate::buffer::BufferPool;
 use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
-use crate::downstream::Spares;
+use crate::downstream::{Coroutines, Spares};
 use crate::exchange::ExchangePool;
 use crate::failure_log::FailureLog;
 use crate::format::Clock;
@@ -130,6 +130,8 @@ pub(crate) struct Worker {
     pub(crate) timers: Rc<Timers>,
     pub(crate) buffers: BufferPool,
     pub(crate) exchanges: ExchangePool,
+    /// What serves the requests of connections, where it serves nobody.
+    pub(crate) coroutines: Coroutines,
     pub(crate) http2_spares: Spares,
     pub(crate) clock: RefCell<Clock>,
     pub(crate) logs: LogBuffers,
@@ -179,6 +181,7 @@ impl Worker {
             timers,
             buffers: BufferPool::default(),
             exchanges: ExchangePool::default(),
+            coroutines: Coroutines::default(),
             http2_spares: Spares::default(),
             clock: RefCell::new(Clock::now()),
             logs: LogBuffers::default(),

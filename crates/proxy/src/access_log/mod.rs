@@ -75,7 +75,7 @@ impl OpenLog {
 pub(crate) struct LogBuffers(RefCell<Vec<(Arc<LogSink>, Vec<u8>)>>);
 
 /// Lines are handed over when there is that much of them; else when time has come.
-const HAND_OVER: usize = 16 * 1024;
+const HAND_OVER: usize = 32 * 1024;
 
 impl LogBuffers {
     /// Writes the line of a request, where the log holds it.

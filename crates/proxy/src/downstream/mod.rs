@@ -2,6 +2,7 @@
 
 mod arrival;
 mod client;
+mod coroutine;
 mod http2;
 mod linger;
 mod manager;
@@ -12,13 +13,13 @@ mod seen;
 mod upgrade;
 
 pub(crate) use client::Client;
+pub(crate) use coroutine::Coroutines;
 pub(crate) use http2::{ClientStream, Spares};
 pub(crate) use opened::Opened;
 pub(crate) use respond::BodyToClient;
 pub(crate) use seen::SeenByRouting;
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -196,9 +197,9 @@ impl Downstream {
                 }
                 Wait::Close => break After::Close,
             }
-            // Whatever a request needs is allocated for as long as requests come, and no longer: an idle
-            // connection is this future without that one.
-            match self.boxed_requests().await {
+            let after;
+            (self, after) = self.serve_requests().await;
+            match after {
                 After::KeepAlive => {}
                 After::Http2 => return self.serve_http2().await,
                 after => break after,
@@ -320,11 +321,6 @@ impl Downstream {
             self.close_at = Some(self.worker.now() + grace);
             self.deadlines.set(Timer::Close, self.close_at);
         }
-    }
-
-    /// [`Self::requests`], boxed outside the future that waits for it, which would keep room for it otherwise.
-    fn boxed_requests(&mut self) -> Pin<Box<impl Future<Output = After>>> {
-        Box::pin(self.requests())
     }
 
     /// Serves requests until nothing of one is there.

@@ -18,7 +18,7 @@ use super::address::{address, attempted, host_name, write_ip};
 use super::decimal::write_number;
 use super::field_size::{FieldSize, first_line};
 use super::query::{query_param, query_params, without_query};
-use super::time::{Clock, WallTime, write_time};
+use super::time::{Clock, Stamp, WallTime, write_time};
 use crate::exchange::{Moment, Subject};
 
 /// The value of an operator.
@@ -36,6 +36,8 @@ pub(crate) enum Operand<'a> {
     Ip(IpAddr, u16, AddressPart),
     /// A point in time.
     Time(&'a TimeFormat, WallTime),
+    /// The same in Envoy's own form.
+    Stamp(Stamp),
 }
 
 impl Operand<'_> {
@@ -49,6 +51,7 @@ impl Operand<'_> {
             Self::Json(value) => super::json::write_escaped(out, value),
             Self::Ip(ip, port, part) => write_ip(out, *ip, *port, *part),
             Self::Time(format, at) => write_time(out, format, *at),
+            Self::Stamp(stamp) => out.extend_from_slice(stamp),
         }
     }
 }
@@ -101,9 +104,11 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseTrailer { name, alternative } => either(name, alternative.as_ref(), |name| {
             exchange.response_trailers.as_ref().map_or(Operand::Absent, |trailers| header(trailers, name))
         }),
-        OperatorKind::StartTime(format) => {
-            facts.begun.map_or(Operand::Absent, |begun| Operand::Time(format, view.clock.wall(begun)))
-        }
+        OperatorKind::StartTime(format) => match facts.begun.map(|begun| view.clock.wall(begun)) {
+            Some(at) if format.is_default() => Operand::Stamp(view.clock.stamp(at)),
+            Some(at) => Operand::Time(format, at),
+            None => Operand::Absent,
+        },
         OperatorKind::EmitTime(format) => Operand::Time(format, view.clock.wall(Instant::now())),
         OperatorKind::Protocol => facts.protocol.map(causeway_http::Version::as_str).into(),
         // Envoy names a protocol from the first attempt on.

@@ -1,6 +1,7 @@
 //! Points in time, printed.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use causeway_http::date::{Civil, MONTHS, WEEKDAYS, civil};
@@ -13,7 +14,12 @@ pub(crate) struct Clock {
     instant: Instant,
     /// Nanoseconds since 1970 at that instant; they end in the year 2262.
     wall: i64,
+    /// What was printed last in Envoy's own form: the millisecond, and its text. Many requests begin in one.
+    stamp: Cell<(i64, Stamp)>,
 }
+
+/// A point in time in Envoy's own form, `2026-11-20T16:18:16.660Z`.
+pub(crate) type Stamp = [u8; 24];
 
 /// A point in time: nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +29,7 @@ impl Clock {
     /// Reads both clocks. Done again every second, so that a wall clock that is set is followed.
     pub(crate) fn now() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos);
-        Self { instant: Instant::now(), wall }
+        Self { instant: Instant::now(), wall, stamp: Cell::new((i64::MIN, [0; 24])) }
     }
 
     /// What the wall clock showed at an instant.
@@ -33,6 +39,20 @@ impl Clock {
             None => self.wall.saturating_sub(nanos(self.instant.saturating_duration_since(at))),
         };
         WallTime(wall)
+    }
+}
+
+impl Clock {
+    /// A point in time in Envoy's own form.
+    pub(crate) fn stamp(&self, at: WallTime) -> Stamp {
+        let millis = at.0.div_euclid(1_000_000);
+        let (of, stamp) = self.stamp.get();
+        if of == millis {
+            return stamp;
+        }
+        let stamp = stamp_of(&civil(at.seconds()), at.nanos());
+        self.stamp.set((millis, stamp));
+        stamp
     }
 }
 
@@ -77,7 +97,7 @@ pub(crate) fn write_time(out: &mut Vec<u8>, format: &TimeFormat, at: WallTime) {
     };
     let here = Here { civil: civil(at.seconds() + i64::from(offset)), at, offset, zone: &zone };
     if format.parts.is_empty() {
-        return write_default(out, &here.civil, at.nanos());
+        return out.extend_from_slice(&stamp_of(&here.civil, at.nanos()));
     }
     for part in &format.parts {
         here.write(out, part);
@@ -102,8 +122,8 @@ fn local_offset(seconds: i64) -> (i32, String) {
     (here.offset().seconds(), here.abbreviation().to_owned())
 }
 
-/// `2026-11-20T16:18:16.660Z`, put together at once: nearly every line of a log has one.
-fn write_default(out: &mut Vec<u8>, at: &Civil, nanos: u32) {
+/// Put together at once: nearly every line of a log has one.
+fn stamp_of(at: &Civil, nanos: u32) -> Stamp {
     let mut text = *b"0000-00-00T00:00:00.000Z";
     let year = u32::try_from(at.year).unwrap_or(0);
     let millis = nanos / 1_000_000;
@@ -124,7 +144,7 @@ fn write_default(out: &mut Vec<u8>, at: &Civil, nanos: u32) {
     }
     let [.., last, _zone] = &mut text;
     *last = digit(millis);
-    out.extend_from_slice(&text);
+    text
 }
 
 /// The last digit of a number.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use rustix::net::{SendFlags, send};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -32,16 +32,16 @@ impl Transport {
     /// A read that does not fill the room tells the runtime that there is nothing more, so that waiting
     /// for the next bytes costs no system call of its own.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
-        let mut room = ReadBuf::new(buffer.space());
-        match self.poll_read_buf(cx, &mut room) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) => {
-                let count = room.filled().len();
-                buffer.advance(count);
-                Poll::Ready(Ok(count))
-            }
+        if let Self::Tcp(stream) = self {
+            let count = ready!(receive(stream, cx, buffer.space()))?;
+            buffer.advance(count);
+            return Poll::Ready(Ok(count));
         }
+        let mut room = ReadBuf::new(buffer.space());
+        ready!(self.poll_read_buf(cx, &mut room))?;
+        let count = room.filled().len();
+        buffer.advance(count);
+        Poll::Ready(Ok(count))
     }
 
     /// The same, into room of any kind.
@@ -79,7 +79,7 @@ impl Transport {
     /// Writes some of the bytes.
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tcp(stream) => transmit(stream, cx, bytes, SendFlags::NOSIGNAL),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => stream.poll_write(cx, &[IoSlice::new(bytes)], false),
         }
@@ -88,20 +88,10 @@ impl Transport {
     /// Writes some of the bytes, behind which the stream is closed at once: the kernel holds the last of them
     /// back, so that they leave in one packet with the end of the stream.
     pub(crate) fn poll_write_last(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let stream = match self {
-            Self::Tcp(stream) => stream,
-            Self::Unix(_) => return self.poll_write(cx, bytes),
-            Self::Tls(stream) => return stream.poll_write(cx, &[IoSlice::new(bytes)], true),
-        };
-        loop {
-            ready!(stream.poll_write_ready(cx))?;
-            let written = stream.try_io(Interest::WRITABLE, || {
-                Ok(send(&*stream, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)?)
-            });
-            match written {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
-            }
+        match self {
+            Self::Tcp(stream) => transmit(stream, cx, bytes, SendFlags::MORE | SendFlags::NOSIGNAL),
+            Self::Unix(_) => self.poll_write(cx, bytes),
+            Self::Tls(stream) => stream.poll_write(cx, &[IoSlice::new(bytes)], true),
         }
     }
 
@@ -171,5 +161,62 @@ impl Transport {
             Self::Unix(_) => {}
             Self::Tls(stream) => stream.reset_on_close(),
         }
+    }
+}
+
+/// Reads once from a socket; 0 is the end.
+///
+/// The system call is made here and not by the C library, whose functions are points at which a thread may be
+/// cancelled, and prepare for that each time. So is that of [`transmit`]. Both are made for each message.
+fn receive(stream: &TcpStream, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_read_ready(cx))?;
+        let wanted = room.len();
+        let read = once(stream, Interest::READABLE, wanted, || {
+            recv(stream, &mut *room, RecvFlags::empty()).map(|(count, _)| count)
+        });
+        if let Some(read) = read {
+            return Poll::Ready(read);
+        }
+    }
+}
+
+/// Writes some of the bytes to a socket.
+fn transmit(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+    flags: SendFlags,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        let written = once(stream, Interest::WRITABLE, bytes.len(), || send(stream, bytes, flags));
+        if let Some(written) = written {
+            return Poll::Ready(written);
+        }
+    }
+}
+
+/// One system call that moves up to `wanted` bytes; `None` where it would have to wait. Where it moved fewer, the
+/// runtime is told that it would have to wait now, as it does by itself.
+fn once(
+    stream: &TcpStream,
+    interest: Interest,
+    wanted: usize,
+    mut call: impl FnMut() -> rustix::io::Result<usize>,
+) -> Option<io::Result<usize>> {
+    let mut moved = Err(io::ErrorKind::WouldBlock.into());
+    // What came of it is in `moved`.
+    let _ = stream.try_io(interest, || {
+        moved = rustix::io::retry_on_intr(&mut call).map_err(io::Error::from);
+        match &moved {
+            Ok(count) if *count == 0 || *count == wanted => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Ok(()),
+            Ok(_) | Err(_) => Err(io::Error::from(io::ErrorKind::WouldBlock)),
+        }
+    });
+    match moved {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        moved => Some(moved),
     }
 }
