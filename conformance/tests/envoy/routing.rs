@@ -388,7 +388,6 @@ fn clusters() -> Vec<Case> {
             .tally(9, Request::get("/"))
             .stats(&["cluster.app.membership_total", "cluster.app.membership_healthy"]),
         Case::new("the_same_header_finds_the_same_host")
-            .refused("D-66", "`hash_policy` of RouteAction is not implemented")
             .endpoint("h1", Reply::ok("h1"))
             .endpoint("h2", Reply::ok("h2"))
             .endpoint("h3", Reply::ok("h3"))
