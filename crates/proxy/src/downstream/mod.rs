@@ -192,7 +192,7 @@ impl Downstream {
                 Wait::Readable => {}
                 // Envoy gives the client the time to close it itself.
                 Wait::Close if self.drained => {
-                    self.linger(Linger::Open).await;
+                    Box::pin(self.linger(Linger::Open)).await;
                     break After::Close;
                 }
                 Wait::Close => break After::Close,
@@ -209,7 +209,7 @@ impl Downstream {
             self.note_closed_by_peer();
         }
         if after == After::Linger {
-            self.linger(Linger::Shut).await;
+            Box::pin(self.linger(Linger::Shut)).await;
         }
         self.closed();
     }
