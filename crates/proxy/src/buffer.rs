@@ -75,10 +75,9 @@ impl BufferPool {
     /// Gives a buffer room for at least one byte, and a size of at least `wanted`. What it holds stays.
     /// Returns false where it has that size and is full.
     pub(crate) fn make_room(&self, buffer: &mut Buffer, wanted: usize) -> bool {
-        if buffer.memory.is_empty()
-            && let Some(memory) = class(wanted).map(|_| self.take(wanted))
-        {
-            buffer.memory = memory;
+        // Nearly every call is this one.
+        if buffer.memory.is_empty() && class(wanted).is_some() {
+            buffer.memory = self.take(wanted);
             return true;
         }
         let held = buffer.end - buffer.start;

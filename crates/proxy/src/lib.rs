@@ -4,7 +4,7 @@
 //! of a request by function: `listener::accept` takes the connection, `Downstream::serve` waits for
 //! requests, `Downstream::read_head` reads one, `Downstream::handle` applies the connection manager's
 //! rules, finds the route and runs the filters, `router::forward` chooses cluster, host and connection,
-//! `relay` moves request and response, and dropping `ActiveRequest` writes the record.
+//! `Relay::run` moves request and response, and dropping `ActiveRequest` writes the record.
 //!
 //! Invariant: this crate parses no configuration, and a local answer comes from `local_reply` only.
 #![cfg_attr(
