@@ -333,8 +333,6 @@ reasons! {
         UpstreamHeadersTooMany = UPSTREAM_HEADERS_TOO_MANY,
         /// The back-end switched protocols though nobody asked.
         UpstreamSwitchedUnasked = UPSTREAM_SWITCHED_UNASKED,
-        /// The back-end opened a WebSocket for another key than it was sent.
-        UpstreamWebsocketAccept = UPSTREAM_WEBSOCKET_ACCEPT,
         /// The back-end itself answered 5xx.
         UpstreamStatus = UPSTREAM_STATUS,
     }
