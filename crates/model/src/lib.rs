@@ -29,6 +29,7 @@ mod local_reply;
 mod matcher;
 mod mirror;
 mod network_filter;
+mod original_dst;
 mod outlier;
 mod overload;
 mod retry;
@@ -89,6 +90,7 @@ pub use matcher::{
 };
 pub use mirror::MirrorPolicy;
 pub use network_filter::{ConnectionLimit, ConnectionRateLimit, NetworkGate, RuntimeFlag, TokenBucket};
+pub use original_dst::{MetadataKey, OriginalDst};
 pub use outlier::{Consecutive, FailurePercentage, OutlierDetection, SuccessRate};
 pub use overload::{
     LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,

@@ -103,7 +103,8 @@ impl TcpSession {
             return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
         }
         let subset = proxy.shared.subset.as_ref();
-        match cluster.choose(&Ask { hash: self.hash(), forced, subset, ..Ask::default() }) {
+        let destination = cluster.destination_of_connection(&self.info);
+        match cluster.choose(&Ask { hash: self.hash(), forced, subset, destination, ..Ask::default() }) {
             Ok(host) => Ok((cluster, host)),
             Err(failure) => {
                 let flags = &[Flag::NoHealthyUpstream];
