@@ -105,7 +105,9 @@ pub use route::{
 };
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
-pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
+pub use tcp_proxy::{
+    Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget, WeightedTcpCluster,
+};
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, FilterStateForm, HostSource,
     JsonTemplate, MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer,
