@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causeway_conformance::frames::{Frame, request};
-use causeway_conformance::{Answer, Case, Reply, Request, Run, Streams, TlsWish};
+use causeway_conformance::{Act, Answer, Case, Reply, Request, Run, Streams, TlsWish};
 use serde_json::{Value, json};
 
 /// Envoy leaves connections open for a second before it closes them.
@@ -438,6 +438,23 @@ fn tunnels() -> Vec<Case> {
                 run.note("length of the key", json!(key));
             })
             .differs("D-153", &["length of the key"], 24),
+        Case::new("a_websocket_whose_answer_belongs_to_another_key")
+            .hcm(
+                "http2_protocol_options: {allow_connect: true}\nupgrade_configs: [{upgrade_type: websocket}]",
+            )
+            .backend(
+                "app",
+                Answer::from(
+                    Reply::status(101)
+                        .header("Upgrade", "websocket")
+                        .header("Connection", "Upgrade")
+                        .header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+                )
+                .then(Act::EchoBytes),
+            )
+            .log(&format!("{LOG} %RESP(SEC-WEBSOCKET-ACCEPT)%"))
+            .frames("asked", [connect("websocket"), Frame::data(1, "hello", false)])
+            .stats(&["http.ingress.downstream_cx_upgrades_total", "cluster.app.upstream_rq_101"]),
         Case::new("extended_connect_that_is_not_allowed")
             .hcm(SOON)
             .log(LOG)

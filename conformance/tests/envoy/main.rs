@@ -30,6 +30,7 @@ mod manager;
 mod matching;
 mod mirrors;
 mod on_purpose;
+mod original_dst;
 mod outlier;
 mod overload;
 mod proxy_status;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
         ("mirrors", mirrors::cases()),
+        ("original_dst", original_dst::cases()),
         ("outlier", outlier::cases()),
         ("overload", overload::cases()),
         ("proxy_status", proxy_status::cases()),

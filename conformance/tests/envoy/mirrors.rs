@@ -221,7 +221,49 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .stats(COUNTED),
         slow(),
+        Case::new("a_mirror_of_several_clusters_has_the_host_looked_at_that_failed")
+            .backend("app", Reply::ok("app"))
+            .endpoint("bad", Reply::status(500))
+            .endpoint("good", Reply::ok("good"))
+            .more_clusters(&member("first", "bad"))
+            .more_clusters(&member("second", "good"))
+            .more_clusters(
+                "
+                - name: mirror
+                  connect_timeout: 1s
+                  lb_policy: CLUSTER_PROVIDED
+                  cluster_type:
+                    name: envoy.clusters.aggregate
+                    typed_config:
+                      '@type': type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig
+                      clusters: [first, second]",
+            )
+            .routes(&mirrored("{cluster: mirror}"))
+            .get("/1")
+            .wait_for("/clusters", "health_flags::/failed_outlier_check")
+            .get("/2")
+            .pause(Duration::from_millis(300))
+            .stats(&[
+                "cluster.first.outlier_detection.ejections_active",
+                "cluster.first.upstream_rq_total",
+                "cluster.second.outlier_detection.ejections_active",
+                "cluster.second.upstream_rq_total",
+                "cluster.mirror.upstream_rq_total",
+                "cluster.mirror.upstream_rq_5xx",
+            ]),
     ]
+}
+
+/// A cluster of one back-end, which is ejected with its first failure.
+fn member(name: &str, endpoint: &str) -> String {
+    format!(
+        "
+        - name: {name}
+          connect_timeout: 1s
+          common_lb_config: {{healthy_panic_threshold: {{value: 0}}}}
+          outlier_detection: {{interval: 0.2s, consecutive_5xx: 1, max_ejection_percent: 100}}
+          load_assignment: {{cluster_name: {name}, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{{endpoint}}}}}}}}}}}}}]}}]}}"
+    )
 }
 
 /// A mirror that does this; nobody waits for it.

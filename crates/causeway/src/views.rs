@@ -9,7 +9,9 @@ use causeway_admin::view::{
     HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OcspDetails, OutlierStatus, Severity,
     SubjectAltName,
 };
-use causeway_model::{Bootstrap, CircuitBreakers, NetworkFilter, RoutingPriority, SourcePosition};
+use causeway_model::{
+    Bootstrap, CircuitBreakers, ClusterType, NetworkFilter, RoutingPriority, SourcePosition,
+};
 use causeway_reason::Failure;
 use causeway_tls::certificate::AlternativeName;
 use causeway_tls::follow::{ShownCertificate, ShownCertificates};
@@ -88,6 +90,7 @@ pub(crate) fn cluster(cluster: &Cluster) -> ClusterStatus {
         added_via_api: false,
         circuit_breakers: limits(cluster),
         overprovisioning_factor: config.overprovisioning_factor,
+        localities_have_weights: !matches!(config.kind, ClusterType::OriginalDst(_)),
         outlier: cluster.outlier_report().map(outlier),
         hosts: cluster.host_set().hosts().map(|host| self::host(host, now)).collect(),
         dns: cluster.names().iter().map(|name| self::name(name, now)).collect(),

@@ -39,8 +39,13 @@ const PROXY: &str = r#"- name: envoy.filters.listener.proxy_protocol
 
 /// The commands below a heading of the page.
 fn commands(heading: &str) -> Vec<Vec<&'static str>> {
+    block(heading, 1)
+}
+
+/// The commands of one block below a heading, by its number from 1 on.
+fn block(heading: &str, number: usize) -> Vec<Vec<&'static str>> {
     let section = PAGE.split(heading).nth(1).expect("the page has that heading");
-    let block = section.split("```sh\n").nth(1).expect("it shows commands").split("```").next().unwrap();
+    let block = section.split("```sh\n").nth(number).expect("it shows commands").split("```").next().unwrap();
     block.lines().map(|line| line.split(' ').collect()).collect()
 }
 
@@ -135,6 +140,67 @@ async fn the_port_is_the_one_that_the_client_connected_to() {
     assert_eq!((response.status, response.text().as_str()), (200, "redirected"));
     assert!(exchange(at(80), &Request::get("/")).await.is_err(), "the port is 80, and no chain is for that");
     assert!(site.logged("no_filter_chain").await.is_some());
+}
+
+const ORIGINAL_DST: &str = r#"listener_filters:
+- name: envoy.filters.listener.original_dst
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst
+"#;
+
+const WHEREVER: &str =
+    "- name: app\n  type: ORIGINAL_DST\n  lb_policy: CLUSTER_PROVIDED\n  connect_timeout: 2s\n";
+
+/// Causeway behind a firewall, which sends connections for this port to it: they go on to where they were going.
+async fn a_connection_goes_on(netns: &Netns, fields: &str, port: u16) {
+    let at = |port| SocketAddr::new(netns.address(), port);
+    let peers = backend(netns, at(port));
+    let listener = Listener { fields: format!("{ORIGINAL_DST}{fields}"), ..Listener::default() };
+    let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+    let text = config(any(9901), &listener.yaml(any(80)), WHEREVER);
+    let options = Options { netns: Some(netns), ..Options::default() };
+    let site = Site::start(&text, at(80), at(9901), &options).await.unwrap();
+
+    let response = exchange(at(port), &Request::get("/")).await.unwrap();
+    assert_eq!((response.status, response.text().as_str()), (200, "ok"));
+    assert_eq!(peers.recv().unwrap(), netns.address(), "Causeway has asked it");
+    let clusters = exchange(site.admin, &Request::get("/clusters")).await.unwrap().text();
+    let host = format!("app::{}::hostname::app{}", at(port), at(port));
+    assert!(clusters.contains(&host), "{clusters}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_redirected_goes_on_to_where_it_was_going() {
+    if let Err(why) = site::machines() {
+        causeway_testkit::say_skipped(&format!(
+            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
+        ));
+        return;
+    }
+    let netns = Netns::new();
+    for command in commands("## Clients that a firewall sends here") {
+        netns.command(&command).unwrap();
+    }
+    a_connection_goes_on(&netns, "", 81).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_tproxy_brings_goes_on_to_where_it_was_going() {
+    if let Err(why) = site::machines() {
+        causeway_testkit::say_skipped(&format!(
+            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
+        ));
+        return;
+    }
+    let netns = Netns::new();
+    for mut command in block("## Clients that a firewall sends here", 2) {
+        let device = netns.device().to_owned();
+        for word in command.iter_mut().filter(|word| **word == "eth0") {
+            *word = &device;
+        }
+        netns.command(&command).unwrap();
+    }
+    a_connection_goes_on(&netns, "transparent: true\n", 82).await;
 }
 
 #[tokio::test]

@@ -140,7 +140,11 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
     ),
     ("config.core.v3.Http1ProtocolOptions", &["use_balsa_parser"], "it chooses one of Envoy's parsers"),
     ("config.route.v3.RouteConfiguration", &["metadata"], "nothing asks for it"),
-    ("config.cluster.v3.Cluster", &["cleanup_interval"], "it is for clusters of type ORIGINAL_DST only"),
+    (
+        "config.cluster.v3.Cluster",
+        &["cleanup_interval", "original_dst_lb_config"],
+        "it is for clusters of type ORIGINAL_DST only",
+    ),
     (
         "config.cluster.v3.Cluster.CommonLbConfig",
         &["update_merge_window"],

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::{
     BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, LbPolicy,
-    LocalityLb, Metadata, OutlierDetection, SourcePosition, SubsetConfig, TlvEntry, TransportSocketMatch,
-    UpstreamSocket,
+    LocalityLb, Metadata, OriginalDst, OutlierDetection, SourcePosition, SubsetConfig, TlvEntry,
+    TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -90,6 +90,8 @@ pub enum ClusterType {
     /// It has no hosts of its own, but those of these clusters: of the next where those before it can't take everything
     /// (`extensions.clusters.aggregate.v3.ClusterConfig`).
     Aggregate(Vec<Arc<str>>),
+    /// Its hosts are the addresses that requests and connections say they are for.
+    OriginalDst(Box<OriginalDst>),
 }
 
 /// How names are looked up.

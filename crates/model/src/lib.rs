@@ -29,6 +29,7 @@ mod local_reply;
 mod matcher;
 mod mirror;
 mod network_filter;
+mod original_dst;
 mod outlier;
 mod overload;
 mod retry;
@@ -89,6 +90,7 @@ pub use matcher::{
 };
 pub use mirror::MirrorPolicy;
 pub use network_filter::{ConnectionLimit, ConnectionRateLimit, NetworkGate, RuntimeFlag, TokenBucket};
+pub use original_dst::{MetadataKey, OriginalDst};
 pub use outlier::{Consecutive, FailurePercentage, OutlierDetection, SuccessRate};
 pub use overload::{
     LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
@@ -103,7 +105,9 @@ pub use route::{
 };
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
 pub use source::SourcePosition;
-pub use tcp_proxy::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
+pub use tcp_proxy::{
+    Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget, WeightedTcpCluster,
+};
 pub use template::{
     AddressPart, Attempted, DurationPoint, DurationUnit, FieldSection, FilterStateForm, HostSource,
     JsonTemplate, MetadataSource, NameSource, OffsetForm, Operator, OperatorKind, PathForm, Peer,

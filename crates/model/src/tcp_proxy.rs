@@ -39,13 +39,25 @@ pub struct TcpProxy {
 }
 
 /// Which cluster a connection goes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TcpTarget {
     /// `cluster`; none of that name has to exist.
     Cluster(Arc<str>),
     /// `weighted_clusters`: one of these is drawn, each as often as its weight says; at least one, and no weight
     /// is 0.
-    Weighted(Vec<(Arc<str>, u32)>),
+    Weighted(Vec<WeightedTcpCluster>),
+}
+
+/// `TcpProxy.WeightedCluster.ClusterWeight`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightedTcpCluster {
+    /// `name`; none of that name has to exist.
+    pub name: Arc<str>,
+    /// `weight`, at least 1.
+    pub weight: u32,
+    /// What its hosts have to have beside what [`TcpProxy::metadata_match`] says, and in place of it where it says
+    /// something else (`metadata_match`).
+    pub metadata_match: SubsetCriteria,
 }
 
 impl TcpTarget {
@@ -55,25 +67,25 @@ impl TcpTarget {
             Self::Cluster(name) => (Some(name), [].as_slice()),
             Self::Weighted(clusters) => (None, clusters.as_slice()),
         };
-        one.into_iter().chain(several.iter().map(|(name, _)| name))
+        one.into_iter().chain(several.iter().map(|cluster| &cluster.name))
     }
 
-    /// The cluster that a random number stands for.
+    /// The cluster that a random number stands for, and its place among the weighted ones.
     #[must_use]
-    pub fn draw(&self, random: u64) -> Option<&Arc<str>> {
+    pub fn draw(&self, random: u64) -> Option<(&Arc<str>, usize)> {
         match self {
-            Self::Cluster(name) => Some(name),
+            Self::Cluster(name) => Some((name, 0)),
             Self::Weighted(clusters) => {
-                let total: u64 = clusters.iter().map(|(_, weight)| u64::from(*weight)).sum();
+                let total: u64 = clusters.iter().map(|cluster| u64::from(cluster.weight)).sum();
                 let mut at = random % total.max(1);
-                let drawn = clusters.iter().find(|(_, weight)| match at.checked_sub(u64::from(*weight)) {
+                let place = clusters.iter().position(|cluster| match at.checked_sub(cluster.weight.into()) {
                     None => true,
                     Some(rest) => {
                         at = rest;
                         false
                     }
                 });
-                drawn.map(|(name, _)| name)
+                place.and_then(|place| Some((&clusters.get(place)?.name, place)))
             }
         }
     }
@@ -127,11 +139,17 @@ mod tests {
 
     #[test]
     fn clusters_are_drawn_by_their_weights() {
-        let weighted = TcpTarget::Weighted(vec![("a".into(), 1), ("b".into(), 3)]);
-        let drawn: Vec<_> = (0..5).filter_map(|random| weighted.draw(random)).map(|name| &**name).collect();
+        let cluster = |name: &str, weight| WeightedTcpCluster {
+            name: name.into(),
+            weight,
+            metadata_match: SubsetCriteria::new(),
+        };
+        let weighted = TcpTarget::Weighted(vec![cluster("a", 1), cluster("b", 3)]);
+        let drawn = (0..5).filter_map(|random| weighted.draw(random));
+        let drawn: Vec<_> = drawn.map(|(name, _)| &**name).collect();
         assert_eq!(drawn, ["a", "b", "b", "b", "a"]);
         assert_eq!(weighted.clusters().count(), 2);
         let one = TcpTarget::Cluster("a".into());
-        assert_eq!((one.draw(7).map(|name| &**name), one.clusters().count()), (Some("a"), 1));
+        assert_eq!((one.draw(7).map(|(name, _)| &**name), one.clusters().count()), (Some("a"), 1));
     }
 }

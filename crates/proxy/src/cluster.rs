@@ -11,13 +11,15 @@ use causeway_reason::Failure;
 use causeway_stats::Shard;
 use causeway_upstream::{
     Aggregate, Ask, Cluster, ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat,
-    ClusterInternalStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Forced, Health,
-    Host, HostCells, HostId, HostStat, LoadBalancer, Resource, Unusable, WorkerCluster,
+    ClusterInternalStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Destination,
+    Destinations, Forced, Health, Host, HostCells, HostId, HostStat, LoadBalancer, Resource, Unusable,
+    WorkerCluster,
 };
 
 use tokio::task::AbortHandle;
 
 use crate::connection::ConnectionInfo;
+use crate::destination;
 use crate::exchange::Exchange;
 use crate::pool::{HostPool, PoolKind};
 use crate::request_hash;
@@ -79,6 +81,8 @@ pub(crate) struct LocalCluster {
     balancer: RefCell<LoadBalancer>,
     /// Where it has the hosts of other clusters.
     aggregate: Option<Box<RefCell<Aggregate>>>,
+    /// Where requests say which host they are for.
+    destinations: Option<Box<RefCell<Destinations>>>,
     /// Generation of the host set that the pools were last compared with.
     generation: Cell<u64>,
     /// By numbers of our own, which nobody outside can choose: a hash that is fast is enough.
@@ -109,6 +113,7 @@ impl LocalCluster {
             http2: OnceCell::new(),
             balancer: RefCell::new(LoadBalancer::new(Arc::clone(shared), worker, seed)),
             aggregate: Aggregate::new(shared, seed).map(RefCell::new).map(Box::new),
+            destinations: Destinations::new(shared, worker).map(RefCell::new).map(Box::new),
             generation: Cell::new(shared.generation()),
             pools: RefCell::default(),
             follower: OnceCell::new(),
@@ -158,6 +163,9 @@ impl LocalCluster {
         if self.shared().generation() != self.generation.get() {
             self.follow_host_set();
         }
+        if let Some(destinations) = &self.destinations {
+            return destinations.borrow_mut().choose(ask.destination);
+        }
         let mut balancer = self.balancer.borrow_mut();
         balancer.choose_for(ask, &Instant::now).map(|choice| Arc::clone(choice.host))
     }
@@ -180,6 +188,26 @@ impl LocalCluster {
         let hash = request_hash::of_request(rules, exchange, client, &mut cookies);
         exchange.facts.set_cookies = cookies;
         hash
+    }
+
+    /// Where a request goes, if it is one that says so to this cluster.
+    pub(crate) fn destination_of<'e>(
+        &self,
+        exchange: &'e Exchange,
+        client: Option<&'e ConnectionInfo>,
+    ) -> Destination<'e> {
+        match &self.destinations {
+            None => Destination::Unknown,
+            Some(_) => destination::of_request(self, exchange, client),
+        }
+    }
+
+    /// Where a connection that is passed on goes, in the same way.
+    pub(crate) fn destination_of_connection<'i>(&self, client: &'i ConnectionInfo) -> Destination<'i> {
+        match &self.destinations {
+            None => Destination::Unknown,
+            Some(_) => destination::of_connection(self, client),
+        }
     }
 
     /// The priorities that hosts belong to.
@@ -270,7 +298,11 @@ impl LocalCluster {
         let hosts = balancer.hosts();
         let config = self.config();
         self.pools.borrow_mut().retain(|(id, ..), pool| {
-            let Some(host) = hosts.hosts().find(|host| host.id() == *id) else {
+            let host = match &self.destinations {
+                None => hosts.hosts().find(|host| host.id() == *id),
+                Some(destinations) => Some(pool.host()).filter(|host| destinations.borrow_mut().has(host)),
+            };
+            let Some(host) = host else {
                 pool.close();
                 return false;
             };

@@ -1,6 +1,7 @@
 //! What is known about a client's connection.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
@@ -79,6 +80,12 @@ impl ConnectionInfo {
     /// Our end of the connection, wherever the client connected to.
     pub(crate) fn direct_local(&self) -> &Address {
         self.inspected.as_ref().and_then(|found| found.direct_local.as_ref()).unwrap_or(&self.local)
+    }
+
+    /// Where the client connected to, if something sent its connection here that was for another address: a firewall
+    /// (`original_dst`), or a proxy in front that says so in a PROXY header.
+    pub(crate) fn original_destination(&self) -> Option<SocketAddr> {
+        self.inspected.as_ref().filter(|found| found.restored).and_then(|_| self.local.ip())
     }
 
     /// Whether TLS is spoken.

@@ -20,6 +20,7 @@ mod connect;
 mod connection;
 mod data_plane;
 mod deadlines;
+mod destination;
 mod downstream;
 mod exchange;
 mod failure_log;

@@ -14,6 +14,7 @@ use causeway_stats::Shard;
 
 use crate::aggregate::Forced;
 use crate::cluster::Cluster;
+use crate::destinations::Destination;
 use crate::host::Host;
 use crate::host_set::HostSet;
 use crate::rng::Rng;
@@ -58,6 +59,8 @@ pub struct Ask<'a> {
     pub forced: Option<Forced>,
     /// What it asks of hosts, where the cluster has subsets.
     pub subset: Option<&'a SubsetKey>,
+    /// Where it goes, where the cluster has the hosts that requests are for ([`Destinations`](crate::Destinations)).
+    pub destination: Destination<'a>,
 }
 
 /// A host for a request. Borrowed, because counting references would make workers write to one place.

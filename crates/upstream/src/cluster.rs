@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Rela
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use causeway_model::{LocalityLb, RoutingPriority};
+use causeway_model::{ClusterType, LocalityLb, RoutingPriority};
 use causeway_reason::Failure;
 use causeway_stats::{Registry, Scope, ScopeName, Shard};
 use tokio::sync::Notify;
 
 use crate::breakers::{BreakerShard, Breakers, Resource};
+use crate::destinations::Found;
 use crate::dns::NameReport;
 use crate::hashing::TableStats;
 use crate::host::{Host, HostCells};
@@ -41,6 +42,8 @@ pub struct Cluster {
     traffic: AtomicBool,
     warm: AtomicBool,
     warmed: Notify,
+    /// Takes hosts to the main thread that a worker has made.
+    pub(crate) found: Found,
     /// Wakes workers when there is a new snapshot of hosts.
     published: Notify,
     /// Wakes the main thread when a response asked for its host to be left alone.
@@ -84,6 +87,7 @@ impl Cluster {
             traffic: AtomicBool::new(false),
             warm: AtomicBool::new(false),
             warmed: Notify::new(),
+            found: Found::default(),
             published: Notify::new(),
             failed_now: Notify::new(),
             outliers: Notify::new(),
@@ -360,6 +364,7 @@ fn layout_of<'c>(config: &'c causeway_model::Cluster, surroundings: &'c Surround
         own_locality: (weighted || zoned).then_some(&surroundings.own_locality),
         weighted,
         subsets: config.subsets.as_ref(),
+        destinations: matches!(config.kind, ClusterType::OriginalDst(_)),
     }
 }
 

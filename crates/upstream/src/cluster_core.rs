@@ -3,6 +3,7 @@
 //! Results of look-ups and checks go in, with the time at which they came; times for the next ones come
 //! out, and a new snapshot of the hosts is published to the workers. No socket, no clock.
 
+mod destinations;
 mod outliers;
 
 use std::cell::RefCell;

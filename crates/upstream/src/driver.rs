@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{Address, HealthCheck, HealthChecker};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, spawn_local};
 
 use crate::cluster::Cluster;
@@ -17,6 +18,9 @@ use crate::health::events::EventLog;
 use crate::health::{Linker, Prober};
 use crate::host::{Host, HostId};
 use crate::rng::Rng;
+
+/// So many hosts that workers have made are taken at once.
+const FOUND_AT_ONCE: usize = 1024;
 
 /// Keeps a cluster up to date for as long as it lives.
 #[derive(Debug)]
@@ -66,6 +70,7 @@ impl Driver {
         drop(former);
         let names = core.names();
         let outlier_pause = core.outlier_pause();
+        let cleanup_pause = core.cleanup_pause();
         let checked = !cluster.config().health_checks.is_empty();
         let tasks = RefCell::default();
         let shared = Rc::new(Shared { cluster, event_logs, outlier_log, core: RefCell::new(core), tasks });
@@ -82,6 +87,12 @@ impl Driver {
         if let Some(pause) = outlier_pause {
             let task = watch_outliers(Rc::downgrade(&shared), Arc::clone(&shared.cluster), pause);
             tasks.cluster.push(Task(spawn_local(task)));
+        }
+        if let Some(pause) = cleanup_pause
+            && let Some(found) = shared.cluster.found.receive()
+        {
+            tasks.cluster.push(Task(spawn_local(take_found(Rc::downgrade(&shared), found))));
+            tasks.cluster.push(Task(spawn_local(forget_unused(Rc::downgrade(&shared), pause))));
         }
         drop(tasks);
         Self { shared }
@@ -196,6 +207,33 @@ async fn watch_outliers(shared: Weak<Shared>, cluster: Arc<Cluster>, pause: Dura
             next = tokio::time::Instant::now() + pause;
         }
         shared.write_events();
+    }
+}
+
+/// Takes hosts that workers have made for requests that said where they go.
+async fn take_found(shared: Weak<Shared>, mut found: UnboundedReceiver<Arc<Host>>) {
+    loop {
+        // Those that come together are published together.
+        let mut hosts = Vec::new();
+        if found.recv_many(&mut hosts, FOUND_AT_ONCE).await == 0 {
+            return;
+        }
+        let Some(shared) = shared.upgrade() else { return };
+        let begin = shared.core.borrow_mut().found(hosts, Now::read());
+        shared.begin(begin);
+    }
+}
+
+/// Forgets such hosts once nobody uses them.
+async fn forget_unused(shared: Weak<Shared>, pause: Duration) {
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let end = shared.core.borrow_mut().forget_unused();
+        let mut tasks = shared.tasks.borrow_mut();
+        for host in end {
+            tasks.checks.remove(&host);
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Hosts: the addresses behind a cluster.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,10 @@ pub struct Host {
     /// Whether any health check applies.
     is_checked: bool,
     failed_now: AtomicBool,
+    /// Whether it was chosen since that was last asked, where that is of interest.
+    chosen: AtomicBool,
+    /// Whether it was published, where a worker made it.
+    adopted: AtomicBool,
     /// One more than the nanoseconds from [`EPOCH`] on to the moment since when it is well; 0 is none.
     well_since: AtomicU64,
     cells: Box<[HostCells]>,
@@ -122,6 +128,8 @@ impl Host {
             flags: AtomicU32::new(flags.bits()),
             is_checked,
             failed_now: AtomicBool::new(false),
+            chosen: AtomicBool::new(false),
+            adopted: AtomicBool::new(false),
             well_since: AtomicU64::new(0),
             cells: (0..workers.max(1)).map(|_| HostCells::default()).collect(),
             reports: (0..if is_checked { checks } else { 0 }).map(|_| ArcSwapOption::empty()).collect(),
@@ -312,6 +320,35 @@ impl Host {
     /// Notes that a response asked for no more traffic; says whether that is news.
     pub(crate) fn note_failed_now(&self) -> bool {
         self.is_checked && !self.failed_now.swap(true, Relaxed)
+    }
+
+    /// Notes that it was chosen.
+    pub(crate) fn note_chosen(&self) {
+        // Most often it is known, and nothing has to be written to a place that others read.
+        if !self.chosen.load(Relaxed) {
+            self.chosen.store(true, Relaxed);
+        }
+    }
+
+    /// Whether it was chosen since this was last asked.
+    pub(crate) fn take_chosen(&self) -> bool {
+        self.chosen.swap(false, Relaxed)
+    }
+
+    /// It was published, after a worker had made it.
+    pub(crate) fn adopt(&self) {
+        self.adopted.store(true, Release);
+    }
+
+    /// Whether it was published. Pairs with the release in [`Self::adopt`]: who sees it sees that snapshot, or a newer one.
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.adopted.load(Acquire)
+    }
+
+    /// Whether there is a connection to it, or one is waited for.
+    pub(crate) fn is_in_use(&self) -> bool {
+        let in_use = [HostStat::CxActive, HostStat::RqActive, HostStat::RqPendingActive];
+        in_use.into_iter().any(|stat| self.total(stat) > 0)
     }
 
     /// Whether a response asked for no more traffic since this was last asked.

@@ -1,5 +1,7 @@
 //! The hosts of a cluster at one moment.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use causeway_model::{LbPolicy, Locality, SubsetConfig};
@@ -19,6 +21,8 @@ pub struct HostSet {
     priorities: Vec<Priority>,
     /// Parts of it that can be asked for, where the cluster has some.
     subsets: Option<Box<Subsets>>,
+    /// The hosts by their addresses, where requests say which they are for.
+    destinations: Option<HashMap<SocketAddr, Arc<Host>>>,
 }
 
 /// The hosts of one priority.
@@ -66,13 +70,19 @@ pub(crate) struct Layout<'a> {
     pub(crate) weighted: bool,
     /// How they are divided.
     pub(crate) subsets: Option<&'a Arc<SubsetConfig>>,
+    /// Requests say which of them they are for.
+    pub(crate) destinations: bool,
 }
 
 impl HostSet {
     /// A snapshot of these hosts, by priority from 0 on.
     pub(crate) fn new(hosts: Vec<Vec<Arc<Host>>>, layout: &Layout<'_>) -> Self {
         let subsets = layout.subsets.map(|config| Box::new(Subsets::new(&hosts, layout, config)));
-        Self { subsets, ..Self::with_weights(hosts, layout, &|_, _, weight| weight) }
+        let destinations = layout.destinations.then(|| {
+            let all = hosts.iter().flatten();
+            all.filter_map(|host| Some((host.address().ip()?, Arc::clone(host)))).collect()
+        });
+        Self { subsets, destinations, ..Self::with_weights(hosts, layout, &|_, _, weight| weight) }
     }
 
     /// The same without subsets. `weight` is told priority, locality and what the file says of it, and gives the weight
@@ -97,12 +107,17 @@ impl HostSet {
                 .map(|own| Localities::new(&priority.hosts, own, overprovisioning_factor, &weight));
             priority.table = HashTable::new(priority, layout);
         }
-        Self { priorities, subsets: None }
+        Self { priorities, subsets: None, destinations: None }
     }
 
     /// Parts of it that can be asked for.
     pub(crate) fn subsets(&self) -> Option<&Subsets> {
         self.subsets.as_deref()
+    }
+
+    /// The host at an address, where requests say which they are for.
+    pub(crate) fn destination(&self, address: &SocketAddr) -> Option<&Arc<Host>> {
+        self.destinations.as_ref()?.get(address)
     }
 
     /// The priorities, from 0 on; at least one.

@@ -19,7 +19,7 @@ mod certificates;
 mod cluster;
 mod cluster_core;
 mod connect;
-
+mod destinations;
 mod dns;
 mod driver;
 mod edf;
@@ -57,6 +57,7 @@ pub use cluster::{Cluster, WorkerCluster};
 pub use connect::{
     ConnectPhase, OriginalSource, Stream, connect, connect_failure, connect_from, connect_timeout,
 };
+pub use destinations::{Destination, Destinations};
 pub use dns::NameReport;
 pub use flags::{Health, HealthFlags};
 pub use handshake::{

@@ -23,11 +23,13 @@ pub(crate) struct Members {
     config: Arc<Cluster>,
     maker: Maker,
     targets: Vec<Target>,
+    /// Hosts of a cluster that has those that requests are for (`ORIGINAL_DST`).
+    destinations: Vec<Arc<Host>>,
 }
 
 /// What all hosts of the cluster have in common.
 #[derive(Debug)]
-struct Maker {
+pub(crate) struct Maker {
     checks: usize,
     pending: bool,
     workers: usize,
@@ -94,15 +96,8 @@ impl Members {
             })
             .map(|(locality, place, endpoint)| Target::new(&config, locality, place, endpoint))
             .collect();
-        let maker = Maker {
-            checks: config.health_checks.len(),
-            // Hosts that are written in the file are not new to Envoy, nor is the one that stands for a name.
-            pending: config.ignore_new_hosts_until_first_health_check
-                && matches!(config.kind, ClusterType::StrictDns(_)),
-            workers,
-            outliers: config.outlier_detection.clone().map(Arc::new),
-        };
-        Self { config, maker, targets }
+        let maker = Maker::new(&config, workers);
+        Self { config, maker, targets, destinations: Vec::new() }
     }
 
     /// Makes the hosts that need no look-up. Of `former` – the members of the cluster before it was changed
@@ -220,7 +215,12 @@ impl Members {
 
     /// All hosts, in the order of the file.
     pub(crate) fn hosts(&self) -> Vec<Arc<Host>> {
-        self.targets.iter().flat_map(|target| &target.hosts).cloned().collect()
+        self.targets.iter().flat_map(|target| &target.hosts).chain(&self.destinations).cloned().collect()
+    }
+
+    /// The hosts that requests were for.
+    pub(crate) const fn destinations(&mut self) -> &mut Vec<Arc<Host>> {
+        &mut self.destinations
     }
 
     /// The hosts by priority, from 0 on.
@@ -228,6 +228,9 @@ impl Members {
         let at = |target: &Target| usize::try_from(target.settings.priority.min(MAX_PRIORITY)).unwrap_or(0);
         let count = self.targets.iter().map(at).max().map_or(1, |last| last + 1);
         let mut priorities = vec![Vec::new(); count];
+        if let Some(first) = priorities.first_mut() {
+            first.extend(self.destinations.iter().cloned());
+        }
         for target in &self.targets {
             let at = at(target);
             if let Some(hosts) = priorities.get_mut(at) {
@@ -298,7 +301,18 @@ impl Target {
 }
 
 impl Maker {
-    fn make(&self, settings: &HostSettings, address: Address) -> Arc<Host> {
+    pub(crate) fn new(config: &Cluster, workers: usize) -> Self {
+        Self {
+            checks: config.health_checks.len(),
+            // Hosts that are written in the file are not new to Envoy, nor is the one that stands for a name.
+            pending: config.ignore_new_hosts_until_first_health_check
+                && matches!(config.kind, ClusterType::StrictDns(_)),
+            workers,
+            outliers: config.outlier_detection.clone().map(Arc::new),
+        }
+    }
+
+    pub(crate) fn make(&self, settings: &HostSettings, address: Address) -> Arc<Host> {
         let host = Host::new(address, settings.clone(), self.checks, self.pending, self.workers);
         Arc::new(host.watched(self.outliers.as_ref()))
     }
@@ -306,7 +320,7 @@ impl Maker {
 
 const fn dns_options(config: &Cluster) -> Option<&DnsOptions> {
     match &config.kind {
-        ClusterType::Static | ClusterType::Aggregate(_) => None,
+        ClusterType::Static | ClusterType::Aggregate(_) | ClusterType::OriginalDst(_) => None,
         ClusterType::StrictDns(options) | ClusterType::LogicalDns(options) => Some(options),
     }
 }

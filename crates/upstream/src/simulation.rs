@@ -21,6 +21,7 @@ use causeway_stats::Registry;
 use crate::balancer::{Ask, LoadBalancer};
 use crate::cluster::Cluster;
 use crate::cluster_core::{Core, NewCheck, Now, Resolved};
+use crate::destinations::Destination;
 use crate::dns::Lookup;
 use crate::flags::{Health, HealthFlags};
 use crate::health::{CheckFailure, FailureKind, Outcome};
@@ -285,6 +286,7 @@ impl Simulation {
             left_out: &[],
             forced: None,
             subset: None,
+            destination: Destination::Unknown,
         };
         match self.balancer.choose_for(&ask, &|| now) {
             Ok(choice) => {

@@ -81,7 +81,7 @@ causeway_stats::schema! {
         MembershipHealthy = gauge "membership_healthy",
         /// Endpoints.
         MembershipTotal = gauge "membership_total",
-        /// Never moves: original destination clusters.
+        /// Requests that say of their destination what is no address (`ORIGINAL_DST`).
         OriginalDstHostInvalid = counter "original_dst_host_invalid",
         /// Retries and mirrored requests given up because the body was too large to keep.
         RetryOrShadowAbandoned = counter "retry_or_shadow_abandoned",

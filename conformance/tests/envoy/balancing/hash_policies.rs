@@ -37,6 +37,27 @@ pub(crate) fn cases() -> Vec<Case> {
     .send(Request::get("/").header("x-key", "user-ab-1").header("x-key", "user-cd-7"))
     .send(Request::get("/").header("x-key", "uab").header("x-key", "ucd"))
     .send(Request::get("/").header("x-key", "user-12-1"));
+    let changed = ["/old/1", "/old/2", "/old/3", "/old/4"].iter().fold(
+        Case::new("what_the_route_makes_of_a_request_is_hashed")
+            .named(&["a", "b", "c", "d"])
+            .more_clusters(&pool("abcd", "lb_policy: RING_HASH"))
+            .routes(
+                "
+                - match: {prefix: /old/1}
+                  request_headers_to_add: [{header: {key: x-key, value: k}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}]
+                  route: {cluster: pool, hash_policy: [{header: {header_name: x-key}}]}
+                - match: {prefix: /old/}
+                  route:
+                    cluster: pool
+                    prefix_rewrite: /new
+                    host_rewrite_literal: new.test
+                    hash_policy: [{header: {header_name: ':path'}}, {header: {header_name: ':authority'}}]",
+            ),
+        |case, path| {
+            let keys = ["", "1", "2", "3", "4"].iter();
+            keys.fold(case, |case, key| case.send(Request::get(path).header("x-key", key)))
+        },
+    );
     let pseudo = hashing(
         "parts_of_the_request_line_are_hashed_by_their_names",
         "    - header: {header_name: ':path'}\n    - header: {header_name: ':authority'}\n",
@@ -174,7 +195,10 @@ pub(crate) fn cases() -> Vec<Case> {
     let weighted = ["1", "2", "3", "4", "5", "6", "7", "8", "9"]
         .iter()
         .fold(weighted, |case, key| case.send(Request::get("/").header("x-key", key)));
-    vec![headers, rewritten, pseudo, query, combined, source, cookies, made, session, around, weighted]
+    vec![
+        headers, rewritten, changed, pseudo, query, combined, source, cookies, made, session, around,
+        weighted,
+    ]
 }
 
 /// Sends a request, and notes the cookies that come with the response. Their values are different for each connection.

@@ -103,6 +103,42 @@ pub(super) fn choices() -> Vec<Case> {
             counted,
         ),
         chosen(
+            "a_weighted_cluster_asks_for_hosts_of_its_own",
+            "weighted_clusters: {clusters: [{name: app, weight: 1, metadata_match: {filter_metadata: {envoy.lb: {v: '2'}}}}]}",
+            &versions(subsets),
+            counted,
+        ),
+        chosen(
+            "a_weighted_cluster_asks_for_what_the_proxy_asks_for",
+            "metadata_match: {filter_metadata: {envoy.lb: {v: '2'}}}\nweighted_clusters: {clusters: [{name: app, weight: 1}]}",
+            &versions(subsets),
+            counted,
+        ),
+        chosen(
+            "a_weighted_cluster_has_the_last_word",
+            "metadata_match: {filter_metadata: {envoy.lb: {v: '1'}}}\nweighted_clusters: {clusters: [{name: app, weight: 1, metadata_match: {filter_metadata: {envoy.lb: {v: '2'}}}}]}",
+            &versions(subsets),
+            counted,
+        ),
+        chosen(
+            "a_weighted_cluster_asks_for_more_than_the_proxy",
+            "metadata_match: {filter_metadata: {envoy.lb: {w: '1'}}}\nweighted_clusters: {clusters: [{name: app, weight: 1, metadata_match: {filter_metadata: {envoy.lb: {v: '2'}}}}]}",
+            &versions(subsets),
+            counted,
+        ),
+        chosen(
+            "metadata_of_another_name_is_nothing_that_is_asked_for",
+            "metadata_match: {filter_metadata: {envoy.lb: {v: '1'}}}\nweighted_clusters: {clusters: [{name: app, weight: 1, metadata_match: {filter_metadata: {other: {v: '2'}}}}]}",
+            &versions(subsets),
+            counted,
+        ),
+        chosen(
+            "each_weighted_cluster_asks_for_its_own",
+            "weighted_clusters: {clusters: [{name: app, weight: 1, metadata_match: {filter_metadata: {envoy.lb: {v: '2'}}}}, {name: app, weight: 1, metadata_match: {filter_metadata: {envoy.lb: {v: '2'}}}}]}",
+            &versions(subsets),
+            counted,
+        ),
+        chosen(
             "connections_go_to_the_next_cluster_of_an_aggregate",
             "cluster: all",
             &format!("{all}{}", app("", &["two"])),

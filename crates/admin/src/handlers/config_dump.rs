@@ -268,7 +268,9 @@ fn load_assignment(cluster: &ClusterStatus) -> Value {
             object.insert("locality".to_owned(), locality(&first.locality));
             object.insert("lb_endpoints".to_owned(), endpoints.into());
             // Envoy shows the weight that localities have by themselves.
-            object.insert("load_balancing_weight".to_owned(), 0.into());
+            if cluster.localities_have_weights {
+                object.insert("load_balancing_weight".to_owned(), 0.into());
+            }
             if first.priority > 0 {
                 object.insert("priority".to_owned(), first.priority.into());
             }

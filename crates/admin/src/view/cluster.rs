@@ -20,6 +20,8 @@ pub struct ClusterStatus {
     pub circuit_breakers: CircuitBreakers,
     /// `load_assignment.policy.overprovisioning_factor`, in per cent.
     pub overprovisioning_factor: u32,
+    /// Whether its localities have weights, be they 0: in all clusters but those of type `ORIGINAL_DST`.
+    pub localities_have_weights: bool,
     /// Where outlier detection is configured.
     pub outlier: Option<OutlierStatus>,
     /// Its hosts, by priority.

@@ -338,6 +338,7 @@ pub(crate) fn cluster(name: &str, hosts: Vec<HostStatus>) -> ClusterStatus {
         added_via_api: false,
         circuit_breakers: CircuitBreakers::default(),
         overprovisioning_factor: 140,
+        localities_have_weights: true,
         outlier: None,
         hosts,
         dns: vec![],

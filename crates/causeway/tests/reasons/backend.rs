@@ -1,7 +1,6 @@
 //! What back-ends do once they are connected.
 
 use causeway_reason::Reason;
-use causeway_testkit::frames::{Frame, Frames, request};
 use causeway_testkit::{Answer, Reply, Request, Script};
 
 use crate::case::{Case, Seen, open};
@@ -11,7 +10,7 @@ use crate::site::Site;
 const BEGUN: &str = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nfirst";
 
 pub(crate) fn cases() -> Vec<Case> {
-    [gone(), cut(), unintelligible(), websockets(), own()].into_iter().flatten().collect()
+    [gone(), cut(), unintelligible(), own()].into_iter().flatten().collect()
 }
 
 fn gone() -> Vec<Case> {
@@ -77,23 +76,6 @@ fn unintelligible() -> Vec<Case> {
             .plays(Answer::raw("HTTP/1.1 101 Switching Protocols\r\n\r\n"))
             .evidence("101"),
     ]
-}
-
-/// A WebSocket whose key is made here, since the client's version of HTTP has none.
-fn websockets() -> Vec<Case> {
-    let answer = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                  sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-    let allowed =
-        "http2_protocol_options: {allow_connect: true}\nupgrade_configs: [{upgrade_type: websocket}]";
-    let case = Case::of(Reason::UpstreamWebsocketAccept).manager(allowed).plays(Answer::raw(answer));
-    vec![case.evidence("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=").client(async |site: &mut Site| {
-        let mut fields = request("CONNECT", "/ws").to_vec();
-        fields.push((":protocol", "websocket"));
-        let mut client = Frames::open(site.address).await.expect("Causeway listens");
-        client.send(&[Frame::headers(1, &fields, false)]).await;
-        assert!(client.head(1).await.is_some(), "it is answered");
-        Seen::Nothing
-    })]
 }
 
 fn own() -> Vec<Case> {

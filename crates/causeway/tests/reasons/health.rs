@@ -20,6 +20,10 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::of(Reason::NoSubset)
             .cluster("lb_subset_config: {subset_selectors: [{keys: [version]}]}")
             .evidence("metadata_match"),
+        Case::of(Reason::NoOriginalDestination)
+            .no_endpoints()
+            .cluster("type: ORIGINAL_DST\nlb_policy: CLUSTER_PROVIDED\noriginal_dst_lb_config: {use_http_header: true}")
+            .evidence("there is no header x-envoy-original-dst-host"),
         Case::of(Reason::EndpointDisabled)
             .cluster(
                 "common_lb_config: {healthy_panic_threshold: {value: 0}}\n\

@@ -23,12 +23,13 @@ pub(super) enum Sort {
     StrictDns,
     LogicalDns,
     Aggregate,
+    OriginalDst,
 }
 
 impl Sort {
     /// Whether a cluster of this sort brings its own way to choose a host.
     pub(super) const fn chooses(self) -> bool {
-        matches!(self, Self::Aggregate)
+        matches!(self, Self::Aggregate | Self::OriginalDst)
     }
 }
 
@@ -79,6 +80,7 @@ impl Cx<'_> {
         let kind = found.as_ref().map(|(sort, config)| match sort {
             Sort::Static => ClusterType::Static,
             Sort::Aggregate => ClusterType::Aggregate(self.members(*config)),
+            Sort::OriginalDst => ClusterType::OriginalDst(Box::new(self.original_dst(message, *config))),
             Sort::StrictDns => ClusterType::StrictDns(self.dns_options(message, *config, defaults)),
             Sort::LogicalDns => ClusterType::LogicalDns(self.dns_options(message, *config, defaults)),
         });
@@ -103,6 +105,11 @@ impl Cx<'_> {
                     message.at_key("load_assignment"),
                     "an aggregate cluster has the hosts of others",
                 );
+                assignment.settle_all();
+                Vec::new()
+            }
+            (Some(assignment), Some(Sort::OriginalDst)) => {
+                // It was refused.
                 assignment.settle_all();
                 Vec::new()
             }
@@ -174,13 +181,14 @@ impl Cx<'_> {
         })
     }
 
-    /// The sort of a cluster, and the configuration of `envoy.cluster.dns`.
+    /// The sort of a cluster, and the configuration of that sort, where it has one of its own.
     fn cluster_type<'m, 'a>(&self, message: &'m Message<'a>) -> Option<(Sort, Option<&'m Message<'a>>)> {
         let Some("cluster_type") = message.which("cluster_discovery_type") else {
             return match message.choice("type") {
                 "STATIC" => Some((Sort::Static, None)),
                 "STRICT_DNS" => Some((Sort::StrictDns, None)),
                 "LOGICAL_DNS" => Some((Sort::LogicalDns, None)),
+                "ORIGINAL_DST" => Some((Sort::OriginalDst, message.message("original_dst_lb_config"))),
                 // A number without a name was reported with the rules.
                 "" => None,
                 other => {
@@ -200,6 +208,9 @@ impl Cx<'_> {
             (Some("envoy.extensions.clusters.aggregate.v3.ClusterConfig"), _) => {
                 Some((Sort::Aggregate, config))
             }
+            (Some("envoy.extensions.clusters.original_dst.v3.OriginalDstCluster"), _) => {
+                Some((Sort::OriginalDst, config))
+            }
             (Some(_), _) => {
                 let short = config.map_or("", |config| config.schema.short_name());
                 self.vital(type_place(custom), format!("the cluster extension {short} is not implemented"));
@@ -209,6 +220,7 @@ impl Cx<'_> {
             (None, "envoy.cluster.static") => Some((Sort::Static, None)),
             (None, "envoy.cluster.strict_dns" | "envoy.cluster.dns") => Some((Sort::StrictDns, None)),
             (None, "envoy.cluster.logical_dns") => Some((Sort::LogicalDns, None)),
+            (None, "envoy.cluster.original_dst") => Some((Sort::OriginalDst, None)),
             (None, name) if CLUSTER_EXTENSIONS.contains(&name) => {
                 self.vital(custom.at("name"), format!("the cluster extension {name} is not implemented"));
                 None
@@ -217,7 +229,7 @@ impl Cx<'_> {
                 let known: Vec<_> = CLUSTER_EXTENSIONS
                     .iter()
                     .chain(&["envoy.cluster.static", "envoy.cluster.strict_dns", "envoy.cluster.logical_dns"])
-                    .chain(&["envoy.cluster.dns"])
+                    .chain(&["envoy.cluster.dns", "envoy.cluster.original_dst"])
                     .copied()
                     .collect();
                 let mut draft =
@@ -521,7 +533,6 @@ const DEPRECATED_HTTP: &[&str] = &[
 /// Sorts of clusters that Envoy has, and Causeway has not.
 const CLUSTER_EXTENSIONS: &[&str] = &[
     "envoy.cluster.eds",
-    "envoy.cluster.original_dst",
     "envoy.clusters.composite",
     "envoy.clusters.dynamic_forward_proxy",
     "envoy.clusters.dynamic_modules",

@@ -57,7 +57,12 @@ impl Cx<'_> {
                     self.has_no_effect(common, field, "`load_balancing_policy` takes its place");
                 }
             }
-            if message.has("lb_policy") && choice != "LOAD_BALANCING_POLICY_CONFIG" {
+            if sort == Some(Sort::OriginalDst) {
+                // It looks at the older field, whatever the newer one says.
+                if choice != "CLUSTER_PROVIDED" {
+                    self.has_to_be_provided(message);
+                }
+            } else if message.has("lb_policy") && choice != "LOAD_BALANCING_POLICY_CONFIG" {
                 let text = "`lb_policy` has no effect here: `load_balancing_policy` takes its place";
                 self.ignored(message.at("lb_policy"), text);
             }
@@ -95,8 +100,7 @@ impl Cx<'_> {
             self.reject(hashing.at("use_hostname_for_hashing"), "invalid-lb-policy", text);
         }
         if sort.is_some_and(Sort::chooses) && choice != "CLUSTER_PROVIDED" {
-            let text = "a cluster of this type chooses by itself: `lb_policy` has to be CLUSTER_PROVIDED";
-            self.reject(message.at("lb_policy"), "invalid-lb-policy", text);
+            self.has_to_be_provided(message);
         }
         if let Some(common) = common.filter(|_| !policy.hashes()) {
             self.has_no_effect(common, "consistent_hashing_lb_config", "this policy does not hash");
@@ -111,6 +115,12 @@ impl Cx<'_> {
             self.subsets(subsets, locality == LocalityLb::Weighted)
         });
         Balancing { policy, hash_policy: Vec::new(), locality, subsets, fail_traffic_on_panic }
+    }
+
+    /// Another policy where the cluster brings its own.
+    fn has_to_be_provided(&self, cluster: &Message<'_>) {
+        let text = "a cluster of this type chooses by itself: `lb_policy` has to be CLUSTER_PROVIDED";
+        self.reject(cluster.at("lb_policy"), "invalid-lb-policy", text);
     }
 
     /// The first policy that is known wins, as in Envoy.
@@ -179,7 +189,15 @@ impl Cx<'_> {
         if !config.schema.name().starts_with("envoy.extensions.load_balancing_policies.") {
             return None;
         }
-        Some(match short_kind(config.schema.name()) {
+        let kind = short_kind(config.schema.name());
+        match (sort.is_some_and(Sort::chooses), kind) {
+            (true, "ClusterProvided") | (false, _) => {}
+            (true, _) => {
+                let text = "a cluster of this type chooses by itself: no policy can but ClusterProvided";
+                self.reject(type_place(holder), "invalid-lb-policy", text);
+            }
+        }
+        Some(match kind {
             "RoundRobin" => with(self.round_robin(Some(config)), locality()),
             "LeastRequest" => with(self.least_request(Some(config)), locality()),
             "Random" => with(LbPolicy::Random, locality()),
@@ -190,7 +208,13 @@ impl Cx<'_> {
                 let inner = inner.map(|inner| self.load_balancing_policy(inner, sort)).unwrap_or_default();
                 Balancing { locality: LocalityLb::Weighted, ..inner }
             }
-            "ClusterProvided" if sort.is_none_or(Sort::chooses) => Balancing::default(),
+            "ClusterProvided" => {
+                if !sort.is_none_or(Sort::chooses) {
+                    let text = "no cluster of this type brings a load balancer of its own";
+                    self.reject(type_place(holder), "invalid-lb-policy", text);
+                }
+                Balancing::default()
+            }
             "Subset" => {
                 let inner = config.message("subset_lb_policy");
                 let inner = inner.map(|inner| self.load_balancing_policy(inner, sort)).unwrap_or_default();

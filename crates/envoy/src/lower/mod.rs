@@ -29,6 +29,7 @@ mod local_reply;
 mod matcher;
 mod mirror;
 mod network_filter;
+mod original_dst;
 mod outlier;
 mod overload;
 mod retry;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use causeway_model::{Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget};
+use causeway_model::{
+    Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget, WeightedTcpCluster,
+};
 
 use super::Cx;
 use crate::diagnostic::{At, Draft};
@@ -60,8 +62,11 @@ impl Cx<'_> {
                 let clusters = weighted.messages("clusters").map(|cluster| {
                     let name = cluster.text("name");
                     self.tcp_cluster(name, cluster.at("name"));
-                    self.not_implemented(cluster, "metadata_match", " for weighted clusters of connections");
-                    (name.into(), cluster.u32("weight").unwrap_or(0))
+                    WeightedTcpCluster {
+                        name: name.into(),
+                        weight: cluster.u32("weight").unwrap_or(0),
+                        metadata_match: self.metadata_match(cluster),
+                    }
                 });
                 Some(TcpTarget::Weighted(clusters.collect()))
             }

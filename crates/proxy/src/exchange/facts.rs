@@ -172,8 +172,6 @@ pub(crate) struct Facts {
     /// It asks for an upgrade that it may have: it has no end before the connection has.
     pub(crate) upgrade: bool,
 
-    /// The key of the WebSocket that it asks for was made here (RFC 6455 §4.1).
-    pub(crate) own_websocket_key: bool,
     /// Its tunnel ended as tunnels end: one side closed it.
     pub(crate) tunnel_closed: bool,
 

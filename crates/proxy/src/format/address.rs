@@ -118,6 +118,10 @@ fn name_of<'a>(host: &Host, without_port: bool) -> Operand<'a> {
         let part = if without_port { AddressPart::WithoutPort } else { AddressPart::Whole };
         return address_part(&host.address(), part);
     }
+    // A name that has a port keeps it.
+    if let Some((name, _)) = host.hostname().rsplit_once(':') {
+        return if without_port { name } else { host.hostname() }.to_owned().into();
+    }
     match host.address().ip() {
         Some(at) if !without_port => format!("{}:{}", host.hostname(), at.port()).into(),
         _ => host.hostname().to_owned().into(),

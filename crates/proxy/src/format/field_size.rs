@@ -64,7 +64,7 @@ impl FieldSize {
 }
 
 /// What HTTP/2 writes as a field with a colon.
-pub(super) fn first_line<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a [u8]> {
+pub(crate) fn first_line<'a>(exchange: &'a Exchange, name: &str) -> Option<&'a [u8]> {
     let head = exchange.head.as_ref()?;
     match name {
         ":method" => Some(head.method_name(&exchange.request).as_bytes()),

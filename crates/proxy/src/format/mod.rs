@@ -18,7 +18,7 @@ use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 
 pub(crate) use decimal::Decimal;
-pub(crate) use field_size::FieldSize;
+pub(crate) use field_size::{FieldSize, first_line};
 pub(crate) use filter_state::plain;
 pub(crate) use json::render_json;
 pub(crate) use operator::{Operand, evaluate, grpc_status_of_any};

@@ -102,7 +102,7 @@ impl Arriving {
     /// Gives the connection to the listener of the address that the client connected to, where there is another one and
     /// this one does so (`use_original_dst`).
     fn hand_over(mut self) {
-        let restored = self.info.inspected.as_ref().is_some_and(|found| found.direct_local.is_some());
+        let restored = self.info.original_destination().is_some();
         let wanted = self.listener.config.use_original_dst && restored;
         let other = if wanted { self.worker.listener_at(&self.info.local) } else { None };
         match other.filter(|other| !Rc::ptr_eq(other, &self.slot)) {

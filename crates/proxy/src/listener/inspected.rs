@@ -20,6 +20,8 @@ pub(crate) struct Inspected {
     pub(crate) direct_remote: Option<Address>,
     /// Our end, where the client connected to another address.
     pub(crate) direct_local: Option<Address>,
+    /// The local address is the one that the client connected to, wherever the connection came to be taken.
+    pub(crate) restored: bool,
     /// Where connections to back-ends come from that are made for it.
     pub(crate) source: Option<OriginalSource>,
     /// Metadata of the connection.

@@ -488,6 +488,11 @@ impl HostPool {
         }
     }
 
+    /// The host that its connections lead to.
+    pub(crate) const fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
     /// Takes note of how the host is, and says whether that is new.
     pub(crate) fn note_health(&self, health: Health) -> bool {
         self.health.replace(health) != health

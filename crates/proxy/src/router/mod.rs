@@ -92,7 +92,9 @@ impl Forwarding {
         let (hosts, forced) = self.cluster.member(&downstream.worker);
         self.hosts = hosts;
         let hash = self.hosts.hash_of(&route.hash_policy, request, &downstream.info);
-        self.choose(&Ask { hash, forced, subset: target.subset.as_deref(), ..Ask::default() })
+        let subset = target.subset.as_deref();
+        let destination = self.hosts.destination_of(request, Some(&downstream.info));
+        self.choose(&Ask { hash, forced, subset, destination, ..Ask::default() })
     }
 
     /// Chooses a host, or says why there is none.
@@ -187,11 +189,12 @@ pub(crate) async fn forward(
     };
     forwarding.tell_time(downstream, &mut request, &entry);
     request.facts.attempts = 1;
+    rewrite::rewrite(&mut request, &entry, &target, suppress);
     let host = match forwarding.first_host(downstream, &mut request, route, &target) {
         Ok(host) => host,
         Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };
-    rewrite::rewrite(&mut request, &entry, &target, &host, suppress);
+    rewrite::host_of_chosen(&mut request, &entry, &host, suppress);
     request.facts.timeout = timeout;
     forwarding.retry = Retry::of(&mut request, route);
     if !entry.mirrors.is_empty() {

@@ -140,9 +140,7 @@ impl<'d> Relay<'d> {
                 HeadEvent::Failed(failure) => return Box::pin(self.fail(failure)).await,
                 HeadEvent::Head(head) if head.is_interim() => Box::pin(self.interim(head)).await,
                 HeadEvent::Head(head) if self.opens_tunnel(&head) => {
-                    if let Err(failure) = self.check_websocket_accept() {
-                        return Box::pin(self.fail(failure)).await;
-                    }
+                    self.make_websocket_accept();
                     outlier::note_answer(&self.request, &self.forwarding.hosts, &head);
                     return ended(Box::pin(tunnel::tunnel(self, head)).await);
                 }

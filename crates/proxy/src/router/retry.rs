@@ -11,7 +11,8 @@ use causeway_http::{HeaderBlock, Known, KnownSet, Method};
 use causeway_model::{HeaderName, HostPredicate, RateLimitedBackOff, RetryOn, RouteForward};
 use causeway_reason::{Details, Failure, Flag, Reason, Retry as SafeToRetry};
 use causeway_upstream::{
-    Ask, Attempt, ClusterStat, Forced, Host, HostStat, Resource, Retries, RetryDecision, SubsetKey,
+    Ask, Attempt, ClusterStat, Destination, Forced, Host, HostStat, Resource, Retries, RetryDecision,
+    SubsetKey,
 };
 
 use super::envoy_headers::number;
@@ -150,6 +151,7 @@ impl Retry {
         hash: Option<u64>,
         forced: Option<Forced>,
         subset: Option<&SubsetKey>,
+        destination: Destination<'_>,
     ) -> Result<Arc<Host>, Failure> {
         let policy = Arc::clone(self.retries.policy());
         if let Some(every) = policy.priority_update
@@ -173,6 +175,7 @@ impl Retry {
             left_out: &self.left_out,
             forced,
             subset,
+            destination,
         })
     }
 }
@@ -305,9 +308,13 @@ pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwardi
         Some(retry) if !forwarding.fresh => {
             request.facts.attempts += 1;
             retry.count(&request, &forwarding.cluster);
-            retry.choose(forwarding, hash, forced, subset)
+            let destination = forwarding.hosts.destination_of(&request, Some(&downstream.info));
+            retry.choose(forwarding, hash, forced, subset, destination)
         }
-        Some(_) | None => forwarding.choose(&Ask { hash, forced, subset, ..Ask::default() }),
+        Some(_) | None => {
+            let destination = forwarding.hosts.destination_of(&request, Some(&downstream.info));
+            forwarding.choose(&Ask { hash, forced, subset, destination, ..Ask::default() })
+        }
     };
     forwarding.retry = retry;
     request.facts.resting = false;
@@ -331,7 +338,7 @@ pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwardi
             }
             forwarding.tell_time(downstream, &mut request, &entry);
         }
-        rewrite::host_of_retry(&mut request, &entry, &host, suppress);
+        rewrite::host_of_chosen(&mut request, &entry, &host, suppress);
     }
     attempt(downstream, request, forwarding, host, upload).await
 }

@@ -11,14 +11,9 @@ use crate::header_mutations::{Message, mutate, without_controls};
 use crate::record::{ActiveRequest, Viewer};
 use crate::routes::{RouteEntry, RouteTarget};
 
-/// Changes the request as the route says, in Envoy's order, which is the one in which fields stand on the wire.
-pub(super) fn rewrite(
-    request: &mut ActiveRequest,
-    entry: &RouteEntry,
-    target: &RouteTarget,
-    host: &Host,
-    suppress: bool,
-) {
+/// Changes the request as the route says, in Envoy's order, which is the one in which fields stand on the wire. The choice
+/// of a host sees what comes of it.
+pub(super) fn rewrite(request: &mut ActiveRequest, entry: &RouteEntry, target: &RouteTarget, suppress: bool) {
     let Some(route) = entry.forward() else { return };
     if entry.virtual_host.include_request_attempt_count {
         request.request.set(Known::EnvoyAttemptCount, b"1");
@@ -34,29 +29,26 @@ pub(super) fn rewrite(
     if let Some(host) = &target.host_rewrite {
         request.request.set(Known::Host, host.as_bytes());
     }
-    // What only a host that was chosen can say comes last.
-    let is_auto = route.host_rewrite == Some(HostRewrite::Auto);
-    if !is_auto {
-        change_host(request, entry, host, &viewer, suppress);
+    if route.host_rewrite != Some(HostRewrite::Auto) {
+        change_host(request, entry, "", &viewer, suppress);
     }
     change_path(request, entry, &viewer, suppress);
-    if is_auto {
-        change_host(request, entry, host, &viewer, suppress);
-    }
 }
 
-/// The same for another attempt: where the host of the request is that of the chosen one, it is the new one's.
-pub(super) fn host_of_retry(request: &mut ActiveRequest, entry: &RouteEntry, host: &Host, suppress: bool) {
+/// What only a host that was chosen can say, for each attempt anew: where the host of the request is that of the chosen
+/// one.
+pub(super) fn host_of_chosen(request: &mut ActiveRequest, entry: &RouteEntry, host: &Host, suppress: bool) {
     if entry.forward().is_some_and(|route| route.host_rewrite == Some(HostRewrite::Auto)) {
         let viewer = request.viewer();
-        change_host(request, entry, host, &viewer, suppress);
+        change_host(request, entry, host.hostname(), &viewer, suppress);
     }
 }
 
+/// `hostname` is that of the chosen host, where it is needed.
 fn change_host(
     request: &mut ActiveRequest,
     entry: &RouteEntry,
-    host: &Host,
+    hostname: &str,
     viewer: &Viewer,
     suppress: bool,
 ) {
@@ -68,7 +60,7 @@ fn change_host(
     let mut new = Vec::new();
     let seen = request.seen();
     let fill = |template: &Template, out: &mut Vec<u8>| filled(request, template, viewer, Absent::Dash, out);
-    if !rewrite_host(rewrite, &seen, host.hostname(), &fill, &mut new) {
+    if !rewrite_host(rewrite, &seen, hostname, &fill, &mut new) {
         return;
     }
     let old = request.request.get(Known::Host).map(<[u8]>::to_vec).unwrap_or_default();

@@ -2,9 +2,8 @@
 //!
 //! By HTTP/1, a client sends a key, and a server proves by what it makes of it that it is one of WebSockets (RFC 6455
 //! §1.3). By HTTP/2 there is neither (RFC 8441 §5). So a back-end of HTTP/1 is sent a key that is made here, without which
-//! most refuse, and its answer is looked at here; a client of HTTP/1 gets the answer that a back-end of HTTP/2 does not give.
+//! most refuse; a client of HTTP/1 gets the answer that a back-end of HTTP/2 does not give.
 
-use causeway_reason::{Failure, Reason};
 use causeway_tls::certificate::{base64, sha1};
 
 use super::relay::Relay;
@@ -39,36 +38,21 @@ impl Relay<'_> {
         let mut key = String::with_capacity(24);
         base64(random.as_flattened(), &mut key);
         self.request.request.append(KEY, key.as_bytes());
-        self.request.facts.own_websocket_key = true;
     }
 
-    /// Looks at the answer to the key that was made here, and makes one for a client that has sent a key of its own to a
-    /// back-end that says nothing about it.
+    /// Makes the answer to the key of a client that has sent one to a back-end that says nothing about it.
     ///
-    /// # Errors
-    ///
-    /// The back-end has answered another key: it is no server of WebSockets, or not of this one.
-    pub(super) fn check_websocket_accept(&mut self) -> Result<(), Failure> {
-        let Some(key) = self.request.request.get(KEY).filter(|_| self.asks_for_websocket()) else {
-            return Ok(());
-        };
-        let expected = accept_of(key);
-        let accept = self.request.response.get(ACCEPT);
-        let by_http2 = self.upstream.is_http2();
-        if self.request.facts.own_websocket_key && !by_http2 {
-            // One that says nothing has not looked at the key, and gets along with Envoy, which sends none.
-            if let Some(accept) = accept
-                && accept.trim_ascii() != expected.as_bytes()
-            {
-                let (key, accept) = (key.escape_ascii(), accept.escape_ascii());
-                let evidence = format!("the answer to \"{key}\" is \"{accept}\", and not \"{expected}\"");
-                return Err(Failure::new(Reason::UpstreamWebsocketAccept).with_evidence(evidence));
-            }
-            self.request.response.remove(ACCEPT);
-        } else if by_http2 && accept.is_none() && matches!(self.downstream.client, Client::Http1 { .. }) {
-            self.request.response.append(ACCEPT, expected.as_bytes());
+    /// What a back-end answers to a key that was made here is passed on as it is and not compared: there are back-ends
+    /// that answer any key alike, and by HTTP/2 nothing depends on it (RFC 8441 §5).
+    pub(super) fn make_websocket_accept(&mut self) {
+        let missing = matches!(self.downstream.client, Client::Http1 { .. }) && self.upstream.is_http2();
+        if !missing || !self.asks_for_websocket() || self.request.response.get(ACCEPT).is_some() {
+            return;
         }
-        Ok(())
+        if let Some(key) = self.request.request.get(KEY) {
+            let accept = accept_of(key);
+            self.request.response.append(ACCEPT, accept.as_bytes());
+        }
     }
 }
 

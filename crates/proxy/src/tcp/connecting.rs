@@ -88,7 +88,8 @@ impl TcpSession {
             TcpTarget::Cluster(_) => self.cluster_of_sni(),
             TcpTarget::Weighted(_) => None,
         };
-        let name = own.or_else(|| target.draw(self.worker.random()).map(|name| &**name)).unwrap_or_default();
+        let drawn = || target.draw(self.worker.random()).map(|(name, place)| (&**name, place));
+        let (name, place) = own.map(|name| (name, 0)).or_else(drawn).unwrap_or_default();
         let Some(cluster) = self.worker.cluster(name) else {
             self.proxy.stats.inc(TcpStat::DownstreamCxNoRoute);
             let failure =
@@ -102,8 +103,9 @@ impl TcpSession {
         if let Err(failure) = may_connect(&cluster) {
             return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
         }
-        let subset = proxy.shared.subset.as_ref();
-        match cluster.choose(&Ask { hash: self.hash(), forced, subset, ..Ask::default() }) {
+        let subset = proxy.shared.subsets.get(place).and_then(Option::as_ref);
+        let destination = cluster.destination_of_connection(&self.info);
+        match cluster.choose(&Ask { hash: self.hash(), forced, subset, destination, ..Ask::default() }) {
             Ok(host) => Ok((cluster, host)),
             Err(failure) => {
                 let flags = &[Flag::NoHealthyUpstream];

@@ -14,7 +14,7 @@ mod upstream;
 
 use std::sync::Arc;
 
-use causeway_model::{AccessLog, OperatorKind, TcpProxy};
+use causeway_model::{AccessLog, OperatorKind, TcpProxy, TcpTarget};
 use causeway_stats::{Scope, ScopeName, Shard};
 use causeway_upstream::SubsetKey;
 
@@ -30,7 +30,7 @@ pub(crate) use session::TcpSession;
 pub(crate) struct TcpSnapshot {
     config: Arc<TcpProxy>,
     /// What hosts have to have.
-    subset: Option<SubsetKey>,
+    subsets: Vec<Option<SubsetKey>>,
     logs: Vec<OpenLog>,
     /// Every connection that failed is in one of the logs with its flag, so the application log need not say it.
     logs_hold_failures: bool,
@@ -57,7 +57,7 @@ impl TcpSnapshot {
             logs: OpenLog::open_all(&config.access_logs, with.runtime, with.files)?,
             logs_hold_failures: config.access_logs.iter().any(tells_failures),
             scope: with.registry.scope(scope),
-            subset: SubsetKey::new(&config.metadata_match),
+            subsets: subsets(config),
             config: Arc::clone(config),
         })
     }
@@ -70,6 +70,20 @@ impl TcpSnapshot {
             reasons: ReasonCounters::new(),
         }
     }
+}
+
+/// What is asked of the hosts of each cluster: of those that are weighted, in their order.
+fn subsets(config: &TcpProxy) -> Vec<Option<SubsetKey>> {
+    let weighted = match &config.target {
+        TcpTarget::Cluster(_) => return vec![SubsetKey::new(&config.metadata_match)],
+        TcpTarget::Weighted(weighted) => weighted.iter(),
+    };
+    let merged = weighted.map(|cluster| {
+        let mut criteria = config.metadata_match.clone();
+        criteria.extend(cluster.metadata_match.clone());
+        SubsetKey::new(&criteria)
+    });
+    merged.collect()
 }
 
 /// Whether a log tells an operator why a connection failed.

@@ -253,19 +253,6 @@ pub(super) const UPSTREAM_SWITCHED_UNASKED: Spec = unintelligible(
     },
 );
 
-pub(super) const UPSTREAM_WEBSOCKET_ACCEPT: Spec = unintelligible(
-    "upstream_websocket_accept",
-    Blame::Upstream,
-    Text {
-        en: "The back-end opened a WebSocket, but its Sec-WebSocket-Accept does not belong to the key that it was sent.",
-        ko: "백엔드가 웹소켓을 열었지만 Sec-WebSocket-Accept가 보낸 키와 맞지 않습니다.",
-    },
-    Text {
-        en: "The client speaks HTTP/2, so Causeway made the key (RFC 8441). Look for something between it and the back-end that answers from memory or changes header fields.",
-        ko: "클라이언트가 HTTP/2를 쓰므로 키는 Causeway가 만들었습니다(RFC 8441). 백엔드와의 사이에서 캐시로 답하거나 헤더를 바꾸는 것이 있는지 확인하십시오.",
-    },
-);
-
 pub(super) const UPSTREAM_STATUS: Spec = Spec {
     key: "upstream_status",
     answer: Answer {

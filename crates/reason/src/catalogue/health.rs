@@ -38,6 +38,19 @@ pub(super) const NO_SUBSET: Spec = unusable(
     },
 );
 
+pub(super) const NO_ORIGINAL_DESTINATION: Spec = unusable(
+    "no_original_destination",
+    Blame::Client,
+    Text {
+        en: "The cluster has the hosts that requests are for, and this one does not say where it goes.",
+        ko: "클러스터는 요청이 지정한 주소로 연결하는데, 이 요청은 목적지를 알려 주지 않았습니다.",
+    },
+    Text {
+        en: "Send address and port in x-envoy-original-dst-host with use_http_header, or redirect connections with a firewall and the listener filter original_dst.",
+        ko: "use_http_header를 켜고 x-envoy-original-dst-host에 주소와 포트를 보내거나, 방화벽과 리스너 필터 original_dst로 연결을 리디렉션하십시오.",
+    },
+);
+
 pub(super) const ENDPOINT_DISABLED: Spec = unusable(
     "endpoint_disabled",
     Blame::Config,

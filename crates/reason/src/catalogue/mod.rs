@@ -275,6 +275,8 @@ reasons! {
         NoEndpoints = NO_ENDPOINTS,
         /// No endpoint has what the route asks for (`metadata_match`).
         NoSubset = NO_SUBSET,
+        /// The request or connection does not say where it goes (`ORIGINAL_DST`).
+        NoOriginalDestination = NO_ORIGINAL_DESTINATION,
         /// The file itself takes the endpoint out of use (`health_status`).
         EndpointDisabled = ENDPOINT_DISABLED,
         /// Outlier detection has ejected the endpoint.
@@ -333,8 +335,6 @@ reasons! {
         UpstreamHeadersTooMany = UPSTREAM_HEADERS_TOO_MANY,
         /// The back-end switched protocols though nobody asked.
         UpstreamSwitchedUnasked = UPSTREAM_SWITCHED_UNASKED,
-        /// The back-end opened a WebSocket for another key than it was sent.
-        UpstreamWebsocketAccept = UPSTREAM_WEBSOCKET_ACCEPT,
         /// The back-end itself answered 5xx.
         UpstreamStatus = UPSTREAM_STATUS,
     }

@@ -8,22 +8,29 @@ use causeway_model::Address;
 use super::{Look, Looked};
 use crate::io::Transport;
 
-/// Takes note of the address. Where no rule changed it, and with `TPROXY`, it is known without asking.
+/// Takes note of the address.
 pub(super) fn look(connection: &mut Looked<'_>) -> Look {
-    if let Some(original) = original(connection.stream).map(Address::Ip)
-        && original != connection.info.local
-    {
-        let local = std::mem::replace(&mut connection.info.local, original);
-        connection.found().direct_local.get_or_insert(local);
+    if let Some(original) = original(connection.stream).map(Address::Ip) {
+        connection.found().restored = true;
+        if original != connection.info.local {
+            let local = std::mem::replace(&mut connection.info.local, original);
+            connection.found().direct_local.get_or_insert(local);
+        }
     }
     Look::Done
 }
 
-/// `SO_ORIGINAL_DST` and `IP6T_SO_ORIGINAL_DST`: the kernel knows it of connections that it tracks.
+/// `SO_ORIGINAL_DST` and `IP6T_SO_ORIGINAL_DST`: the kernel knows it of connections that it tracks. Of others it is the
+/// local address on a transparent socket, to which `TPROXY` has brought them without changing it.
 fn original(stream: &Transport) -> Option<SocketAddr> {
     let Transport::Tcp(stream) = stream else { return None };
     let socket = socket2::SockRef::from(stream);
-    let is_v4 = stream.local_addr().ok()?.ip().to_canonical().is_ipv4();
+    let local = stream.local_addr().ok()?;
+    let is_v4 = local.ip().to_canonical().is_ipv4();
     let original = if is_v4 { socket.original_dst_v4() } else { socket.original_dst_v6() };
-    original.ok()?.as_socket()
+    if let Ok(original) = original {
+        return original.as_socket();
+    }
+    let transparent = if local.is_ipv4() { socket.ip_transparent_v4() } else { socket.ip_transparent_v6() };
+    transparent.is_ok_and(|transparent| transparent).then_some(local)
 }

@@ -223,7 +223,9 @@ fn close(reason: Reason, evidence: String) -> Look {
 fn give(connection: &mut Looked<'_>, addresses: Addresses) {
     let remote = std::mem::replace(&mut connection.info.remote, Address::Ip(addresses.source));
     let local = std::mem::replace(&mut connection.info.local, Address::Ip(addresses.destination));
+    let changed = local != connection.info.local;
     let found = connection.found();
+    found.restored |= changed;
     // Another filter may have changed it before.
     found.direct_remote.get_or_insert(remote);
     found.direct_local.get_or_insert(local);

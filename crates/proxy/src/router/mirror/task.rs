@@ -135,7 +135,9 @@ impl Mirrored {
         let priority = RoutingPriority::Default;
         let (hosts, forced) = self.cluster.member(&self.worker);
         self.hosts = hosts;
-        let chosen = self.hosts.choose(&Ask { forced, ..Ask::default() });
+        // Of a copy, Envoy knows no connection.
+        let destination = self.hosts.destination_of(&self.request, None);
+        let chosen = self.hosts.choose(&Ask { forced, destination, ..Ask::default() });
         if chosen.is_err() && forced.is_some() {
             self.cluster.stats().inc(ClusterStat::UpstreamCxNoneHealthy);
         }
