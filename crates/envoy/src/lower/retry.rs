@@ -61,6 +61,16 @@ impl Cx<'_> {
         })
     }
 
+    /// `hedge_policy` of a route or a virtual host: whether another attempt is made beside one that is late. A policy
+    /// that says nothing says no.
+    pub(super) fn hedge_policy(&self, holder: &Message<'_>) -> Option<bool> {
+        let policy = holder.message("hedge_policy")?;
+        for field in ["initial_requests", "additional_request_chance"] {
+            self.has_no_effect(policy, field, "a request is sent to one back-end at first, as with Envoy");
+        }
+        Some(policy.bool("hedge_on_per_try_timeout"))
+    }
+
     /// `retry_on`: the names that there are. Envoy passes over others, and so do we, but not in silence.
     fn retry_on(&self, policy: &Message<'_>) -> RetryOn {
         let mut on = RetryOn::default();
