@@ -291,6 +291,27 @@ pub(crate) fn cases() -> Vec<Case> {
                 "cluster.app.upstream_rq_completed",
                 "cluster.app.upstream_rq_retry",
             ]),
+        Case::new("a_typed_policy_is_no_policy")
+            .backend("app", Reply::status(503))
+            .virtual_host("retry_policy: {retry_on: 5xx, num_retries: 3}")
+            .routes(
+                "
+                - match: {prefix: /typed}
+                  route: {cluster: app, retry_policy_typed_config: {'@type': type.googleapis.com/envoy.config.route.v3.RetryPolicy, retry_on: 5xx, num_retries: 2}}
+                - match: {prefix: /both}
+                  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 1}, retry_policy_typed_config: {'@type': type.googleapis.com/envoy.config.route.v3.RetryPolicy, retry_on: 5xx, num_retries: 4}}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .virtual_host("include_attempt_count_in_response: true")
+            .get("/typed")
+            .get("/both")
+            .get("/"),
+        Case::new("a_typed_policy_of_a_host_is_no_policy")
+            .backend("app", Reply::status(503))
+            .virtual_host("retry_policy_typed_config: {'@type': type.googleapis.com/envoy.config.route.v3.RetryPolicy, retry_on: 5xx, num_retries: 3}")
+            .virtual_host("include_attempt_count_in_response: true")
+            .get("/"),
         Case::new("only_requests_with_chosen_fields")
             .backend("app", Reply::status(503))
             .routes(&policy(

@@ -4,6 +4,7 @@ mod answer;
 mod envoy_headers;
 mod hedge;
 mod internal_redirect;
+mod leave;
 mod mirror;
 mod outlier;
 mod relay;

@@ -18,10 +18,8 @@ use super::envoy_headers::number;
 use super::relay::Relay;
 use super::{Forwarding, Served, attempt, give_up, hedge, rewrite};
 use crate::cluster::{LocalCluster, Permit};
-use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
 use crate::format::Decimal;
-use crate::pool::Upstream;
 use crate::pump::Pump;
 use crate::record::ActiveRequest;
 use crate::timer::{Deadline, Millis, millis};
@@ -433,39 +431,6 @@ impl Relay<'_> {
         pause
     }
 
-    /// Leaves a response that is not passed on.
-    pub(super) fn leave_response(mut self: Box<Self>, head: &ResponseHead, pause: Millis) -> Tried {
-        if head.framing.is_none() {
-            self.request.facts.response_end = Some(self.downstream.worker.instant());
-        }
-        self.forwarding.timed_out = false;
-        self.forwarding.started = true;
-        self.request.facts.status = 0;
-        let suppress = self.downstream.listener.manager.config.suppress_grpc_code_stats;
-        let by_status = !(suppress && self.request.facts.grpc);
-        self.forwarding.cluster.count_retried(head.status, by_status);
-        let reusable = self.is_reusable(head);
-        let (upstream, again) = self.leave(None);
-        let_go(upstream, head, reusable);
-        Tried::Again(Box::new(Again { pause, ..again }))
-    }
-
-    /// Whether its connection can serve others though nobody has read the response: nothing of it follows.
-    pub(super) fn is_reusable(&self, head: &ResponseHead) -> bool {
-        head.framing.is_none()
-            && head.keeps_alive()
-            && self.upload.is_none()
-            && !self.upload_failed
-            && !self.request.facts.upgrade
-    }
-
-    /// Leaves an attempt that failed.
-    pub(super) fn leave_failed(self: Box<Self>, failure: Failure, pause: Millis) -> Tried {
-        let (upstream, again) = self.leave(Some(failure));
-        drop(upstream);
-        Tried::Again(Box::new(Again { pause, ..again }))
-    }
-
     /// Whether the only thing wrong was the connection, and the request may be sent again whatever its route says:
     /// nobody can have begun with it, or it does no harm to begin twice (RFC 9110 §9.2.2, RFC 9112 §9.3.1).
     pub(super) fn replays(&self, failure: &Failure) -> bool {
@@ -485,46 +450,6 @@ impl Relay<'_> {
             && safe
             && body
             && self.upgrade.is_none()
-    }
-
-    fn leave(mut self: Box<Self>, failure: Option<Failure>) -> (Upstream, Again) {
-        self.detach();
-        self.request.end_attempt(failure);
-        self.forwarding.permit = None;
-        let Relay { request, upstream, upload, .. } = *self;
-        (upstream, Again { request, upload, pause: 0 })
-    }
-
-    /// Takes what belongs to the request, and not to the attempt, before the attempt is left.
-    pub(super) fn detach(&mut self) {
-        if let Some(kept) = self.kept.take()
-            && let Some(bytes) = kept.into_bytes()
-        {
-            self.request.again.get_or_insert_default().body = bytes;
-        }
-        for timer in [Timer::PerTry, Timer::PerTryIdle, Timer::UpstreamDuration, Timer::UpstreamLog] {
-            self.downstream.deadlines.set(timer, None);
-        }
-        self.downstream.try_idle = None;
-        self.downstream.upgrade = self.upgrade.take();
-        self.forwarding.tried = true;
-    }
-}
-
-/// Lets what has brought a response go. Where a body follows, nobody reads it, and the connection goes, or the stream.
-pub(super) fn let_go(upstream: Upstream, head: &ResponseHead, reusable: bool) {
-    match upstream {
-        Upstream::Http1(connection) => {
-            if reusable && connection.buffer.is_empty() {
-                connection.end_request();
-                connection.pool().give_back(connection);
-            }
-        }
-        Upstream::Http2(stream) => {
-            if !head.framing.is_none() {
-                stream.abandon();
-            }
-        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::pool::Upstream;
 use crate::record::ActiveRequest;
 use crate::router::answer::HeadReader;
 use crate::router::relay::{Relay, Running};
-use crate::router::{Forwarding, outlier, retry};
+use crate::router::{Forwarding, leave, outlier, retry};
 use crate::timer::{Deadline, Millis};
 
 /// An attempt that was late, and goes on beside others.
@@ -202,7 +202,7 @@ impl Late {
                 let Self { beside, upstream, running, .. } = self;
                 request.end_beside(beside, None);
                 drop(running);
-                retry::let_go(upstream, &head, reusable);
+                leave::let_go(upstream, &head, reusable);
             }
             // The duration of a stream is one of the whole request, as with Envoy.
             Seen::Failed(failure)

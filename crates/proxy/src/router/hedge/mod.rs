@@ -18,7 +18,7 @@ use causeway_upstream::HostStat;
 
 use super::relay::Relay;
 use super::retry::{self, Again, Tried};
-use super::{Forwarding, outlier};
+use super::{Forwarding, leave, outlier};
 use crate::deadlines::Timer;
 use crate::record::ActiveRequest;
 use crate::timer::Millis;
@@ -245,7 +245,7 @@ impl Relay<'_> {
         let Self { downstream, request, forwarding, upstream, running, .. } = *self;
         drop(running);
         match answered {
-            Some((head, reusable)) => retry::let_go(upstream, head, reusable),
+            Some((head, reusable)) => leave::let_go(upstream, head, reusable),
             None => drop(upstream),
         }
         outlast(downstream, request, forwarding).await
