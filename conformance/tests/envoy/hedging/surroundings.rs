@@ -100,6 +100,15 @@ pub(super) fn cases() -> Vec<Case> {
             .step(async |run: &mut Run| run.note("resets", json!(run.backend("app").resets())))
             .stats(COUNTED)
             .clusters("app"),
+        base("each_attempt_is_logged_while_it_goes_on", ONCE, Script::in_turn([late(1300, Reply::ok("first")), Answer::hang()]))
+            .router("suppress_envoy_headers: true\nupstream_log_options: {flush_upstream_log_on_upstream_stream: true, upstream_log_flush_interval: 0.4s}")
+            .router(&upstream_log("type=%ACCESS_LOG_TYPE% code=%RESPONSE_CODE% flags=%RESPONSE_FLAGS%"))
+            .send(Request::post("/", "body"))
+            .sort_log(),
+        base("a_client_of_http2", ONCE, slow_then_quick())
+            .log(SHORT_LOG)
+            .ask(Request::post("/", "body"))
+            .stats(COUNTED),
         base("a_large_body_is_sent_twice", ONCE, slow_then_quick())
             .send(Request::post("/", vec![b'x'; 300_000]))
             .step(async |run: &mut Run| {

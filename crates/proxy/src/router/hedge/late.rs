@@ -18,6 +18,7 @@ use crate::record::ActiveRequest;
 use crate::router::answer::HeadReader;
 use crate::router::relay::{Relay, Running};
 use crate::router::{Forwarding, leave, outlier, retry};
+use crate::snapshot::timeout;
 use crate::timer::{Deadline, Millis};
 
 /// An attempt that was late, and goes on beside others.
@@ -36,6 +37,8 @@ pub(in crate::router) struct Late {
     upgrade: bool,
     /// `max_stream_duration` of the cluster: when it ends, and what tells of it.
     duration: Option<(Millis, Deadline)>,
+    /// When the router's logs are told of it again, and how often they are.
+    told: Option<(Deadline, Millis)>,
     permit: Option<Permit>,
     running: Running,
 }
@@ -47,8 +50,13 @@ pub(super) enum Seen {
 }
 
 impl Late {
-    /// What a relay has of its attempt, which it leaves; `duration` is when the attempt has taken too long.
-    pub(super) fn of(relay: Relay<'_>, duration: Option<Millis>) -> (Self, ActiveRequest, &mut Forwarding) {
+    /// What a relay has of its attempt, which it leaves; `duration` is when the attempt has taken too long, and `told` when
+    /// the router's logs are told of it again.
+    pub(super) fn of(
+        relay: Relay<'_>,
+        duration: Option<Millis>,
+        told: Option<Millis>,
+    ) -> (Self, ActiveRequest, &mut Forwarding) {
         let Relay {
             downstream,
             mut request,
@@ -75,11 +83,14 @@ impl Late {
         };
         let mut beside = Beside { facts: Box::new(shown), ..Beside::default() };
         request.swap_attempt(&mut beside);
-        let duration = duration.map(|at| {
+        let timer = |at| {
             let deadline = Deadline::new(&downstream.worker.timers);
             deadline.set(Some(at));
-            (at, deadline)
-        });
+            deadline
+        };
+        let interval = timeout(downstream.listener.manager.config.upstream_log_options.interval);
+        let told = told.zip(interval).map(|(at, interval)| (timer(at), interval.max(1)));
+        let duration = duration.map(|at| (at, timer(at)));
         let late = Self {
             beside,
             upstream,
@@ -90,6 +101,7 @@ impl Late {
             scanned,
             upgrade: downstream.upgrade.is_some(),
             duration,
+            told,
             permit: forwarding.permit.take(),
             running,
         };
@@ -123,6 +135,17 @@ impl Late {
                 Poll::Ready(Seen::Failed(Reason::UpstreamMaxStreamDuration.into()))
             }
             _ => Poll::Pending,
+        }
+    }
+
+    /// Tells the router's logs of it again, where it is time.
+    pub(super) fn tell(&mut self, cx: &mut Context<'_>, request: &mut ActiveRequest) {
+        let Some((deadline, interval)) = &self.told else { return };
+        while deadline.poll(cx).is_ready() {
+            request.swap_attempt(&mut self.beside);
+            request.log_attempt_so_far();
+            request.swap_attempt(&mut self.beside);
+            deadline.set(Some(request.worker().now() + interval));
         }
     }
 
@@ -264,6 +287,7 @@ impl Late {
             scanned,
             upgrade: _,
             duration,
+            told: _,
             permit,
             running,
         } = self;
@@ -305,6 +329,7 @@ impl Relay<'_> {
             scanned,
             upgrade,
             duration,
+            told: _,
             permit,
             running,
         } = late;
@@ -324,6 +349,7 @@ impl Relay<'_> {
             scanned: replace(&mut self.scanned, scanned),
             upgrade,
             duration: None,
+            told: None,
             permit: replace(&mut self.forwarding.permit, permit),
             running: replace(&mut self.running, running),
         }

@@ -103,6 +103,7 @@ impl Hedge {
     ) -> Poll<Event> {
         let mut at = 0;
         while let Some(late) = self.late.get_mut(at) {
+            late.tell(cx, request);
             let Poll::Ready(seen) = late.poll(cx, request) else {
                 at += 1;
                 continue;
@@ -187,10 +188,11 @@ impl Relay<'_> {
     /// Leaves the attempt to itself, since another is made beside it.
     pub(super) fn leave_late(mut self: Box<Self>, pause: Millis) -> Tried {
         let duration = self.downstream.deadlines.at(Timer::UpstreamDuration);
+        let told = self.downstream.deadlines.at(Timer::UpstreamLog);
         self.detach();
         self.forwarding.timed_out = true;
         self.forwarding.started = true;
-        let (late, request, forwarding) = Late::of(*self, duration);
+        let (late, request, forwarding) = Late::of(*self, duration, told);
         if let Some(hedge) = &mut forwarding.hedge {
             hedge.late.push(late);
         }
