@@ -105,6 +105,17 @@ pub(crate) fn cases() -> Vec<Case> {
                 let end = connection.end(Duration::from_secs(3)).await;
                 run.note("then", json!(end.as_str()));
             }),
+        Case::new("a_client_that_leaves_is_no_fault_of_the_host")
+            .backend("app", Answer::hang())
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.send(&Request::get("/gone")).await;
+                run.wait_for("/stats", "cluster.app.upstream_rq_active: 1").await;
+                drop(connection);
+            })
+            .wait_for("/stats", "cluster.app.upstream_rq_active: 0")
+            .clusters("app")
+            .stats(&["cluster.app.upstream_rq_completed"]),
         Case::new("a_client_that_has_said_all_it_will")
             .backend("app", Answer::from(Reply::ok("late")).after(Duration::from_millis(200)))
             .step(async |run: &mut Run| {

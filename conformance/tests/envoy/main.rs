@@ -18,6 +18,7 @@ mod grpc_timeout;
 mod header_mutation;
 mod headers;
 mod health_checks;
+mod hedging;
 mod hop_by_hop;
 mod http1;
 mod http2;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         ("header_mutation", header_mutation::cases()),
         ("headers", headers::cases()),
         ("health_checks", health_checks::cases()),
+        ("hedging", hedging::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
         ("http1", http1::cases()),
         ("http2", http2::cases()),

@@ -254,6 +254,64 @@ pub(crate) fn cases() -> Vec<Case> {
                 });
                 run.note("told", told.collect());
             }),
+        Case::new("logs_show_the_attempt_that_began_last_and_the_bytes_of_all")
+            .backend("app", Script::in_turn([Reply::status(503).body("no").into(), Answer::close(), Reply::ok("fine").into()]))
+            .log("%UPSTREAM_HOSTS_ATTEMPTED% %UPSTREAM_REMOTE_ADDRESS% %UPSTREAM_WIRE_BYTES_SENT% %UPSTREAM_WIRE_BYTES_RECEIVED% %UPSTREAM_HEADER_BYTES_SENT% %UPSTREAM_HEADER_BYTES_RECEIVED%")
+            .filters(&upstream_log("%RESPONSE_CODE% %UPSTREAM_WIRE_BYTES_SENT% %UPSTREAM_WIRE_BYTES_RECEIVED% %UPSTREAM_HEADER_BYTES_SENT% %UPSTREAM_HEADER_BYTES_RECEIVED% %UPSTREAM_HOSTS_ATTEMPTED%"))
+            .hcm("generate_request_id: false")
+            .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0s, retry_policy: {retry_on: 5xx, num_retries: 2}}")
+            .get("/")
+            .stats(&["cluster.app.upstream_cx_tx_bytes_total", "cluster.app.retry.upstream_rq_503", "cluster.app.retry.upstream_rq_5xx", "cluster.app.retry.upstream_rq_completed"]),
+        Case::new("attempts_that_take_too_long_have_flags_of_their_own")
+            .backend("app", Answer::hang())
+            .filters(&upstream_log("%RESPONSE_CODE% %RESPONSE_FLAGS%"))
+            .routes(
+                "
+                - match: {prefix: /silent}
+                  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_idle_timeout: 0.2s}}
+                - match: {prefix: /}
+                  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.2s}}",
+            )
+            .get("/")
+            .get("/silent"),
+        Case::new("an_interim_answer_ends_retries_and_is_counted")
+            .backend(
+                "app",
+                Answer::from(Reply::status(103).header("link", "a"))
+                    .then_send("HTTP/1.1 503 No\r\ncontent-length: 5\r\n\r\nfirst"),
+            )
+            .routes(&policy("retry_on: 5xx"))
+            .get("/")
+            .asked("app")
+            .stats(&[
+                "cluster.app.upstream_rq_1xx",
+                "cluster.app.upstream_rq_103",
+                "cluster.app.external.upstream_rq_103",
+                "cluster.app.external.upstream_rq_completed",
+                "cluster.app.upstream_rq_completed",
+                "cluster.app.upstream_rq_retry",
+            ]),
+        Case::new("a_typed_policy_is_no_policy")
+            .backend("app", Reply::status(503))
+            .virtual_host("retry_policy: {retry_on: 5xx, num_retries: 3}")
+            .routes(
+                "
+                - match: {prefix: /typed}
+                  route: {cluster: app, retry_policy_typed_config: {'@type': type.googleapis.com/envoy.config.route.v3.RetryPolicy, retry_on: 5xx, num_retries: 2}}
+                - match: {prefix: /both}
+                  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 1}, retry_policy_typed_config: {'@type': type.googleapis.com/envoy.config.route.v3.RetryPolicy, retry_on: 5xx, num_retries: 4}}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .virtual_host("include_attempt_count_in_response: true")
+            .get("/typed")
+            .get("/both")
+            .get("/"),
+        Case::new("a_typed_policy_of_a_host_is_no_policy")
+            .backend("app", Reply::status(503))
+            .virtual_host("retry_policy_typed_config: {'@type': type.googleapis.com/envoy.config.route.v3.RetryPolicy, retry_on: 5xx, num_retries: 3}")
+            .virtual_host("include_attempt_count_in_response: true")
+            .get("/"),
         Case::new("only_requests_with_chosen_fields")
             .backend("app", Reply::status(503))
             .routes(&policy(

@@ -283,6 +283,19 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(Request::post("/max", "").header("content-type", "application/grpc"))
             .send(Request::post("/max", "").header("grpc-timeout", "100m"))
             .stats(&["http.ingress.downstream_rq_max_duration_reached", "cluster.app.upstream_rq_timeout"]),
+        Case::new("what_the_connection_manager_ends_is_not_held_against_the_host")
+            .backend("app", Answer::hang())
+            .routes(
+                "
+                - match: {prefix: /idle}
+                  route: {cluster: app, idle_timeout: 0.2s}
+                - match: {prefix: /}
+                  route: {cluster: app, max_stream_duration: {max_stream_duration: 0.2s}}",
+            )
+            .get("/idle")
+            .get("/")
+            .stats(&["cluster.app.upstream_rq_504", "cluster.app.upstream_rq_completed", "cluster.app.upstream_rq_total"])
+            .clusters("app"),
     ]
 }
 

@@ -238,6 +238,9 @@ pub struct RouteForward {
     pub hash_policy: Vec<HashRule>,
     /// Whether and how requests are sent again; where the route says nothing, what its virtual host says.
     pub retry: Option<Arc<RetryPolicy>>,
+    /// Whether an attempt that takes too long goes on, and another is made beside it; where the route says nothing, what
+    /// its virtual host says, or else not (`hedge_policy.hedge_on_per_try_timeout`).
+    pub hedge_on_per_try_timeout: Option<bool>,
     /// Where copies of requests go; where the route says nothing, what its virtual host says, or else its table.
     pub mirrors: Option<Arc<[MirrorPolicy]>>,
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use causeway_http::Version;
 use causeway_model::{Cluster as ClusterConfig, HashRule, RoutingPriority, UpstreamProtocol};
 use causeway_reason::Failure;
-use causeway_stats::Shard;
+use causeway_stats::{DynamicCounter, Shard};
 use causeway_upstream::{
     Aggregate, Ask, Cluster, ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat,
     ClusterInternalStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, Destination,
@@ -66,6 +66,9 @@ pub(crate) struct LocalCluster {
     codes: StatusCounters,
     external_codes: StatusCounters,
     internal_codes: StatusCounters,
+    /// Of answers because of which requests were sent again.
+    retry_codes: StatusCounters,
+    retry_completed: OnceCell<DynamicCounter>,
     reasons: ReasonCounters,
     /// There from the first response on.
     responses: OnceCell<Shard<ClusterResponseStat>>,
@@ -102,6 +105,8 @@ impl LocalCluster {
             codes: StatusCounters::new("upstream_rq_"),
             external_codes: StatusCounters::new("external.upstream_rq_"),
             internal_codes: StatusCounters::new("internal.upstream_rq_"),
+            retry_codes: StatusCounters::new("retry.upstream_rq_"),
+            retry_completed: OnceCell::new(),
             reasons: ReasonCounters::new(),
             responses: OnceCell::new(),
             external: OnceCell::new(),
@@ -395,6 +400,14 @@ impl LocalCluster {
             self.internal().inc(ClusterInternalStat::Completed);
         } else {
             self.external().inc(ClusterExternalStat::Completed);
+        }
+    }
+
+    /// Counts an answer because of which the request is sent again; `by_status` where statuses are counted.
+    pub(crate) fn count_retried(&self, status: u16, by_status: bool) {
+        self.retry_completed.get_or_init(|| self.stats().dynamic("retry.upstream_rq_completed")).inc();
+        if by_status {
+            self.retry_codes.count(self.stats(), status);
         }
     }
 

@@ -92,6 +92,11 @@ impl Deadlines {
         self.at.get(timer as usize).is_some_and(|at| *at != NEVER)
     }
 
+    /// When a deadline is, where it is set.
+    pub(crate) fn at(&self, timer: Timer) -> Option<Millis> {
+        self.at.get(timer as usize).copied().filter(|at| *at != NEVER)
+    }
+
     /// Takes away the deadlines of a request.
     pub(crate) fn clear_request(&mut self) {
         for timer in [

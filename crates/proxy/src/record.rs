@@ -5,14 +5,14 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use causeway_http::Version;
-use causeway_reason::{Failure, Reason};
+use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::{ClusterBudgetStat, ClusterSizeStat, ClusterStat, HostStat};
 
 use crate::cluster::LocalCluster;
 
 use crate::connection::ConnectionInfo;
 use crate::downstream::SeenByRouting;
-use crate::exchange::{Exchange, Facts};
+use crate::exchange::{Beside, Exchange, Facts};
 use crate::format::{FieldSize, View};
 use crate::local_reply::note_failure;
 use crate::snapshot::HttpRuntime;
@@ -172,6 +172,21 @@ impl ActiveRequest {
     /// An attempt to have a back-end answer is over, and there will be another: `failure` is why, where it was no
     /// answer. What was counted and logged at the end of the request otherwise is now.
     pub(crate) fn end_attempt(&mut self, failure: Option<Failure>) {
+        if let (Some(cluster), Some(host)) = (&self.facts.cluster, &self.facts.host)
+            && self.facts.connect_end.is_some()
+        {
+            cluster.cells(host).inc(HostStat::RqError);
+        }
+        self.close_attempt(failure, true);
+        let exchange = &mut **self;
+        exchange.facts.forget_attempt();
+        exchange.response.clear(usize::MAX);
+        exchange.to_upstream.forget();
+    }
+
+    /// Counts an attempt that is over while the request is not; `logged` where the router's logs are told of it now.
+    /// What it says of the host is counted elsewhere.
+    fn close_attempt(&mut self, failure: Option<Failure>, logged: bool) {
         let Some(mut exchange) = self.exchange.take() else { return };
         let facts = &mut exchange.facts;
         let flags = facts.flags;
@@ -187,19 +202,40 @@ impl ActiveRequest {
             if facts.upstream_count.is_none() {
                 cluster.stats().add(ClusterStat::UpstreamCxTxBytesTotal, facts.upstream_wire_sent());
             }
-            if let Some(host) = &facts.host
-                && facts.connect_end.is_some()
-            {
-                cluster.cells(host).inc(HostStat::RqError);
-            }
         }
-        self.log_attempt(&mut exchange, "UpstreamEnd", None);
+        if logged {
+            self.log_attempt(&mut exchange, "UpstreamEnd", None);
+        }
         exchange.facts.flags = flags;
         exchange.facts.failure = None;
-        exchange.facts.forget_attempt();
-        exchange.response.clear(usize::MAX);
-        exchange.to_upstream.forget();
         self.exchange = Some(exchange);
+    }
+
+    /// An attempt beside the one that the request shows is over: `failure` is why, where it was no answer.
+    pub(crate) fn end_beside(&mut self, mut beside: Beside, failure: Option<Failure>) {
+        self.swap_attempt(&mut beside);
+        self.close_attempt(failure, true);
+        self.swap_attempt(&mut beside);
+    }
+
+    /// The same where the request is over as well, and its logs are told first.
+    pub(crate) fn outlive(&mut self, mut beside: Beside) {
+        self.swap_attempt(&mut beside);
+        self.close_attempt(None, false);
+        self.swap_attempt(&mut beside);
+        self.again.get_or_insert_default().outlived.push(beside);
+    }
+
+    /// Counts what an attempt came to of which the client hears nothing.
+    pub(crate) fn charge(&self, status: u16) {
+        let facts = &self.facts;
+        let Some(cluster) = facts.cluster.as_ref().filter(|_| !facts.health_check) else { return };
+        if facts.grpc && self.listener.manager.config.suppress_grpc_code_stats {
+            cluster.count_completed(facts.internal);
+        } else {
+            cluster.count_status(status, facts.internal);
+            facts.traffic().for_each(|traffic| traffic.count_status(status));
+        }
     }
 
     /// A copy of a request for a mirror is over: `failure` is why it has no answer. It is no request of a client, so that
@@ -300,6 +336,12 @@ impl Drop for ActiveRequest {
             }
             self.log(&exchange);
             if !first {
+                let outlived = exchange.again.as_mut().map(|again| std::mem::take(&mut again.outlived));
+                for mut beside in outlived.into_iter().flatten() {
+                    exchange.swap_attempt(&mut beside);
+                    self.log_attempt(&mut exchange, "UpstreamEnd", None);
+                    exchange.swap_attempt(&mut beside);
+                }
                 self.log_attempt(&mut exchange, "UpstreamEnd", None);
             }
         }
@@ -350,8 +392,7 @@ impl ActiveRequest {
         if facts.redirected {
             return;
         }
-        let charged =
-            facts.failure.as_ref().is_none_or(|failure| failure.reason != Reason::UpstreamMaxStreamDuration);
+        let charged = !ended_from_outside(facts);
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check && charged && !facts.resting {
             if facts.grpc && self.listener.manager.config.suppress_grpc_code_stats {
                 cluster.count_completed(facts.internal);
@@ -363,6 +404,7 @@ impl ActiveRequest {
         }
         if let Some(host) = &facts.host
             && facts.connect_end.is_some()
+            && charged
         {
             let by_status = facts.status < 500;
             let well = if facts.grpc { exchange.grpc_went_well() } else { by_status };
@@ -395,6 +437,24 @@ impl ActiveRequest {
         {
             self.worker.failures.note(&self.worker, exchange, &self.connection, failure);
         }
+    }
+}
+
+/// Whether the request ended, before it had an answer, because of something that is none of the router's business: that
+/// is counted neither by its cluster nor by its host.
+fn ended_from_outside(facts: &Facts) -> bool {
+    let Some(failure) = facts.failure.as_ref().filter(|failure| failure.met != Met::AfterHead) else {
+        return false;
+    };
+    match failure.reason {
+        Reason::ClientDisconnected => facts.status == 0,
+        Reason::UpstreamMaxStreamDuration
+        | Reason::StreamIdleTimeout
+        | Reason::RequestIdleTimeout
+        | Reason::MaxStreamDuration
+        | Reason::RequestMaxDuration
+        | Reason::RequestTimeout => true,
+        _ => false,
     }
 }
 

@@ -129,7 +129,7 @@ impl LoadBalancer {
     pub fn choose_for(&mut self, ask: &Ask<'_>, now: &dyn Fn() -> Instant) -> Result<Choice<'_>, Failure> {
         self.refresh();
         let Self { cluster, stats, hosts, rng, picker, subset_pickers, zones, .. } = self;
-        let mut drawing = Drawing { cluster, stats, rng, zones: zones.as_deref(), ask, now };
+        let mut drawing = Drawing { cluster, stats, rng, zones: zones.as_deref(), subset: None, ask, now };
         let found = match hosts.subsets() {
             None => drawing.draw(hosts, picker),
             Some(subsets) => drawing.draw_of_subsets(subsets, subset_pickers),

@@ -27,6 +27,7 @@ mod flags;
 mod handshake;
 mod hashing;
 mod health;
+mod hedge;
 mod host;
 mod host_set;
 mod life;
@@ -66,6 +67,7 @@ pub use handshake::{
 };
 pub use hashing::xxh64;
 pub use health::CheckReport;
+pub use hedge::Ending;
 pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};
 pub use life::HostChange;

@@ -114,17 +114,27 @@ impl Retries {
         if !self.wants(attempt) {
             return RetryDecision::No;
         }
+        let asked = match attempt {
+            // Envoy passes over what is shorter.
+            Attempt::Answered { wait: Some(wait), .. } if *wait > Duration::from_millis(1) => Some(*wait),
+            Attempt::Answered { .. } | Attempt::Reset { .. } => None,
+        };
+        self.take_one(asked, random, breaker)
+    }
+
+    /// Takes one of the retries that are left; `asked` is the pause that a back-end wants.
+    fn take_one(
+        &mut self,
+        asked: Option<Duration>,
+        random: u64,
+        breaker: impl FnOnce() -> bool,
+    ) -> RetryDecision {
         let Some(left) = self.left.checked_sub(1) else { return RetryDecision::LimitExceeded };
         self.left = left;
         if !breaker() {
             return RetryDecision::Overflow;
         }
         self.made += 1;
-        let asked = match attempt {
-            // Envoy passes over what is shorter.
-            Attempt::Answered { wait: Some(wait), .. } if *wait > Duration::from_millis(1) => Some(*wait),
-            Attempt::Answered { .. } | Attempt::Reset { .. } => None,
-        };
         match asked {
             Some(wait) => RetryDecision::Yes { pause: wait + below(wait / 2, random), rate_limited: true },
             None => {
@@ -133,6 +143,12 @@ impl Retries {
                 RetryDecision::Yes { pause, rate_limited: false }
             }
         }
+    }
+
+    /// Decides about an attempt that is late and goes on: another is made beside it whatever the conditions are, as long
+    /// as there may be one (`hedge_on_per_try_timeout`).
+    pub fn decide_late(&mut self, random: u64, breaker: impl FnOnce() -> bool) -> RetryDecision {
+        self.take_one(None, random, breaker)
     }
 
     /// Whether the attempt is one of those that are made again.

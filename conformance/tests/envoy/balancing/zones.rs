@@ -35,6 +35,23 @@ fn with_own(name: &'static str, pool: String, own: String) -> Case {
     )
 }
 
+/// The same with subsets, of which the route asks for one: a, b and c have version 1, and d has version 2.
+fn divided(name: &'static str, fallback: &str, asked: &str) -> Case {
+    let host = |name: &str, version: u8| {
+        endpoint(name, &format!("metadata: {{filter_metadata: {{envoy.lb: {{v: '{version}'}}}}}}"))
+    };
+    let fields = format!(
+        "common_lb_config: {{zone_aware_lb_config: {{min_cluster_size: 2}}}}\nlb_subset_config: {{fallback_policy: {fallback}, subset_selectors: [{{keys: [v]}}]}}"
+    );
+    let here = [host("a", 1), host("d", 2)];
+    let there = [host("b", 1), host("c", 1)];
+    let pool = cluster_of("pool", &[(&place("u"), &here), (&place("w"), &there)], &fields);
+    let own = cluster_of("own", &[(&place("u"), &hosts("a")), (&place("w"), &hosts("b"))], "");
+    with_own(name, pool, own).routes(&format!(
+        "- match: {{prefix: /part}}\n  route: {{cluster: pool, metadata_match: {{filter_metadata: {{envoy.lb: {{{asked}}}}}}}}}"
+    ))
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     let aware = |fields: &str| format!("common_lb_config: {{zone_aware_lb_config: {{{fields}}}}}");
     vec![
@@ -63,6 +80,13 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .step(shares("/pool", &[('a', 100.0), ('b', 0.0)]))
         .stats(STATS),
+        divided("subsets_are_routed_by_zones_of_their_own", "NO_FALLBACK", "v: '1'")
+            .step(shares("/part", &[('a', 66.7), ('b', 16.7), ('c', 16.7), ('d', 0.0)]))
+            .stats(STATS),
+        divided("a_subset_that_all_fall_back_on_is_routed_by_zones", "ANY_ENDPOINT", "v: none")
+            .step(shares("/part", &[('a', 50.0), ('d', 50.0), ('b', 0.0), ('c', 0.0)]))
+            // Envoy reckons some of them twice when it starts.
+            .stats(STATS.get(1..).unwrap_or_default()),
         with_own(
             "weights_can_be_the_size_of_a_zone",
             cluster_of(

@@ -64,6 +64,7 @@ impl Cx<'_> {
             hash_policy: Vec::new(),
             metadata_match: SubsetCriteria::new(),
             retry: None,
+            hedge_on_per_try_timeout: None,
             mirrors: None,
         }
     }
@@ -108,6 +109,7 @@ impl Cx<'_> {
             hash_policy: self.hash_policy(action),
             metadata_match: self.metadata_match(action),
             retry: self.retry_policy(action).map(Arc::new),
+            hedge_on_per_try_timeout: self.hedge_policy(action),
             mirrors: self.mirror_policies(action),
             cluster: cluster?,
         };

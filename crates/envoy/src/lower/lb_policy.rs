@@ -110,8 +110,6 @@ impl Cx<'_> {
                 let text = "hosts of a cluster that chooses them itself have no subsets";
                 self.reject(message.at_key("lb_subset_config"), "conflict", text);
             }
-            let zoned = locality != LocalityLb::Weighted && !choice.contains("HASH") && choice != "MAGLEV";
-            self.zones_in_subsets(subsets, zoned);
             self.subsets(subsets, locality == LocalityLb::Weighted)
         });
         Balancing { policy, hash_policy: Vec::new(), locality, subsets, fail_traffic_on_panic }
@@ -151,14 +149,6 @@ impl Cx<'_> {
             self.reject(at, "invalid-lb-policy", "none of these is a load balancing policy");
         }
         found.unwrap_or_default()
-    }
-
-    /// Subsets of a cluster that would be routed by zones.
-    fn zones_in_subsets(&self, config: &Message<'_>, zoned: bool) {
-        if zoned && self.has_own_cluster.get() {
-            let text = "with `local_cluster_name`, requests to subsets would be routed by zones, which is not implemented";
-            self.unsupported(config.here(), text);
-        }
     }
 
     /// What an extension says; `None` where it is no load balancing policy.
@@ -220,7 +210,6 @@ impl Cx<'_> {
                 let inner = inner.map(|inner| self.load_balancing_policy(inner, sort)).unwrap_or_default();
                 self.not_implemented(config, "allow_redundant_keys", "");
                 let weighted = inner.locality == LocalityLb::Weighted;
-                self.zones_in_subsets(config, !weighted && !inner.policy.hashes());
                 let subsets = self.subsets(config, weighted);
                 Balancing { subsets, ..inner }
             }

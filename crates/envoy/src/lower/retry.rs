@@ -8,7 +8,7 @@ use causeway_model::{
 };
 
 use super::Cx;
-use super::extension::short_kind;
+use super::extension::{short_kind, type_place};
 use crate::tree::{Message, Value as Tree};
 
 /// What Envoy waits at least.
@@ -19,10 +19,12 @@ const LONGEST_ASKED: Duration = Duration::from_secs(300);
 impl Cx<'_> {
     /// `retry_policy` of a route or a virtual host.
     pub(super) fn retry_policy(&self, holder: &Message<'_>) -> Option<RetryPolicy> {
+        let why = "Envoy takes note of it and goes by `retry_policy` alone";
+        self.has_no_effect(holder, "retry_policy_typed_config", why);
         let policy = holder.message("retry_policy")?;
         let known = RetryPolicy::default();
         let (base_interval, max_interval) = self.retry_back_off(policy);
-        self.not_implemented(policy, "retry_options_predicates", "");
+        self.retry_options(policy);
         let (response_headers, any_response) = self.header_alternatives(policy, "retriable_headers");
         let (request_headers, any_request) = self.header_alternatives(policy, "retriable_request_headers");
         Some(RetryPolicy {
@@ -59,6 +61,26 @@ impl Cx<'_> {
                 .message("retry_priority")
                 .and_then(|priority| self.retry_priority(priority)),
         })
+    }
+
+    /// `retry_options_predicates`: there are no extensions of this kind, in Envoy neither, which refuses whatever stands
+    /// here.
+    fn retry_options(&self, policy: &Message<'_>) {
+        for predicate in policy.messages("retry_options_predicates") {
+            let text = "there is no extension that changes options of retries, in Envoy neither";
+            self.reject(type_place(predicate), "wrong-extension", text);
+            predicate.settle_all();
+        }
+    }
+
+    /// `hedge_policy` of a route or a virtual host: whether another attempt is made beside one that is late. A policy
+    /// that says nothing says no.
+    pub(super) fn hedge_policy(&self, holder: &Message<'_>) -> Option<bool> {
+        let policy = holder.message("hedge_policy")?;
+        for field in ["initial_requests", "additional_request_chance"] {
+            self.has_no_effect(policy, field, "a request is sent to one back-end at first, as with Envoy");
+        }
+        Some(policy.bool("hedge_on_per_try_timeout"))
     }
 
     /// `retry_on`: the names that there are. Envoy passes over others, and so do we, but not in silence.

@@ -108,6 +108,7 @@ impl Cx<'_> {
         self.deprecated_cors(host, &mut per_filter);
         let mut shadow = super::shadow::Shadow::default();
         let retry = self.retry_policy(host).map(Arc::new);
+        let hedge = self.hedge_policy(host);
         let mirrors = self.mirror_policies(host).or_else(|| of_table.cloned());
         let mut routes = Vec::new();
         for message in host.messages("routes") {
@@ -120,6 +121,7 @@ impl Cx<'_> {
                 if forward.retry.is_none() {
                     forward.retry.clone_from(&retry);
                 }
+                forward.hedge_on_per_try_timeout = forward.hedge_on_per_try_timeout.or(hedge);
                 if forward.mirrors.is_none() {
                     forward.mirrors.clone_from(&mirrors);
                 }

@@ -66,6 +66,7 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
         "it belongs to the upgrade CONNECT, where it is in the file",
     ),
     ("RetryPolicy.retry_host_predicate", EXTENSION),
+    ("RetryPolicy.retry_options_predicates", "Envoy refuses it, and so do we"),
     ("RetryPolicy.retry_priority", EXTENSION),
     ("RouteAction.RequestMirrorPolicy.cluster_header", CONFLICT),
     ("RouteAction.weighted_clusters", "one is in the file"),

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use causeway_http::HeaderBlock;
+
+use super::Facts;
 use crate::pool::UpstreamConnection;
 
 /// What the next request of a redirect has from those before it.
@@ -13,8 +16,20 @@ pub(crate) struct Again {
     pub(crate) previous_routes: Vec<(Arc<str>, Arc<str>)>,
     /// The body, which is sent again.
     pub(crate) body: Vec<u8>,
+    /// Attempts that end only because the request does, beside the one it shows: the router's logs are told of them
+    /// behind it.
+    pub(crate) outlived: Vec<Beside>,
     /// The connection that the redirect came on.
     pub(crate) held: Held,
+}
+
+/// What is known of an attempt that is, or was, on its way beside the one that the request shows.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// What is known; of the request itself, nothing.
+    pub(crate) facts: Box<Facts>,
+    /// Fields of its response.
+    pub(crate) response: HeaderBlock,
 }
 
 /// A connection to a back-end that others may have once the next request has asked for its own. With Envoy

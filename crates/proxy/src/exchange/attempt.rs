@@ -49,6 +49,43 @@ impl Facts {
         self.redirected || self.tunnel || client_left
     }
 
+    /// Exchanges what is known of an attempt for what is known of another of the same request. What is known of the
+    /// request itself stays where it is.
+    pub(crate) fn swap_attempt(&mut self, other: &mut Self) {
+        use std::mem::swap;
+        swap(&mut self.connect_begin, &mut other.connect_begin);
+        swap(&mut self.connect_end, &mut other.connect_end);
+        swap(&mut self.upstream_request_end, &mut other.upstream_request_end);
+        swap(&mut self.response_begin, &mut other.response_begin);
+        swap(&mut self.response_body_begin, &mut other.response_body_begin);
+        swap(&mut self.response_end, &mut other.response_end);
+        swap(&mut self.ended, &mut other.ended);
+        swap(&mut self.host, &mut other.host);
+        swap(&mut self.upstream_local, &mut other.upstream_local);
+        swap(&mut self.upstream_remote, &mut other.upstream_remote);
+        swap(&mut self.upstream_tls, &mut other.upstream_tls);
+        swap(&mut self.upstream_connection, &mut other.upstream_connection);
+        swap(&mut self.upstream_close, &mut other.upstream_close);
+        swap(&mut self.upstream_count, &mut other.upstream_count);
+        swap(&mut self.upstream_wire_received, &mut other.upstream_wire_received);
+        swap(&mut self.upstream_head_sent, &mut other.upstream_head_sent);
+        swap(&mut self.upstream_fields_sent, &mut other.upstream_fields_sent);
+        swap(&mut self.upstream_fields_received, &mut other.upstream_fields_received);
+        swap(&mut self.body_passed, &mut other.body_passed);
+        swap(&mut self.answer, &mut other.answer);
+        swap(&mut self.resting, &mut other.resting);
+        swap(&mut self.late, &mut other.late);
+        swap(&mut self.earlier, &mut other.earlier);
+    }
+
+    /// The flags that tell what became of the attempt, not of the request.
+    fn flags_of_attempt(&self) -> Flags {
+        let mut flags = Flags::default();
+        self.late.into_iter().for_each(|flag| flags.set(flag));
+        self.flags.iter().filter(|flag| is_of_the_back_end(*flag)).for_each(|flag| flags.set(flag));
+        flags
+    }
+
     /// What is known of the attempt.
     pub(crate) fn of_attempt(&self) -> Self {
         let connected = self.connect_end.is_some();
@@ -80,7 +117,7 @@ impl Facts {
             upstream_remote: self.upstream_remote.clone(),
             upstream_connection: self.upstream_connection,
             status: self.answer.as_ref().map_or(0, |answer| answer.status),
-            flags: of_the_back_end(self.flags),
+            flags: self.flags_of_attempt(),
             failure: self.failure.clone(),
             bytes_received: if_answered(self.bytes_sent),
             bytes_sent: if_connected(self.bytes_received),
@@ -97,6 +134,7 @@ impl Facts {
             upstream_wire_received: self.upstream_wire_received,
             upstream_fields_sent: self.upstream_fields_sent,
             upstream_fields_received: self.upstream_fields_received,
+            earlier: self.earlier.clone(),
             upgrade: self.upgrade,
             attempt: true,
             client_close: self.client_close,
@@ -107,20 +145,15 @@ impl Facts {
     }
 }
 
-/// The flags that tell what became of the attempt, not of the request.
-fn of_the_back_end(flags: Flags) -> Flags {
-    let mut kept = Flags::default();
-    let of_attempts = flags.iter().filter(|flag| {
-        matches!(
-            flag,
-            Flag::LocalReset
-                | Flag::UpstreamRemoteReset
-                | Flag::UpstreamConnectionFailure
-                | Flag::UpstreamConnectionTermination
-                | Flag::UpstreamOverflow
-                | Flag::UpstreamProtocolError
-        )
-    });
-    of_attempts.for_each(|flag| kept.set(flag));
-    kept
+/// Whether a flag tells what became of an attempt.
+const fn is_of_the_back_end(flag: Flag) -> bool {
+    matches!(
+        flag,
+        Flag::LocalReset
+            | Flag::UpstreamRemoteReset
+            | Flag::UpstreamConnectionFailure
+            | Flag::UpstreamConnectionTermination
+            | Flag::UpstreamOverflow
+            | Flag::UpstreamProtocolError
+    )
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use causeway_http::{HeaderBlock, Version};
 use causeway_model::{Address, Metadata};
-use causeway_reason::{Failure, Flags};
+use causeway_reason::{Failure, Flag, Flags};
 use causeway_upstream::{Host, OriginalSource};
 
 use crate::cluster::LocalCluster;
@@ -99,6 +99,8 @@ pub(crate) struct Facts {
     pub(crate) attempts: u32,
     /// One attempt is over, and the next has yet to begin.
     pub(crate) resting: bool,
+    /// The flag of the time that the attempt has taken too much of, as the router's own logs show it.
+    pub(crate) late: Option<Flag>,
 
     /// Status that was answered; 0 while, or because, none was.
     pub(crate) status: u16,
@@ -142,6 +144,10 @@ pub(crate) struct Facts {
     pub(crate) upstream_fields_received: u64,
     /// A stream of HTTP/2 is what it is sent on: what has passed there.
     pub(crate) upstream_count: Option<Rc<StreamCount>>,
+    /// What had passed between the proxy and back-ends before the attempt began: logs show it with what passes now.
+    pub(crate) earlier: Option<Box<WireBytes>>,
+    /// What logs of the request show of that, where it is not what its own attempt came to.
+    pub(crate) shown: Option<Box<WireBytes>>,
     /// What filters have said of it (`%DYNAMIC_METADATA%`): in lines about connections, those of the listener.
     pub(crate) dynamic_metadata: Metadata,
     /// How the client's connection ended, in lines about connections (`%DOWNSTREAM_DETECTED_CLOSE_TYPE%`).
@@ -195,6 +201,7 @@ impl Facts {
     /// Forgets an attempt that is over, before the next.
     pub(crate) fn forget_attempt(&mut self) {
         self.resting = true;
+        self.late = None;
         self.connect_begin = None;
         self.connect_end = None;
         self.upstream_request_end = None;
@@ -202,10 +209,7 @@ impl Facts {
         self.response_body_begin = None;
         self.response_end = None;
         self.ended = None;
-        self.upstream_local = None;
-        self.upstream_remote = None;
-        self.upstream_tls = None;
-        self.upstream_connection = None;
+        self.earlier = Some(Box::new(self.upstream_bytes()));
         self.upstream_close = None;
         self.upstream_count = None;
         self.upstream_wire_received = 0;
@@ -214,6 +218,30 @@ impl Facts {
         self.upstream_fields_received = 0;
         self.body_passed = 0;
         self.answer = None;
+    }
+
+    /// Another attempt begins: nothing is known of where it goes.
+    pub(crate) fn forget_way(&mut self) {
+        self.upstream_local = None;
+        self.upstream_remote = None;
+        self.upstream_tls = None;
+        self.upstream_connection = None;
+    }
+
+    /// What has passed between the proxy and back-ends with this attempt and those before it.
+    pub(crate) fn upstream_bytes(&self) -> WireBytes {
+        let before = self.earlier.as_deref().copied().unwrap_or_default();
+        WireBytes {
+            sent: before.sent + self.upstream_wire_sent(),
+            received: before.received + self.upstream_wire_received,
+            fields_sent: before.fields_sent + self.upstream_fields_sent,
+            fields_received: before.fields_received + self.upstream_fields_received,
+        }
+    }
+
+    /// The same, as a log shows it.
+    pub(crate) fn shown_upstream_bytes(&self) -> WireBytes {
+        self.shown.as_deref().copied().unwrap_or_else(|| self.upstream_bytes())
     }
 
     /// All bytes to the back-end.
@@ -280,6 +308,19 @@ impl Facts {
         };
         format!("after {took} ms: {how_far}")
     }
+}
+
+/// Bytes that passed between the proxy and back-ends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct WireBytes {
+    /// To back-ends.
+    pub(crate) sent: u64,
+    /// From them.
+    pub(crate) received: u64,
+    /// Those of fields to back-ends.
+    pub(crate) fields_sent: u64,
+    /// Those of fields from them.
+    pub(crate) fields_received: u64,
 }
 
 /// How long trailers are.

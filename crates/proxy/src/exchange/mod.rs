@@ -16,7 +16,7 @@ use causeway_upstream::Host;
 
 use crate::io::Transport;
 
-pub(crate) use again::{Again, Held};
+pub(crate) use again::{Again, Beside, Held};
 pub(crate) use facts::{
     Facts, Moment, Remote, Rerouted, ResponseDetails, Subject, TrailerBytes, UpstreamAnswer,
 };
@@ -94,6 +94,12 @@ impl Exchange {
         // what no version of gRPC knows.
         let number = self.grpc_status().and_then(|text| std::str::from_utf8(text).ok()?.parse::<u64>().ok());
         number.is_some_and(|number| number <= 16 && !matches!(number, 2 | 4 | 12..=15))
+    }
+
+    /// Exchanges the attempt that the request shows for another.
+    pub(crate) fn swap_attempt(&mut self, beside: &mut Beside) {
+        self.facts.swap_attempt(&mut beside.facts);
+        std::mem::swap(&mut self.response, &mut beside.response);
     }
 
     fn clear(&mut self, keep: usize) {

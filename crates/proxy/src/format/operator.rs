@@ -135,10 +135,12 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::DownstreamWireBytesSent => Operand::Number(facts.wire_sent),
         OperatorKind::DownstreamHeaderBytesReceived => Operand::Number(facts.request_field_bytes),
         OperatorKind::DownstreamHeaderBytesSent => Operand::Number(facts.response_field_bytes),
-        OperatorKind::UpstreamWireBytesReceived => Operand::Number(facts.upstream_wire_received),
-        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.upstream_wire_sent()),
-        OperatorKind::UpstreamHeaderBytesReceived => Operand::Number(facts.upstream_fields_received),
-        OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.upstream_fields_sent),
+        OperatorKind::UpstreamWireBytesReceived => Operand::Number(facts.shown_upstream_bytes().received),
+        OperatorKind::UpstreamWireBytesSent => Operand::Number(facts.shown_upstream_bytes().sent),
+        OperatorKind::UpstreamHeaderBytesReceived => {
+            Operand::Number(facts.shown_upstream_bytes().fields_received)
+        }
+        OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.shown_upstream_bytes().fields_sent),
         OperatorKind::FieldBytes(section) => Operand::Number(field_bytes(view, *section)),
         OperatorKind::Duration { from, to, unit } => duration(view, *from, *to, *unit),
         OperatorKind::Address { peer, part } => address(view, *peer, *part),

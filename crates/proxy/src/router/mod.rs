@@ -1,7 +1,10 @@
 //! The router: sends a request to a back-end and brings the response back.
 
+mod answer;
 mod envoy_headers;
+mod hedge;
 mod internal_redirect;
+mod leave;
 mod mirror;
 mod outlier;
 mod relay;
@@ -38,6 +41,7 @@ use crate::timer::{Millis, whole_millis};
 use crate::traffic::{self, TrafficStat};
 use crate::way::Way;
 
+use hedge::Hedge;
 use relay::Relay;
 use retry::{Again, Retry, Tried};
 
@@ -70,6 +74,8 @@ struct Forwarding {
     fresh: bool,
     /// While there is an attempt.
     permit: Option<Permit>,
+    /// Where another attempt may be made beside one that is late.
+    hedge: Option<Box<Hedge>>,
     /// Where the body is copied to, before it is looked at.
     copies: Option<Box<Copies>>,
 }
@@ -109,7 +115,9 @@ impl Forwarding {
     /// Tells the back-end how long it may take.
     fn tell_time(&self, downstream: &Downstream, request: &mut ActiveRequest, entry: &RouteEntry) {
         let suppress = downstream.listener.manager.config.suppress_envoy_headers;
-        let Some(mut expected) = self.per_try.or(self.timeout) else { return };
+        // With another attempt beside it, each has all the time there is.
+        let per_try = self.per_try.filter(|_| self.hedge.is_none());
+        let Some(mut expected) = per_try.or(self.timeout) else { return };
         if let (Some(timeout), Some(end)) = (self.timeout, request.facts.request_end.filter(|_| self.tried)) {
             let taken = whole_millis(downstream.worker.instant().saturating_duration_since(end));
             let left = timeout.saturating_sub(taken);
@@ -165,6 +173,7 @@ pub(crate) async fn forward(
         reply.by_router = true;
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     }
+    let hedge = Hedge::of(&request, route);
     let timeout = envoy_headers::timeout(&mut request, route, config.respect_expected_rq_timeout);
     let per_try = envoy_headers::per_try_timeout(&mut request, route, timeout);
     let suppress = config.suppress_envoy_headers;
@@ -185,6 +194,7 @@ pub(crate) async fn forward(
         started: false,
         fresh: false,
         permit: None,
+        hedge,
         copies: None,
     };
     forwarding.tell_time(downstream, &mut request, &entry);
@@ -221,11 +231,18 @@ async fn attempt(
     mut upload: Option<Box<Pump>>,
 ) -> Tried {
     request.facts.host = Some(Arc::clone(&host));
+    if forwarding.tried {
+        request.facts.forget_way();
+        request.attempted.clear();
+    }
     let (cluster, priority) = (Rc::clone(&forwarding.hosts), forwarding.priority);
     forwarding.permit = cluster.acquire(priority, Resource::Requests);
     if forwarding.permit.is_none() {
         let failure = too_many(&cluster, priority);
         retry::after_failure(&mut request, forwarding, &failure);
+        if hedge::has_late(forwarding) {
+            return Box::pin(hedge::outlast_unconnected(downstream, request, forwarding, failure)).await;
+        }
         let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
         return Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await));
     }
@@ -254,6 +271,10 @@ async fn attempt(
                 forwarding.tried = true;
                 return Tried::Again(Box::new(Again { request, upload, pause }));
             }
+            if hedge::goes_on_after(forwarding, &failure) {
+                return Box::pin(hedge::outlast_unconnected(downstream, request, forwarding, failure)).await;
+            }
+            hedge::abandon(&mut request, forwarding, &failure);
             if matches!(failure.reason, Reason::CircuitBreakerPending | Reason::OverloadedPool) {
                 // It did not come as far as the host.
                 request.facts.host = None;
@@ -265,7 +286,11 @@ async fn attempt(
             };
             Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await))
         }
+        Err(Unconnected::Late(event)) => {
+            Box::pin(hedge::settle(downstream, request, forwarding, event)).await
+        }
         Err(Unconnected::ClientGone) => {
+            hedge::outlive(&mut request, forwarding);
             downstream.note_gone(&mut request);
             Tried::Served(Served::Ended(After::Gone))
         }
@@ -311,6 +336,8 @@ fn not_found(
 
 enum Unconnected {
     Failed(Failure),
+    /// An attempt that was late decides.
+    Late(hedge::Event),
     ClientGone,
 }
 
@@ -343,7 +370,7 @@ fn pool(
 async fn connection(
     downstream: &mut Downstream,
     request: &mut ActiveRequest,
-    forwarding: &Forwarding,
+    forwarding: &mut Forwarding,
     pool: &Rc<HostPool>,
     arrived: bool,
 ) -> Result<Upstream, Unconnected> {
@@ -370,6 +397,11 @@ async fn connection(
         }
         if let Poll::Ready(result) = result {
             return Poll::Ready(result.map_err(Unconnected::Failed));
+        }
+        if forwarding.hedge.is_some()
+            && let Poll::Ready(event) = hedge::poll(cx, request, forwarding, true)
+        {
+            return Poll::Ready(Err(Unconnected::Late(event)));
         }
         if downstream.poll_client_gone(cx) {
             return Poll::Ready(Err(Unconnected::ClientGone));

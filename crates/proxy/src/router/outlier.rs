@@ -20,6 +20,10 @@ pub(super) fn note_failure(request: &ActiveRequest, cluster: &LocalCluster, fail
     if !cluster.looks_for_outliers() {
         return;
     }
+    // That it is late has been said before.
+    if failure.reason == Reason::RouteTimeout && request.facts.late.is_some() {
+        return;
+    }
     if let Some(result) = of_failure(failure, request.facts.connect_end.is_some()) {
         note(request, cluster, result);
     }

@@ -18,7 +18,7 @@ use causeway_upstream::{ClusterStat, Host, HostResult, HostStat};
 use super::outlier;
 use super::response::BodyEvent;
 use super::retry::{self, Tried};
-use super::{Forwarding, Served, give_up, start_timeout, tunnel, upstream_request};
+use super::{Forwarding, Served, give_up, hedge, start_timeout, tunnel, upstream_request};
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
 use crate::deadlines::Timer;
@@ -48,15 +48,15 @@ pub(super) struct Relay<'d> {
     /// The upgrade that was asked for.
     pub(super) upgrade: Option<Vec<u8>>,
     /// How far the response's head has been looked through.
-    scanned: usize,
+    pub(super) scanned: usize,
     /// An answer has been looked for.
     asked: bool,
     /// Something of the response that is waited for has come.
-    answered: bool,
+    pub(super) answered: bool,
     /// Interim responses have come.
     interim: Interim,
     /// Held for its `Drop`.
-    _running: Running,
+    pub(super) running: Running,
 }
 
 /// Counts a request for as long as a back-end works on it.
@@ -107,9 +107,22 @@ impl<'d> Relay<'d> {
         upstream: Upstream,
         upload: Option<Box<Pump>>,
     ) -> Box<Self> {
+        let running = Running::new(&forwarding.hosts, request.facts.host.clone());
+        Self::with(downstream, request, forwarding, upstream, upload, running)
+    }
+
+    /// The same, where it is counted already.
+    pub(super) fn with(
+        downstream: &'d mut Downstream,
+        request: ActiveRequest,
+        forwarding: &'d mut Forwarding,
+        upstream: Upstream,
+        upload: Option<Box<Pump>>,
+        running: Running,
+    ) -> Box<Self> {
         Box::new(Self {
             upgrade: downstream.upgrade.take(),
-            _running: Running::new(&forwarding.hosts, request.facts.host.clone()),
+            running,
             downstream,
             request,
             forwarding,
@@ -133,15 +146,28 @@ impl<'d> Relay<'d> {
         if self.forwarding.raw {
             return ended(Box::pin(tunnel::raw(self)).await);
         }
+        self.serve().await
+    }
+
+    /// Serves the response to its end, once the request has begun.
+    pub(super) async fn serve(mut self: Box<Self>) -> Tried {
         // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
         let head = loop {
             match poll_fn(|cx| self.poll_head(cx)).await {
                 HeadEvent::ClientGone => return ended(self.client_gone()),
+                HeadEvent::Failed(failure) if self.is_late(&failure) => {
+                    if let Some(pause) = self.late(&failure) {
+                        return self.leave_late(pause);
+                    }
+                }
                 HeadEvent::Failed(failure) => return Box::pin(self.fail(failure)).await,
                 HeadEvent::Head(head) if head.is_interim() => Box::pin(self.interim(head)).await,
                 HeadEvent::Head(head) if self.opens_tunnel(&head) => {
                     self.make_websocket_accept();
                     outlier::note_answer(&self.request, &self.forwarding.hosts, &head);
+                    if self.forwarding.hedge.is_some() {
+                        self.win();
+                    }
                     return ended(Box::pin(tunnel::tunnel(self, head)).await);
                 }
                 HeadEvent::Head(head) => break head,
@@ -150,6 +176,9 @@ impl<'d> Relay<'d> {
         outlier::note_answer(&self.request, &self.forwarding.hosts, &head);
         if let Some(pause) = self.retries_response(&head) {
             return self.leave_response(&head, pause);
+        }
+        if self.forwarding.hedge.is_some() && self.is_unwanted() {
+            return Box::pin(self.leave_unwanted(&head)).await;
         }
         if let Some(next) = self.follow(&head) {
             return Tried::Served(Served::Redirected(self.leave_for(next, &head)));
@@ -334,6 +363,11 @@ impl<'d> Relay<'d> {
 
     /// Sends the request and reads the head of the response.
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<HeadEvent> {
+        if self.forwarding.hedge.is_some()
+            && let Poll::Ready(answered) = self.poll_late(cx)
+        {
+            return Poll::Ready(answered.map_or_else(HeadEvent::Failed, HeadEvent::Head));
+        }
         match self.poll_upload(cx) {
             Upload::Fine => {}
             Upload::ClientGone => return Poll::Ready(HeadEvent::ClientGone),
@@ -550,6 +584,14 @@ impl<'d> Relay<'d> {
             Upstream::Http1(connection) => !connection.buffer.is_empty(),
             Upstream::Http2(_) => false,
         };
+        if matches!(head.status, 100 | 102..=104) {
+            // The response has begun, whether or not the client hears of that: there is no way back.
+            self.forwarding.retry = None;
+            if self.forwarding.hedge.is_some() {
+                self.win();
+            }
+            self.request.charge(head.status);
+        }
         let wanted = self.downstream.listener.manager.config.proxy_100_continue
             && matches!(head.status, 100 | 102..=104)
             && self.request.head.as_ref().is_some_and(|head| head.version != Version::Http10);
@@ -567,7 +609,10 @@ impl<'d> Relay<'d> {
         if let Client::Http1 { .. } = &self.downstream.client {
             self.downstream.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
         }
-        self.request.facts.flags = causeway_reason::Flags::default();
+        if self.forwarding.hedge.is_none() {
+            self.request.facts.flags = causeway_reason::Flags::default();
+        }
+        hedge::outlive(&mut self.request, self.forwarding);
         self.downstream.note_gone(&mut self.request);
         After::Gone
     }
@@ -586,6 +631,10 @@ impl<'d> Relay<'d> {
             return self.leave_failed(failure, 0);
         }
         outlier::note_failure(&self.request, &self.forwarding.hosts, &failure);
+        if hedge::goes_on_after(self.forwarding, &failure) {
+            return self.leave_lost(failure).await;
+        }
+        hedge::abandon(&mut self.request, self.forwarding, &failure);
         let Relay { downstream, request, upload, upload_failed, .. } = &mut *self;
         let unread = match upload {
             Some(pump) => {
@@ -597,9 +646,9 @@ impl<'d> Relay<'d> {
             }
             None => request.facts.upgrade || (*upload_failed && request.facts.request_end.is_none()),
         };
-        let Relay { downstream, request, forwarding, upstream, _running, .. } = *self;
+        let Relay { downstream, request, forwarding, upstream, running, .. } = *self;
         forwarding.give_back();
-        drop((upstream, _running));
+        drop((upstream, running));
         ended(give_up(downstream, request, failure, Some(unread)).await)
     }
 

@@ -17,12 +17,10 @@ use causeway_upstream::{
 
 use super::envoy_headers::number;
 use super::relay::Relay;
-use super::{Forwarding, Served, attempt, give_up, rewrite};
+use super::{Forwarding, Served, attempt, give_up, hedge, rewrite};
 use crate::cluster::{LocalCluster, Permit};
-use crate::deadlines::Timer;
 use crate::downstream::{After, Downstream};
 use crate::format::Decimal;
-use crate::pool::Upstream;
 use crate::pump::Pump;
 use crate::record::ActiveRequest;
 use crate::timer::{Deadline, Millis, millis};
@@ -218,23 +216,35 @@ fn of_attempt(failure: &Failure, started: bool) -> Option<Attempt> {
 
 /// The pause before the next attempt, where there is one. Otherwise the request's flags say why not, if there might
 /// have been one.
-fn decide(request: &mut ActiveRequest, forwarding: &mut Forwarding, attempt: &Attempt) -> Option<Millis> {
+///
+/// Without anything that became of the attempt, it goes on, but is late.
+fn decide(
+    request: &mut ActiveRequest,
+    forwarding: &mut Forwarding,
+    attempt: Option<&Attempt>,
+) -> Option<Millis> {
     let random = request.worker().random();
     let Forwarding { retry, cluster, priority, .. } = forwarding;
     let retry = retry.as_mut()?;
-    let on_its_way = retry.permit.take().is_some();
+    let held = std::cell::Cell::new(retry.permit.take());
     let mut permit = None;
-    let decision = retry.retries.decide(attempt, random, || {
+    let breaker = || {
+        // The one before makes room for it.
+        held.take();
         permit = cluster.acquire(*priority, Resource::Retries);
         permit.is_some()
-    });
+    };
+    let decision = match attempt {
+        Some(attempt) => retry.retries.decide(attempt, random, breaker),
+        None => retry.retries.decide_late(random, breaker),
+    };
     let count = |of_cluster, of_traffic| {
         cluster.stats().inc(of_cluster);
         request.facts.traffic().for_each(|traffic| traffic.inc(of_traffic));
     };
     match decision {
         RetryDecision::No => {
-            if on_its_way {
+            if held.take().is_some() {
                 count(ClusterStat::UpstreamRqRetrySuccess, TrafficStat::RetrySuccess);
             }
             None
@@ -242,6 +252,8 @@ fn decide(request: &mut ActiveRequest, forwarding: &mut Forwarding, attempt: &At
         RetryDecision::LimitExceeded => {
             count(ClusterStat::UpstreamRqRetryLimitExceeded, TrafficStat::RetryLimitExceeded);
             request.facts.flags.set(Flag::UpstreamRetryLimitExceeded);
+            // It is about attempts that may still be on their way.
+            retry.permit = held.take();
             None
         }
         RetryDecision::Overflow => {
@@ -275,22 +287,37 @@ pub(super) fn after_failure(
             forwarding.cluster.cells(host).inc(HostStat::RqTimeout);
         }
     }
+    request.facts.late = hedge::flag_of(failure.reason).or(request.facts.late);
     forwarding.timed_out = timed_out.is_some();
     forwarding.started |= request.facts.connect_end.is_some();
     let attempt = of_attempt(failure, forwarding.started)?;
-    decide(request, forwarding, &attempt)
+    decide(request, forwarding, Some(&attempt))
+}
+
+/// The pause before another attempt is made beside one that is late, where there is one.
+pub(super) fn after_late(request: &mut ActiveRequest, forwarding: &mut Forwarding) -> Option<Millis> {
+    decide(request, forwarding, None)
+}
+
+/// Whether the response that the request shows is a reason for another attempt.
+pub(super) fn wants(request: &ActiveRequest, forwarding: &Forwarding, head: &ResponseHead) -> bool {
+    let wants = |retry: &Retry| retry.retries.wants(&retry.seen(head, &request.response));
+    forwarding.retry.as_deref().is_some_and(wants)
 }
 
 /// Makes the next attempt.
 pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwarding, again: Again) -> Tried {
     let Again { mut request, mut upload, pause } = again;
-    if let Err(stopped) = rest(downstream, &request, upload.is_none(), pause).await {
+    if let Err(stopped) = rest(downstream, &mut request, forwarding, upload.is_none(), pause).await {
         return Tried::Served(Served::Ended(match stopped {
+            Stopped::Late(event) => return hedge::settle(downstream, request, forwarding, event).await,
             Stopped::ClientGone => {
+                hedge::outlive(&mut request, forwarding);
                 downstream.note_gone(&mut request);
                 After::Gone
             }
             Stopped::Failed(failure) => {
+                hedge::abandon(&mut request, forwarding, &failure);
                 let unread = unread(downstream, &mut request, upload.as_deref_mut());
                 give_up(downstream, request, failure, unread).await
             }
@@ -321,6 +348,7 @@ pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwardi
     let host = match host {
         Ok(host) => host,
         Err(failure) => {
+            hedge::abandon(&mut request, forwarding, &failure);
             let unread = unread(downstream, &mut request, upload.as_deref_mut());
             return Tried::Served(Served::Ended(give_up(downstream, request, failure, unread).await));
         }
@@ -344,6 +372,8 @@ pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwardi
 }
 
 enum Stopped {
+    /// An attempt that was late decides.
+    Late(hedge::Event),
     ClientGone,
     Failed(Failure),
 }
@@ -351,7 +381,8 @@ enum Stopped {
 /// Waits. Meanwhile the client may leave, and time may run out.
 async fn rest(
     downstream: &mut Downstream,
-    request: &ActiveRequest,
+    request: &mut ActiveRequest,
+    forwarding: &mut Forwarding,
     complete: bool,
     pause: Millis,
 ) -> Result<(), Stopped> {
@@ -363,6 +394,9 @@ async fn rest(
     poll_fn(|cx| {
         if deadline.poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
+        }
+        if let Poll::Ready(event) = hedge::poll(cx, request, forwarding, true) {
+            return Poll::Ready(Err(Stopped::Late(event)));
         }
         if downstream.poll_client_gone(cx) {
             return Poll::Ready(Err(Stopped::ClientGone));
@@ -392,51 +426,16 @@ impl Relay<'_> {
     pub(super) fn retries_response(&mut self, head: &ResponseHead) -> Option<Millis> {
         let retry = self.forwarding.retry.as_ref()?;
         let seen = retry.seen(head, &self.request.response);
-        let pause = decide(&mut self.request, self.forwarding, &seen);
+        let wanted = hedge::has_late(self.forwarding) && retry.retries.wants(&seen);
+        let pause = decide(&mut self.request, self.forwarding, Some(&seen));
         if pause.is_none() {
-            // The response has begun: there is no way back.
-            self.forwarding.retry = None;
+            match &mut self.forwarding.hedge {
+                Some(hedge) if wanted => hedge.unwanted = true,
+                // The response has begun: there is no way back.
+                _ => self.forwarding.retry = None,
+            }
         }
         pause
-    }
-
-    /// Leaves a response that is not passed on.
-    pub(super) fn leave_response(mut self: Box<Self>, head: &ResponseHead, pause: Millis) -> Tried {
-        if head.framing.is_none() {
-            self.request.facts.response_end = Some(self.downstream.worker.instant());
-        }
-        self.forwarding.timed_out = false;
-        self.forwarding.started = true;
-        self.request.facts.status = 0;
-        let reusable = head.framing.is_none()
-            && head.keeps_alive()
-            && self.upload.is_none()
-            && !self.upload_failed
-            && !self.request.facts.upgrade;
-        let upstream = self.leave(None);
-        // Where a body follows, nobody reads it, and the connection goes, or the stream.
-        match upstream {
-            (Upstream::Http1(upstream), again) => {
-                if reusable && upstream.buffer.is_empty() {
-                    upstream.end_request();
-                    upstream.pool().give_back(upstream);
-                }
-                Tried::Again(Box::new(Again { pause, ..again }))
-            }
-            (Upstream::Http2(stream), again) => {
-                if !head.framing.is_none() {
-                    stream.abandon();
-                }
-                Tried::Again(Box::new(Again { pause, ..again }))
-            }
-        }
-    }
-
-    /// Leaves an attempt that failed.
-    pub(super) fn leave_failed(self: Box<Self>, failure: Failure, pause: Millis) -> Tried {
-        let (upstream, again) = self.leave(Some(failure));
-        drop(upstream);
-        Tried::Again(Box::new(Again { pause, ..again }))
     }
 
     /// Whether the only thing wrong was the connection, and the request may be sent again whatever its route says:
@@ -458,24 +457,6 @@ impl Relay<'_> {
             && safe
             && body
             && self.upgrade.is_none()
-    }
-
-    fn leave(mut self: Box<Self>, failure: Option<Failure>) -> (Upstream, Again) {
-        if let Some(kept) = self.kept.take()
-            && let Some(bytes) = kept.into_bytes()
-        {
-            self.request.again.get_or_insert_default().body = bytes;
-        }
-        for timer in [Timer::PerTry, Timer::PerTryIdle, Timer::UpstreamDuration, Timer::UpstreamLog] {
-            self.downstream.deadlines.set(timer, None);
-        }
-        self.downstream.try_idle = None;
-        self.downstream.upgrade = self.upgrade.take();
-        self.request.end_attempt(failure);
-        self.forwarding.permit = None;
-        self.forwarding.tried = true;
-        let Relay { request, upstream, upload, .. } = *self;
-        (upstream, Again { request, upload, pause: 0 })
     }
 }
 

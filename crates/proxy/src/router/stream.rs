@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use causeway_http::h1::{BodyFraming, ConnectionOptions, ResponseHead};
 use causeway_http::{HeaderBlock, Known, Method, Version, forwarding};
+use causeway_model::ClusterHttpOptions;
 use causeway_reason::{Failure, Reason};
 use h2::ext::Protocol;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -14,7 +15,7 @@ use http::{HeaderMap, Request, Uri};
 use super::relay::Relay;
 use crate::exchange::Exchange;
 use crate::http2;
-use crate::pool::{Head, Upstream};
+use crate::pool::{Head, Upstream, UpstreamStream};
 use crate::pump::Pump;
 
 /// The head of a request as HTTP/2 has it (RFC 9113 §8.3.1); `upgrade` is the protocol that is asked for, which
@@ -154,25 +155,7 @@ impl Relay<'_> {
             Head::Final(response) => (response, false),
         };
         let status = response.status().as_u16();
-        let http = &self.forwarding.hosts.config().http;
-        let most = usize::try_from(http.max_headers_count).unwrap_or(usize::MAX);
-        if response.headers().len() > most {
-            stream.overflowed(true);
-            let evidence = format!("it has {} fields, and {most} are allowed", response.headers().len());
-            return Poll::Ready(Err(Failure::new(Reason::UpstreamHeadOverflow).with_evidence(evidence)));
-        }
-        let most = u64::from(http.max_response_headers_kb_of_http2) * 1024;
-        let size: usize =
-            response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        if size as u64 > most {
-            stream.overflowed(false);
-            let evidence = format!("its head has {size} bytes, and {most} are allowed");
-            return Poll::Ready(Err(Failure::new(Reason::UpstreamHeadOverflow).with_evidence(evidence)));
-        }
-        if status == 101 {
-            let evidence = "status 101 has no place in HTTP/2 (RFC 9113 §8.6)";
-            return Poll::Ready(Err(Failure::new(Reason::UpstreamSwitchedUnasked).with_evidence(evidence)));
-        }
+        check_head(&response, stream, &self.forwarding.hosts.config().http)?;
         self.request.response.clear(usize::MAX);
         http2::add_all(response.headers(), &mut self.request.response);
         let ends = !interim && stream.is_headers_only();
@@ -180,6 +163,35 @@ impl Relay<'_> {
         let status = if self.upgrade.is_some() && status == 200 { 101 } else { status };
         Poll::Ready(Ok(head_of(status, ends)))
     }
+}
+
+/// Looks whether the head of a response is one that may be passed on.
+///
+/// # Errors
+///
+/// It is too large, or has a status that has no place in HTTP/2.
+pub(super) fn check_head(
+    response: &http::Response<()>,
+    stream: &UpstreamStream,
+    limits: &ClusterHttpOptions,
+) -> Result<(), Failure> {
+    let too_large = |evidence| Err(Failure::new(Reason::UpstreamHeadOverflow).with_evidence(evidence));
+    let most = usize::try_from(limits.max_headers_count).unwrap_or(usize::MAX);
+    if response.headers().len() > most {
+        stream.overflowed(true);
+        return too_large(format!("it has {} fields, and {most} are allowed", response.headers().len()));
+    }
+    let most = u64::from(limits.max_response_headers_kb_of_http2) * 1024;
+    let size: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if size as u64 > most {
+        stream.overflowed(false);
+        return too_large(format!("its head has {size} bytes, and {most} are allowed"));
+    }
+    if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+        let evidence = "status 101 has no place in HTTP/2 (RFC 9113 §8.6)";
+        return Err(Failure::new(Reason::UpstreamSwitchedUnasked).with_evidence(evidence));
+    }
+    Ok(())
 }
 
 /// What the head of a response says, as it would be read in HTTP/1; `ends` where no body follows.

@@ -21,6 +21,8 @@ pub(super) struct Drawing<'d> {
     pub(super) rng: &'d mut Rng,
     /// Where zones matter.
     pub(super) zones: Option<&'d ZoneRouting>,
+    /// The place of the subset whose hosts are drawn from, where it is not all of them.
+    pub(super) subset: Option<usize>,
     pub(super) ask: &'d Ask<'d>,
     pub(super) now: &'d dyn Fn() -> Instant,
 }
@@ -113,9 +115,12 @@ impl Drawing<'_> {
             return Ok(which);
         }
         let config = self.cluster.config();
-        match (&config.locality_lb, self.zones) {
+        let routing = self.zones.map(|routing| (routing, routing.among(self.subset)));
+        match (&config.locality_lb, routing) {
             (LocalityLb::Weighted, _) => Ok(picker.locality(set, at, which).unwrap_or(which)),
-            (LocalityLb::ZoneAware(zone_aware), Some(routing)) if at == 0 && routing.zones != Zones::None => {
+            (LocalityLb::ZoneAware(zone_aware), Some((routing, zones)))
+                if at == 0 && *zones != Zones::None =>
+            {
                 if self.rng.below(100) >= zone_aware.routing_enabled {
                     return Ok(which);
                 }
@@ -126,7 +131,7 @@ impl Drawing<'_> {
                     let refused = config.fail_traffic_on_panic;
                     return if refused { Err(Nobody::Refused) } else { Ok(which) };
                 }
-                let zone = routing.zones.draw(self.rng, &mut |stat| self.stats.inc(stat));
+                let zone = zones.draw(self.rng, &mut |stat| self.stats.inc(stat));
                 Ok(zone.map_or(which, |zone| which.of(zone)))
             }
             (LocalityLb::ZoneAware(_), _) => Ok(which),
@@ -206,7 +211,10 @@ impl Drawing<'_> {
     ) -> Result<Choice<'h>, Nobody> {
         match (subsets.get(at).map(|subset| &subset.hosts), pickers.get_mut(at)) {
             (Some(SubsetHosts::Single(host)), _) => Ok(Choice { host, panic: false }),
-            (Some(SubsetHosts::Set(set)), Some(picker)) => self.draw(set, picker),
+            (Some(SubsetHosts::Set(set)), Some(picker)) => {
+                self.subset = Some(at);
+                self.draw(set, picker)
+            }
             (Some(SubsetHosts::Set(_)) | None, _) => Err(Nobody::NoneLeft),
         }
     }

@@ -13,6 +13,7 @@ use crate::localities::Group;
 use crate::manager::Clusters;
 use crate::rng::Rng;
 use crate::stats::ClusterStat;
+use crate::subsets::SubsetHosts;
 
 /// How requests to the first priority are routed by zones.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,18 +32,19 @@ pub(super) enum Zones {
 }
 
 impl Zones {
-    /// How requests to these hosts are routed, where the cluster of the process itself has those. `count` is told what
-    /// Envoy counts.
+    /// How requests to these hosts are routed, where the cluster of the process itself has those. `places` is in how many
+    /// zones the cluster has hosts, of which these may be a part; `count` is told what Envoy counts.
     pub(super) fn new(
         config: &ZoneAware,
         hosts: &Priority,
+        places: usize,
         own_cluster: Option<&Priority>,
         count: &mut dyn FnMut(ClusterStat),
     ) -> Self {
         count(ClusterStat::LbRecalculateZoneStructures);
         let Some(localities) = hosts.localities() else { return Self::None };
         let zones = localities.groups();
-        if zones.len() < if config.force_local_zone.is_some() { 1 } else { 2 } {
+        if places < if config.force_local_zone.is_some() { 1 } else { 2 } {
             return Self::None;
         }
         let Some(own_cluster) = own_cluster.filter(|own| !own.hosts().is_empty()) else { return Self::None };
@@ -102,7 +104,10 @@ impl Zones {
 /// How requests are routed by zones, and what that was reckoned from.
 #[derive(Debug)]
 pub(super) struct ZoneRouting {
-    pub(super) zones: Zones,
+    /// Among all hosts; nobody looks at it where there are subsets.
+    whole: Zones,
+    /// Among those of each subset, by its place.
+    subsets: Vec<Zones>,
     /// How often a change is counted: the first worker counts for the main thread as well, which reckons too in Envoy.
     each: u64,
     clusters: Clusters,
@@ -117,7 +122,8 @@ pub(super) struct ZoneRouting {
 impl ZoneRouting {
     pub(super) const fn new(clusters: Clusters, worker: usize) -> Self {
         Self {
-            zones: Zones::None,
+            whole: Zones::None,
+            subsets: Vec::new(),
             each: if worker == 0 { 2 } else { 1 },
             clusters,
             map_generation: None,
@@ -152,8 +158,29 @@ impl ZoneRouting {
         self.own_generation = own_generation;
         self.own_hosts = self.own_cluster.as_ref().map(|own| own.host_set());
         let own = self.own_hosts.as_ref().and_then(|set| set.priorities().first());
-        if let Some(first) = hosts.priorities().first() {
-            self.zones = Zones::new(config, first, own, &mut |stat| stats.add(stat, self.each));
+        let zones_of = |set: &HostSet| set.priorities().first()?.localities().map(|all| all.groups().len());
+        let places = zones_of(hosts).unwrap_or(0);
+        let of = |set: &HostSet| match set.priorities().first() {
+            Some(first) => Zones::new(config, first, places, own, &mut |stat| stats.add(stat, self.each)),
+            None => Zones::None,
+        };
+        match hosts.subsets() {
+            None => self.whole = of(hosts),
+            Some(subsets) => {
+                let each = subsets.all().iter().map(|subset| match &subset.hosts {
+                    SubsetHosts::Set(set) => of(set),
+                    SubsetHosts::Single(_) => Zones::None,
+                });
+                self.subsets = each.collect();
+            }
+        }
+    }
+
+    /// How requests to these hosts are routed: those of the subset at this place, or else all.
+    pub(super) fn among(&self, subset: Option<usize>) -> &Zones {
+        match subset {
+            None => &self.whole,
+            Some(at) => self.subsets.get(at).unwrap_or(&Zones::None),
         }
     }
 }

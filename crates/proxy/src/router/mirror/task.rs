@@ -6,24 +6,20 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use causeway_http::h1::{
-    BodyDecoder, HeadLimits, LAST_CHUNK, Parsed, ResponseHead, ResponseRules, TrailerLimits, chunk_header,
-    parse_response,
-};
-use causeway_http::{HeaderBlock, Method, Version};
+use causeway_http::h1::{BodyDecoder, LAST_CHUNK, ResponseHead, TrailerLimits, chunk_header};
+use causeway_http::{HeaderBlock, Version};
 use causeway_model::RoutingPriority;
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::{Ask, ClusterStat, HostResult, HostStat, Resource};
 
 use super::feed::{Fed, Feed};
-use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
-use crate::exchange::{ResponseDetails, UpstreamAnswer};
-use crate::http2;
-use crate::pool::{Head, Upstream};
+use crate::exchange::{Exchange, ResponseDetails, UpstreamAnswer};
+use crate::pool::Upstream;
 use crate::pump::{Going, Pump, PumpError};
 use crate::record::ActiveRequest;
+use crate::router::answer::HeadReader;
 use crate::router::relay::Running;
 use crate::router::{outlier, stream, upstream_request};
 use crate::timer::{Deadline, Millis};
@@ -412,62 +408,12 @@ impl<'m> Sending<'m> {
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Failure>> {
-        let mirrored = &mut *self.mirrored;
-        let connection = match &mut self.upstream {
-            Upstream::Http1(connection) => connection,
-            Upstream::Http2(opened) => {
-                let (response, interim) = match ready!(opened.poll_head(cx))? {
-                    Head::Interim(response) => (response, true),
-                    Head::Final(response) => (response, false),
-                };
-                mirrored.request.response.clear(usize::MAX);
-                http2::add_all(response.headers(), &mut mirrored.request.response);
-                let ends = !interim && opened.is_headers_only();
-                return Poll::Ready(Ok(stream::head_of(response.status().as_u16(), ends)));
-            }
-        };
-        let http = &mirrored.hosts.config().http;
-        let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
-        let limits = HeadLimits {
-            bytes: kib.saturating_mul(1024),
-            fields: usize::try_from(http.max_headers_count).unwrap_or(usize::MAX),
-        };
-        let method = mirrored.request.head.as_ref().map_or(Method::Get, |head| head.method);
-        let rules = ResponseRules { limits, method, upgrade: false };
-        loop {
-            let held = connection.buffer.filled().len();
-            if held > self.scanned {
-                let response = &mut mirrored.request.response;
-                match parse_response(connection.buffer.filled(), self.scanned, &rules, response)? {
-                    Parsed::Complete { head, length } => {
-                        connection.buffer.consume(length);
-                        self.scanned = 0;
-                        return Poll::Ready(Ok(head));
-                    }
-                    Parsed::Partial => self.scanned = held,
-                }
-            }
-            let wanted = if held >= FOR_BODY { (held * 2).min(limits.bytes + FOR_BODY) } else { FOR_BODY };
-            mirrored.worker.buffers.make_room(&mut connection.buffer, wanted);
-            let count = match connection.stream.poll_read(cx, &mut connection.buffer) {
-                Poll::Pending => {
-                    mirrored.worker.buffers.reclaim(&mut connection.buffer);
-                    return Poll::Pending;
-                }
-                Poll::Ready(Ok(0)) => {
-                    connection.closed_by_peer();
-                    return Poll::Ready(Err(Reason::UpstreamClosed.into()));
-                }
-                Poll::Ready(Err(error)) => {
-                    connection.closed_by_peer();
-                    let failure = Failure::new(Reason::UpstreamReset).with_evidence(error.to_string());
-                    return Poll::Ready(Err(failure));
-                }
-                Poll::Ready(Ok(count)) => count,
-            };
-            mirrored.request.facts.response_begin.get_or_insert(mirrored.worker.instant());
-            mirrored.received(count as u64);
-        }
+        let Mirrored { worker, request, hosts, .. } = &mut *self.mirrored;
+        let method = request.method();
+        let Exchange { response, facts, .. } = &mut **request;
+        let scanned = &mut self.scanned;
+        HeadReader { worker, hosts, method, upgrade: false, response, facts, scanned }
+            .poll(cx, &mut self.upstream)
     }
 
     /// The answer is complete: its connection serves others, where nothing is left on it.
