@@ -72,6 +72,11 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
+    /// For clusters that will be among these.
+    pub(crate) fn new(own_locality: Locality, own_cluster: Option<Arc<str>>, clusters: &Clusters) -> Self {
+        Self { own_locality, own_cluster, clusters: Arc::downgrade(&clusters.0) }
+    }
+
     /// Whether what the file says of them is the same.
     fn is_like(&self, other: &Self) -> bool {
         self.own_locality == other.own_locality && self.own_cluster == other.own_cluster
@@ -146,11 +151,9 @@ impl ClusterManager {
     pub fn apply(&self, config: &Bootstrap) -> ApplyReport {
         let mut report = ApplyReport::default();
         let inner = &self.inner;
-        inner.state.borrow_mut().surroundings = Arc::new(Surroundings {
-            own_locality: config.node.locality.clone(),
-            own_cluster: config.local_cluster_name.clone(),
-            clusters: Arc::downgrade(&inner.clusters.0),
-        });
+        let (locality, own_cluster) = (config.node.locality.clone(), config.local_cluster_name.clone());
+        let surroundings = Surroundings::new(locality, own_cluster, &inner.clusters);
+        inner.state.borrow_mut().surroundings = Arc::new(surroundings);
         let removed: Vec<Arc<str>> = {
             let state = inner.state.borrow();
             state.entries.keys().filter(|name| config.cluster(name).is_none()).cloned().collect()
@@ -265,7 +268,7 @@ impl Clusters {
         self.load().get(name).cloned()
     }
 
-    fn store(&self, map: ClusterMap) {
+    pub(crate) fn store(&self, map: ClusterMap) {
         self.0.map.store(Arc::new(map));
         self.0.generation.fetch_add(1, Release);
     }
