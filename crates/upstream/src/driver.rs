@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use causeway_model::{Address, HealthCheck, HealthChecker};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_local};
 
 use crate::cluster::Cluster;
@@ -32,6 +33,8 @@ struct Shared {
     outlier_log: Option<Rc<EventLog>>,
     core: RefCell<Core>,
     tasks: RefCell<Tasks>,
+    /// Checks have changed something that is not published yet.
+    found: Rc<Notify>,
 }
 
 /// Tasks that end with this.
@@ -68,7 +71,8 @@ impl Driver {
         let outlier_pause = core.outlier_pause();
         let checked = !cluster.config().health_checks.is_empty();
         let tasks = RefCell::default();
-        let shared = Rc::new(Shared { cluster, event_logs, outlier_log, core: RefCell::new(core), tasks });
+        let (core, found) = (RefCell::new(core), Rc::default());
+        let shared = Rc::new(Shared { cluster, event_logs, outlier_log, core, tasks, found });
         shared.begin(checks);
         let mut tasks = shared.tasks.borrow_mut();
         for (target, name) in names {
@@ -77,6 +81,8 @@ impl Driver {
         }
         if checked {
             let task = watch_responses(Rc::downgrade(&shared), Arc::clone(&shared.cluster));
+            tasks.cluster.push(Task(spawn_local(task)));
+            let task = publish_checks(Rc::downgrade(&shared), Rc::clone(&shared.found));
             tasks.cluster.push(Task(spawn_local(task)));
         }
         if let Some(pause) = outlier_pause {
@@ -165,9 +171,30 @@ async fn check(shared: Weak<Shared>, new: NewCheck, mut prober: Prober) {
         let Some(shared) = shared.upgrade() else { return };
         let (id, label) = (new.host.id(), prober.label());
         let next = shared.core.borrow_mut().answered(id, new.index, label, outcome, took, Now::read());
+        if shared.core.borrow().is_outdated() {
+            shared.found.notify_one();
+        }
         shared.write_events();
         let Some(next) = next else { return };
         pause = next;
+    }
+}
+
+/// Publishes what checks found, when all that have ended by now have said so: where thousands of hosts end their checks
+/// at once, this is one snapshot instead of thousands.
+async fn publish_checks(shared: Weak<Shared>, found: Rc<Notify>) {
+    loop {
+        found.notified().await;
+        let began = Instant::now();
+        {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.core.borrow_mut().publish_checks();
+        }
+        // A tenth of the time at most; a snapshot of few hosts takes microseconds.
+        let pause = began.elapsed() * 9;
+        if pause > Duration::from_millis(1) {
+            tokio::time::sleep(pause).await;
+        }
     }
 }
 

@@ -220,6 +220,7 @@ impl Simulation {
             assert!(self.cluster.host_set().hosts().all(|host| host.id() != id), "a host that is there");
             return;
         };
+        self.core.publish_checks();
         self.oracles.entry((id, check)).or_default().take(&given, threshold);
         let pauses = [
             threshold.interval,

@@ -171,6 +171,7 @@ impl Several {
                 core.answered(host.id(), 0, &label, outcome, Duration::from_millis(1), self.now);
             }
         }
+        core.publish_checks();
     }
 
     /// A request to a cluster, which asks for a subset where it has some.
