@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::cluster_core::{self, Core, NewCheck, Now};
 use crate::dns::Resolvers;
 use crate::health::events::EventLog;
-use crate::health::{Linker, Prober};
+use crate::health::{Bounds, Keeping, Linker, Prober};
 use crate::host::{Host, HostId};
 use crate::rng::Rng;
 
@@ -31,6 +31,7 @@ struct Shared {
     /// One for each health check of the cluster.
     event_logs: Vec<Option<Rc<EventLog>>>,
     outlier_log: Option<Rc<EventLog>>,
+    bounds: Rc<Bounds>,
     core: RefCell<Core>,
     tasks: RefCell<Tasks>,
     /// Checks have changed something that is not published yet.
@@ -61,6 +62,7 @@ impl Driver {
         cluster: Arc<Cluster>,
         former: Option<&Self>,
         resolvers: &Rc<Resolvers>,
+        bounds: &Rc<Bounds>,
         (event_logs, outlier_log): (Vec<Option<Rc<EventLog>>>, Option<Rc<EventLog>>),
         rng: Rng,
     ) -> Self {
@@ -71,8 +73,8 @@ impl Driver {
         let outlier_pause = core.outlier_pause();
         let checked = !cluster.config().health_checks.is_empty();
         let tasks = RefCell::default();
-        let (core, found) = (RefCell::new(core), Rc::default());
-        let shared = Rc::new(Shared { cluster, event_logs, outlier_log, core, tasks, found });
+        let (core, found, bounds) = (RefCell::new(core), Rc::default(), Rc::clone(bounds));
+        let shared = Rc::new(Shared { cluster, event_logs, outlier_log, bounds, core, tasks, found });
         shared.begin(checks);
         let mut tasks = shared.tasks.borrow_mut();
         for (target, name) in names {
@@ -113,8 +115,10 @@ impl Shared {
             let host_header = host_header(&new.host, &new.config, self.cluster.name());
             let linker =
                 Linker::new(Arc::clone(&new.config), Arc::clone(&self.cluster), Arc::clone(&new.host));
-            let prober = Prober::new(Arc::clone(&new.config), host_header, linker);
-            let task = Task(spawn_local(check(Rc::downgrade(self), new, prober)));
+            let (config, keeping) = self.bounds.fit(&new.config);
+            let prober = Prober::new(config, host_header, linker);
+            let bounds = (Rc::clone(&self.bounds), keeping);
+            let task = Task(spawn_local(check(Rc::downgrade(self), bounds, new, prober)));
             tasks.checks.entry(id).or_default().push(task);
         }
     }
@@ -158,7 +162,12 @@ async fn resolve(shared: Weak<Shared>, resolvers: Rc<Resolvers>, target: usize, 
 }
 
 /// Checks a host, for ever.
-async fn check(shared: Weak<Shared>, new: NewCheck, mut prober: Prober) {
+async fn check(
+    shared: Weak<Shared>,
+    (bounds, _keeping): (Rc<Bounds>, Option<Keeping>),
+    new: NewCheck,
+    mut prober: Prober,
+) {
     let mut pause = new.delay;
     loop {
         // Even a pause of zero gives the others a turn.
@@ -167,7 +176,9 @@ async fn check(shared: Weak<Shared>, new: NewCheck, mut prober: Prober) {
             let Some(shared) = shared.upgrade() else { return };
             shared.core.borrow().note_check();
         }
+        let running = bounds.run().await;
         let (outcome, took) = prober.check(&check_address(&new.host, &new.config)).await;
+        drop(running);
         let Some(shared) = shared.upgrade() else { return };
         let (id, label) = (new.host.id(), prober.label());
         let next = shared.core.borrow_mut().answered(id, new.index, label, outcome, took, Now::read());

@@ -15,6 +15,7 @@ use tokio::task::spawn_local;
 use crate::cluster::Cluster;
 use crate::dns::Resolvers;
 use crate::driver::Driver;
+use crate::health::Bounds;
 use crate::health::events::EventLog;
 use crate::rng::Rng;
 use crate::stats::ClusterManagerStat;
@@ -27,6 +28,9 @@ pub type ClusterMap = BTreeMap<Arc<str>, Arc<Cluster>>;
 pub struct ManagerOptions {
     /// Decides everything that is random: jitter, and with whom load balancing begins.
     pub seed: u64,
+    /// How many descriptors the process may have open; health checks take half of them at most. `None` where nobody
+    /// knows.
+    pub descriptors: Option<u64>,
 }
 
 /// What [`ClusterManager::apply`] did. Names of clusters.
@@ -94,6 +98,7 @@ struct Inner {
     stats: Shard<ClusterManagerStat>,
     clusters: Clusters,
     resolvers: Rc<Resolvers>,
+    bounds: Rc<Bounds>,
     state: RefCell<State>,
     /// A successor took its place.
     changed: Notify,
@@ -134,6 +139,7 @@ impl ClusterManager {
             stats,
             clusters: Clusters::default(),
             resolvers,
+            bounds: Rc::new(Bounds::new(options.descriptors)),
             state: RefCell::new(State {
                 rng: Rng::new(options.seed),
                 entries: BTreeMap::new(),
@@ -309,7 +315,7 @@ impl Inner {
         let logs = (logs, outliers.map(|path| self.event_log(path)));
         let surroundings = Arc::clone(&self.state.borrow().surroundings);
         let cluster = Arc::new(Cluster::new(Arc::clone(config), surroundings, &self.registry));
-        Driver::start(cluster, former, &self.resolvers, logs, rng)
+        Driver::start(cluster, former, &self.resolvers, &self.bounds, logs, rng)
     }
 
     fn event_log(&self, path: &Arc<str>) -> Rc<EventLog> {
