@@ -1,12 +1,16 @@
 //! One server that is every endpoint: it listens on all addresses of loopback, and says that all is well.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// Envoy makes all its checks at once, and the kernel lets 4096 connections wait for each who listens.
+const LISTENERS: usize = 8;
+const BACKLOG: u32 = 4096;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -19,10 +23,13 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) async fn start() -> Result<Self, String> {
         let failed = |error| format!("the origin can't listen: {error}");
-        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.map_err(failed)?;
-        let port = listener.local_addr().map_err(failed)?.port();
         let requests = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(accept(listener, Arc::clone(&requests)));
+        let mut port = 0;
+        for _ in 0..LISTENERS {
+            let listener = listen(port).map_err(failed)?;
+            port = listener.local_addr().map_err(failed)?.port();
+            tokio::spawn(accept(listener, Arc::clone(&requests)));
+        }
         Ok(Self { port, requests })
     }
 
@@ -30,6 +37,14 @@ impl Origin {
     pub(super) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
+}
+
+/// The kernel spreads connections over all that listen on a port.
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseport(true)?;
+    socket.bind((Ipv4Addr::UNSPECIFIED, port).into())?;
+    socket.listen(BACKLOG)
 }
 
 async fn accept(listener: TcpListener, requests: Arc<AtomicUsize>) {
