@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::{Value, json};
 
@@ -32,6 +33,22 @@ pub(crate) fn describe() -> Value {
 pub(crate) fn load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0.0)
+}
+
+/// Lets this process have as many descriptors as it may: clients and origins are in it.
+pub(crate) fn allow_descriptors() -> Result<(), String> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+        .map_err(|e| format!("cannot have as many descriptors as this takes: {e}"))
+}
+
+/// How many connections over TCP this machine has begun to make.
+pub(crate) fn connections_begun() -> usize {
+    let text = fs::read_to_string("/proc/net/snmp").unwrap_or_default();
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let mut pairs = names.split(' ').zip(values.split(' '));
+    pairs.find_map(|(name, value)| (name == "ActiveOpens").then(|| value.parse().ok())?).unwrap_or(0)
 }
 
 fn commit() -> String {

@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is what the program is for")]
 
+mod checks;
 mod contender;
 mod engine;
 mod hardship;
@@ -73,6 +74,8 @@ enum Command {
     Soak(soak::Options),
     /// Slow, idle, stalled and too many clients, against limits
     Hardship(hardship::Options),
+    /// Health checks of thousands of endpoints
+    Checks(checks::Options),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
     match &args.command {
         Some(Command::Soak(options)) => return ended("soak", soak::run(options)),
         Some(Command::Hardship(options)) => return ended("hardship", hardship::run(options)),
+        Some(Command::Checks(options)) => return ended("checks", checks::run(options)),
         None => {}
     }
     if args.list {

@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use causeway_testkit::Peer;
 use clap::Parser;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 
 use crate::contender::Contender;
@@ -85,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, String> {
     if let Some(unknown) = options.only.iter().find(|name| !KINDS.contains(&name.as_str())) {
         return Err(format!("--only {unknown}: there are {}", KINDS.join(", ")));
     }
-    allow_descriptors()?;
+    machine::allow_descriptors()?;
     machine::stay_on(options.load_cpu)?;
     let mut checks = Vec::new();
     for contender in options.contenders()? {
@@ -149,11 +148,4 @@ impl Options {
             _ => descriptors::measure(&mut site, self).await,
         }
     }
-}
-
-/// Clients and origin are in this process.
-fn allow_descriptors() -> Result<(), String> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
-        .map_err(|e| format!("cannot have as many descriptors as this takes: {e}"))
 }

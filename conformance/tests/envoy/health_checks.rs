@@ -365,6 +365,18 @@ fn others() -> Vec<Case> {
                 run.note("the other is out", json!(failed));
             })
             .tally(4, Request::get("/")),
+        Case::new("a_tcp_check_without_bytes_comes_to_nobodys_notice")
+            .differs("D-230", &["the program sees most checks"], false)
+            .without_log()
+            .backend("app", Reply::ok("served"))
+            .cluster("app", &check("tcp_health_check: {}"))
+            .pause(Duration::from_secs(1))
+            .step(async |run: &mut Run| {
+                let (seen, checks) = (run.backend("app").connections(), run.stats().await);
+                let checks = checks.get("cluster.app.health_check.attempt").copied().unwrap_or(0);
+                run.note("there were checks", json!(checks > 3));
+                run.note("the program sees most checks", json!(seen as u64 * 2 > checks));
+            }),
         Case::new("a_tcp_check_can_expect_bytes")
             .endpoint("right", Script::echo().greeting(Answer::raw("HELLO there")))
             .endpoint("wrong", Script::echo().greeting(Answer::raw("BYE")))

@@ -41,15 +41,15 @@ pub enum IcmpKind {
     Other,
 }
 
-/// Makes the kernel keep ICMP messages for a TCP socket that is not connected yet. Turn it off once the
+/// Makes the kernel keep ICMP messages for a TCP socket that is to be connected to this address. Turn it off once the
 /// connection stands: with it, an ICMP message that would only slow an open connection down ends it.
-pub fn enable_recverr(socket: BorrowedFd<'_>) -> io::Result<()> {
-    set_recverr(socket, 1)
+pub fn enable_recverr(socket: BorrowedFd<'_>, peer: IpAddr) -> io::Result<()> {
+    set_recverr(socket, peer, 1)
 }
 
 /// The opposite of [`enable_recverr`].
-pub fn disable_recverr(socket: BorrowedFd<'_>) -> io::Result<()> {
-    set_recverr(socket, 0)
+pub fn disable_recverr(socket: BorrowedFd<'_>, peer: IpAddr) -> io::Result<()> {
+    set_recverr(socket, peer, 0)
 }
 
 /// Takes the oldest ICMP message out of the socket's error queue. `None` where there is none: then the
@@ -102,7 +102,7 @@ pub fn take_icmp_error(socket: BorrowedFd<'_>) -> Option<IcmpError> {
     None
 }
 
-fn set_recverr(socket: BorrowedFd<'_>, on: c_int) -> io::Result<()> {
+fn set_recverr(socket: BorrowedFd<'_>, peer: IpAddr, on: c_int) -> io::Result<()> {
     let set = |level, name| {
         let len = libc::socklen_t::try_from(size_of_val(&on)).unwrap_or(4);
         // SAFETY: the descriptor is borrowed and so open; the value is an int that outlives the call, given
@@ -114,9 +114,13 @@ fn set_recverr(socket: BorrowedFd<'_>, on: c_int) -> io::Result<()> {
     };
     // An IPv6 socket may carry IPv4, whose messages the IPv4 option keeps; an IPv4 socket knows nothing
     // of the other.
-    let six = set(libc::SOL_IPV6, libc::IPV6_RECVERR);
-    let four = set(libc::SOL_IP, libc::IP_RECVERR);
-    four.or(six)
+    match peer {
+        IpAddr::V4(_) => set(libc::SOL_IP, libc::IP_RECVERR),
+        IpAddr::V6(_) => {
+            let six = set(libc::SOL_IPV6, libc::IPV6_RECVERR);
+            set(libc::SOL_IP, libc::IP_RECVERR).or(six)
+        }
+    }
 }
 
 /// `struct sock_extended_err` of linux/errqueue.h, and behind it the offender as a `sockaddr`.
@@ -203,17 +207,18 @@ mod tests {
             [(Domain::IPV4, free.to_string()), (Domain::IPV6, format!("[::1]:{}", free.port()))]
         {
             let Ok(socket) = Socket::new(domain, Type::STREAM, None) else { continue };
-            enable_recverr(socket.as_fd()).unwrap();
-            assert!(socket.connect(&address.parse::<std::net::SocketAddr>().unwrap().into()).is_err());
+            let address = address.parse::<std::net::SocketAddr>().unwrap();
+            enable_recverr(socket.as_fd(), address.ip()).unwrap();
+            assert!(socket.connect(&address.into()).is_err());
             assert_eq!(take_icmp_error(socket.as_fd()), None);
-            disable_recverr(socket.as_fd()).unwrap();
+            disable_recverr(socket.as_fd(), address.ip()).unwrap();
         }
     }
 
     #[test]
     fn other_sockets_are_an_error_and_no_message() {
         let (unix, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
-        assert!(enable_recverr(unix.as_fd()).is_err());
+        assert!(enable_recverr(unix.as_fd(), Ipv4Addr::LOCALHOST.into()).is_err());
         assert_eq!(take_icmp_error(unix.as_fd()), None);
     }
 }

@@ -4,6 +4,7 @@
 //! out, and a new snapshot of the hosts is published to the workers. No socket, no clock.
 
 mod destinations;
+mod known;
 mod outliers;
 
 use std::cell::RefCell;
@@ -27,6 +28,7 @@ use crate::outlier::Detector;
 use crate::report;
 use crate::rng::Rng;
 use crate::stats::{ClusterStat, HealthCheckStat};
+use known::Known;
 
 /// The state of a cluster, on the main thread.
 #[derive(Debug)]
@@ -45,6 +47,10 @@ pub(crate) struct Core {
     lines: Vec<EventLine>,
     /// The subsets that can be asked for.
     subsets: RefCell<BTreeSet<String>>,
+    /// How many of the hosts are healthy.
+    tally: Tally,
+    /// Checks have changed flags since the last snapshot.
+    outdated: bool,
 }
 
 /// A host that is checked.
@@ -91,6 +97,13 @@ pub(crate) struct Resolved {
     pub(crate) end: Vec<HostId>,
 }
 
+/// How many hosts there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) healthy: usize,
+    pub(crate) total: usize,
+}
+
 /// A moment, by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
@@ -127,6 +140,8 @@ impl Core {
             unanswered: members.names().iter().map(|(target, _)| *target).collect(),
             lines: Vec::new(),
             subsets: RefCell::default(),
+            tally: Tally::default(),
+            outdated: false,
             members,
             cluster,
         };
@@ -134,11 +149,12 @@ impl Core {
         this.stats.add(ClusterStat::UpdateAttempt, literals);
         this.stats.add(ClusterStat::UpdateSuccess, literals);
         let same_checks =
-            former.filter(|former| former.cluster.config().health_checks == config.health_checks);
+            former.is_some_and(|former| former.cluster.config().health_checks == config.health_checks);
+        let known = former.map(Known::of);
         let mut begin = Vec::new();
         for host in &hosts {
-            let inherited = same_checks.and_then(|former| former.hand_over(host));
-            this.be_born(host, former, now);
+            let inherited = known.as_ref().filter(|_| same_checks).and_then(|known| known.hand_over(host));
+            this.be_born(host, known.as_ref(), now);
             begin.extend(this.admit(host, inherited, now.instant));
         }
         this.publish(!hosts.is_empty());
@@ -220,7 +236,7 @@ impl Core {
     }
 
     /// Takes the result of a check; gives the time to the next, or `None` where the host is gone. `label`
-    /// says what was asked.
+    /// says what was asked. What it changes is published by [`Self::publish_checks`], if nothing else does it before.
     pub(crate) fn answered(
         &mut self,
         id: HostId,
@@ -309,16 +325,7 @@ impl Core {
             self.note_events(0, &config, &host, &events, now.wall);
             self.set_flags(&host, flags, false, &found, now);
         }
-    }
-
-    /// What is known of a host at the same address that was checked in the same way.
-    fn hand_over(&self, to: &Host) -> Option<Vec<Session>> {
-        let same = |other: &&Checked| {
-            *other.host.address() == *to.address() && other.host.settings().check == to.settings().check
-        };
-        let former = self.checked.values().find(same)?;
-        to.inherit(&former.host);
-        Some(former.sessions.clone())
+        self.publish_checks();
     }
 
     /// Begins to check a host, where it is to be checked.
@@ -359,31 +366,28 @@ impl Core {
         sessions.iter().fold(others, |flags, session| flags | session.flags(pending))
     }
 
-    /// Publishes what a check changed, and says so. The first result of a host is news in any case.
-    fn set_flags(&self, host: &Host, flags: HealthFlags, first: bool, found: &CheckReport, now: Now) {
+    /// Takes what a check changed, and says so. The first result of a host is news in any case.
+    fn set_flags(&mut self, host: &Host, flags: HealthFlags, first: bool, found: &CheckReport, now: Now) {
         let before = host.flags();
         host.set_flags(flags);
-        if before != flags {
-            self.publish(false);
-        }
+        self.outdated |= before != flags;
+        self.tally.healthy -= usize::from(before.health() == Health::Healthy).min(self.tally.healthy);
+        self.tally.healthy += usize::from(flags.health() == Health::Healthy);
         let failed = |flags: HealthFlags| flags.any(HealthFlags::FAILED_ACTIVE_HC);
         let degraded = |flags: HealthFlags| flags.health() == Health::Degraded;
         let turned = first || failed(before) != failed(flags) || degraded(before) != degraded(flags);
         if turned || before != flags {
-            let cause = report::health(&self.cluster, host, found, turned);
+            let cause = report::health(&self.cluster, host, found, turned, self.tally);
             self.note_life(host, cause, now);
         }
     }
 
     /// Begins to watch a host that is new.
-    fn be_born(&mut self, host: &Arc<Host>, former: Option<&Self>, now: Now) {
+    fn be_born(&mut self, host: &Arc<Host>, known: Option<&Known<'_>>, now: Now) {
         if let Some(outliers) = &mut self.outliers {
-            outliers.admit(host, former.and_then(|former| former.outliers.as_ref()));
+            outliers.admit(host, known.and_then(|known| known.core.outliers.as_ref()));
         }
-        let known = former.and_then(|former| {
-            former.members.hosts().into_iter().find(|other| *other.address() == *host.address())
-        });
-        match known {
+        match known.and_then(|known| known.hosts.get(&host.address())) {
             Some(known) => {
                 host.life().inherit(known.life());
                 self.note_life(host, "the cluster was changed".into(), now);
@@ -397,15 +401,30 @@ impl Core {
         host.life().note(HostChange { at: now.instant, at_wall: now.wall, flags: host.flags(), cause });
     }
 
+    /// Whether what checks found has still to be published. Who has many results publishes them all at once, since a
+    /// snapshot takes as long as there are hosts.
+    pub(crate) const fn is_outdated(&self) -> bool {
+        self.outdated
+    }
+
+    /// Publishes what checks have found since the last snapshot.
+    pub(crate) fn publish_checks(&mut self) {
+        if self.outdated {
+            self.publish(false);
+        }
+    }
+
     /// Publishes a snapshot of the hosts. `new_set` says that there are others than before.
-    fn publish(&self, new_set: bool) {
+    fn publish(&mut self, new_set: bool) {
+        self.outdated = false;
         let hosts = HostSet::new(self.members.by_priority(), &self.cluster.layout());
         let total: usize = hosts.priorities().iter().map(|priority| priority.hosts().len()).sum();
+        self.tally = Tally { healthy: hosts.healthy_count(), total };
         let degraded: usize = hosts.priorities().iter().map(|priority| priority.degraded().len()).sum();
         let excluded: u32 = hosts.priorities().iter().map(|priority| priority.excluded()).sum();
         let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.stats.set(ClusterStat::MembershipTotal, gauge(total));
-        self.stats.set(ClusterStat::MembershipHealthy, gauge(hosts.healthy_count()));
+        self.stats.set(ClusterStat::MembershipHealthy, gauge(self.tally.healthy));
         self.stats.set(ClusterStat::MembershipDegraded, gauge(degraded));
         self.stats.set(ClusterStat::MembershipExcluded, i64::from(excluded));
         if new_set {
@@ -436,9 +455,10 @@ impl Core {
     }
 
     /// Looks whether the cluster has become warm: all names answered, all hosts checked once.
-    fn note_progress(&self) {
+    fn note_progress(&mut self) {
         let waits = |checked: &Checked| checked.sessions.iter().any(Session::is_first);
         if !self.cluster.is_warm() && self.unanswered.is_empty() && !self.checked.values().any(waits) {
+            self.publish_checks();
             self.stats.set(ClusterStat::WarmingState, 0);
             self.cluster.set_warm();
         }

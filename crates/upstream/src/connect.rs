@@ -102,6 +102,35 @@ pub async fn connect_from(
     source: Option<&BindConfig>,
     client: Option<&OriginalSource>,
 ) -> Result<Stream, Failure> {
+    let settings = |socket: &Socket| {
+        socket.set_tcp_nodelay(true)?;
+        keepalive.map_or(Ok(()), |keepalive| set_keepalive(socket, keepalive))
+    };
+    let stream = reach(address, &settings, source, client).await?;
+    if let (Stream::Tcp(tcp), Some(ip)) = (&stream, address.ip()) {
+        // From here on a stray ICMP message must not end the connection.
+        let _ = disable_recverr(tcp.as_fd(), ip.ip());
+    }
+    Ok(stream)
+}
+
+/// Finds out whether somebody listens there. The kernel is asked to put off the last step of the handshake, and the
+/// attempt is reset before: the program behind the address never sees a connection on which nothing is said.
+pub(crate) async fn probe(address: &Address, source: Option<&BindConfig>) -> Result<(), Failure> {
+    let settings = |socket: &Socket| {
+        socket.set_tcp_quickack(false)?;
+        socket.set_linger(Some(Duration::ZERO))
+    };
+    reach(address, &settings, source, None).await.map(drop)
+}
+
+/// Makes a connection; `settings` are made on the socket if it is one of TCP.
+async fn reach(
+    address: &Address,
+    settings: &dyn Fn(&Socket) -> io::Result<()>,
+    source: Option<&BindConfig>,
+    client: Option<&OriginalSource>,
+) -> Result<Stream, Failure> {
     let began = Instant::now();
     let failed =
         |phase, error: &io::Error, icmp| connect_failure(address, error, phase, began.elapsed(), icmp);
@@ -116,15 +145,10 @@ pub async fn connect_from(
     };
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), protocol)
         .map_err(|error| failed(ConnectPhase::Socket, &error, None))?;
-    if protocol.is_some() {
-        // Without it a refusal by ICMP looks like one by the host, which is no reason to give up.
-        let _ = enable_recverr(socket.as_fd());
-        socket.set_tcp_nodelay(true).map_err(at_once)?;
-        if let Some(keepalive) = keepalive {
-            set_keepalive(&socket, keepalive).map_err(at_once)?;
-        }
-    }
     if let Some(ip) = address.ip() {
+        // Without it a refusal by ICMP looks like one by the host, which is no reason to give up.
+        let _ = enable_recverr(socket.as_fd(), ip.ip());
+        settings(&socket).map_err(at_once)?;
         if let Some(source) = source {
             set_options(&socket, ip, source)?;
         }
@@ -143,23 +167,17 @@ pub async fn connect_from(
         return UnixStream::from_std(socket.into()).map(Stream::Unix).map_err(at_once);
     }
     let stream = TcpStream::from_std(socket.into()).map_err(at_once)?;
-    loop {
-        let ready = stream.writable().await;
-        let error = match ready.and_then(|()| stream.take_error()) {
-            Err(error) | Ok(Some(error)) => error,
-            Ok(None) => match stream.try_io(Interest::WRITABLE, || connected(&stream)) {
-                Ok(()) => {
-                    // From here on a stray ICMP message must not end the connection.
-                    let _ = disable_recverr(stream.as_fd());
-                    return Ok(Stream::Tcp(stream));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(error) => error,
-            },
-        };
-        let icmp = take_icmp_error(stream.as_fd());
-        return Err(failed(ConnectPhase::Delayed, &error, icmp));
-    }
+    // An attempt that has not come to an end is neither writable nor in error.
+    let ended = stream.ready(Interest::WRITABLE | Interest::ERROR).await;
+    let error = match ended {
+        Ok(ready) if !ready.is_error() && !ready.is_write_closed() => return Ok(Stream::Tcp(stream)),
+        Ok(_) => stream.take_error(),
+        Err(error) => Err(error),
+    };
+    // Without an error the peer has closed it since.
+    let (Err(error) | Ok(Some(error))) = error else { return Ok(Stream::Tcp(stream)) };
+    let icmp = take_icmp_error(stream.as_fd());
+    Err(failed(ConnectPhase::Delayed, &error, icmp))
 }
 
 /// Sets what a socket has to be told before it is bound.
@@ -246,14 +264,6 @@ fn bind_as(socket: &Socket, target: SocketAddr, client: &OriginalSource) -> Resu
 /// `IPV6_TRANSPARENT`, ipv6(7).
 fn set_transparent_v6(socket: &Socket) -> io::Result<()> {
     set_socket_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT, &1_i32.to_ne_bytes())
-}
-
-/// Whether the connection stands; woken without a cause, it has to wait on.
-fn connected(stream: &TcpStream) -> io::Result<()> {
-    match stream.peer_addr() {
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Err(io::ErrorKind::WouldBlock.into()),
-        other => other.map(drop),
-    }
 }
 
 fn set_keepalive(socket: &Socket, keepalive: &TcpKeepalive) -> io::Result<()> {

@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use causeway_model::{Address, HealthCheck, HealthChecker};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, spawn_local};
 
@@ -15,7 +16,7 @@ use crate::cluster::Cluster;
 use crate::cluster_core::{self, Core, NewCheck, Now};
 use crate::dns::Resolvers;
 use crate::health::events::EventLog;
-use crate::health::{Linker, Prober};
+use crate::health::{Bounds, Keeping, Linker, Prober};
 use crate::host::{Host, HostId};
 use crate::rng::Rng;
 
@@ -34,8 +35,11 @@ struct Shared {
     /// One for each health check of the cluster.
     event_logs: Vec<Option<Rc<EventLog>>>,
     outlier_log: Option<Rc<EventLog>>,
+    bounds: Rc<Bounds>,
     core: RefCell<Core>,
     tasks: RefCell<Tasks>,
+    /// Checks have changed something that is not published yet.
+    found: Rc<Notify>,
 }
 
 /// Tasks that end with this.
@@ -62,6 +66,7 @@ impl Driver {
         cluster: Arc<Cluster>,
         former: Option<&Self>,
         resolvers: &Rc<Resolvers>,
+        bounds: &Rc<Bounds>,
         (event_logs, outlier_log): (Vec<Option<Rc<EventLog>>>, Option<Rc<EventLog>>),
         rng: Rng,
     ) -> Self {
@@ -73,7 +78,8 @@ impl Driver {
         let cleanup_pause = core.cleanup_pause();
         let checked = !cluster.config().health_checks.is_empty();
         let tasks = RefCell::default();
-        let shared = Rc::new(Shared { cluster, event_logs, outlier_log, core: RefCell::new(core), tasks });
+        let (core, found, bounds) = (RefCell::new(core), Rc::default(), Rc::clone(bounds));
+        let shared = Rc::new(Shared { cluster, event_logs, outlier_log, bounds, core, tasks, found });
         shared.begin(checks);
         let mut tasks = shared.tasks.borrow_mut();
         for (target, name) in names {
@@ -82,6 +88,8 @@ impl Driver {
         }
         if checked {
             let task = watch_responses(Rc::downgrade(&shared), Arc::clone(&shared.cluster));
+            tasks.cluster.push(Task(spawn_local(task)));
+            let task = publish_checks(Rc::downgrade(&shared), Rc::clone(&shared.found));
             tasks.cluster.push(Task(spawn_local(task)));
         }
         if let Some(pause) = outlier_pause {
@@ -118,8 +126,10 @@ impl Shared {
             let host_header = host_header(&new.host, &new.config, self.cluster.name());
             let linker =
                 Linker::new(Arc::clone(&new.config), Arc::clone(&self.cluster), Arc::clone(&new.host));
-            let prober = Prober::new(Arc::clone(&new.config), host_header, linker);
-            let task = Task(spawn_local(check(Rc::downgrade(self), new, prober)));
+            let (config, keeping) = self.bounds.fit(&new.config);
+            let prober = Prober::new(config, host_header, linker);
+            let bounds = (Rc::clone(&self.bounds), keeping);
+            let task = Task(spawn_local(check(Rc::downgrade(self), bounds, new, prober)));
             tasks.checks.entry(id).or_default().push(task);
         }
     }
@@ -163,7 +173,12 @@ async fn resolve(shared: Weak<Shared>, resolvers: Rc<Resolvers>, target: usize, 
 }
 
 /// Checks a host, for ever.
-async fn check(shared: Weak<Shared>, new: NewCheck, mut prober: Prober) {
+async fn check(
+    shared: Weak<Shared>,
+    (bounds, _keeping): (Rc<Bounds>, Option<Keeping>),
+    new: NewCheck,
+    mut prober: Prober,
+) {
     let mut pause = new.delay;
     loop {
         // Even a pause of zero gives the others a turn.
@@ -172,13 +187,36 @@ async fn check(shared: Weak<Shared>, new: NewCheck, mut prober: Prober) {
             let Some(shared) = shared.upgrade() else { return };
             shared.core.borrow().note_check();
         }
+        let running = bounds.run().await;
         let (outcome, took) = prober.check(&check_address(&new.host, &new.config)).await;
+        drop(running);
         let Some(shared) = shared.upgrade() else { return };
         let (id, label) = (new.host.id(), prober.label());
         let next = shared.core.borrow_mut().answered(id, new.index, label, outcome, took, Now::read());
+        if shared.core.borrow().is_outdated() {
+            shared.found.notify_one();
+        }
         shared.write_events();
         let Some(next) = next else { return };
         pause = next;
+    }
+}
+
+/// Publishes what checks found, when all that have ended by now have said so: where thousands of hosts end their checks
+/// at once, this is one snapshot instead of thousands.
+async fn publish_checks(shared: Weak<Shared>, found: Rc<Notify>) {
+    loop {
+        found.notified().await;
+        let began = Instant::now();
+        {
+            let Some(shared) = shared.upgrade() else { return };
+            shared.core.borrow_mut().publish_checks();
+        }
+        // A tenth of the time at most; a snapshot of few hosts takes microseconds.
+        let pause = began.elapsed() * 9;
+        if pause > Duration::from_millis(1) {
+            tokio::time::sleep(pause).await;
+        }
     }
 }
 

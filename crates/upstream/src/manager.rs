@@ -15,6 +15,7 @@ use tokio::task::spawn_local;
 use crate::cluster::Cluster;
 use crate::dns::Resolvers;
 use crate::driver::Driver;
+use crate::health::Bounds;
 use crate::health::events::EventLog;
 use crate::rng::Rng;
 use crate::stats::ClusterManagerStat;
@@ -27,6 +28,9 @@ pub type ClusterMap = BTreeMap<Arc<str>, Arc<Cluster>>;
 pub struct ManagerOptions {
     /// Decides everything that is random: jitter, and with whom load balancing begins.
     pub seed: u64,
+    /// How many descriptors the process may have open; health checks take half of them at most. `None` where nobody
+    /// knows.
+    pub descriptors: Option<u64>,
 }
 
 /// What [`ClusterManager::apply`] did. Names of clusters.
@@ -72,6 +76,11 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
+    /// For clusters that will be among these.
+    pub(crate) fn new(own_locality: Locality, own_cluster: Option<Arc<str>>, clusters: &Clusters) -> Self {
+        Self { own_locality, own_cluster, clusters: Arc::downgrade(&clusters.0) }
+    }
+
     /// Whether what the file says of them is the same.
     fn is_like(&self, other: &Self) -> bool {
         self.own_locality == other.own_locality && self.own_cluster == other.own_cluster
@@ -89,6 +98,7 @@ struct Inner {
     stats: Shard<ClusterManagerStat>,
     clusters: Clusters,
     resolvers: Rc<Resolvers>,
+    bounds: Rc<Bounds>,
     state: RefCell<State>,
     /// A successor took its place.
     changed: Notify,
@@ -129,6 +139,7 @@ impl ClusterManager {
             stats,
             clusters: Clusters::default(),
             resolvers,
+            bounds: Rc::new(Bounds::new(options.descriptors)),
             state: RefCell::new(State {
                 rng: Rng::new(options.seed),
                 entries: BTreeMap::new(),
@@ -146,11 +157,9 @@ impl ClusterManager {
     pub fn apply(&self, config: &Bootstrap) -> ApplyReport {
         let mut report = ApplyReport::default();
         let inner = &self.inner;
-        inner.state.borrow_mut().surroundings = Arc::new(Surroundings {
-            own_locality: config.node.locality.clone(),
-            own_cluster: config.local_cluster_name.clone(),
-            clusters: Arc::downgrade(&inner.clusters.0),
-        });
+        let (locality, own_cluster) = (config.node.locality.clone(), config.local_cluster_name.clone());
+        let surroundings = Surroundings::new(locality, own_cluster, &inner.clusters);
+        inner.state.borrow_mut().surroundings = Arc::new(surroundings);
         let removed: Vec<Arc<str>> = {
             let state = inner.state.borrow();
             state.entries.keys().filter(|name| config.cluster(name).is_none()).cloned().collect()
@@ -265,7 +274,7 @@ impl Clusters {
         self.load().get(name).cloned()
     }
 
-    fn store(&self, map: ClusterMap) {
+    pub(crate) fn store(&self, map: ClusterMap) {
         self.0.map.store(Arc::new(map));
         self.0.generation.fetch_add(1, Release);
     }
@@ -306,7 +315,7 @@ impl Inner {
         let logs = (logs, outliers.map(|path| self.event_log(path)));
         let surroundings = Arc::clone(&self.state.borrow().surroundings);
         let cluster = Arc::new(Cluster::new(Arc::clone(config), surroundings, &self.registry));
-        Driver::start(cluster, former, &self.resolvers, logs, rng)
+        Driver::start(cluster, former, &self.resolvers, &self.bounds, logs, rng)
     }
 
     fn event_log(&self, path: &Arc<str>) -> Rc<EventLog> {

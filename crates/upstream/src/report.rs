@@ -1,12 +1,13 @@
 //! Log lines about hosts and names: one for each change, with its cause.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use causeway_reason::Reason;
 
 use crate::cluster::Cluster;
+use crate::cluster_core::Tally;
 use crate::dns::NameReport;
 use crate::flags::{Health, HealthFlags};
 use crate::health::CheckReport;
@@ -15,7 +16,13 @@ use crate::outlier::{Cause, Change, Kind};
 use crate::words::Short;
 
 /// What the last check of a host came to: the words for its life, and a line where that is news.
-pub(crate) fn health(cluster: &Cluster, host: &Host, found: &CheckReport, is_news: bool) -> String {
+pub(crate) fn health(
+    cluster: &Cluster,
+    host: &Host,
+    found: &CheckReport,
+    is_news: bool,
+    left: Tally,
+) -> String {
     if host.flags().any(HealthFlags::FAILED_ACTIVE_HC) {
         // With several checks the one that came last need not be the one that failed.
         let reports = host.check_reports();
@@ -26,7 +33,7 @@ pub(crate) fn health(cluster: &Cluster, host: &Host, found: &CheckReport, is_new
         };
         let cause = format!("down: {key} ({words})");
         if is_news {
-            let (name, address, left) = (cluster.name(), host.address(), left(cluster));
+            let (name, address) = (cluster.name(), host.address());
             tracing::warn!(target: "hc", "{name} {address} is {cause}; {left}");
         }
         return cause;
@@ -45,14 +52,14 @@ pub(crate) fn health(cluster: &Cluster, host: &Host, found: &CheckReport, is_new
     };
     let cause = format!("{state}: {answer}");
     if is_news {
-        let (name, address, left) = (cluster.name(), host.address(), left(cluster));
+        let (name, address) = (cluster.name(), host.address());
         tracing::info!(target: "hc", "{name} {address} is {cause}; {left}");
     }
     cause
 }
 
 /// What outlier detection did to a host, or would have done: the words for its life, and a line.
-pub(crate) fn outlier(cluster: &Cluster, change: &Change) -> String {
+pub(crate) fn outlier(cluster: &Cluster, change: &Change, left: Tally) -> String {
     let found = |kind: Kind, words: String, out: Duration| {
         format!("{} ({words}), for {}", kind.name().to_ascii_lowercase(), Short(out))
     };
@@ -75,7 +82,7 @@ pub(crate) fn outlier(cluster: &Cluster, change: &Change) -> String {
         Cause::NoLongerDegraded => ("back", "it is no longer taken for degraded".into()),
         Cause::CheckPassed => ("back", "a health check succeeded".into()),
     };
-    let (name, address, left) = (cluster.name(), change.host.address(), left(cluster));
+    let (name, address) = (cluster.name(), change.host.address());
     let cause = format!("{state}: {why}");
     match (change.cause.kind(), change.enforced) {
         (None, _) => tracing::info!(target: "upstream", "{name} {address} is {cause}; {left}"),
@@ -101,9 +108,10 @@ pub(crate) fn removal(cluster: &Cluster, host: &Host) -> String {
     cause.into()
 }
 
-fn left(cluster: &Cluster) -> String {
-    let hosts = cluster.host_set();
-    format!("{} of {} hosts healthy", hosts.healthy_count(), hosts.hosts().count())
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} hosts healthy", self.healthy, self.total)
+    }
 }
 
 /// A name that stands for other addresses than before, or failed otherwise than before.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use causeway_model::{Cluster, HealthCheck, HealthChecker, StatusRange};
 use causeway_reason::Reason;
-use causeway_upstream::{Host, LoadBalancer};
+use causeway_stats::Registry;
+use causeway_upstream::{ClusterManager, Host, LoadBalancer, ManagerOptions};
 use std::sync::Arc;
 use support::log::Lines;
 use support::{
@@ -20,7 +21,7 @@ fn checked(name: &str, address: std::net::SocketAddr, check: HealthCheck) -> Clu
 }
 
 /// The host of a cluster with one.
-fn host(manager: &causeway_upstream::ClusterManager, name: &str) -> Arc<Host> {
+fn host(manager: &ClusterManager, name: &str) -> Arc<Host> {
     manager.clusters().get(name).unwrap().host_set().hosts().next().unwrap().clone()
 }
 
@@ -34,6 +35,30 @@ async fn first_check(address: std::net::SocketAddr, check: HealthCheck) -> (Stri
     let failure = report.failure.as_ref();
     let words = failure.and_then(|failure| failure.evidence.clone()).unwrap_or_default();
     (host.flags().to_string(), failure.map(|failure| failure.reason), words.into())
+}
+
+/// More hosts than descriptors: their checks wait for one another, and all of them are well.
+#[test]
+fn checks_take_no_more_descriptors_than_there_are() {
+    run(async {
+        let backend = Backend::start(Behaviour::status(200)).await;
+        let hosts: Vec<_> = (0..20).map(|_| backend.address).collect();
+        let options = ManagerOptions { seed: 1, descriptors: Some(8) };
+        let manager = ClusterManager::new(Registry::new(1), options);
+        let config = Cluster { health_checks: vec![http_check("/hc")], ..cluster("a", &hosts) };
+        manager.apply(&bootstrap(vec![config]));
+        manager.warm().await;
+        assert_eq!(manager.clusters().get("a").unwrap().host_set().healthy_count(), 20);
+        // Two keep their connections, and the others make new ones.
+        until("each was asked three times", || backend.requests.borrow().len() >= 60).await;
+        assert!(backend.connections.get() >= 40, "{} connections", backend.connections.get());
+        // Two that wait for an answer are all that there can be.
+        backend.behave(Behaviour::Hang);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let asked = backend.requests.borrow().len();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(backend.requests.borrow().len(), asked);
+    });
 }
 
 #[test]

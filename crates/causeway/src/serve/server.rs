@@ -120,7 +120,9 @@ impl Server {
         let files =
             LogFiles::start().map_err(|error| one(format!("cannot start writing access logs: {error}")))?;
         let seed = seed();
-        let manager = ClusterManager::new(Arc::clone(&registry), ManagerOptions { seed });
+        // It has been raised before, and is only asked for here.
+        let descriptors = causeway_sys::raise_descriptor_limit().ok();
+        let manager = ClusterManager::new(Arc::clone(&registry), ManagerOptions { seed, descriptors });
         let (requests, received) = mpsc::unbounded_channel();
         let info = info(arguments, &loaded.bootstrap);
         let shared = Shared::new(info, &registry, log, arguments.workers, manager.clusters(), requests);

@@ -51,7 +51,7 @@ impl Core {
                 let line = events::line(change, self.cluster.name(), now.wall);
                 self.lines.push(EventLine { log: EventLog::Outliers, line });
             }
-            let cause = report::outlier(&self.cluster, change);
+            let cause = report::outlier(&self.cluster, change, self.tally);
             if change.enforced || change.cause.kind().is_none() {
                 self.note_life(&change.host, cause, now);
             }

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::cluster::Cluster;
-use crate::connect::{ConnectPhase, Stream, connect, connect_failure};
+use crate::connect::{ConnectPhase, Stream, connect, connect_failure, probe};
 use crate::handshake::{
     HandshakeError, HandshakeSeen, count_handshake, handshake_failure, handshake_not_ready, stat_of,
 };
@@ -60,6 +60,15 @@ impl Linker {
         }
     }
 
+    /// Finds out whether the host takes connections; with TLS, whether it shakes hands. Without, no header is sent
+    /// either, as with Envoy: it would go out with what is said first.
+    pub(crate) async fn reach(&self, address: &Address) -> Result<(), Failure> {
+        match self.socket().and_then(|socket| socket.tls.as_ref()) {
+            Some(_) => self.connect(address).await.map(drop),
+            None => probe(address, self.source()).await,
+        }
+    }
+
     /// Connects, says what is to be said first, and shakes hands.
     pub(crate) async fn connect(&self, address: &Address) -> Result<Link, Failure> {
         let began = Instant::now();
@@ -72,15 +81,8 @@ impl Linker {
         };
         let versions = [of_socket.map(|socket| socket.config.version), of_check.map(|config| config.version)];
         let mut header = Vec::new();
-        // As with Envoy it goes out with what is said first: a check that only connects says nothing.
-        let only_connects = match &self.config.checker {
-            HealthChecker::Tcp(tcp) => tcp.receive.is_empty(),
-            HealthChecker::Http(_) | HealthChecker::Grpc(_) => false,
-        };
-        if !only_connects || socket.is_some_and(|socket| socket.tls.is_some()) {
-            for version in versions.into_iter().flatten() {
-                write_header(&mut header, version, &stream);
-            }
+        for version in versions.into_iter().flatten() {
+            write_header(&mut header, version, &stream);
         }
         if !header.is_empty() {
             stream.write_all(&header).await.map_err(|error| {

@@ -4,6 +4,7 @@
 //! or a socket. [`probe`] puts them on a connection, [`ask`] on one of [`http2`].
 
 mod ask;
+mod bounds;
 pub(crate) mod events;
 mod grpc;
 mod http;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway_reason::Failure;
 
+pub(crate) use bounds::{Bounds, Keeping};
 pub(crate) use link::Linker;
 pub(crate) use probe::Prober;
 pub(crate) use session::{Event, Session};

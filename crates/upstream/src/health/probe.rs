@@ -127,14 +127,17 @@ impl Prober {
         began: Instant,
         stage: &Cell<Stage>,
     ) -> Outcome {
+        if tcp.receive.is_empty() {
+            // Where nothing is to come, nothing is sent: the connection is the whole check.
+            return match self.linker.reach(address).await {
+                Ok(()) => Outcome::Passed { status: None, degraded: false },
+                Err(failure) => unreachable(address, failure),
+            };
+        }
         let (mut stream, _) = match self.stream(address).await {
             Ok(found) => found,
             Err(outcome) => return outcome,
         };
-        if tcp.receive.is_empty() {
-            // Where nothing is to come, nothing is sent: the connection is the whole check.
-            return Outcome::Passed { status: None, degraded: false };
-        }
         stage.set(Stage::Waiting);
         let mut received = Vec::new();
         let exchanged = async {
@@ -184,13 +187,7 @@ impl Prober {
         }
         match self.linker.connect(address).await {
             Ok(stream) => Ok((stream, false)),
-            Err(failure) => {
-                // The address stands in front of these words already.
-                let prefix = format!("{address}: ");
-                let words = failure.evidence.as_deref().unwrap_or_default();
-                let words = words.strip_prefix(&prefix).unwrap_or(words).to_owned();
-                Err(network(failure.with_evidence(words)))
-            }
+            Err(failure) => Err(unreachable(address, failure)),
         }
     }
 
@@ -298,6 +295,15 @@ async fn exchange(
             (Err(error), _) => return Err(Broke::Io(error)),
         }
     }
+}
+
+/// There is no connection.
+fn unreachable(address: &Address, failure: Failure) -> Outcome {
+    // The address stands in front of these words already.
+    let prefix = format!("{address}: ");
+    let words = failure.evidence.as_deref().unwrap_or_default();
+    let words = words.strip_prefix(&prefix).unwrap_or(words).to_owned();
+    network(failure.with_evidence(words))
 }
 
 pub(super) const fn network(failure: Failure) -> Outcome {

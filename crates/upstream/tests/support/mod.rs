@@ -38,7 +38,7 @@ pub(crate) async fn until(what: &str, mut is_true: impl FnMut() -> bool) {
 
 pub(crate) fn manager() -> (ClusterManager, Arc<Registry>) {
     let registry = Registry::new(1);
-    (ClusterManager::new(Arc::clone(&registry), ManagerOptions { seed: 1 }), registry)
+    (ClusterManager::new(Arc::clone(&registry), ManagerOptions { seed: 1, descriptors: None }), registry)
 }
 
 /// The value of a counter or gauge by its full name; 0 where there is none.

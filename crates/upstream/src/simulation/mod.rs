@@ -1,7 +1,12 @@
-//! Hosts that fail, recover and flap, names that change and vanish, in virtual time.
+//! Hosts that fail, recover and flap, names that change and vanish, in virtual time: one cluster here, several with
+//! subsets, zones and aggregates over them in [`several`].
 //!
 //! Each run is determined by its seed. A failure names the seed; `CAUSEWAY_SIMULATION_SEED` runs that one
 //! alone, `CAUSEWAY_SIMULATION_RUNS` sets how many are run.
+
+mod fits;
+mod several;
+mod shares;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -38,13 +43,18 @@ const EVENTS: usize = 250;
 
 #[test]
 fn whatever_happens_the_invariants_hold() {
+    for_all_seeds(|seed| Simulation::new(seed).run());
+}
+
+/// Runs a simulation with one seed after the other, and names the one that fails.
+fn for_all_seeds(simulation: impl Fn(u64)) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("CAUSEWAY_SIMULATION_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("CAUSEWAY_SIMULATION_RUNS").unwrap_or(RUNS),
     };
     for seed in seeds {
-        let run = catch_unwind(AssertUnwindSafe(|| Simulation::new(seed).run()));
+        let run = catch_unwind(AssertUnwindSafe(|| simulation(seed)));
         if let Err(panic) = run {
             eprintln!("run it again with CAUSEWAY_SIMULATION_SEED={seed}");
             resume_unwind(panic);
@@ -211,6 +221,7 @@ impl Simulation {
             assert!(self.cluster.host_set().hosts().all(|host| host.id() != id), "a host that is there");
             return;
         };
+        self.core.publish_checks();
         self.oracles.entry((id, check)).or_default().take(&given, threshold);
         let pauses = [
             threshold.interval,
