@@ -23,6 +23,7 @@ mod deadlines;
 mod downstream;
 mod exchange;
 mod failure_log;
+mod failures;
 mod filters;
 mod format;
 mod gate;

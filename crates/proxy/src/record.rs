@@ -13,6 +13,7 @@ use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
 use crate::downstream::SeenByRouting;
 use crate::exchange::{Exchange, Facts};
+use crate::failures::{Failed, note_attempt};
 use crate::format::{FieldSize, View};
 use crate::local_reply::note_failure;
 use crate::snapshot::HttpRuntime;
@@ -169,18 +170,20 @@ impl ActiveRequest {
         });
     }
 
-    /// An attempt to have a back-end answer is over, and there will be another: `failure` is why, where it was no
-    /// answer. What was counted and logged at the end of the request otherwise is now.
-    pub(crate) fn end_attempt(&mut self, failure: Option<Failure>) {
+    /// An attempt to have a back-end answer is over, and there will be another: this was answered, or this is why it was
+    /// no answer. What was counted and logged at the end of the request otherwise is now.
+    pub(crate) fn end_attempt(&mut self, outcome: Result<u16, Failure>) {
         let Some(mut exchange) = self.exchange.take() else { return };
         let facts = &mut exchange.facts;
         let flags = facts.flags;
-        if let Some(flag) = failure.as_ref().and_then(Failure::flag) {
-            facts.flags.set(flag);
+        let status = *outcome.as_ref().unwrap_or(&0);
+        if let Err(failure) = outcome {
+            failure.flag().into_iter().for_each(|flag| facts.flags.set(flag));
+            facts.failure = Some(Box::new(failure));
         }
-        facts.failure = failure.map(Box::new);
         facts.ended = Some(self.worker.instant());
         facts.take_count();
+        note_attempt(&mut exchange, status);
         if let Some(cluster) = exchange.facts.cluster.clone() {
             count_attempt(&exchange, &cluster);
             let facts = &exchange.facts;
@@ -389,11 +392,10 @@ impl ActiveRequest {
             });
         }
         if let Some(failure) = &exchange.facts.failure
-            && failure.reason != Reason::DirectResponse
             && !exchange.facts.tunnel_closed
-            && !manager.logs_hold_failures
         {
-            self.worker.failures.note(&self.worker, exchange, &self.connection, failure);
+            let failed = Failed { exchange, connection: &self.connection, failure, id: self.random };
+            self.worker.failures.note(&self.worker, failed, manager.logs_hold_failures);
         }
     }
 }

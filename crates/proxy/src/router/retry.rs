@@ -406,7 +406,7 @@ impl Relay<'_> {
             && self.upload.is_none()
             && !self.upload_failed
             && !self.request.facts.upgrade;
-        let upstream = self.leave(None);
+        let upstream = self.leave(Ok(head.status));
         // Where a body follows, nobody reads it, and the connection goes, or the stream.
         match upstream {
             (Upstream::Http1(upstream), again) => {
@@ -427,7 +427,7 @@ impl Relay<'_> {
 
     /// Leaves an attempt that failed.
     pub(super) fn leave_failed(self: Box<Self>, failure: Failure, pause: Millis) -> Tried {
-        let (upstream, again) = self.leave(Some(failure));
+        let (upstream, again) = self.leave(Err(failure));
         drop(upstream);
         Tried::Again(Box::new(Again { pause, ..again }))
     }
@@ -453,7 +453,7 @@ impl Relay<'_> {
             && self.upgrade.is_none()
     }
 
-    fn leave(mut self: Box<Self>, failure: Option<Failure>) -> (Upstream, Again) {
+    fn leave(mut self: Box<Self>, outcome: Result<u16, Failure>) -> (Upstream, Again) {
         if let Some(kept) = self.kept.take()
             && let Some(bytes) = kept.into_bytes()
         {
@@ -464,7 +464,7 @@ impl Relay<'_> {
         }
         self.downstream.try_idle = None;
         self.downstream.upgrade = self.upgrade.take();
-        self.request.end_attempt(failure);
+        self.request.end_attempt(outcome);
         self.forwarding.permit = None;
         self.forwarding.tried = true;
         let Relay { request, upstream, upload, .. } = *self;
