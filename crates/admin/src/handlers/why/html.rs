@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use causeway_journal::{Fact, Record};
 
-use super::text::{answer, details, subject};
+use super::text::{answer, counted, details, subject};
 use super::{Page, millis, moment};
 use crate::endpoints::find;
 use crate::page::{escape, form, page as whole};
@@ -23,6 +23,7 @@ pub(super) fn page(page: &Page, query: &Query) -> String {
             let _ = writeln!(body, "<p>No failure has the number or the request id {}.</p>", escape(id));
         }
         Some(_) => {}
+        None if page.only_failures && !page.records.is_empty() => {}
         None => causes(&mut body, page),
     }
     if page.id.is_none() && !page.records.is_empty() {
@@ -35,12 +36,11 @@ pub(super) fn page(page: &Page, query: &Query) -> String {
 }
 
 fn causes(body: &mut String, page: &Page) {
-    let (all, kept) = page.count;
-    if all == 0 {
+    if page.count.0 == 0 {
         body.push_str("<p>No request has failed.</p>\n");
         return;
     }
-    let _ = write!(body, "<p>{all} failures since the start, the last {kept} are kept.</p>\n<table><tr>");
+    let _ = write!(body, "<p>{}</p>\n<table><tr>", counted(page.count));
     for title in ["times", "in 1 min", "since", "last", "why", "cluster", "route"] {
         let _ = write!(body, "<th>{title}</th>");
     }

@@ -1,6 +1,6 @@
 //! `/why`: what failed lately, why, and what to do. Envoy has no such view.
 //!
-//! `/why` has the causes since the start, most often first, and the last failures; `/why/ID` has one: by the number that
+//! `/why` has the causes since the start, most often first, and the last failures; `/why?last=N` has these alone, `/why/ID` has one: by the number that
 //! logs print (`%WHY_ID%`) or by `x-request-id`.
 
 mod html;
@@ -25,6 +25,8 @@ const USUAL: usize = 20;
 struct Page {
     /// Why nothing else is shown than what was asked for: it is one failure.
     id: Option<String>,
+    /// Only failures were asked for, and no causes.
+    only_failures: bool,
     records: Vec<Record>,
     tallies: Vec<Tally>,
     /// Failures since the start, and how many of them are kept.
@@ -55,7 +57,16 @@ pub(crate) fn why(admin: &Admin, request: &Request) -> Reply {
             && filter.cluster.as_ref().is_none_or(|cluster| **cluster == *tally.cluster)
             && filter.since.is_none_or(|since| tally.last >= since)
     });
-    let page = Page { id: id.map(str::to_owned), records, tallies, count: journal.count(), now, language };
+    let only_failures = query.has("last");
+    let page = Page {
+        id: id.map(str::to_owned),
+        only_failures,
+        records,
+        tallies,
+        count: journal.count(),
+        now,
+        language,
+    };
     let reply = match query.value("format") {
         Some("json") => Reply::json(json::page(&page)),
         Some("html") => Reply::html(html::page(&page, query)),

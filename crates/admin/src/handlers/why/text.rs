@@ -12,13 +12,11 @@ pub(super) fn page(page: &Page) -> String {
     let mut out = String::new();
     match &page.id {
         Some(id) if page.records.is_empty() => {
-            let _ = writeln!(
-                out,
-                "No failure has the number or the request id {id}. Of {} failures since the start the last {} are kept.",
-                page.count.0, page.count.1
-            );
+            let _ =
+                writeln!(out, "No failure has the number or the request id {id}. {}", counted(page.count));
         }
         Some(_) => {}
+        None if page.only_failures && !page.records.is_empty() => {}
         None if page.count.0 == 0 => out.push_str("No request has failed.\n"),
         None => {
             summary(&mut out, page);
@@ -36,8 +34,18 @@ pub(super) fn page(page: &Page) -> String {
     out
 }
 
+/// `3 failures since the start.`
+pub(super) fn counted((all, kept): (u64, usize)) -> String {
+    let failures = if all == 1 { "failure" } else { "failures" };
+    if u64::try_from(kept).is_ok_and(|kept| kept == all) {
+        format!("{all} {failures} since the start.")
+    } else {
+        format!("{all} {failures} since the start, of which the last {kept} are kept.")
+    }
+}
+
 fn summary(out: &mut String, page: &Page) {
-    let _ = writeln!(out, "{} failures since the start, the last {} are kept.\n", page.count.0, page.count.1);
+    let _ = writeln!(out, "{}\n", counted(page.count));
     if page.tallies.is_empty() {
         out.push_str("None of them is one of those that were asked for.\n");
         return;
