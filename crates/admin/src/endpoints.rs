@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::handlers::{
     certs, clusters, config_dump, control, home, hosts, listeners, logging, reasons, reload, runtime, server,
-    stats, unsupported,
+    stats, unsupported, why,
 };
 use crate::http::{Reply, Request};
 use crate::state::Admin;
@@ -413,11 +413,38 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         access: Access::Changes,
         handler: unsupported::recent_lookups,
     },
+    Endpoint {
+        path: "/why",
+        group: Group::Watch,
+        text: "what failed lately and why: causes with their rates, the last failures, or one (/why/ID)",
+        params: &[
+            text("id", "number of a failure (%WHY_ID%), or x-request-id"),
+            text("last", "how many failures, 20 where nothing is said"),
+            text("code", "only failures of this code or reason"),
+            text("cluster", "only failures of this cluster"),
+            text("since", "only failures of this time: 10m, 2h, or 2026-11-20T16:17:33Z"),
+            LANGUAGE,
+            choice("format", "form of the answer", &["text", "json", "html"]),
+        ],
+        access: Access::Reads,
+        handler: why::why,
+    },
 ];
 
 /// The endpoint at a path.
 pub(crate) fn find(path: &str) -> Option<&'static Endpoint> {
     ENDPOINTS.iter().find(|endpoint| endpoint.path == path)
+}
+
+/// The endpoint that a path asks, with the id that stands behind the path of one that takes an `id`: `/why/ID`.
+pub(crate) fn resolve(path: &str) -> Option<(&'static Endpoint, Option<&str>)> {
+    if let Some(endpoint) = find(path) {
+        return Some((endpoint, None));
+    }
+    let (front, id) = path.rsplit_once('/')?;
+    let endpoint = find(front)?;
+    let takes_id = endpoint.params.iter().any(|param| param.name == "id");
+    (takes_id && !id.is_empty()).then_some((endpoint, Some(id)))
 }
 
 /// The list of endpoints, in Envoy's form.

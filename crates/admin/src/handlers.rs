@@ -15,3 +15,4 @@ pub(crate) mod server;
 pub(crate) mod stats;
 pub(crate) mod trouble;
 pub(crate) mod unsupported;
+pub(crate) mod why;

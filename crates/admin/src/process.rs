@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use causeway_journal::Journal;
 use causeway_log::LogHandle;
 use causeway_model::Runtime;
 use causeway_stats::Registry;
@@ -50,6 +51,9 @@ pub trait Process: Send + Sync + 'static {
 
     /// The application log.
     fn log(&self) -> &LogHandle;
+
+    /// What failed lately.
+    fn journal(&self) -> &Journal;
 
     /// What the last reload did; `None` before the first.
     fn last_reload(&self) -> Option<ReloadReport>;

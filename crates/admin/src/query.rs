@@ -34,6 +34,11 @@ impl Query {
         self.0.iter().any(|(known, _)| known == name)
     }
 
+    /// Adds a parameter in front of all others.
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        self.0.insert(0, (name.to_owned(), value.to_owned()));
+    }
+
     /// All parameters.
     pub(crate) fn all(&self) -> &[(String, String)] {
         &self.0

@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval_at};
 
 use crate::bind::{StartError, bind};
 use crate::connection::{Acceptor, Ends};
-use crate::endpoints::{Access, find, help};
+use crate::endpoints::{Access, help, resolve};
 use crate::guard;
 use crate::http::{Media, Receipt, Reply, Request};
 use crate::page::{STYLE, STYLE_PATH};
@@ -190,7 +190,7 @@ impl Service {
         if path == STYLE_PATH {
             return Reply { status: StatusCode::OK, media: Media::Css, body: STYLE.to_owned() };
         }
-        let Some(endpoint) = find(&path) else {
+        let Some((endpoint, id)) = resolve(&path) else {
             return Reply::fault(StatusCode::NOT_FOUND, format!("invalid path. {}", help()));
         };
         if endpoint.access == Access::Changes && parts.method != Method::POST {
@@ -207,7 +207,11 @@ impl Service {
             );
             return Reply::fault(StatusCode::FORBIDDEN, refusal.sentence());
         }
-        let request = Request { method: parts.method.to_string(), query: params(parts, body), now };
+        let mut query = params(parts, body);
+        if let Some(id) = id {
+            query.add("id", id);
+        }
+        let request = Request { method: parts.method.to_string(), query, now };
         let admin = Arc::clone(&self.admin);
         let handler = endpoint.handler;
         match spawn_blocking(move || handler(&admin, &request)).await {

@@ -33,6 +33,22 @@ pub(crate) fn human(duration: Duration) -> String {
     }
 }
 
+/// The moment that a text names: `10m` before now, or `2026-11-20T16:17:33Z`.
+pub(crate) fn parse_since(text: &str, now: SystemTime) -> Option<SystemTime> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(time.into());
+    }
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    now.checked_sub(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?))
+}
+
 /// The time from one moment to a later one; none where clocks were set back.
 pub(crate) fn between(earlier: SystemTime, later: SystemTime) -> Duration {
     later.duration_since(earlier).unwrap_or_default()
@@ -48,6 +64,20 @@ mod tests {
         assert_eq!(timestamp(at(1_795_177_053_021)), "2026-11-20T12:17:33.021Z");
         assert_eq!(timestamp(at(1_795_177_053_000)), "2026-11-20T12:17:33Z");
         assert_eq!(timestamp_seconds(at(1_795_177_053_999)), "2026-11-20T12:17:33Z");
+    }
+
+    #[test]
+    fn times_are_read_as_people_write_them() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let ago = |text| parse_since(text, now).map(|time| between(time, now).as_secs());
+        assert_eq!(
+            (ago("90s"), ago("10m"), ago("2h"), ago("1d")),
+            (Some(90), Some(600), Some(7200), Some(86_400))
+        );
+        assert_eq!(ago("1970-01-12T13:46:30Z"), Some(10));
+        for text in ["", "m", "10", "10w", "-1m", "1.5h", "99999999999999999999d", "ä"] {
+            assert_eq!(ago(text), None, "{text}");
+        }
     }
 
     #[test]

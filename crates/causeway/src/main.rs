@@ -5,12 +5,14 @@
 
 mod cli;
 mod demo;
+mod explain;
 mod process;
 mod serve;
 mod sink;
 mod validate;
 mod version;
 mod views;
+mod why;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,8 @@ fn main() -> ExitCode {
         Ok(Command::Serve(arguments)) => serve::run(&arguments, || {}),
         Ok(Command::Validate(arguments)) => validate::run(&arguments),
         Ok(Command::Demo(arguments)) => demo::run(&arguments),
+        Ok(Command::Why(arguments)) => why::run(&arguments),
+        Ok(Command::Explain(arguments)) => explain::run(&arguments),
         Ok(Command::Print(text)) => cli::print(&text),
         Err(error) => error.exit(),
     }

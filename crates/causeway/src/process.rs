@@ -12,6 +12,7 @@ use causeway_admin::view::{
 };
 use causeway_admin::{ModifyRuntimeError, Process, RequestRecord};
 use causeway_http::Version;
+use causeway_journal::Journal;
 use causeway_log::LogHandle;
 use causeway_model::{Bootstrap, Runtime};
 use causeway_proxy::{AdminLog, AdminRequest, OpenConnections};
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) info: Arc<ServerInfo>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) log: LogHandle,
+    /// What failed lately.
+    pub(crate) journal: Arc<Journal>,
     pub(crate) workers: usize,
     pub(crate) clusters: Clusters,
     pub(crate) connections: OnceLock<OpenConnections>,
@@ -83,6 +86,7 @@ impl Shared {
             info: Arc::new(info),
             registry: Arc::clone(registry),
             log: log.clone(),
+            journal: Arc::default(),
             workers,
             clusters,
             connections: OnceLock::new(),
@@ -238,6 +242,10 @@ impl Process for Shared {
 
     fn log(&self) -> &LogHandle {
         &self.log
+    }
+
+    fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     fn last_reload(&self) -> Option<ReloadReport> {

@@ -63,6 +63,8 @@ fn masked(text: &str) -> String {
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"),
         (r"\S*/causeway-demo-\d+(-\d+)?/", "FOLDER/"),
         (r"in_a_row=\d+", "in_a_row=N"),
+        (r"why=[0-9a-f]{16}", "why=NUMBER"),
+        (r"connection   \d+", "connection   N"),
     ] {
         text = Regex::new(what).unwrap().replace_all(&text, name).into_owned();
     }

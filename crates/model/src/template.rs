@@ -297,12 +297,24 @@ pub enum OperatorKind {
     Reason,
     /// `CAUSEWAY_EVIDENCE` is not Envoy's: what was observed.
     Evidence,
+    /// `WHY_CODE` is not Envoy's: the reason's code, absent where nothing failed.
+    WhyCode,
+    /// `WHY` is not Envoy's: what happened in a sentence, with what was observed.
+    Why,
+    /// `WHY_ID` is not Envoy's: the number by which a failure is found in `/why`.
+    WhyId,
     /// An operator about something this configuration can't have, such as TLS on a plain listener:
     /// its value is always absent. Holds the operator as it was written.
     Absent(Box<str>),
 }
 
 impl OperatorKind {
+    /// Whether it says why a request failed.
+    #[must_use]
+    pub const fn tells_failures(&self) -> bool {
+        matches!(self, Self::Reason | Self::WhyCode | Self::Why)
+    }
+
     /// Whether its value has to be measured while the request is served, which is done only where an access
     /// log asks for it.
     #[must_use]

@@ -13,7 +13,7 @@ use crate::cluster::OwnPool;
 use crate::listener::Inspected;
 use crate::listener::Turn;
 use crate::tls::TlsInfo;
-use crate::worker::Place;
+use crate::worker::{Place, Worker};
 
 /// What is known about a client's connection from its beginning.
 #[derive(Debug)]
@@ -59,6 +59,8 @@ pub(crate) struct Course {
     pub(crate) broke_protocol: Cell<bool>,
     /// Connections to back-ends that are for this client alone, where there are some.
     pub(crate) pools: OnceCell<Box<RefCell<Vec<OwnPool>>>>,
+    /// Its random number, where something is told of it.
+    number: Cell<Option<u64>>,
     /// Why it failed as a whole.
     pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// The client reset it.
@@ -69,6 +71,15 @@ pub(crate) struct Course {
     pub(crate) terminated_because: Cell<Option<&'static str>>,
     /// Why TLS failed (`%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`), in Envoy's words.
     pub(crate) transport_failure: OnceCell<Box<str>>,
+}
+
+impl Course {
+    /// The random number of the connection: the same for everything that is told of it.
+    pub(crate) fn number(&self, worker: &Worker) -> u64 {
+        let number = self.number.get().unwrap_or_else(|| worker.random());
+        self.number.set(Some(number));
+        number
+    }
 }
 
 impl ConnectionInfo {

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use causeway_journal::Journal;
 use causeway_model::{Address, Listener};
 use causeway_stats::{Registry, ScopeName};
 use causeway_upstream::Cluster;
@@ -71,12 +72,17 @@ struct WorkerThread {
 }
 
 impl DataPlane {
-    /// Starts the workers. They have nothing to do until a configuration is published.
+    /// Starts the workers. They have nothing to do until a configuration is published. What fails at them stands in the
+    /// journal.
     ///
     /// # Errors
     ///
     /// Where a thread or its runtime can't be made.
-    pub fn start(options: &StartOptions, registry: &Arc<Registry>) -> io::Result<Self> {
+    pub fn start(
+        options: &StartOptions,
+        registry: &Arc<Registry>,
+        journal: &Arc<Journal>,
+    ) -> io::Result<Self> {
         let shared = Arc::new(SharedByWorkers {
             connection_ids: AtomicU64::new(1),
             open_connections: AtomicU64::new(0),
@@ -84,6 +90,7 @@ impl DataPlane {
             failing: AtomicBool::new(false),
             log_flush: options.log_flush,
             workers: OnceLock::new(),
+            journal: Arc::clone(journal),
             drain_time: options.drain_time,
         });
         let http1 = registry.scope::<Http1Stat>(ScopeName::root().then("http1"));

@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use causeway_http::Known;
-use causeway_reason::{Blame, Failure, Language, Reason};
+use causeway_reason::{Blame, Reason};
 
-use crate::connection::ConnectionInfo;
-use crate::exchange::{Exchange, Subject};
+use crate::exchange::Subject;
+use crate::failures::Failed;
 use crate::timer::Millis;
 use crate::worker::Worker;
 
@@ -34,13 +34,8 @@ struct Kind {
 
 impl FailureLog {
     /// Tells of a request that failed.
-    pub(crate) fn note(
-        &self,
-        worker: &Worker,
-        exchange: &Exchange,
-        connection: &ConnectionInfo,
-        failure: &Failure,
-    ) {
+    pub(crate) fn note(&self, worker: &Worker, failed: Failed<'_>) {
+        let Failed { exchange, failure, .. } = failed;
         let now = worker.now();
         let cluster = exchange.facts.cluster.as_ref().map_or("", |cluster| &*cluster.config().name);
         let mut kinds = self.0.borrow_mut();
@@ -54,12 +49,12 @@ impl FailureLog {
                 let suppressed = std::mem::take(&mut kind.suppressed);
                 kind.since = now;
                 drop(kinds);
-                tell(exchange, connection, failure, suppressed);
+                tell(failed, suppressed);
             }
             None => {
                 kinds.insert(key, Kind { since: now, suppressed: 0 });
                 drop(kinds);
-                tell(exchange, connection, failure, 0);
+                tell(failed, 0);
             }
         }
     }
@@ -82,7 +77,8 @@ impl FailureLog {
     }
 }
 
-fn tell(exchange: &Exchange, connection: &ConnectionInfo, failure: &Failure, suppressed: u64) {
+fn tell(failed: Failed<'_>, suppressed: u64) {
+    let Failed { exchange, connection, failure, id } = failed;
     let facts = &exchange.facts;
     let spec = failure.spec();
     let mut line = String::with_capacity(256);
@@ -107,10 +103,7 @@ fn tell(exchange: &Exchange, connection: &ConnectionInfo, failure: &Failure, sup
         0 => write!(line, " was not answered"),
         status => write!(line, " was answered {status}"),
     };
-    let _ = write!(line, ": {}: {}", spec.key, spec.sentence.get(Language::English));
-    if let Some(evidence) = &failure.evidence {
-        let _ = write!(line, " [{evidence}]");
-    }
+    let _ = write!(line, ": {} {}: {failure}", failure.reason.code(), spec.key);
     if let Some(cluster) = &facts.cluster {
         let _ = write!(line, " cluster={}", cluster.config().name);
     }
@@ -123,6 +116,7 @@ fn tell(exchange: &Exchange, connection: &ConnectionInfo, failure: &Failure, sup
     if let Some(id) = exchange.request.get(Known::XRequestId) {
         let _ = write!(line, " request-id={}", id.escape_ascii());
     }
+    let _ = write!(line, " why={id:016x}");
     if suppressed > 0 {
         let _ = write!(line, " (and {suppressed} more like it before)");
     }
@@ -134,6 +128,6 @@ fn tell(exchange: &Exchange, connection: &ConnectionInfo, failure: &Failure, sup
 }
 
 /// Queries hold secrets more often than they explain a failure.
-fn without_query(path: &[u8]) -> &[u8] {
+pub(crate) fn without_query(path: &[u8]) -> &[u8] {
     memchr::memchr(b'?', path).and_then(|at| path.get(..at)).unwrap_or(path)
 }

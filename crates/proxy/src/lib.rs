@@ -24,6 +24,7 @@ mod destination;
 mod downstream;
 mod exchange;
 mod failure_log;
+mod failures;
 mod filters;
 mod format;
 mod gate;

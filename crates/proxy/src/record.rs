@@ -13,6 +13,7 @@ use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
 use crate::downstream::SeenByRouting;
 use crate::exchange::{Beside, Exchange, Facts};
+use crate::failures::{Failed, note_attempt};
 use crate::format::{FieldSize, View};
 use crate::local_reply::note_failure;
 use crate::snapshot::HttpRuntime;
@@ -169,33 +170,35 @@ impl ActiveRequest {
         });
     }
 
-    /// An attempt to have a back-end answer is over, and there will be another: `failure` is why, where it was no
-    /// answer. What was counted and logged at the end of the request otherwise is now.
-    pub(crate) fn end_attempt(&mut self, failure: Option<Failure>) {
+    /// An attempt to have a back-end answer is over, and there will be another: this was answered, or this is why it was
+    /// no answer. What was counted and logged at the end of the request otherwise is now.
+    pub(crate) fn end_attempt(&mut self, outcome: Result<u16, Failure>) {
         if let (Some(cluster), Some(host)) = (&self.facts.cluster, &self.facts.host)
             && self.facts.connect_end.is_some()
         {
             cluster.cells(host).inc(HostStat::RqError);
         }
-        self.close_attempt(failure, true);
+        self.close_attempt(outcome, true);
         let exchange = &mut **self;
         exchange.facts.forget_attempt();
         exchange.response.clear(usize::MAX);
         exchange.to_upstream.forget();
     }
 
-    /// Counts an attempt that is over while the request is not; `logged` where the router's logs are told of it now.
-    /// What it says of the host is counted elsewhere.
-    fn close_attempt(&mut self, failure: Option<Failure>, logged: bool) {
+    /// Counts an attempt that is over while the request is not: with this answer, 0 where it was given up; `logged` where
+    /// the router's logs are told of it now. What it says of the host is counted elsewhere.
+    fn close_attempt(&mut self, outcome: Result<u16, Failure>, logged: bool) {
         let Some(mut exchange) = self.exchange.take() else { return };
         let facts = &mut exchange.facts;
         let flags = facts.flags;
-        if let Some(flag) = failure.as_ref().and_then(Failure::flag) {
-            facts.flags.set(flag);
+        let status = *outcome.as_ref().unwrap_or(&0);
+        if let Err(failure) = outcome {
+            failure.flag().into_iter().for_each(|flag| facts.flags.set(flag));
+            facts.failure = Some(Box::new(failure));
         }
-        facts.failure = failure.map(Box::new);
         facts.ended = Some(self.worker.instant());
         facts.take_count();
+        note_attempt(&mut exchange, status);
         if let Some(cluster) = exchange.facts.cluster.clone() {
             count_attempt(&exchange, &cluster);
             let facts = &exchange.facts;
@@ -211,17 +214,17 @@ impl ActiveRequest {
         self.exchange = Some(exchange);
     }
 
-    /// An attempt beside the one that the request shows is over: `failure` is why, where it was no answer.
+    /// An attempt beside the one that the request shows is over: `failure` is why, where it was not given up.
     pub(crate) fn end_beside(&mut self, mut beside: Beside, failure: Option<Failure>) {
         self.swap_attempt(&mut beside);
-        self.close_attempt(failure, true);
+        self.close_attempt(failure.map_or(Ok(0), Err), true);
         self.swap_attempt(&mut beside);
     }
 
     /// The same where the request is over as well, and its logs are told first.
     pub(crate) fn outlive(&mut self, mut beside: Beside) {
         self.swap_attempt(&mut beside);
-        self.close_attempt(None, false);
+        self.close_attempt(Ok(0), false);
         self.swap_attempt(&mut beside);
         self.again.get_or_insert_default().outlived.push(beside);
     }
@@ -431,11 +434,10 @@ impl ActiveRequest {
             });
         }
         if let Some(failure) = &exchange.facts.failure
-            && failure.reason != Reason::DirectResponse
             && !exchange.facts.tunnel_closed
-            && !manager.logs_hold_failures
         {
-            self.worker.failures.note(&self.worker, exchange, &self.connection, failure);
+            let failed = Failed { exchange, connection: &self.connection, failure, id: self.random };
+            self.worker.failures.note(&self.worker, failed, manager.logs_hold_failures);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use causeway_http::RequestIdSource;
 use causeway_http::date::imf_fixdate;
+use causeway_journal::Journal;
 use causeway_model::Address;
 use causeway_stats::{Registry, ScopeName, Shard};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
@@ -23,7 +24,7 @@ use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
 use crate::downstream::{Coroutines, Spares};
 use crate::exchange::ExchangePool;
-use crate::failure_log::FailureLog;
+use crate::failures::Failures;
 use crate::format::Clock;
 use crate::listener::{self, HandedOver, ListenerSlot, SocketKey, WorkerSocket};
 use crate::overload::{Changes, WorkerOverload};
@@ -100,6 +101,8 @@ pub(crate) struct SharedByWorkers {
     pub(crate) log_flush: Duration,
     /// By their numbers, once all have started.
     pub(crate) workers: OnceLock<Vec<WeakUnboundedSender<Command>>>,
+    /// What failed at all of them.
+    pub(crate) journal: Arc<Journal>,
     /// How long connections that never come to an end by themselves outlive their listener.
     pub(crate) drain_time: Duration,
 }
@@ -135,7 +138,7 @@ pub(crate) struct Worker {
     pub(crate) http2_spares: Spares,
     pub(crate) clock: RefCell<Clock>,
     pub(crate) logs: LogBuffers,
-    pub(crate) failures: FailureLog,
+    pub(crate) failures: Failures,
     pub(crate) http1: Shard<Http1Stat>,
     /// There from the first connection on, as with Envoy.
     http2: OnceCell<Shard<Http2Stat>>,
@@ -185,7 +188,7 @@ impl Worker {
             http2_spares: Spares::default(),
             clock: RefCell::new(Clock::now()),
             logs: LogBuffers::default(),
-            failures: FailureLog::default(),
+            failures: Failures::new(shared.journal.ring()),
             http1,
             http2: OnceCell::new(),
             own_requests: OnceCell::new(),

@@ -96,6 +96,17 @@ impl Failure {
     }
 }
 
+/// What happened, in a sentence, with what was observed: for operators only.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.spec().sentence.en)?;
+        match &self.evidence {
+            Some(evidence) => write!(f, " [{evidence}]"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl From<Reason> for Failure {
     fn from(reason: Reason) -> Self {
         Self::new(reason)

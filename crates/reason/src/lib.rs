@@ -14,6 +14,7 @@ mod answer;
 mod catalogue;
 mod failure;
 mod flag;
+mod line;
 mod markdown;
 mod spec;
 
@@ -21,5 +22,6 @@ pub use answer::{Answer, Body, Details, ResetReason};
 pub use catalogue::{Reason, grpc as grpc_status};
 pub use failure::{Failure, Met};
 pub use flag::{Flag, Flags};
+pub use line::{Line, Maker};
 pub use markdown::reasons_page;
 pub use spec::{Blame, Language, Retry, Spec, Text};

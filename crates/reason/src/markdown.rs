@@ -2,16 +2,17 @@
 
 use std::fmt::Write as _;
 
-use crate::{Details, Reason, Spec};
+use crate::{Details, Reason};
 
 /// The whole of `docs/reasons.md`. A test compares the file with this.
 #[must_use]
 pub fn reasons_page() -> String {
     let mut page = String::from(
         "# Reasons\n\n\
-         Every request that fails, or that Causeway answers by itself, has one of these reasons. The name stands in \
+         Every request that fails, or that Causeway answers by itself, has one of these reasons, with a code and a name that \
+         never change. The code stands in the access log (`%WHY_CODE%`), in the application log and in `/why`; the name in \
          the access log (`%CAUSEWAY_REASON%`), in the application log, in the metric \
-         `http.<stat_prefix>.reason.<name>` and, for hosts, in `/clusters`. With `--reason-header` it is also \
+         `http.<stat_prefix>.reason.<name>` and, for hosts, in `/clusters`. `causeway explain CODE` prints what stands here. With `--reason-header` it is also \
          sent to the client as `x-causeway-reason`.\n\n\
          Status, flag and details are those of Envoy 1.40. A reason that takes the last usable host away \
          through a health check or a name lookup is answered `503`, `UH`, `no_healthy_upstream`, whatever its row says.\n\n\
@@ -20,13 +21,14 @@ pub fn reasons_page() -> String {
     for (family, members) in Reason::FAMILIES {
         let _ = write!(page, "\n## {}\n", title(family));
         for reason in *members {
-            entry(&mut page, &reason.spec());
+            entry(&mut page, *reason);
         }
     }
     page
 }
 
-fn entry(page: &mut String, spec: &Spec) {
+fn entry(page: &mut String, reason: Reason) {
+    let spec = reason.spec();
     let status = match spec.answer.status {
         0 => "none".to_owned(),
         status => status.to_string(),
@@ -38,9 +40,10 @@ fn entry(page: &mut String, spec: &Spec) {
     };
     let _ = write!(
         page,
-        "\n### {}\n\n{} {}\n\n{} {}\n\n\
+        "\n### {} {}\n\n{} {}\n\n{} {}\n\n\
          | answer | flag | details | gRPC | to act | safe to retry |\n|---|---|---|---|---|---|\n\
          | {status} | {} | `{details}` | {} | {} | {} |\n",
+        reason.code(),
         spec.key,
         spec.sentence.en,
         spec.advice.en,

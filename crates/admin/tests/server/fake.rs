@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use causeway_admin::view::*;
 use causeway_admin::{AdminServer, ModifyRuntimeError, Options, Process, RequestRecord};
+use causeway_journal::Journal;
 use causeway_log::{LogHandle, Logger, Output};
 use causeway_model::{Address, CircuitBreakers, Locality, Runtime, RuntimeLayer, SourcePosition, Value};
 use causeway_reason::Reason;
@@ -52,6 +53,7 @@ pub(crate) struct Fake {
     pub(crate) hanging: AtomicUsize,
     pub(crate) panics: AtomicBool,
     pub(crate) shards: Mutex<(Shard<ClusterStat>, Shard<HttpStat>)>,
+    pub(crate) journal: Journal,
     log: (Logger, LogHandle, PathBuf),
 }
 
@@ -86,6 +88,7 @@ impl Fake {
             hanging: AtomicUsize::new(0),
             panics: AtomicBool::new(false),
             shards: Mutex::new(shards),
+            journal: Journal::default(),
             log: (logger, handle, path),
         })
     }
@@ -254,6 +257,10 @@ impl Process for Fake {
 
     fn log(&self) -> &LogHandle {
         &self.log.1
+    }
+
+    fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     fn last_reload(&self) -> Option<ReloadReport> {

@@ -7,6 +7,7 @@ mod exposition;
 mod fake;
 mod ours;
 mod stats;
+mod why;
 mod wire;
 
 use std::io::Write as _;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod ask;
 mod flags;
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Error, value_parser};
 
 use crate::version;
+pub(crate) use ask::{ExplainArguments, WhyArguments};
 use flags::{FLAGS, Flag, Meaning, Value};
 
 /// What the program is asked to do.
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Serve(Box<ServeArguments>),
     Validate(ValidateArguments),
     Demo(DemoArguments),
+    Why(WhyArguments),
+    Explain(ExplainArguments),
     /// Print this and end.
     Print(String),
 }
@@ -87,6 +91,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         Some(("demo", matches)) => {
             Ok(Command::Demo(DemoArguments { port_offset: number(matches, "port-offset").unwrap_or(0) }))
         }
+        Some(("why", matches)) => Ok(Command::Why(ask::why(matches))),
+        Some(("explain", matches)) => Ok(Command::Explain(ask::explain(matches))),
         _ if matches.get_flag("version") => {
             Ok(Command::Print(format!("causeway  version: {}\n", version::text())))
         }
@@ -115,8 +121,10 @@ fn command() -> clap::Command {
         .after_help("Signals: SIGHUP reloads the configuration, SIGUSR1 opens log files anew, SIGTERM and SIGINT let\nrequests end and then the process; a second one ends it at once.")
         .disable_version_flag(true)
         .args_conflicts_with_subcommands(true)
-        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway demo [OPTIONS]")
+        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway demo [OPTIONS]")
         .subcommand(validate_command())
+        .subcommand(ask::why_command())
+        .subcommand(ask::explain_command())
         .subcommand(demo_command());
     for flag in FLAGS {
         command = command.arg(argument(flag));
@@ -461,6 +469,18 @@ mod tests {
         assert!(validate.json && !validate.options.check_files);
         let Ok(Command::Demo(demo)) = parsed(&["demo", "--port-offset", "1000"]) else { panic!("demo") };
         assert_eq!(demo.port_offset, 1000);
+        let Ok(Command::Why(why)) =
+            parsed(&["why", "0190-abc", "--since", "10m", "-o", "json", "--lang", "ko"])
+        else {
+            panic!("why")
+        };
+        assert_eq!(why.id.as_deref(), Some("0190-abc"));
+        let asked: Vec<_> = why.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(asked, [("since", "10m"), ("format", "json"), ("lang", "ko")]);
+        let Ok(Command::Explain(explain)) = parsed(&["explain", "503", "UF", "x{y}"]) else {
+            panic!("explain")
+        };
+        assert_eq!(explain.what, "503 UF x{y}");
         assert!(matches!(parsed(&["--version"]), Ok(Command::Print(text)) if text.contains("version:")));
     }
 }

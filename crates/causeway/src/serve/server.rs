@@ -137,7 +137,7 @@ impl Server {
             log_flush: arguments.log_flush,
             drain_time: arguments.drain_time,
         };
-        let data_plane = DataPlane::start(&start, &registry)
+        let data_plane = DataPlane::start(&start, &registry, &shared.journal)
             .map_err(|error| one(format!("cannot start a worker: {error}")))?;
         let _ = shared.connections.set(data_plane.connections());
         let certificates = Certificates::start(&arguments.config.options)

@@ -369,6 +369,7 @@ impl Case {
         }
         expected.check_logs(&site, &mut wrong).await;
         expected.check_metrics(&mut site, &mut wrong).await;
+        expected.check_journal(&mut site, &mut wrong).await;
         if !wrong.is_empty() {
             wrong.push(format!("access log: {:?}", site.access_log()));
             wrong.push(format!("application log: {}", site.proxy.log()));
@@ -524,6 +525,37 @@ impl Expected {
                     wrong.push(format!("the application log says without sentence or evidence: {told}"));
                 }
             }
+        }
+    }
+
+    /// The failure is found by the number that the access log has, with what the log says.
+    async fn check_journal(&self, site: &mut Site, wrong: &mut Vec<String>) {
+        let Some(line) = site.logged(self.reason.key()).await else { return };
+        let code = self.reason.code();
+        if line.why_code != code {
+            wrong.push(format!("%WHY_CODE% is {}, not {code}", line.why_code));
+        }
+        if !site.proxy.process().is_running() {
+            // It was told to end, so nobody can ask it any more.
+            return;
+        }
+        let page = site.json(&format!("/why/{}?format=json", line.why_id)).await;
+        if self.reason == Reason::DirectResponse {
+            // Nothing has failed.
+            if page["failures"] != serde_json::json!([]) {
+                wrong.push(format!("/why has {page}"));
+            }
+            return;
+        }
+        let failure = &page["failures"][0];
+        // What is long is cut.
+        let evidence = failure["evidence"].as_str().unwrap_or_default();
+        if failure["code"] != code || !line.evidence.starts_with(evidence) || evidence.is_empty() {
+            wrong.push(format!("/why/{} is not {code} with the evidence of {line:?}: {page}", line.why_id));
+        }
+        let causes = site.json("/why?format=json").await;
+        if causes["total"] != 1 || causes["causes"][0]["code"] != code {
+            wrong.push(format!("/why has other causes than {code}: {causes}"));
         }
     }
 

@@ -24,7 +24,7 @@ const ACCESS_LOG: &str = r#"access_log:
     path: access.log
     log_format:
       text_format_source:
-        inline_string: "%RESPONSE_CODE%\t%RESPONSE_FLAGS%\t%RESPONSE_CODE_DETAILS%\t%CAUSEWAY_REASON%\t%CAUSEWAY_EVIDENCE%\t%UPSTREAM_CLUSTER%\n"
+        inline_string: "%RESPONSE_CODE%\t%RESPONSE_FLAGS%\t%RESPONSE_CODE_DETAILS%\t%CAUSEWAY_REASON%\t%CAUSEWAY_EVIDENCE%\t%UPSTREAM_CLUSTER%\t%WHY_CODE%\t%WHY_ID%\n"
 "#;
 
 const HCM: &str =
@@ -203,6 +203,8 @@ pub(crate) struct Logged {
     pub(crate) reason: String,
     pub(crate) evidence: String,
     pub(crate) cluster: String,
+    pub(crate) why_code: String,
+    pub(crate) why_id: String,
 }
 
 impl Site {
@@ -239,7 +241,8 @@ impl Site {
 
     /// A page of the admin server that is JSON.
     pub(crate) async fn json(&self, path: &str) -> Value {
-        serde_json::from_str(&self.page(path).await).unwrap_or_default()
+        let answer = exchange(self.admin, &Request::get(path)).await;
+        answer.ok().and_then(|answer| serde_json::from_slice(&answer.body).ok()).unwrap_or_default()
     }
 
     /// The counters of reasons, by connection manager: `/reasons`.
@@ -272,6 +275,8 @@ impl Site {
                 reason: next(),
                 evidence: next(),
                 cluster: next(),
+                why_code: next(),
+                why_id: next(),
             }
         });
         lines.collect()
@@ -286,7 +291,7 @@ impl Site {
 
     /// Waits for the line of the application log about a request that failed for this reason.
     pub(crate) async fn told(&self, reason: &str) -> Option<String> {
-        let named = format!(": {reason}: ");
+        let named = format!(" {reason}: ");
         let find = || {
             let log = self.proxy.log();
             let line = log.lines().find(|line| line.contains(&named) && line.contains(" was "));

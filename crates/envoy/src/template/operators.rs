@@ -233,6 +233,9 @@ const OPERATORS: &[(&str, Syntax, Support)] = &[
     ("VIRTUAL_CLUSTER_NAME", Bare, Full),
     // Not Envoy's, but obvious.
     ("VIRTUAL_HOST_NAME", Bare, Full),
+    ("WHY", Bare, Full),
+    ("WHY_CODE", Bare, Full),
+    ("WHY_ID", Bare, Full),
 ];
 
 /// Whether there is an operator of that name.
@@ -316,6 +319,9 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "BYTES_SENT" => K::BytesSent,
         "CAUSEWAY_EVIDENCE" => K::Evidence,
         "CAUSEWAY_REASON" => K::Reason,
+        "WHY" => K::Why,
+        "WHY_CODE" => K::WhyCode,
+        "WHY_ID" => K::WhyId,
         "DYNAMIC_METADATA" => metadata(MetadataSource::Dynamic, parameter),
         "CLUSTER_METADATA" => metadata(MetadataSource::Cluster, parameter),
         "UPSTREAM_METADATA" => upstream_metadata(parameter),

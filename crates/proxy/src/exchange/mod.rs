@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use causeway_http::h1::RequestHead;
 use causeway_http::{HeaderBlock, Known, Method};
+use causeway_journal::Attempts;
 use causeway_upstream::Host;
 
 use crate::io::Transport;
@@ -42,6 +43,8 @@ pub(crate) struct Exchange {
     pub(crate) facts: Facts,
     /// The connections to back-ends that it was sent on: their hosts and numbers.
     pub(crate) attempted: Vec<(Arc<Host>, Option<u64>)>,
+    /// How the attempts before the last have failed, where there were some.
+    pub(crate) failed_attempts: Option<Box<Attempts>>,
     /// What it brings along where it is the next request of a redirect that the proxy followed.
     pub(crate) again: Option<Box<Again>>,
     /// Bytes on their way to the client.
@@ -113,6 +116,7 @@ impl Exchange {
         self.local_body.clear();
         self.local_body.shrink_to(keep);
         self.attempted.clear();
+        self.failed_attempts = None;
         self.again = None;
         self.to_client.clear(keep);
         self.to_upstream.clear(keep);

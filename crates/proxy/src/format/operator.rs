@@ -226,6 +226,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::Evidence => {
             facts.failure.as_ref().and_then(|failure| failure.evidence.as_deref()).into()
         }
+        OperatorKind::WhyCode => facts.failure.as_ref().map(|failure| failure.reason.code()).into(),
+        OperatorKind::Why => facts.failure.as_ref().map(|failure| failure.to_string()).into(),
+        OperatorKind::WhyId => facts.failure.as_ref().map(|_| format!("{:016x}", view.unique)).into(),
         OperatorKind::Absent(_) => Operand::Absent,
     }
 }

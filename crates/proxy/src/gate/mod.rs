@@ -13,7 +13,6 @@ use causeway_reason::{Failure, Reason};
 use causeway_stats::{Scope, ScopeName, Shard};
 
 use crate::connection::ConnectionInfo;
-use crate::exchange::{Exchange, Subject};
 use crate::snapshot::Compile;
 use crate::worker::Worker;
 use bucket::Bucket;
@@ -159,9 +158,7 @@ impl Refused {
     /// Tells the application log, where no other log will hold it.
     pub(crate) fn tell(&self, worker: &Worker, info: &ConnectionInfo) {
         info.course.closed_because.set(Some(self.closed_because));
-        let mut exchange = Exchange::default();
-        exchange.facts.subject = Subject::RefusedConnection;
-        worker.failures.note(worker, &exchange, info, &self.failure);
+        worker.failures.note_refused(worker, info, &self.failure, false);
     }
 
     /// Drops the connection when it is time.

@@ -18,7 +18,6 @@ use crate::access_log::log_connection;
 use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
 use crate::downstream::Downstream;
-use crate::exchange::{Exchange, Subject};
 use crate::gate::Refused;
 use crate::io::Transport;
 use crate::snapshot::{ChainRuntime, ListenerRuntime, Service};
@@ -189,11 +188,8 @@ impl Arriving {
         self.worker.buffers.reclaim(&mut self.prefetched);
         if let Some(failure) = failure {
             self.listener.shards.count_reason(failure.reason);
-            if !self.listener.snapshot().logs_hold_failures {
-                let mut exchange = Exchange::default();
-                exchange.facts.subject = Subject::RefusedConnection;
-                self.worker.failures.note(&self.worker, &exchange, &self.info, &failure);
-            }
+            let logged = self.listener.snapshot().logs_hold_failures;
+            self.worker.failures.note_refused(&self.worker, &self.info, &failure, logged);
             *self.info.course.failure.borrow_mut() = Some(failure);
         }
         log_connection(&self.worker, &self.listener, &self.info);
@@ -291,12 +287,8 @@ impl Opened {
             TcpSession::without_handshake(proxy, self.open, none.failure);
             return;
         }
-        if !self.listener.snapshot().logs_hold_failures {
-            let worker = self.open.worker();
-            let mut exchange = Exchange::default();
-            exchange.facts.subject = Subject::RefusedConnection;
-            worker.failures.note(worker, &exchange, info, &none.failure);
-        }
+        let (worker, logged) = (self.open.worker(), self.listener.snapshot().logs_hold_failures);
+        worker.failures.note_refused(worker, info, &none.failure, logged);
         match &self.chain.service {
             Service::Http(http) => http.shards.connection_failed(self.open.age(), none.failure.reason),
             Service::None | Service::Tcp(_) | Service::Echo | Service::DirectResponse(_) => {

@@ -23,7 +23,7 @@ impl Relay<'_> {
         let by_status = !(suppress && self.request.facts.grpc);
         self.forwarding.cluster.count_retried(head.status, by_status);
         let reusable = self.is_reusable(head);
-        let (upstream, again) = self.leave(None);
+        let (upstream, again) = self.leave(Ok(head.status));
         let_go(upstream, head, reusable);
         Tried::Again(Box::new(Again { pause, ..again }))
     }
@@ -39,14 +39,14 @@ impl Relay<'_> {
 
     /// Leaves an attempt that failed.
     pub(super) fn leave_failed(self: Box<Self>, failure: Failure, pause: Millis) -> Tried {
-        let (upstream, again) = self.leave(Some(failure));
+        let (upstream, again) = self.leave(Err(failure));
         drop(upstream);
         Tried::Again(Box::new(Again { pause, ..again }))
     }
 
-    fn leave(mut self: Box<Self>, failure: Option<Failure>) -> (Upstream, Again) {
+    fn leave(mut self: Box<Self>, outcome: Result<u16, Failure>) -> (Upstream, Again) {
         self.detach();
-        self.request.end_attempt(failure);
+        self.request.end_attempt(outcome);
         self.forwarding.permit = None;
         let Relay { request, upstream, upload, .. } = *self;
         (upstream, Again { request, upload, pause: 0 })

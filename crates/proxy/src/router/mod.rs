@@ -266,7 +266,7 @@ async fn attempt(
         Err(Unconnected::Failed(failure)) => {
             outlier::note_failure(&request, &forwarding.hosts, &failure);
             if let Some(pause) = retry::after_failure(&mut request, forwarding, &failure) {
-                request.end_attempt(Some(failure));
+                request.end_attempt(Err(failure));
                 forwarding.permit = None;
                 forwarding.tried = true;
                 return Tried::Again(Box::new(Again { request, upload, pause }));

@@ -130,7 +130,7 @@ fn chains(config: &HttpConnectionManager) -> impl Iterator<Item = &[HttpFilter]>
 /// Whether a log tells an operator why a request failed: it holds failed requests, and its lines have
 /// the flag and the details, or the reason itself.
 pub(super) fn tells_failures(log: &AccessLog) -> bool {
-    log.filter.is_none() && asks(std::slice::from_ref(log), &OperatorKind::Reason)
+    log.filter.is_none() && log.format.any_operator(&OperatorKind::tells_failures)
 }
 
 /// Whether one of the logs prints this.

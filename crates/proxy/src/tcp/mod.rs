@@ -88,5 +88,5 @@ fn subsets(config: &TcpProxy) -> Vec<Option<SubsetKey>> {
 
 /// Whether a log tells an operator why a connection failed.
 fn tells_failures(log: &AccessLog) -> bool {
-    log.filter.is_none() && log.format.any_operator(&|kind| *kind == OperatorKind::Reason)
+    log.filter.is_none() && log.format.any_operator(&OperatorKind::tells_failures)
 }

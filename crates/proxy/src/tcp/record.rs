@@ -10,6 +10,7 @@ use causeway_upstream::Host;
 use super::TcpRuntime;
 use super::stats::TcpStat;
 use crate::exchange::{Exchange, Facts, Subject};
+use crate::failures::Failed;
 use crate::format::View;
 use crate::listener::OpenConnection;
 
@@ -146,8 +147,8 @@ impl Drop for Record {
         if let Some(cluster) = &facts.cluster {
             cluster.count_reason(failure.reason);
         }
-        if !self.proxy.shared.logs_hold_failures {
-            worker.failures.note(&worker, &self.exchange, self.open.info(), failure);
-        }
+        let failed =
+            Failed { exchange: &self.exchange, connection: self.open.info(), failure, id: self.random };
+        worker.failures.note(&worker, failed, self.proxy.shared.logs_hold_failures);
     }
 }

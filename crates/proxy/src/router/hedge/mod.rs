@@ -225,22 +225,19 @@ impl Relay<'_> {
     /// Leaves a response that the client gets only if nothing better comes, and waits for that.
     pub(super) async fn leave_unwanted(self: Box<Self>, head: &ResponseHead) -> Tried {
         let reusable = self.is_reusable(head);
-        self.outlast(None, Some((head, reusable))).await
+        self.outlast(Ok((head, reusable))).await
     }
 
     /// Leaves an attempt that failed, and waits for the others.
     pub(super) async fn leave_lost(self: Box<Self>, failure: Failure) -> Tried {
         self.request.charge(failure.answer().status);
-        self.outlast(Some(failure), None).await
+        self.outlast(Err(failure)).await
     }
 
-    async fn outlast(
-        mut self: Box<Self>,
-        failure: Option<Failure>,
-        answered: Option<(&ResponseHead, bool)>,
-    ) -> Tried {
+    async fn outlast(mut self: Box<Self>, outcome: Result<(&ResponseHead, bool), Failure>) -> Tried {
         self.detach();
-        self.request.end_attempt(failure);
+        let answered = outcome.as_ref().ok().copied();
+        self.request.end_attempt(outcome.map(|(head, _)| head.status));
         // A log shows what the attempt that began last came to, as with Envoy.
         self.request.facts.shown = self.request.facts.earlier.clone();
         self.forwarding.permit = None;

@@ -30,7 +30,7 @@ pub(in crate::router) async fn outlast_unconnected(
         forwarding.hosts.cells(host).inc(HostStat::RqError);
     }
     request.charge(failure.answer().status);
-    request.end_attempt(Some(failure));
+    request.end_attempt(Err(failure));
     forwarding.permit = None;
     forwarding.tried = true;
     outlast(downstream, request, forwarding).await

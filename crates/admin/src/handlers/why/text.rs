@@ -1,0 +1,185 @@
+//! `/why` as text.
+
+use std::fmt::Write as _;
+
+use causeway_journal::{Fact, Outcome, Record, Subject, Tally};
+use causeway_reason::Language;
+
+use super::{Page, millis, moment};
+use crate::time::{between, human, timestamp};
+
+pub(super) fn page(page: &Page) -> String {
+    let mut out = String::new();
+    match &page.id {
+        Some(id) if page.records.is_empty() => {
+            let _ =
+                writeln!(out, "No failure has the number or the request id {id}. {}", counted(page.count));
+        }
+        Some(_) => {}
+        None if page.only_failures && !page.records.is_empty() => {}
+        None if page.count.0 == 0 => out.push_str("No request has failed.\n"),
+        None => {
+            summary(&mut out, page);
+            if !page.records.is_empty() {
+                let _ = writeln!(out, "\nThe last {}:\n", page.records.len());
+            }
+        }
+    }
+    for (at, record) in page.records.iter().enumerate() {
+        if at > 0 {
+            out.push('\n');
+        }
+        self::record(&mut out, page, record);
+    }
+    out
+}
+
+/// `3 failures since the start.`
+pub(super) fn counted((all, kept): (u64, usize)) -> String {
+    let failures = if all == 1 { "failure" } else { "failures" };
+    if u64::try_from(kept).is_ok_and(|kept| kept == all) {
+        format!("{all} {failures} since the start.")
+    } else {
+        format!("{all} {failures} since the start, of which the last {kept} are kept.")
+    }
+}
+
+fn summary(out: &mut String, page: &Page) {
+    let _ = writeln!(out, "{}\n", counted(page.count));
+    if page.tallies.is_empty() {
+        out.push_str("None of them is one of those that were asked for.\n");
+        return;
+    }
+    let _ = writeln!(out, "{:>9}  {:>9}  {:>9}  {:>9}  why", "times", "in 1 min", "since", "last");
+    for tally in &page.tallies {
+        let ago = |at| human(between(moment(at), page.now));
+        let _ = writeln!(
+            out,
+            "{:>9}  {:>9}  {:>9}  {:>9}  {} {}{}",
+            tally.total,
+            tally.per_minute(millis(page.now)),
+            ago(tally.first),
+            ago(tally.last),
+            tally.reason.code(),
+            tally.reason.key(),
+            place(tally),
+        );
+    }
+}
+
+/// ` cluster=backend route=envoy.yaml:40`
+fn place(tally: &Tally) -> String {
+    let mut place = String::new();
+    for (name, value) in [("cluster", &tally.cluster), ("route", &tally.route)] {
+        if !value.is_empty() {
+            let _ = write!(place, " {name}={value}");
+        }
+    }
+    place
+}
+
+fn record(out: &mut String, page: &Page, record: &Record) {
+    let spec = record.reason.spec();
+    let at = moment(record.at);
+    let _ = writeln!(
+        out,
+        "{} {}  {}  {}  {} ago  why={:016x}",
+        record.reason.code(),
+        spec.key,
+        answer(record),
+        timestamp(at),
+        human(between(at, page.now)),
+        record.id
+    );
+    let _ = writeln!(out, "    {}", subject(record));
+    let _ = writeln!(out, "    {}", spec.sentence.get(page.language));
+    let evidence = record.fact(Fact::Evidence);
+    if !evidence.is_empty() {
+        let _ = writeln!(out, "    [{evidence}]");
+    }
+    let _ = writeln!(out, "    {}", spec.advice.get(page.language));
+    for (name, value) in details(record, page.language) {
+        let _ = writeln!(out, "    {name:<12} {value}");
+    }
+}
+
+/// `503 UF`, or `no answer -`.
+pub(super) fn answer(record: &Record) -> String {
+    let flags = match record.fact(Fact::Flags) {
+        "" => "-",
+        flags => flags,
+    };
+    match record.status {
+        0 => format!("no answer {flags}"),
+        status => format!("{status} {flags}"),
+    }
+}
+
+/// `GET api.test/users from 10.0.0.7 after 3 ms`
+pub(super) fn subject(record: &Record) -> String {
+    let (authority, client) = (record.fact(Fact::Authority), record.fact(Fact::Client));
+    let what = match (record.subject, record.fact(Fact::Method)) {
+        (Subject::Request, "") => "a request that could not be read".to_owned(),
+        (Subject::Request, method) => format!("{method} {authority}{}", record.fact(Fact::Path)),
+        (Subject::Connection, _) if authority.is_empty() => "a connection".to_owned(),
+        (Subject::Connection, _) => format!("a connection for {authority}"),
+    };
+    format!("{what} from {client} after {} ms", record.took)
+}
+
+/// What else is known, by name.
+pub(super) fn details(record: &Record, language: Language) -> Vec<(&'static str, String)> {
+    let fact = |fact: Fact| Some(record.fact(fact)).filter(|text| !text.is_empty());
+    let mut all = Vec::new();
+    let mut add = |name, value: Option<String>| all.extend(value.map(|value| (name, value)));
+    add("listener", fact(Fact::Listener).map(str::to_owned));
+    let virtual_host = fact(Fact::VirtualHost).map(|name| format!(" in virtual host {name}"));
+    add("route", fact(Fact::Route).map(|route| format!("{route}{}", virtual_host.unwrap_or_default())));
+    add("cluster", fact(Fact::Cluster).map(str::to_owned));
+    let state = fact(Fact::HostState).map(|state| format!(" ({state})"));
+    add("host", fact(Fact::Host).map(|host| format!("{host}{}", state.unwrap_or_default())));
+    let attempts: Vec<_> = record
+        .failed_attempts
+        .iter()
+        .enumerate()
+        .map(|(at, attempt)| {
+            let outcome = match attempt.outcome {
+                Outcome::Failed(reason) => {
+                    format!(
+                        "{} {}",
+                        reason.code(),
+                        reason.spec().sentence.get(language).trim_end_matches('.')
+                    )
+                }
+                Outcome::Answered(status) => format!("answered {status}"),
+            };
+            let host = if attempt.host.as_str().is_empty() { "no host" } else { attempt.host.as_str() };
+            format!("{}. {host} after {} ms: {outcome}", at + 1, attempt.took)
+        })
+        .collect();
+    if !attempts.is_empty() {
+        let more = match record.attempts.saturating_sub(1) as usize {
+            all if all > attempts.len() => format!("; and {} more", all - attempts.len()),
+            _ => String::new(),
+        };
+        add("before that", Some(format!("{}{more}", attempts.join("; "))));
+    }
+    add("connecting", record.connect.map(|took| format!("{took} ms")));
+    add("answering", record.answer.map(|took| format!("{took} ms")));
+    add("TLS", fact(Fact::UpstreamTls).map(str::to_owned));
+    let moved = record.upstream_sent > 0 || record.upstream_received > 0;
+    add(
+        "passed",
+        moved.then(|| {
+            format!("{} bytes to the back-end, {} from it", record.upstream_sent, record.upstream_received)
+        }),
+    );
+    add("closed", fact(Fact::UpstreamClose).map(str::to_owned));
+    add("details", fact(Fact::Details).map(str::to_owned));
+    let upstream = record.upstream_connection.map(|number| format!(", to the back-end {number}"));
+    let connection =
+        (record.connection > 0).then(|| format!("{}{}", record.connection, upstream.unwrap_or_default()));
+    add("connection", connection);
+    add("request id", fact(Fact::RequestId).map(str::to_owned));
+    all
+}
