@@ -335,17 +335,11 @@ impl Drop for ActiveRequest {
             // What goes because the client did is heard of by the router last.
             let first = !exchange.facts.outlived_by_attempt();
             if first {
-                self.log_attempt(&mut exchange, "UpstreamEnd", None);
+                self.log_attempts(&mut exchange);
             }
             self.log(&exchange);
             if !first {
-                let outlived = exchange.again.as_mut().map(|again| std::mem::take(&mut again.outlived));
-                for mut beside in outlived.into_iter().flatten() {
-                    exchange.swap_attempt(&mut beside);
-                    self.log_attempt(&mut exchange, "UpstreamEnd", None);
-                    exchange.swap_attempt(&mut beside);
-                }
-                self.log_attempt(&mut exchange, "UpstreamEnd", None);
+                self.log_attempts(&mut exchange);
             }
         }
         self.worker.exchanges.give(exchange);
@@ -423,6 +417,17 @@ impl ActiveRequest {
         }
     }
 
+    /// Writes a line for each of the router's logs about each attempt that ends with the request, the oldest first.
+    fn log_attempts(&self, exchange: &mut Exchange) {
+        let outlived = exchange.again.as_mut().map(|again| std::mem::take(&mut again.outlived));
+        for mut beside in outlived.into_iter().flatten() {
+            exchange.swap_attempt(&mut beside);
+            self.log_attempt(exchange, "UpstreamEnd", None);
+            exchange.swap_attempt(&mut beside);
+        }
+        self.log_attempt(exchange, "UpstreamEnd", None);
+    }
+
     fn log(&self, exchange: &Exchange) {
         let manager = self.listener.manager.shared();
         if !manager.logs.is_empty() {
@@ -445,11 +450,13 @@ impl ActiveRequest {
 /// Whether the request ended, before it had an answer, because of something that is none of the router's business: that
 /// is counted neither by its cluster nor by its host.
 fn ended_from_outside(facts: &Facts) -> bool {
-    let Some(failure) = facts.failure.as_ref().filter(|failure| failure.met != Met::AfterHead) else {
+    // A client that says that nothing is wrong, and leaves, has failed at nothing.
+    let Some(failure) = &facts.failure else { return facts.status == 0 };
+    if failure.met == Met::AfterHead {
         return false;
-    };
+    }
     match failure.reason {
-        Reason::ClientDisconnected => facts.status == 0,
+        Reason::ClientDisconnected | Reason::ClientReset => facts.status == 0,
         Reason::UpstreamMaxStreamDuration
         | Reason::StreamIdleTimeout
         | Reason::RequestIdleTimeout

@@ -125,17 +125,17 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "a_pause_before_the_second_in_which_the_first_answers",
-            "timeout: 9s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.3s, retry_back_off: {base_interval: 100s, max_interval: 100s}}",
+            "timeout: 9s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.3s, retry_back_off: {base_interval: 90000s, max_interval: 90000s}}",
             [late(700, Reply::ok("first"))],
         ),
         case(
             "a_pause_before_the_second_in_which_the_first_is_answered_badly",
-            "timeout: 1.5s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.3s, retry_back_off: {base_interval: 100s, max_interval: 100s}}",
+            "timeout: 1.5s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.3s, retry_back_off: {base_interval: 90000s, max_interval: 90000s}}",
             [late(700, Reply::status(503).body("first"))],
         ),
         case(
             "a_pause_before_the_second_in_which_the_first_is_cut",
-            "timeout: 1.5s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.3s, retry_back_off: {base_interval: 100s, max_interval: 100s}}",
+            "timeout: 1.5s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.3s, retry_back_off: {base_interval: 90000s, max_interval: 90000s}}",
             [late(700, Answer::close())],
         ),
         case(

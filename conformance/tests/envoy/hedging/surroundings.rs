@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use causeway_conformance::frames::{Frame, Frames};
 use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
 use serde_json::json;
 
@@ -52,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
         leaves(
             base(
                 "the_client_leaves_during_the_pause",
-                "timeout: 5s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.3s, retry_back_off: {base_interval: 100s, max_interval: 100s}}",
+                "timeout: 5s, retry_policy: {retry_on: 5xx, num_retries: 1, per_try_timeout: 0.3s, retry_back_off: {base_interval: 90000s, max_interval: 90000s}}",
                 Script::always(Answer::hang()),
             ),
             700,
@@ -99,6 +100,22 @@ pub(super) fn cases() -> Vec<Case> {
             .send(Request::post("/", "body"))
             .step(async |run: &mut Run| run.note("resets", json!(run.backend("app").resets())))
             .stats(COUNTED)
+            .clusters("app"),
+        base("a_client_of_http2_that_resets_its_stream", ONCE, Script::always(Answer::hang()))
+            .router("suppress_envoy_headers: true")
+            .router(&upstream_log("type=%ACCESS_LOG_TYPE% code=%RESPONSE_CODE% flags=%RESPONSE_FLAGS%"))
+            .step(async |run: &mut Run| {
+                for (at, code) in [8, 0].into_iter().enumerate() {
+                    let mut client =
+                        Frames::open(run.listener()).await.expect("a connection");
+                    client.send(&[Frame::get(1, "/")]).await;
+                    let late = format!("cluster.app.upstream_rq_retry_limit_exceeded: {}", at + 1);
+                    run.wait_for("/stats", &late).await;
+                    client.send(&[Frame::reset(1, code), Frame::ping()]).await;
+                    run.note(format!("{code}: the connection lives on"), json!(client.expect(6, 0).await.is_some()));
+                }
+            })
+            .wait_for("/stats", "cluster.app.upstream_rq_active: 0")
             .clusters("app"),
         base("each_attempt_is_logged_while_it_goes_on", ONCE, Script::in_turn([late(1300, Reply::ok("first")), Answer::hang()]))
             .router("suppress_envoy_headers: true\nupstream_log_options: {flush_upstream_log_on_upstream_stream: true, upstream_log_flush_interval: 0.4s}")

@@ -44,8 +44,11 @@ impl Facts {
 
     /// Whether the attempt ends behind the request: it is dropped because the request is.
     pub(crate) fn outlived_by_attempt(&self) -> bool {
-        let client_left =
-            self.failure.as_ref().is_some_and(|failure| failure.reason == Reason::ClientDisconnected);
+        let client_left = match &self.failure {
+            Some(failure) => matches!(failure.reason, Reason::ClientDisconnected | Reason::ClientReset),
+            // It said that nothing is wrong.
+            None => self.status == 0,
+        };
         self.redirected || self.tunnel || client_left
     }
 
