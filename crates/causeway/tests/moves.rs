@@ -187,9 +187,9 @@ impl Machines {
     }
 }
 
-/// What the log says of an app that went.
+/// What the log says of an app that went: it was refused while the address was there still, or nobody answered any more.
 fn is_down(app: SocketAddr) -> String {
-    format!("apps {app} is down: connect_timeout (")
+    format!("apps {app} is down: connect_")
 }
 
 /// What admin knows of a host's life, the oldest first.

@@ -355,9 +355,7 @@ impl Several {
             })
         };
         let lb_policy = any_policy(rng);
-        // Zone aware routing within subsets is refused.
-        let zones = locality_lb != LocalityLb::Weighted && self.surroundings.own_cluster.is_some();
-        let subsets = rng.below(2) == 0 && name != OWN && (!zones || lb_policy.hashes());
+        let subsets = rng.below(2) == 0 && name != OWN;
         let health_checks: Vec<HealthCheck> = (0..any(rng, &[0, 1, 1])).map(|_| http_check("/")).collect();
         Config {
             localities,
