@@ -39,9 +39,11 @@ const WAYS: &[(&str, &[&str])] = &[
             "router/internal_redirect.rs",
             // A mirror's, which no client sees.
             "router/mirror/task.rs",
-            "router/retry.rs",
+            "router/leave.rs",
             "proxy_status.rs",
             "access_log/admin.rs",
+            // What the journal has of it.
+            "failures.rs",
         ],
     ),
     // Other people's constants.

@@ -187,7 +187,7 @@ pub(super) fn check_head(
         stream.overflowed(false);
         return too_large(format!("its head has {size} bytes, and {most} are allowed"));
     }
-    if response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+    if response.status().as_u16() == 101 {
         let evidence = "status 101 has no place in HTTP/2 (RFC 9113 §8.6)";
         return Err(Failure::new(Reason::UpstreamSwitchedUnasked).with_evidence(evidence));
     }

@@ -40,18 +40,19 @@ impl Relay<'_> {
         self.request.request.append(KEY, key.as_bytes());
     }
 
-    /// Makes the answer to the key of a client that has sent one to a back-end that says nothing about it.
+    /// Makes the answer to the key of a client, where the back-end speaks HTTP/2: whatever it says there, which may be
+    /// about a key that another proxy has made, the client goes by its own.
     ///
     /// What a back-end answers to a key that was made here is passed on as it is and not compared: there are back-ends
     /// that answer any key alike, and by HTTP/2 nothing depends on it (RFC 8441 §5).
     pub(super) fn make_websocket_accept(&mut self) {
         let missing = matches!(self.downstream.client, Client::Http1 { .. }) && self.upstream.is_http2();
-        if !missing || !self.asks_for_websocket() || self.request.response.get(ACCEPT).is_some() {
+        if !missing || !self.asks_for_websocket() {
             return;
         }
         if let Some(key) = self.request.request.get(KEY) {
             let accept = accept_of(key);
-            self.request.response.append(ACCEPT, accept.as_bytes());
+            self.request.response.set(ACCEPT, accept.as_bytes());
         }
     }
 }
