@@ -101,7 +101,8 @@ async fn start(peer: Peer) -> Result<(Proxy, SocketAddr), String> {
     let routes = (0..CLIENTS).map(route).collect();
     let manager = Listener { routes, ..Listener::default() }.yaml(at(&listener));
     // The other one does not know all columns of this log.
-    let manager = manager.replace("%CAUSEWAY_REASON%\\t%CAUSEWAY_EVIDENCE%\\t", "");
+    let ours = ["%CAUSEWAY_REASON%\\t%CAUSEWAY_EVIDENCE%\\t", "\\t%WHY_CODE%\\t%WHY_ID%"];
+    let manager = ours.iter().fold(manager, |manager, columns| manager.replace(columns, ""));
     let text = config(at(&admin), &manager, &clusters);
     let address = at(&listener);
     let proxy =
