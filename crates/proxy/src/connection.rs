@@ -1,6 +1,7 @@
 //! What is known about a client's connection.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::hash::BuildHasher as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
@@ -13,7 +14,7 @@ use crate::cluster::OwnPool;
 use crate::listener::Inspected;
 use crate::listener::Turn;
 use crate::tls::TlsInfo;
-use crate::worker::{Place, Worker};
+use crate::worker::Place;
 
 /// What is known about a client's connection from its beginning.
 #[derive(Debug)]
@@ -59,8 +60,6 @@ pub(crate) struct Course {
     pub(crate) broke_protocol: Cell<bool>,
     /// Connections to back-ends that are for this client alone, where there are some.
     pub(crate) pools: OnceCell<Box<RefCell<Vec<OwnPool>>>>,
-    /// Its random number, where something is told of it.
-    number: Cell<Option<u64>>,
     /// Why it failed as a whole.
     pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// The client reset it.
@@ -73,16 +72,13 @@ pub(crate) struct Course {
     pub(crate) transport_failure: OnceCell<Box<str>>,
 }
 
-impl Course {
-    /// The random number of the connection: the same for everything that is told of it.
-    pub(crate) fn number(&self, worker: &Worker) -> u64 {
-        let number = self.number.get().unwrap_or_else(|| worker.random());
-        self.number.set(Some(number));
-        number
-    }
-}
-
 impl ConnectionInfo {
+    /// A number that is as good as random: the same for everything that is told of the connection. It is made of what is
+    /// known anyway, since idle connections are many, and hardly any is ever told of.
+    pub(crate) fn number(&self) -> u64 {
+        foldhash::fast::FixedState::default().hash_one((self.opened, &self.remote))
+    }
+
     /// The machine at the other end, whoever the client is.
     pub(crate) fn direct_remote(&self) -> &Address {
         self.inspected.as_ref().and_then(|found| found.direct_remote.as_ref()).unwrap_or(&self.remote)

@@ -58,7 +58,7 @@ impl Failures {
     ) {
         let mut exchange = Exchange::default();
         exchange.facts.subject = Subject::RefusedConnection;
-        let id = connection.course.number(worker);
+        let id = connection.number();
         self.note(worker, Failed { exchange: &exchange, connection, failure, id }, logged);
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     if let Some(found) = &info.inspected {
         exchange.facts.dynamic_metadata = found.metadata.clone();
     }
-    log_exchange(worker, listener, info, &exchange, course.number(worker));
+    log_exchange(worker, listener, info, &exchange, info.number());
 }
 
 /// The same, of a connection about which this is known.
