@@ -84,12 +84,24 @@ async fn start_with(netns: &Netns, listener: &Listener, fields: &str) -> Site {
     Site::start(&text, at(80), at(9901), &options).await.unwrap()
 }
 
+/// Says that a test is skipped, where it can't be run here.
+fn is_skipped(possible: Result<(), String>) -> bool {
+    let Err(why) = possible else { return false };
+    causeway_testkit::say_skipped(&format!(
+        "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
+    ));
+    true
+}
+
+const ORIGINAL_DST: &str = r#"listener_filters:
+- name: envoy.filters.listener.original_dst
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst
+"#;
+
 #[tokio::test]
 async fn the_back_end_sees_the_clients_own_address() {
-    if let Err(why) = Netns::available() {
-        causeway_testkit::say_skipped(&format!(
-            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
-        ));
+    if is_skipped(Netns::available()) {
         return;
     }
     let netns = Netns::new();
@@ -112,10 +124,7 @@ async fn the_back_end_sees_the_clients_own_address() {
 
 #[tokio::test]
 async fn the_port_is_the_one_that_the_client_connected_to() {
-    if let Err(why) = site::machines() {
-        causeway_testkit::say_skipped(&format!(
-            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
-        ));
+    if is_skipped(site::machines()) {
         return;
     }
     let netns = Netns::new();
@@ -123,9 +132,8 @@ async fn the_port_is_the_one_that_the_client_connected_to() {
         netns.command(&command).unwrap();
     }
     let at = |port| SocketAddr::new(netns.address(), port);
-    let filter = "listener_filters:\n- name: envoy.filters.listener.original_dst\n  typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst\n";
     let listener = Listener {
-        fields: filter.to_owned(),
+        fields: ORIGINAL_DST.to_owned(),
         chain: "filter_chain_match: {destination_port: 81}\n".to_owned(),
         routes: "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: redirected}}\n"
             .to_owned(),
@@ -141,12 +149,6 @@ async fn the_port_is_the_one_that_the_client_connected_to() {
     assert!(exchange(at(80), &Request::get("/")).await.is_err(), "the port is 80, and no chain is for that");
     assert!(site.logged("no_filter_chain").await.is_some());
 }
-
-const ORIGINAL_DST: &str = r#"listener_filters:
-- name: envoy.filters.listener.original_dst
-  typed_config:
-    "@type": type.googleapis.com/envoy.extensions.filters.listener.original_dst.v3.OriginalDst
-"#;
 
 const WHEREVER: &str =
     "- name: app\n  type: ORIGINAL_DST\n  lb_policy: CLUSTER_PROVIDED\n  connect_timeout: 2s\n";
@@ -171,10 +173,7 @@ async fn a_connection_goes_on(netns: &Netns, fields: &str, port: u16) {
 
 #[tokio::test]
 async fn a_connection_that_is_redirected_goes_on_to_where_it_was_going() {
-    if let Err(why) = site::machines() {
-        causeway_testkit::say_skipped(&format!(
-            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
-        ));
+    if is_skipped(site::machines()) {
         return;
     }
     let netns = Netns::new();
@@ -186,10 +185,7 @@ async fn a_connection_that_is_redirected_goes_on_to_where_it_was_going() {
 
 #[tokio::test]
 async fn a_connection_that_tproxy_brings_goes_on_to_where_it_was_going() {
-    if let Err(why) = site::machines() {
-        causeway_testkit::say_skipped(&format!(
-            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
-        ));
+    if is_skipped(site::machines()) {
         return;
     }
     let netns = Netns::new();
@@ -227,10 +223,7 @@ async fn the_client_is_the_one_that_a_proxy_header_names() {
 /// come on one connection of a proxy in front.
 #[tokio::test]
 async fn the_client_is_the_one_that_the_request_names() {
-    if let Err(why) = Netns::available() {
-        causeway_testkit::say_skipped(&format!(
-            "SKIPPED transparent: {why}; run it with sudo -E cargo test -p causeway --test transparent"
-        ));
+    if is_skipped(Netns::available()) {
         return;
     }
     let netns = Netns::new();

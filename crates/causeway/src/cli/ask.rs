@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use causeway_reason::Language;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use super::{is_json, output};
+
 /// `causeway why [ID]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WhyArguments {
@@ -55,15 +57,7 @@ pub(super) fn why_command() -> Command {
         .arg(parameter("code", "CODE", "Only failures of this code or reason"))
         .arg(parameter("cluster", "NAME", "Only failures of this cluster"))
         .arg(parameter("since", "TIME", "Only failures of this time: 10m, 2h, or 2026-11-20T16:17:33Z"))
-        .arg(
-            Arg::new("output")
-                .short('o')
-                .long("output")
-                .value_name("FORM")
-                .value_parser(["text", "json"])
-                .default_value("text")
-                .help("For people or for tools"),
-        )
+        .arg(output())
         .arg(language())
 }
 
@@ -88,7 +82,7 @@ pub(super) fn why(matches: &ArgMatches) -> WhyArguments {
         .into_iter()
         .filter_map(|name| text(name).map(|value| (name, value)))
         .collect();
-    if text("output").is_some_and(|form| form == "json") {
+    if is_json(matches) {
         parameters.push(("format", "json".to_owned()));
     }
     if spoken(matches) == Language::Korean {

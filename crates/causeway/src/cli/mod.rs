@@ -143,15 +143,7 @@ fn validate_command() -> clap::Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("The configuration"),
         )
-        .arg(
-            Arg::new("output")
-                .short('o')
-                .long("output")
-                .value_name("FORM")
-                .value_parser(["text", "json"])
-                .default_value("text")
-                .help("For people or for tools"),
-        )
+        .arg(output())
         .arg(
             Arg::new("no-files")
                 .long("no-files")
@@ -167,6 +159,21 @@ fn validate_command() -> clap::Command {
                 .action(ArgAction::SetTrue)
                 .help("Warns of fields that Envoy does not know instead of refusing them"),
         )
+}
+
+/// In which form something is said.
+fn output() -> Arg {
+    Arg::new("output")
+        .short('o')
+        .long("output")
+        .value_name("FORM")
+        .value_parser(["text", "json"])
+        .default_value("text")
+        .help("For people or for tools")
+}
+
+fn is_json(matches: &ArgMatches) -> bool {
+    matches.get_one::<String>("output").is_some_and(|form| form == "json")
 }
 
 fn demo_command() -> clap::Command {
@@ -205,7 +212,7 @@ fn argument(flag: &'static Flag) -> Arg {
 fn validate_arguments(matches: &ArgMatches) -> ValidateArguments {
     ValidateArguments {
         path: matches.get_one::<PathBuf>("file").cloned().unwrap_or_default(),
-        json: matches.get_one::<String>("output").is_some_and(|form| form == "json"),
+        json: is_json(matches),
         options: causeway_envoy::LoadOptions {
             allow_unsupported: matches.get_flag("allow-unsupported"),
             allow_unknown: matches.get_flag("allow-unknown-static-fields"),

@@ -622,15 +622,7 @@ fn any_config(rng: &mut Rng) -> Config {
         LocalityEndpoints { locality, priority: priority / 2, weight: below(4), endpoints }
     });
     let localities: Vec<LocalityEndpoints> = localities.collect();
-    let dns = DnsOptions {
-        refresh_rate: Duration::from_millis(200),
-        jitter: Duration::ZERO,
-        failure_refresh_rate: None,
-        respect_ttl: false,
-        lookup_family: DnsLookupFamily::V4Only,
-        resolver: DnsResolver::default(),
-    };
-    let kind = if strict { ClusterType::StrictDns(dns) } else { ClusterType::Static };
+    let kind = if strict { ClusterType::StrictDns(dns_options()) } else { ClusterType::Static };
     let panic = [0.0, 30.0, 50.0, 100.0][usize::try_from(below(4)).unwrap()];
     Config {
         localities: if strict { localities[..1].to_vec() } else { localities },
@@ -642,5 +634,17 @@ fn any_config(rng: &mut Rng) -> Config {
         locality_lb: if below(2) == 0 { LocalityLb::Weighted } else { LocalityLb::default() },
         lb_policy: any_policy(&mut below),
         ..cluster_of("a", kind, Vec::new())
+    }
+}
+
+/// Names are looked up five times a second.
+fn dns_options() -> DnsOptions {
+    DnsOptions {
+        refresh_rate: Duration::from_millis(200),
+        jitter: Duration::ZERO,
+        failure_refresh_rate: None,
+        respect_ttl: false,
+        lookup_family: DnsLookupFamily::V4Only,
+        resolver: DnsResolver::default(),
     }
 }

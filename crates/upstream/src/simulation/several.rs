@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use causeway_model::{
-    Address, Cluster as Config, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint,
-    EndpointAddress, HealthCheck, LbPolicy, LeastRequest, Locality, LocalityBasis, LocalityEndpoints,
-    LocalityLb, Maglev, Metadata, RingHash, SubsetConfig, SubsetCriteria, SubsetFallback, SubsetSelector,
-    Value, ZoneAware,
+    Address, Cluster as Config, ClusterType, Endpoint, EndpointAddress, HealthCheck, LbPolicy, LeastRequest,
+    Locality, LocalityBasis, LocalityEndpoints, LocalityLb, Maglev, Metadata, RingHash, SubsetConfig,
+    SubsetCriteria, SubsetFallback, SubsetSelector, Value, ZoneAware,
 };
 use causeway_reason::{Failure, Reason};
 use causeway_stats::Registry;
 
+use super::dns_options;
 use super::fits::{Fitting, fitting};
 use super::shares::{self, Shares};
 use crate::aggregate::Aggregate;
@@ -335,14 +335,6 @@ impl Several {
         let names = self.rng.below(2) == 0;
         let count = 1 + self.rng.below(5);
         let localities: Vec<LocalityEndpoints> = (0..count).map(|at| self.any_locality(at, names)).collect();
-        let dns = DnsOptions {
-            refresh_rate: Duration::from_millis(200),
-            jitter: Duration::ZERO,
-            failure_refresh_rate: None,
-            respect_ttl: false,
-            lookup_family: DnsLookupFamily::V4Only,
-            resolver: DnsResolver::default(),
-        };
         let rng = &mut self.rng;
         let locality_lb = if rng.below(3) == 0 {
             LocalityLb::Weighted
@@ -367,7 +359,7 @@ impl Several {
             subsets: subsets.then(|| Arc::new(any_subsets(rng))),
             ..cluster_of(
                 name,
-                if names { ClusterType::StrictDns(dns) } else { ClusterType::Static },
+                if names { ClusterType::StrictDns(dns_options()) } else { ClusterType::Static },
                 Vec::new(),
             )
         }
