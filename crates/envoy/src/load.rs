@@ -101,14 +101,14 @@ pub fn load_secrets(source: &Source, options: &LoadOptions) -> LoadedSecrets {
 }
 
 /// The texts of a run, by where their bytes begin.
-struct Inputs {
+pub(crate) struct Inputs {
     /// The file, unless it is protobuf.
     main: Option<(u32, Format)>,
     overlay: Option<u32>,
 }
 
 impl Inputs {
-    fn read<'a>(
+    pub(crate) fn read<'a>(
         source: &'a Source,
         options: &'a LoadOptions,
         files: &mut Files<'a>,
@@ -168,7 +168,7 @@ impl Inputs {
     }
 
     /// The value tree of everything.
-    fn root<'a>(
+    pub(crate) fn root<'a>(
         &self,
         name: &str,
         source: &'a Source,

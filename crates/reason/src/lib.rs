@@ -8,10 +8,15 @@
 //!
 //! A [`Failure`] is a reason that happened: it adds how it was met and the evidence.
 //!
+//! A [`Condition`] is what no request meets as such but a doctor finds: a fault of a file, of a host, of a
+//! back-end. Both together are the [`Cause`]s, and share their codes.
+//!
 //! This crate depends on nothing of ours, so that every other crate can speak of reasons.
 
 mod answer;
 mod catalogue;
+mod cause;
+mod condition;
 mod failure;
 mod flag;
 mod line;
@@ -20,6 +25,8 @@ mod spec;
 
 pub use answer::{Answer, Body, Details, ResetReason};
 pub use catalogue::{Reason, grpc as grpc_status};
+pub use cause::Cause;
+pub use condition::{Condition, ConditionSpec};
 pub use failure::{Failure, Met};
 pub use flag::{Flag, Flags};
 pub use line::{Line, Maker};

@@ -201,7 +201,8 @@ impl Sink {
 /// Characters of a line beyond which an excerpt shows only what surrounds the place.
 const LONG_LINE: usize = 400;
 
-fn place(files: &Files<'_>, span: Span) -> Option<Place> {
+/// The place of a span; `None` where no file holds it.
+pub(crate) fn place(files: &Files<'_>, span: Span) -> Option<Place> {
     let (file, range) = files.file(span)?;
     let start = file.line_column(range.start);
     let end = file.line_column(range.end);

@@ -7,7 +7,7 @@ mod draft;
 mod json;
 mod render;
 
-pub(crate) use draft::{At, Draft, Owner, Sink};
+pub(crate) use draft::{At, Draft, Owner, Sink, place};
 
 use std::fmt;
 use std::sync::Arc;
@@ -102,6 +102,20 @@ pub struct Diagnostic {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+}
+
+impl Place {
+    /// The lines it stands in, and the number of the first, from 1.
+    #[must_use]
+    pub fn lines(&self) -> (&str, u32) {
+        (&self.excerpt.text, self.excerpt.first_line)
+    }
+
+    /// Which bytes of [`Place::lines`] are meant.
+    #[must_use]
+    pub const fn marked(&self) -> &std::ops::Range<usize> {
+        &self.excerpt.marked
+    }
 }
 
 impl Diagnostics {

@@ -1,0 +1,167 @@
+//! Where fields of a configuration are written, for whoever has something to say about them later.
+
+use crate::diagnostic::{Place, Sink, place};
+use crate::load::{Inputs, LoadOptions};
+use crate::source::{Files, Source, Span};
+use crate::tree::{Any, Body, MapKey, Message, Value};
+
+/// Where a field is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The place of its value; where it is not set, that of the name of the nearest field above it that is.
+    pub place: Place,
+    /// Whether the field itself is set.
+    pub is_set: bool,
+}
+
+/// Finds fields by their paths, `static_resources.clusters[0].connect_timeout`, as diagnostics name them. The file is
+/// read anew: this is for the few fields of a report, not for all. `None` for what no file holds, and for files that
+/// have no lines (protobuf).
+#[must_use]
+pub fn locate(source: &Source, options: &LoadOptions, paths: &[&str]) -> Vec<Option<Located>> {
+    let nowhere = || vec![None; paths.len()];
+    let sink = Sink::new(options.allow_unknown);
+    let mut files = Files::default();
+    let Some(inputs) = Inputs::read(source, options, &mut files, &sink) else { return nowhere() };
+    let Some(root) = inputs.root("envoy.config.bootstrap.v3.Bootstrap", source, &files, &sink) else {
+        return nowhere();
+    };
+    let find = |path: &&str| {
+        let (span, is_set) = find(&root, path);
+        Some(Located { place: place(&files, span)?, is_set })
+    };
+    paths.iter().map(find).collect()
+}
+
+/// The place of a field, and whether it is set.
+fn find(root: &Message<'_>, path: &str) -> (Span, bool) {
+    let mut at = Node::Message(root);
+    let mut nearest = Span::NONE;
+    let mut rest = path;
+    while let Some((step, behind)) = next_step(rest) {
+        rest = behind;
+        let Some((next, whole, name)) = at.child(step) else { return (nearest, false) };
+        // Of a message that goes on for lines, its name says more than its first line.
+        nearest = name.or(whole);
+        at = next;
+        if rest.is_empty() {
+            let place = if matches!(at, Node::Leaf) { whole.or(name) } else { nearest };
+            return (place, true);
+        }
+    }
+    (nearest, nearest.is_some())
+}
+
+/// A step of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step<'a> {
+    Field(&'a str),
+    Index(usize),
+    Key(&'a str),
+}
+
+/// The first step of a path, and what is behind it; `None` at the end, and where it is none.
+fn next_step(path: &str) -> Option<(Step<'_>, &str)> {
+    let path = path.strip_prefix('.').unwrap_or(path);
+    if let Some(rest) = path.strip_prefix("[\"") {
+        let (key, rest) = rest.split_once("\"]")?;
+        return Some((Step::Key(key), rest));
+    }
+    if let Some(rest) = path.strip_prefix('[') {
+        let (index, rest) = rest.split_once(']')?;
+        return Some((Step::Index(index.parse().ok()?), rest));
+    }
+    let end = path.find(['.', '[']).unwrap_or(path.len());
+    let (name, rest) = path.split_at(end);
+    (!name.is_empty()).then_some((Step::Field(name), rest))
+}
+
+/// Something that a step leads to.
+enum Node<'a, 'b> {
+    Message(&'b Message<'a>),
+    Value(&'b Value<'a>),
+    Leaf,
+}
+
+impl<'a, 'b> Node<'a, 'b> {
+    fn of(value: &'b Value<'a>) -> Self {
+        match value {
+            Value::Message(message) => Self::Message(message),
+            Value::Any(any) => message_of(any).map_or(Self::Leaf, Self::Message),
+            Value::List(_) | Value::Map(_) => Self::Value(value),
+            _ => Self::Leaf,
+        }
+    }
+
+    /// What is there, the place of its value and that of its name.
+    fn child(&self, step: Step<'_>) -> Option<(Self, Span, Span)> {
+        match (self, step) {
+            (Self::Message(message), Step::Field(name)) => {
+                let entry = message.entries.iter().find(|entry| entry.field.name() == name)?;
+                Some((Self::of(&entry.value), entry.span, entry.key))
+            }
+            (Self::Value(Value::List(items)), Step::Index(index)) => {
+                let item = items.get(index)?;
+                Some((Self::of(&item.value), item.span, Span::NONE))
+            }
+            (Self::Value(Value::Map(items)), Step::Key(key)) => {
+                let item = items.iter().find(|item| match &item.key {
+                    MapKey::Text(text) => text == key,
+                    other => other.to_text() == key,
+                })?;
+                Some((Self::of(&item.item.value), item.item.span, item.key_span))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The message that an `Any` holds.
+fn message_of<'a, 'b>(any: &'b Any<'a>) -> Option<&'b Message<'a>> {
+    match &any.body {
+        Body::Message(message) | Body::Struct { inner: Some(message), .. } => Some(message),
+        Body::Struct { wrapper, inner: None } => Some(wrapper),
+        Body::Empty | Body::Value(..) | Body::Unknown(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"static_resources:
+  clusters:
+  - name: a
+    connect_timeout: 1s
+  - name: b
+    health_checks:
+    - timeout: 1s
+      http_health_check:
+        path: /health
+"#;
+
+    fn at(path: &str) -> Option<(u32, u32, bool)> {
+        let source = Source::new("envoy.yaml", FILE);
+        let found = locate(&source, &LoadOptions::default(), &[path]).pop().flatten();
+        found.map(|found| (found.place.line, found.place.column, found.is_set))
+    }
+
+    #[test]
+    fn fields_are_found_by_their_paths() {
+        assert_eq!(at("static_resources.clusters[0].connect_timeout"), Some((4, 22, true)));
+        assert_eq!(
+            at("static_resources.clusters[1].health_checks[0].http_health_check.path"),
+            Some((9, 15, true))
+        );
+        assert_eq!(at("static_resources.clusters[1].health_checks"), Some((6, 5, true)));
+    }
+
+    #[test]
+    fn what_is_not_set_is_where_it_would_belong() {
+        let path = "static_resources.clusters[1].health_checks[0].http_health_check.host";
+        assert_eq!(at(path), Some((8, 7, false)));
+        assert_eq!(at("static_resources.clusters[1].outlier_detection.interval"), Some((5, 5, false)));
+        assert_eq!(at("admin"), None);
+        assert_eq!(at("static_resources.clusters[7]"), Some((2, 3, false)));
+    }
+}
