@@ -3,15 +3,17 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use causeway_reason::{Details, Failure, Flag, Language, Line, Maker, Reason};
+use causeway_reason::{Cause, Condition, Details, Failure, Flag, Language, Line, Maker, Reason};
 
 use crate::cli::{ExplainArguments, complain, print};
 
 /// Prints what is known.
 pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
     let what = arguments.what.trim();
-    if let Some(reason) = Reason::find(what) {
-        return print(&of_reason(reason, arguments.language));
+    match Cause::find(what) {
+        Some(Cause::Reason(reason)) => return print(&of_reason(reason, arguments.language)),
+        Some(Cause::Condition(condition)) => return print(&of_condition(condition, arguments.language)),
+        None => {}
     }
     let line = Line::read(what);
     if line.reasons.is_empty() && line.made_by.is_none() {
@@ -43,6 +45,20 @@ fn of_reason(reason: Reason, language: Language) -> String {
     row(words.blame, spec.blame.word());
     row(words.retry, spec.retry.words());
     out
+}
+
+fn of_condition(condition: Condition, language: Language) -> String {
+    let spec = condition.spec();
+    let words = Words::of(language);
+    format!(
+        "{} {}\n\n{}\n\n{}\n\n{:<14}{}\n",
+        condition.code(),
+        spec.key,
+        spec.sentence.get(language),
+        spec.advice.get(language),
+        words.blame,
+        spec.blame.word()
+    )
 }
 
 fn of_line(line: &Line, language: Language) -> String {

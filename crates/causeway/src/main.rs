@@ -5,6 +5,7 @@
 
 mod cli;
 mod demo;
+mod doctor;
 mod explain;
 mod process;
 mod serve;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Ok(Command::Demo(arguments)) => demo::run(&arguments),
         Ok(Command::Why(arguments)) => why::run(&arguments),
         Ok(Command::Explain(arguments)) => explain::run(&arguments),
+        Ok(Command::Doctor(arguments)) => doctor::run(&arguments),
         Ok(Command::Print(text)) => cli::print(&text),
         Err(error) => error.exit(),
     }

@@ -34,5 +34,5 @@ mod unread;
 pub use diagnostic::{Diagnostic, Diagnostics, Kind, Place, Severity};
 pub use dump::ConfigDump;
 pub use load::{LoadOptions, Loaded, LoadedSecrets, load, load_secrets};
-pub use locate::{Located, locate};
+pub use locate::{Located, Spot, locate};
 pub use source::{Format, Source};

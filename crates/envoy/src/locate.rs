@@ -1,36 +1,121 @@
 //! Where fields of a configuration are written, for whoever has something to say about them later.
 
+use causeway_model::SourcePosition;
+
 use crate::diagnostic::{Place, Sink, place};
 use crate::load::{Inputs, LoadOptions};
 use crate::source::{Files, Source, Span};
+use crate::tree::path::{Step as TreeStep, join};
 use crate::tree::{Any, Body, MapKey, Message, Value};
+
+/// A field, by a name that does not depend on the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spot {
+    /// By its path, `static_resources.clusters[0].connect_timeout`, as diagnostics name it.
+    Path(String),
+    /// By where the message that holds it is written, as the model remembers it, and the rest of the path, which may be
+    /// empty.
+    Under(SourcePosition, String),
+}
 
 /// Where a field is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
+    /// Its path.
+    pub path: String,
     /// The place of its value; where it is not set, that of the name of the nearest field above it that is.
     pub place: Place,
     /// Whether the field itself is set.
     pub is_set: bool,
 }
 
-/// Finds fields by their paths, `static_resources.clusters[0].connect_timeout`, as diagnostics name them. The file is
-/// read anew: this is for the few fields of a report, not for all. `None` for what no file holds, and for files that
-/// have no lines (protobuf).
+/// Finds fields. The file is read anew: this is for the few fields of a report, not for all. `None` for what no file
+/// holds, and for files that have no lines (protobuf).
 #[must_use]
-pub fn locate(source: &Source, options: &LoadOptions, paths: &[&str]) -> Vec<Option<Located>> {
-    let nowhere = || vec![None; paths.len()];
+pub fn locate(source: &Source, options: &LoadOptions, spots: &[Spot]) -> Vec<Option<Located>> {
+    let nowhere = || vec![None; spots.len()];
     let sink = Sink::new(options.allow_unknown);
     let mut files = Files::default();
     let Some(inputs) = Inputs::read(source, options, &mut files, &sink) else { return nowhere() };
     let Some(root) = inputs.root("envoy.config.bootstrap.v3.Bootstrap", source, &files, &sink) else {
         return nowhere();
     };
-    let find = |path: &&str| {
-        let (span, is_set) = find(&root, path);
-        Some(Located { place: place(&files, span)?, is_set })
+    let find = |spot: &Spot| {
+        let path = match spot {
+            Spot::Path(path) => path.clone(),
+            Spot::Under(position, rest) => {
+                let mut search = Search { files: &files, position, steps: Vec::new() };
+                search.message(&root).then(|| with_rest(join(&search.steps), rest))?
+            }
+        };
+        let (span, is_set) = find(&root, &path);
+        Some(Located { path, place: place(&files, span)?, is_set })
     };
-    paths.iter().map(find).collect()
+    spots.iter().map(find).collect()
+}
+
+fn with_rest(path: String, rest: &str) -> String {
+    if rest.is_empty() {
+        path
+    } else if path.is_empty() {
+        rest.to_owned()
+    } else if rest.starts_with('[') {
+        path + rest
+    } else {
+        format!("{path}.{rest}")
+    }
+}
+
+/// Looks for the message that is written at a position.
+struct Search<'s> {
+    files: &'s Files<'s>,
+    position: &'s SourcePosition,
+    steps: Vec<TreeStep>,
+}
+
+impl Search<'_> {
+    /// Whether it is this one, or in it; the steps lead there then.
+    fn message(&mut self, message: &Message<'_>) -> bool {
+        self.is_here(message.span)
+            || message.entries.iter().any(|entry| {
+                self.steps.push(TreeStep::Field(entry.field.name()));
+                let found = self.value(&entry.value);
+                if !found {
+                    self.steps.pop();
+                }
+                found
+            })
+    }
+
+    fn value(&mut self, value: &Value<'_>) -> bool {
+        match value {
+            Value::Message(message) => self.message(message),
+            Value::Any(any) => message_of(any).is_some_and(|message| self.message(message)),
+            Value::List(items) => {
+                items.iter().enumerate().any(|(index, item)| self.within(TreeStep::Index(index), &item.value))
+            }
+            Value::Map(items) => items
+                .iter()
+                .any(|item| self.within(TreeStep::Key(item.key.to_text().into_owned()), &item.item.value)),
+            _ => false,
+        }
+    }
+
+    fn within(&mut self, step: TreeStep, value: &Value<'_>) -> bool {
+        self.steps.push(step);
+        let found = self.value(value);
+        if !found {
+            self.steps.pop();
+        }
+        found
+    }
+
+    fn is_here(&self, span: Span) -> bool {
+        let Some((file, range)) = self.files.file(span) else { return false };
+        let at = file.line_column(range.start);
+        self.position.file.as_ref() == Some(&file.name)
+            && (at.line, at.column) == (self.position.line, self.position.column)
+    }
 }
 
 /// The place of a field, and whether it is set.
@@ -142,7 +227,8 @@ mod tests {
 
     fn at(path: &str) -> Option<(u32, u32, bool)> {
         let source = Source::new("envoy.yaml", FILE);
-        let found = locate(&source, &LoadOptions::default(), &[path]).pop().flatten();
+        let spots = [Spot::Path(path.to_owned())];
+        let found = locate(&source, &LoadOptions::default(), &spots).pop().flatten();
         found.map(|found| (found.place.line, found.place.column, found.is_set))
     }
 
@@ -154,6 +240,16 @@ mod tests {
             Some((9, 15, true))
         );
         assert_eq!(at("static_resources.clusters[1].health_checks"), Some((6, 5, true)));
+    }
+
+    #[test]
+    fn messages_are_found_by_their_positions() {
+        let source = Source::new("envoy.yaml", FILE);
+        let position = SourcePosition { file: Some("envoy.yaml".into()), line: 7, column: 7 };
+        let spots = [Spot::Under(position, "timeout".to_owned())];
+        let found = locate(&source, &LoadOptions::default(), &spots).pop().flatten().unwrap();
+        assert_eq!(found.path, "static_resources.clusters[1].health_checks[0].timeout");
+        assert_eq!((found.place.line, found.place.column), (7, 16));
     }
 
     #[test]

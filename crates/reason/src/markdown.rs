@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Details, Reason};
+use crate::{Condition, Details, Reason};
 
 /// The whole of `docs/reasons.md`. A test compares the file with this.
 #[must_use]
@@ -24,7 +24,33 @@ pub fn reasons_page() -> String {
             entry(&mut page, *reason);
         }
     }
+    page.push_str(
+        "\n# Conditions\n\n\
+         What no request meets as such, and `causeway doctor` finds by looking: at the file, at the host, at what a back-end \
+         answers to other questions. A request that suffers from one has one of the reasons above.\n",
+    );
+    for (family, members) in Condition::FAMILIES {
+        let _ = write!(page, "\n## {}\n", title(family));
+        for condition in *members {
+            condition_entry(&mut page, *condition);
+        }
+    }
     page
+}
+
+fn condition_entry(page: &mut String, condition: Condition) {
+    let spec = condition.spec();
+    let _ = write!(
+        page,
+        "\n### {} {}\n\n{} {}\n\n{} {}\n\nTo act: {}.\n",
+        condition.code(),
+        spec.key,
+        spec.sentence.en,
+        spec.advice.en,
+        spec.sentence.ko,
+        spec.advice.ko,
+        spec.blame.word(),
+    );
 }
 
 fn entry(page: &mut String, reason: Reason) {
@@ -65,6 +91,8 @@ fn title(family: &str) -> &str {
         "connect" => "Connecting",
         "health" => "Hosts and health checks",
         "backend" => "The back-end",
+        "back_end" => "What the back-end wants",
+        "config" => "The configuration",
         "limits" => "Timeouts and limits",
         "local" => "The proxy itself",
         other => other,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use causeway_reason::Language;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use super::language::{language, spoken};
 use super::{is_json, output};
 
 /// `causeway why [ID]`
@@ -99,24 +100,4 @@ pub(super) fn why(matches: &ArgMatches) -> WhyArguments {
 pub(super) fn explain(matches: &ArgMatches) -> ExplainArguments {
     let words: Vec<_> = matches.get_many::<String>("what").into_iter().flatten().cloned().collect();
     ExplainArguments { what: words.join(" "), language: spoken(matches) }
-}
-
-fn language() -> Arg {
-    Arg::new("lang")
-        .long("lang")
-        .value_name("LANGUAGE")
-        .value_parser(["en", "ko"])
-        .help("Language of the texts [default: that of the locale where it is Korean, else English]")
-}
-
-/// The language that is asked for, else that of the locale.
-fn spoken(matches: &ArgMatches) -> Language {
-    let locale = || {
-        let set = ["LC_ALL", "LC_MESSAGES", "LANG"];
-        set.iter().filter_map(|name| std::env::var(name).ok()).find(|value| !value.is_empty())
-    };
-    match matches.get_one::<String>("lang").cloned().or_else(locale) {
-        Some(language) if language.starts_with("ko") => Language::Korean,
-        _ => Language::English,
-    }
 }

@@ -1,7 +1,9 @@
 //! The command line.
 
 mod ask;
+mod doctor;
 mod flags;
+mod language;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use clap::{Arg, ArgAction, ArgMatches, Error, value_parser};
 
 use crate::version;
 pub(crate) use ask::{ExplainArguments, WhyArguments};
+pub(crate) use doctor::{DoctorArguments, Examine};
 use flags::{FLAGS, Flag, Meaning, Value};
 
 /// What the program is asked to do.
@@ -26,6 +29,7 @@ pub(crate) enum Command {
     Demo(DemoArguments),
     Why(WhyArguments),
     Explain(ExplainArguments),
+    Doctor(DoctorArguments),
     /// Print this and end.
     Print(String),
 }
@@ -93,6 +97,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         }
         Some(("why", matches)) => Ok(Command::Why(ask::why(matches))),
         Some(("explain", matches)) => Ok(Command::Explain(ask::explain(matches))),
+        Some(("doctor", matches)) => doctor::doctor(matches).map(Command::Doctor),
         _ if matches.get_flag("version") => {
             Ok(Command::Print(format!("causeway  version: {}\n", version::text())))
         }
@@ -121,10 +126,11 @@ fn command() -> clap::Command {
         .after_help("Signals: SIGHUP reloads the configuration, SIGUSR1 opens log files anew, SIGTERM and SIGINT let\nrequests end and then the process; a second one ends it at once.")
         .disable_version_flag(true)
         .args_conflicts_with_subcommands(true)
-        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway demo [OPTIONS]")
+        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
         .subcommand(validate_command())
         .subcommand(ask::why_command())
         .subcommand(ask::explain_command())
+        .subcommand(doctor::command())
         .subcommand(demo_command());
     for flag in FLAGS {
         command = command.arg(argument(flag));

@@ -1,0 +1,111 @@
+//! `causeway doctor`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use causeway_doctor::Selection;
+use causeway_reason::Language;
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
+
+use super::language::{language, spoken};
+use super::{is_json, output, usage};
+
+/// `causeway doctor -c FILE`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DoctorArguments {
+    pub(crate) what: Examine,
+    pub(crate) selection: Selection,
+    pub(crate) json: bool,
+    pub(crate) language: Language,
+    /// Every check is printed, also those that passed.
+    pub(crate) all: bool,
+    /// Errors only.
+    pub(crate) quiet: bool,
+    /// Warnings change how it ends.
+    pub(crate) strict: bool,
+    /// It is repeated until all is well, for this long.
+    pub(crate) wait: Option<Duration>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Examine {
+    /// A configuration and the world around it.
+    Config(PathBuf),
+    /// The names of the checks are printed.
+    List,
+    /// The schema of reports as JSON is printed.
+    Schema,
+}
+
+pub(super) fn command() -> Command {
+    let names = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("CHECK")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .help(help)
+    };
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    Command::new("doctor")
+        .about("Examines a configuration and the world around it, and proves what is wrong")
+        .after_help(
+            "Example: causeway doctor -c envoy.yaml\n\n\
+             Ends with 0 where all is well, 1 with errors, 2 where the configuration can't be used, 3 where nothing could be\n\
+             checked, and 4 with warnings under --strict.",
+        )
+        .arg(
+            Arg::new("config-path")
+                .short('c')
+                .long("config-path")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("The configuration to examine"),
+        )
+        .arg(names("only", "Only these checks: a name of --list, or its beginning up to a dot"))
+        .arg(names("skip", "Not these checks"))
+        .arg(switch("list", "Prints the names of the checks"))
+        .arg(switch("all", "Prints every check, also those that passed"))
+        .arg(switch("quiet", "Prints errors only").short('q'))
+        .arg(switch("strict", "Ends with 4 where there are warnings"))
+        .arg(switch("schema", "Prints the JSON schema of reports"))
+        .arg(
+            Arg::new("wait")
+                .long("wait")
+                .value_name("SECONDS")
+                .value_parser(value_parser!(u64))
+                .help("Examines again until all is well, for at most this long"),
+        )
+        .arg(output())
+        .arg(language())
+}
+
+pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
+    let names = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
+    let what = if matches.get_flag("list") {
+        Examine::List
+    } else if matches.get_flag("schema") {
+        Examine::Schema
+    } else if let Some(path) = matches.get_one::<PathBuf>("config-path") {
+        Examine::Config(path.clone())
+    } else {
+        return Err(usage(
+            ErrorKind::MissingRequiredArgument,
+            "what is to be examined? -c FILE names a configuration",
+        ));
+    };
+    Ok(DoctorArguments {
+        what,
+        selection: Selection { only: names("only"), skip: names("skip") },
+        json: is_json(matches),
+        language: spoken(matches),
+        all: matches.get_flag("all"),
+        quiet: matches.get_flag("quiet"),
+        strict: matches.get_flag("strict"),
+        wait: matches.get_one::<u64>("wait").copied().map(Duration::from_secs),
+    })
+}

@@ -1,0 +1,86 @@
+//! `causeway doctor`: runs examinations and prints their reports.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use causeway_doctor::report::{SCHEMA, TextOptions};
+use causeway_doctor::{Report, examine};
+use causeway_envoy::{LoadOptions, Source};
+
+use tokio::runtime::Builder;
+
+use crate::cli::{DoctorArguments, Examine, complain, print};
+
+/// The configuration can't be used.
+const UNUSABLE: u8 = 2;
+/// The examination itself failed.
+const INTERNAL: u8 = 70;
+/// Between two examinations of `--wait`.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Examines, prints, and ends as the report says.
+pub(crate) fn run(arguments: &DoctorArguments) -> ExitCode {
+    match &arguments.what {
+        Examine::List => {
+            let mut names: Vec<_> = examine::names().collect();
+            names.push(String::new());
+            print(&names.join("\n"))
+        }
+        Examine::Schema => print(SCHEMA),
+        Examine::Config(path) => match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(config(path, arguments)),
+            Err(error) => {
+                complain(&format!("no runtime: {error}"));
+                ExitCode::from(INTERNAL)
+            }
+        },
+    }
+}
+
+async fn config(path: &Path, arguments: &DoctorArguments) -> ExitCode {
+    let began = Instant::now();
+    loop {
+        let source = match Source::read(path) {
+            Ok(source) => source,
+            Err(error) => {
+                complain(&format!("cannot read {}: {error}", path.display()));
+                return ExitCode::from(UNUSABLE);
+            }
+        };
+        // What this version does not implement is no reason not to look at the rest.
+        let options = LoadOptions { allow_unsupported: true, check_files: true, ..LoadOptions::default() };
+        let report = match examine::config(&source, &options, &arguments.selection).await {
+            Ok(report) => report,
+            Err(diagnostics) => {
+                if arguments.json {
+                    print(&format!("{:#}\n", diagnostics.to_json()));
+                } else {
+                    print(&diagnostics.render(colors()));
+                }
+                return ExitCode::from(UNUSABLE);
+            }
+        };
+        let code = report.exit_code(arguments.strict);
+        if code != 0 && arguments.wait.is_some_and(|wait| began.elapsed() + PAUSE < wait) {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
+        show(&report, arguments);
+        return ExitCode::from(code);
+    }
+}
+
+fn show(report: &Report, arguments: &DoctorArguments) {
+    if arguments.json {
+        print(&format!("{:#}\n", report.to_json(arguments.language)));
+    } else {
+        let options = TextOptions { color: colors(), all: arguments.all, quiet: arguments.quiet };
+        print(&report.to_text(arguments.language, &options));
+    }
+}
+
+fn colors() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,54 @@
+//! Examinations: which parts are looked at, in which order.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use causeway_envoy::{Diagnostics, LoadOptions, Severity as Level, Source, load};
+use causeway_model::Bootstrap;
+
+use crate::lint;
+use crate::report::Report;
+use crate::said;
+use crate::selection::Selection;
+
+/// Names of all checks that there are; those of clusters and listeners with `*` in place of a name.
+pub fn names() -> impl Iterator<Item = String> {
+    std::iter::once("config".to_owned()).chain(lint::names())
+}
+
+/// Examines a configuration and the world around it.
+///
+/// # Errors
+///
+/// What is wrong with a configuration that can't be used at all.
+pub async fn config(
+    source: &Source,
+    options: &LoadOptions,
+    selection: &Selection,
+) -> Result<Report, Diagnostics> {
+    let began = Instant::now();
+    let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let mut report = Report { target: source.name().to_string(), started, ..Report::default() };
+    let loaded = load(source, options);
+    let Some(bootstrap) = &loaded.bootstrap else { return Err(loaded.diagnostics) };
+    if selection.takes("config") {
+        summary(source, bootstrap, &loaded.diagnostics, &mut report);
+    }
+    lint::lint(bootstrap, selection, &mut report);
+    report.locate(source, options);
+    report.took = began.elapsed();
+    Ok(report)
+}
+
+/// What the file is.
+fn summary(source: &Source, bootstrap: &Bootstrap, diagnostics: &Diagnostics, report: &mut Report) {
+    let name = source.name();
+    let (listeners, clusters) = (bootstrap.listeners.len(), bootstrap.clusters.len());
+    let warnings = diagnostics.count(Level::Warning);
+    report.passed(
+        "config",
+        said!(
+            "{name}: {listeners} listeners, {clusters} clusters; causeway validate has {warnings} warnings",
+            "{name}: 리스너 {listeners}개, 클러스터 {clusters}개. causeway validate 경고 {warnings}개"
+        ),
+    );
+}

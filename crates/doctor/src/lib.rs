@@ -1,0 +1,25 @@
+//! A doctor: it examines a configuration, a proxy that runs it, and the world around both, and says what is wrong, with
+//! evidence, a grade of proof, and what to do.
+//!
+//! ```text
+//!  what is examined             how                                   what comes of it
+//!  envoy.yaml ── lint ────────▶ rules about the model ─────────┐
+//!  the host ──── world ───────▶ facts, read once ──────────────┤
+//!  names ─────── probe::dns ──▶ the same questions ────────────┼──▶ Report ─▶ text, JSON
+//!  endpoints ─── probe ───────▶ as configured, then otherwise ─┘
+//! ```
+//!
+//! What decides is free of I/O: a rule takes the model, a diagnosis takes observations. A [`Finding`] is never printed
+//! without its evidence, and says what was ruled out.
+
+pub mod examine;
+pub mod finding;
+pub mod lint;
+pub mod report;
+pub mod said;
+pub mod selection;
+
+pub use finding::{Edit, Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject, under};
+pub use report::{Check, Outcome, Report};
+pub use said::Said;
+pub use selection::Selection;

@@ -1,0 +1,123 @@
+//! A report for tools.
+
+use causeway_envoy::Place;
+use causeway_reason::Language;
+use serde_json::{Value, json};
+
+use super::{Check, Outcome, Report};
+use crate::finding::{Evidence, Finding, Fix, Severity, Subject};
+
+/// The schema of reports as JSON (JSON Schema, draft 2020-12). `causeway doctor --schema` prints it.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+/// Name of the form, in each report.
+const NAME: &str = "causeway-doctor/1";
+
+pub(super) fn to_json(report: &Report, language: Language) -> Value {
+    json!({
+        "schema": NAME,
+        "target": report.target,
+        "ran_from": {
+            "host": report.ran_from.host,
+            "network_namespace": report.ran_from.network_namespace,
+            "container": report.ran_from.container,
+        },
+        "started": report.started,
+        "duration_ms": u64::try_from(report.took.as_millis()).unwrap_or(u64::MAX),
+        "probes": report.probes,
+        "summary": {
+            "errors": report.count(Severity::Error),
+            "warnings": report.count(Severity::Warning),
+            "notes": report.count(Severity::Note),
+            "passed": report.count_checks(Outcome::Passed),
+            "inconclusive": report.count_checks(Outcome::Inconclusive),
+        },
+        "findings": report.findings.iter().map(|finding| of_finding(finding, language)).collect::<Vec<_>>(),
+        "checks": report.checks.iter().map(|check| of_check(check, language)).collect::<Vec<_>>(),
+    })
+}
+
+fn of_finding(finding: &Finding, language: Language) -> Value {
+    let said =
+        |texts: &[crate::Said]| texts.iter().map(|text| text.get(language).to_owned()).collect::<Vec<_>>();
+    json!({
+        "code": finding.cause.code(),
+        "slug": finding.cause.key().replace('_', "-"),
+        "severity": finding.severity.word(),
+        "confidence": finding.grade.word(),
+        "title": finding.title.get(language),
+        "subject": of_subject(&finding.subject),
+        "where": finding.place.iter().map(|place| of_place(place, finding, language)).collect::<Vec<_>>(),
+        "effect": finding.effect.as_ref().map(|effect| json!({
+            "status": effect.status,
+            "flags": effect.flags,
+            "details": effect.details,
+            "words": effect.words.as_ref().map(|words| words.get(language)),
+        })),
+        "evidence": finding.evidence.iter().map(|evidence| of_evidence(evidence, language)).collect::<Vec<_>>(),
+        "ruled_out": said(&finding.ruled_out),
+        "also_explains": finding.also_explains.iter().map(of_subject).collect::<Vec<_>>(),
+        "fixes": finding.fixes.iter().map(|fix| of_fix(fix, language)).collect::<Vec<_>>(),
+        "advice": finding.cause.advice().get(language),
+    })
+}
+
+fn of_subject(subject: &Subject) -> Value {
+    let mut object = serde_json::Map::new();
+    let fields = [
+        ("listener", &subject.listener),
+        ("virtual_host", &subject.virtual_host),
+        ("route", &subject.route),
+        ("cluster", &subject.cluster),
+        ("endpoint", &subject.endpoint),
+        ("file", &subject.file),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            object.insert(name.to_owned(), json!(value));
+        }
+    }
+    Value::Object(object)
+}
+
+fn of_place(place: &Place, finding: &Finding, language: Language) -> Value {
+    json!({
+        "file": &*place.file,
+        "line": place.line,
+        "column": place.column,
+        "field": finding.field,
+        "label": finding.label.get(language),
+    })
+}
+
+fn of_evidence(evidence: &Evidence, language: Language) -> Value {
+    json!({
+        "kind": evidence.kind.word(),
+        "what": evidence.what.get(language),
+        "observed": evidence.observed.get(language),
+        "ms": evidence.milliseconds,
+        "command": evidence.command,
+    })
+}
+
+fn of_fix(fix: &Fix, language: Language) -> Value {
+    json!({
+        "applicability": if fix.machine_applicable && !fix.edits.is_empty() { "machine" } else { "manual" },
+        "what": fix.what.get(language),
+        "edits": fix.edits.iter().map(|edit| json!({ "field": edit.field, "value": edit.value })).collect::<Vec<_>>(),
+    })
+}
+
+fn of_check(check: &Check, language: Language) -> Value {
+    let result = match check.outcome {
+        Outcome::Passed => "pass",
+        Outcome::Failed(severity) => severity.word(),
+        Outcome::Inconclusive => "inconclusive",
+    };
+    json!({
+        "id": check.id,
+        "result": result,
+        "words": check.words.get(language),
+        "ms": check.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+    })
+}

@@ -1,0 +1,248 @@
+//! A report for people: a line for each area, then what is wrong, the worst last, since the end of a terminal is read
+//! first.
+
+use std::fmt::Write as _;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use causeway_reason::Language;
+
+use super::words::{self, Words};
+use super::{Check, Outcome, Report};
+use crate::finding::{Effect, Evidence, Finding, Severity, Subject};
+use crate::said::Said;
+
+/// How much is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TextOptions {
+    /// With colours.
+    pub color: bool,
+    /// Every check, also those that passed.
+    pub all: bool,
+    /// Errors only.
+    pub quiet: bool,
+}
+
+pub(super) fn render(report: &Report, language: Language, options: &TextOptions) -> String {
+    let mut out = String::new();
+    if !options.quiet {
+        areas(&mut out, report, language, options);
+    }
+    let renderer = if options.color { Renderer::styled() } else { Renderer::plain() };
+    let mut findings: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| !options.quiet || finding.severity == Severity::Error)
+        .collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    for finding in findings {
+        let _ = write!(out, "\n{}\n", renderer.render(&[group(finding, language)]));
+    }
+    if !options.quiet {
+        summary(&mut out, report, language, options);
+    }
+    out
+}
+
+/// A line for each check that did not pass, and for each area what passed in it.
+fn areas(out: &mut String, report: &Report, language: Language, options: &TextOptions) {
+    let mut seen: Vec<&str> = Vec::new();
+    for check in &report.checks {
+        let area = area(check);
+        if seen.contains(&area) {
+            continue;
+        }
+        seen.push(area);
+        let of_area: Vec<_> = report.checks.iter().filter(|check| self::area(check) == area).collect();
+        let mut title = Some(area);
+        for check in &of_area {
+            if options.all || check.outcome != Outcome::Passed || of_area.len() == 1 {
+                line(
+                    out,
+                    title.take().unwrap_or_default(),
+                    mark(check.outcome),
+                    name(check),
+                    &check.words,
+                    language,
+                );
+            }
+        }
+        let passed = of_area.iter().filter(|check| check.outcome == Outcome::Passed).count();
+        if !options.all && passed > 0 && of_area.len() > 1 {
+            let words = Words::of(language);
+            let text = Said::plain(format!("{passed} {}", words.passed));
+            line(out, title.take().unwrap_or_default(), mark(Outcome::Passed), "", &text, language);
+        }
+    }
+}
+
+fn line(out: &mut String, area: &str, mark: char, name: &str, words: &Said, language: Language) {
+    let text = words.get(language);
+    let between = if name.is_empty() || text.is_empty() { "" } else { ": " };
+    let _ = writeln!(out, "{area:<10} {mark} {name}{between}{text}");
+}
+
+fn area(check: &Check) -> &str {
+    check.id.split('.').next().unwrap_or_default()
+}
+
+fn name(check: &Check) -> &str {
+    check.id.split_once('.').map_or("", |(_, name)| name)
+}
+
+const fn mark(outcome: Outcome) -> char {
+    match outcome {
+        Outcome::Passed => '✓',
+        Outcome::Failed(Severity::Error) => '✗',
+        Outcome::Failed(Severity::Warning | Severity::Note) => '!',
+        Outcome::Inconclusive => '?',
+    }
+}
+
+/// A finding as it is drawn.
+fn group<'a>(finding: &'a Finding, language: Language) -> Group<'a> {
+    let words = Words::of(language);
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let level = level.with_name(words::severity(finding.severity, language));
+    let snippets = finding.place.iter().map(|place| {
+        let (text, first_line) = place.lines();
+        let annotation = AnnotationKind::Primary.span(place.marked().clone());
+        let label = finding.label.get(language);
+        let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
+        Snippet::source(text).path(&*place.file).line_start(first_line as usize).annotation(annotation)
+    });
+    let mut group =
+        level.primary_title(finding.title.get(language)).id(finding.cause.code()).elements(snippets);
+    let mut note = |name: &'static str, text: String| {
+        let taken = std::mem::replace(&mut group, Group::with_title(Level::NOTE.primary_title("")));
+        group = taken.element(Level::NOTE.with_name(name).message(text));
+    };
+    if let Some(effect) = &finding.effect {
+        note(words.effect, effect_words(effect, language));
+    }
+    for (at, evidence) in finding.evidence.iter().enumerate() {
+        let name = if at == 0 { words::grade(finding.grade, language) } else { words.evidence };
+        note(name, evidence_words(evidence, language));
+    }
+    if !finding.ruled_out.is_empty() {
+        let all: Vec<_> = finding.ruled_out.iter().map(|said| said.get(language)).collect();
+        note(words.ruled_out, all.join(", "));
+    }
+    if !finding.also_explains.is_empty() {
+        note(words.also, subjects(&finding.also_explains));
+    }
+    if finding.fixes.is_empty() {
+        note(words.to_do, finding.cause.advice().get(language).to_owned());
+    }
+    for fix in &finding.fixes {
+        let mut text = fix.what.get(language).to_owned();
+        for edit in &fix.edits {
+            match &edit.value {
+                Some(value) => {
+                    let _ = write!(text, "\n{}: {value}", edit.field);
+                }
+                None => {
+                    let _ = write!(text, "\n- {}", edit.field);
+                }
+            }
+        }
+        if fix.machine_applicable && !fix.edits.is_empty() {
+            let _ = write!(text, "\n({})", words.applicable);
+        }
+        note(words.to_do, text);
+    }
+    note(words.more, format!("causeway explain {}", finding.cause.code()));
+    group
+}
+
+fn effect_words(effect: &Effect, language: Language) -> String {
+    let mut parts = Vec::new();
+    match effect.status {
+        Some(0) => parts.push("—".to_owned()),
+        Some(status) => parts.push(status.to_string()),
+        None => {}
+    }
+    for text in [&effect.flags, &effect.details] {
+        if !text.is_empty() {
+            parts.push(text.clone());
+        }
+    }
+    let line = parts.join(" ");
+    match &effect.words {
+        Some(words) if line.is_empty() => words.get(language).to_owned(),
+        Some(words) => format!("{line}: {}", words.get(language)),
+        None => line,
+    }
+}
+
+fn evidence_words(evidence: &Evidence, language: Language) -> String {
+    let what = evidence.what.get(language);
+    let mut text = String::from(what);
+    if !what.is_empty() {
+        text.push_str(" → ");
+    }
+    text.push_str(evidence.observed.get(language));
+    if let Some(milliseconds) = evidence.milliseconds {
+        let _ = write!(text, " ({milliseconds} ms)");
+    }
+    if let Some(command) = &evidence.command {
+        let _ = write!(text, "\n$ {command}");
+    }
+    text
+}
+
+fn subjects(subjects: &[Subject]) -> String {
+    /// More than these are counted.
+    const SHOWN: usize = 6;
+    let mut names: Vec<_> = subjects.iter().take(SHOWN).map(subject).collect();
+    if subjects.len() > SHOWN {
+        names.push(format!("+{}", subjects.len() - SHOWN));
+    }
+    names.join(", ")
+}
+
+fn subject(subject: &Subject) -> String {
+    let parts = [
+        &subject.listener,
+        &subject.virtual_host,
+        &subject.route,
+        &subject.cluster,
+        &subject.endpoint,
+        &subject.file,
+    ];
+    parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(" ")
+}
+
+fn summary(out: &mut String, report: &Report, language: Language, options: &TextOptions) {
+    let words = Words::of(language);
+    let mut parts = Vec::new();
+    for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+        let count = report.count(severity);
+        if count > 0 {
+            let name = words::severity(severity, language);
+            let plural = if language == Language::English && count > 1 { "s" } else { "" };
+            parts.push(match language {
+                Language::English => format!("{count} {name}{plural}"),
+                Language::Korean => format!("{name} {count}"),
+            });
+        }
+    }
+    if parts.is_empty() {
+        parts.push(words.nothing.to_owned());
+    }
+    let passed = report.count_checks(Outcome::Passed);
+    let hint = if options.all || passed < 2 { String::new() } else { format!(" ({})", words.show_all) };
+    parts.push(format!("{passed} {}{hint}", words.passed));
+    let inconclusive = report.count_checks(Outcome::Inconclusive);
+    if inconclusive > 0 {
+        parts.push(format!("{inconclusive} {}", words.inconclusive));
+    }
+    parts.push(format!("{:.1} s", report.took.as_secs_f64()));
+    if report.probes > 0 {
+        parts.push(format!("{}: {}", words.probes, report.probes));
+    }
+    let _ = writeln!(out, "\n{}", parts.join(" · "));
+}
