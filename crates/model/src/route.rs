@@ -217,6 +217,8 @@ pub struct RouteForward {
     pub append_x_forwarded_host: bool,
     /// From the end of the request to the end of the response; 15 s unless set, `None` never.
     pub timeout: Option<Duration>,
+    /// Where `timeout` is written; `None` where it is not.
+    pub timeout_position: Option<SourcePosition>,
     /// Nothing moves for this time; `None` leaves the connection manager's, zero is none at all.
     pub idle_timeout: Option<Duration>,
     /// `max_stream_duration` of the route. Where it is set, `timeout` and `grpc_timeout` do not hold.

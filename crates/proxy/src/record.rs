@@ -485,7 +485,9 @@ fn count_attempt(exchange: &Exchange, cluster: &LocalCluster) {
         }
     }
     if let Some(budgets) = cluster.budgets() {
-        let timed_out = facts.failure.as_ref().is_some_and(|failure| failure.reason == Reason::RouteTimeout);
+        let timed_out = facts.failure.as_ref().is_some_and(|failure| {
+            matches!(failure.reason, Reason::RouteTimeout | Reason::RouteTimeoutAfterHead)
+        });
         if !timed_out {
             // No attempt has a timeout of its own, which Envoy shows as 0.
             budgets.record(ClusterBudgetStat::PerTryPercentUsed, 0);

@@ -13,8 +13,8 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::of(Reason::RouteTimeout)
             .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.2s}")
             .plays(Answer::hang())
-            .evidence("the back-end had not answered"),
-        Case::of(Reason::RouteTimeout)
+            .evidence("the back-end had not answered; the limit is `timeout` of 200 ms ("),
+        Case::of(Reason::RouteTimeoutAfterHead)
             .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.2s}")
             .plays(
                 Answer::raw("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nfirst")
@@ -25,7 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::of(Reason::PerTryTimeout)
             .routes("- match: {prefix: /}\n  route: {cluster: app, retry_policy: {per_try_timeout: 0.2s}}")
             .plays(Answer::hang())
-            .evidence("the back-end had not answered"),
+            .evidence("the back-end had not answered; the limit is `per_try_timeout` of 200 ms of the route ("),
         Case::of(Reason::PerTryIdleTimeout)
             .routes(
                 "- match: {prefix: /}\n  route: {cluster: app, retry_policy: {per_try_idle_timeout: 0.2s}}",
@@ -35,11 +35,11 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::of(Reason::StreamIdleTimeout)
             .manager("stream_idle_timeout: 0.2s")
             .plays(Answer::hang())
-            .evidence("the back-end had not answered"),
+            .evidence("the back-end had not answered; the limit is `stream_idle_timeout` of 200 ms ("),
         Case::of(Reason::MaxStreamDuration)
             .manager("common_http_protocol_options: {max_stream_duration: 0.2s}")
             .plays(Answer::hang())
-            .evidence("the back-end had not answered"),
+            .evidence("the back-end had not answered; the limit is `max_stream_duration` of 200 ms ("),
         Case::of(Reason::UpstreamMaxStreamDuration)
             .cluster("common_http_protocol_options: {max_stream_duration: 0.2s}")
             .plays(Answer::hang())

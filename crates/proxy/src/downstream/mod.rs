@@ -4,6 +4,7 @@ mod arrival;
 mod client;
 mod coroutine;
 mod http2;
+mod limit;
 mod linger;
 mod manager;
 mod opened;

@@ -500,26 +500,29 @@ impl Downstream {
     ) -> Poll<Failure> {
         loop {
             let http = &self.listener.shards.http;
-            let reason = match self.deadlines.poll(cx, || self.worker.timers.now()) {
+            let timer = match self.deadlines.poll(cx, || self.worker.timers.now()) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Timer::Route) => Reason::RouteTimeout,
-                Poll::Ready(Timer::PerTry) => Reason::PerTryTimeout,
-                Poll::Ready(Timer::PerTryIdle) => Reason::PerTryIdleTimeout,
-                Poll::Ready(Timer::StreamIdle) => {
+                Poll::Ready(timer) => timer,
+            };
+            let reason = match timer {
+                Timer::Route => Reason::RouteTimeout,
+                Timer::PerTry => Reason::PerTryTimeout,
+                Timer::PerTryIdle => Reason::PerTryIdleTimeout,
+                Timer::StreamIdle => {
                     http.inc(HttpStat::DownstreamRqIdleTimeout);
                     if complete { Reason::StreamIdleTimeout } else { Reason::RequestIdleTimeout }
                 }
-                Poll::Ready(Timer::StreamDuration) => {
+                Timer::StreamDuration => {
                     http.inc(HttpStat::DownstreamRqMaxDurationReached);
                     if complete { Reason::MaxStreamDuration } else { Reason::RequestMaxDuration }
                 }
-                Poll::Ready(Timer::UpstreamDuration) => {
+                Timer::UpstreamDuration => {
                     if let Some(cluster) = &request.facts.cluster {
                         cluster.stats().inc(ClusterStat::UpstreamRqMaxDurationReached);
                     }
                     Reason::UpstreamMaxStreamDuration
                 }
-                Poll::Ready(Timer::Request) => {
+                Timer::Request => {
                     let more = self.more_time(&request.facts, self.worker.timers.now());
                     if more.is_some() {
                         self.deadlines.set(Timer::Request, more);
@@ -529,23 +532,26 @@ impl Downstream {
                     let evidence = request.facts.so_far() + self.by_default(Timer::Request);
                     return Poll::Ready(Failure::new(Reason::RequestTimeout).with_evidence(evidence));
                 }
-                Poll::Ready(Timer::ConnectionDuration) => {
+                Timer::ConnectionDuration => {
                     self.grow_old_in_request();
                     continue;
                 }
-                Poll::Ready(Timer::AccessLog) => {
+                Timer::AccessLog => {
                     request.log_unfinished("DownstreamPeriodic");
                     self.log_later();
                     continue;
                 }
-                Poll::Ready(Timer::UpstreamLog) => {
+                Timer::UpstreamLog => {
                     request.log_attempt_so_far();
                     self.log_attempt_later();
                     continue;
                 }
-                Poll::Ready(Timer::Idle | Timer::RequestHeaders | Timer::Close) => continue,
+                Timer::Idle | Timer::RequestHeaders | Timer::Close => continue,
             };
-            return Poll::Ready(Failure::new(reason).with_evidence(request.facts.so_far()));
+            let so_far = request.facts.so_far();
+            let limit = self.limit(timer, &request.facts);
+            let evidence = if limit.is_empty() { so_far } else { format!("{so_far}; the limit is {limit}") };
+            return Poll::Ready(Failure::new(reason).with_evidence(evidence));
         }
     }
 

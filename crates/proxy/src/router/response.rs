@@ -303,8 +303,12 @@ impl Relay<'_> {
             self.request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
         }
         self.request.facts.failure = None;
-        let failure = Failure { met: Met::AfterHead, ..failure };
+        let mut failure = Failure { met: Met::AfterHead, ..failure };
         outlier::note_failure(&self.request, &self.forwarding.hosts, &failure);
+        // What was meant for answers that are late has met one that is long.
+        if failure.reason == Reason::RouteTimeout {
+            failure.reason = Reason::RouteTimeoutAfterHead;
+        }
         self.request.fail(failure);
         // What has arrived is the client's.
         let waiting = self.request.to_client.pending() as u64;

@@ -33,6 +33,22 @@ pub(super) const ROUTE_TIMEOUT: Spec = Spec {
     },
 };
 
+pub(super) const ROUTE_TIMEOUT_AFTER_HEAD: Spec = Spec {
+    key: "route_timeout_after_head",
+    answer: late("upstream request timeout", Some(Flag::UpstreamRequestTimeout), "response_timeout"),
+    grpc: grpc(504),
+    blame: Blame::Config,
+    retry: Retry::IfIdempotent,
+    sentence: Text {
+        en: "The response had begun, and was cut off because the route's timeout passed before it was complete.",
+        ko: "응답이 시작된 뒤 라우트의 timeout이 지나 본문이 중간에 잘렸습니다.",
+    },
+    advice: Text {
+        en: "Set `timeout: 0s` on routes of downloads and streams (15 s unless set), and limit them by `idle_timeout` instead; the client sees status 200 and a body that is too short.",
+        ko: "다운로드나 스트림 라우트에는 `timeout: 0s`(기본 15초)를 두고 대신 `idle_timeout`으로 제한하십시오. 클라이언트는 200과 잘린 본문을 보게 됩니다.",
+    },
+};
+
 pub(super) const PER_TRY_TIMEOUT: Spec = Spec {
     key: "per_try_timeout",
     answer: late("upstream request timeout", Some(Flag::UpstreamRequestTimeout), "upstream_per_try_timeout"),

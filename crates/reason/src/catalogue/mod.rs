@@ -377,6 +377,8 @@ reasons! {
     limits {
         /// The route's `timeout` passed.
         RouteTimeout = O801 ROUTE_TIMEOUT,
+        /// The same when the response had begun: it is cut.
+        RouteTimeoutAfterHead = O802 ROUTE_TIMEOUT_AFTER_HEAD,
         /// An attempt was not answered within `per_try_timeout`.
         PerTryTimeout = O803 PER_TRY_TIMEOUT,
         /// Nothing moved on an attempt for `per_try_idle_timeout`.
