@@ -96,7 +96,7 @@ impl Line {
             return Self { details: Some(details), flags, made_by: Some(Maker::Proxy), reasons };
         }
         if let Some(details) = text_of_catalogue(text) {
-            let reasons: Vec<_> = all(|reason| details_of(*reason) == Details::Text(details));
+            let reasons = of_status(all(|reason| details_of(*reason) == Details::Text(details)), text);
             let made_by = if details == "via_upstream" { Maker::Upstream } else { Maker::Proxy };
             // What takes the last host away is answered in the words of nobody being left.
             let reasons = if details == "no_healthy_upstream" { of_no_host(reasons) } else { reasons };
@@ -111,6 +111,16 @@ impl Line {
         let made_by = (!flags.is_empty()).then_some(Maker::Proxy);
         Self { details: None, flags, made_by, reasons }
     }
+}
+
+/// Those that are answered with a status of the line; where there are none, those that are met behind the head, and so
+/// have no status of their own; all of them where there are none of those either.
+fn of_status(reasons: Vec<Reason>, line: &str) -> Vec<Reason> {
+    let status = |reason: &&Reason| reason.spec().answer.status;
+    let answered: Vec<_> =
+        reasons.iter().filter(|it| is_word(line, &status(it).to_string())).copied().collect();
+    let behind_head: Vec<_> = reasons.iter().filter(|it| status(it) == 0).copied().collect();
+    [answered, behind_head].into_iter().find(|some| !some.is_empty()).unwrap_or(reasons)
 }
 
 fn all(fits: impl FnMut(&Reason) -> bool) -> Vec<Reason> {
@@ -254,8 +264,12 @@ mod tests {
     fn who_made_the_answer_is_told() {
         let line = Line::read(r#""GET /a HTTP/1.1" 503 - via_upstream - "-" 0 19 5 4"#);
         assert_eq!((line.made_by, &line.reasons[..]), (Some(Maker::Upstream), &[R::UpstreamStatus][..]));
-        assert_eq!(read("404 NR route_not_found"), [R::NoVirtualHost, R::NoRoute]);
+        assert_eq!(
+            read("404 NR route_not_found"),
+            [R::NoVirtualHost, R::PortInHost, R::NoRoute, R::PreflightUnrouted]
+        );
         assert_eq!(read("504 UT response_timeout"), [R::RouteTimeout]);
+        assert_eq!(read("200 UT response_timeout - - 0 5000"), [R::RouteTimeoutAfterHead]);
         assert_eq!(Line::read("").reasons, []);
         assert_eq!(Line::read("something else").made_by, None);
     }

@@ -25,7 +25,9 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::of(Reason::PerTryTimeout)
             .routes("- match: {prefix: /}\n  route: {cluster: app, retry_policy: {per_try_timeout: 0.2s}}")
             .plays(Answer::hang())
-            .evidence("the back-end had not answered; the limit is `per_try_timeout` of 200 ms of the route ("),
+            .evidence(
+                "the back-end had not answered; the limit is `per_try_timeout` of 200 ms of the route (",
+            ),
         Case::of(Reason::PerTryIdleTimeout)
             .routes(
                 "- match: {prefix: /}\n  route: {cluster: app, retry_policy: {per_try_idle_timeout: 0.2s}}",

@@ -23,7 +23,9 @@ impl Downstream {
         match timer {
             Timer::Route => forward.map(|forward| route_timeout(forward, route, facts)).unwrap_or_default(),
             Timer::PerTry => of_policy(route, "per_try_timeout", |policy| policy.per_try_timeout),
-            Timer::PerTryIdle => of_policy(route, "per_try_idle_timeout", |policy| policy.per_try_idle_timeout),
+            Timer::PerTryIdle => {
+                of_policy(route, "per_try_idle_timeout", |policy| policy.per_try_idle_timeout)
+            }
             Timer::StreamIdle => self.stream_idle_timeout(forward, route),
             Timer::StreamDuration => self.stream_duration(forward, route),
             Timer::UpstreamDuration => facts.cluster.as_ref().map_or_else(String::new, |cluster| {
@@ -59,7 +61,9 @@ impl Downstream {
     fn stream_duration(&self, forward: Option<&RouteForward>, route: Option<&RouteEntry>) -> String {
         let of_route = forward.and_then(|forward| forward.max_stream_duration);
         match (of_route, route) {
-            (Some(limits), Some(route)) if limits.max.is_some() || limits.grpc_timeout_header_max.is_some() => {
+            (Some(limits), Some(route))
+                if limits.max.is_some() || limits.grpc_timeout_header_max.is_some() =>
+            {
                 format!("`max_stream_duration` of the route ({})", route.route.position)
             }
             _ => {
@@ -80,7 +84,10 @@ fn route_timeout(forward: &RouteForward, route: Option<&RouteEntry>, facts: &Fac
     match (&forward.timeout_position, route) {
         (Some(position), _) => format!("`timeout` of {value} ms ({position})"),
         (None, Some(route)) => {
-            format!("`timeout` of {value} ms, which is the default: the route has none ({})", route.route.position)
+            format!(
+                "`timeout` of {value} ms, which is the default: the route has none ({})",
+                route.route.position
+            )
         }
         (None, None) => format!("`timeout` of {value} ms"),
     }

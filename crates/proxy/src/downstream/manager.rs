@@ -12,7 +12,9 @@ use causeway_model::{
     RouteAction, Template, TimerType, VirtualHost,
 };
 use causeway_reason::{Failure, Reason};
-use causeway_routing::{Lookup, own_location, redirect_location, redirect_path, tls_redirect_location};
+use causeway_routing::{
+    DomainHint, Lookup, Miss, own_location, redirect_location, redirect_path, tls_redirect_location,
+};
 
 use super::upgrade::pass_over_upgrades;
 use super::{After, Downstream};
@@ -265,11 +267,16 @@ impl Downstream {
             }
             Lookup::NoRoute { virtual_host, .. } => {
                 let evidence = format!("virtual host {}: {}", place(virtual_host), table.explain(&seen));
-                return Err(Unrouted::no_route(Failure::new(Reason::NoRoute).with_evidence(evidence)));
+                let reason = if is_preflight(request) { Reason::PreflightUnrouted } else { Reason::NoRoute };
+                return Err(Unrouted::no_route(Failure::new(reason).with_evidence(evidence)));
             }
             Lookup::NoVirtualHost => {
-                let evidence = table.explain(&seen).to_string();
-                return Err(Unrouted::no_route(Failure::new(Reason::NoVirtualHost).with_evidence(evidence)));
+                let miss = table.explain(&seen);
+                let reason = match &miss {
+                    Miss::Domain { hint: Some(DomainHint::Port(..)), .. } => Reason::PortInHost,
+                    _ => Reason::NoVirtualHost,
+                };
+                return Err(Unrouted::no_route(Failure::new(reason).with_evidence(miss.to_string())));
             }
         };
         let Some(entry) = listener.manager.entry(index).cloned() else {
@@ -444,6 +451,13 @@ pub(super) fn with_context<T>(
         shards: &listener.shards,
         exchange: request,
     })
+}
+
+/// Whether a browser asks whether it may ask (the CORS preflight of the Fetch standard).
+fn is_preflight(request: &ActiveRequest) -> bool {
+    request.method() == Method::Options
+        && request.request.has(Known::Origin)
+        && request.request.has(Known::AccessControlRequestMethod)
 }
 
 fn failed(reason: Reason) -> LocalReply {

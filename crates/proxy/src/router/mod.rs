@@ -313,13 +313,17 @@ fn not_found(
     entry: &RouteEntry,
     route: &RouteForward,
 ) -> LocalReply {
+    let mut reason = Reason::ClusterNotFound;
     let evidence = match request.facts.target.as_ref().map(|target| &target.name) {
         Some(ClusterName::Header(name)) => match request.request.get(name.as_str()) {
             Some(named) => format!(
                 "the header {name} names the cluster \"{}\", which does not exist",
                 named.escape_ascii()
             ),
-            None => format!("the request has no header {name}, which names the cluster"),
+            None => {
+                reason = Reason::ClusterHeaderUnusable;
+                format!("the request has no header {name}, which names the cluster")
+            }
         },
         Some(ClusterName::Fixed(name)) if name.is_empty() => {
             format!("the route at {} leaves its requests to filters, and none answered", entry.route.position)
@@ -330,7 +334,7 @@ fn not_found(
         None => format!("the route at {} has no cluster", entry.route.position),
     };
     downstream.listener.shards.http.inc(HttpStat::NoCluster);
-    LocalReply::failed(Failure::new(Reason::ClusterNotFound).with_evidence(evidence))
+    LocalReply::failed(Failure::new(reason).with_evidence(evidence))
         .with_status(route.cluster_not_found_status)
 }
 

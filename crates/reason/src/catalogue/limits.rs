@@ -35,8 +35,13 @@ pub(super) const ROUTE_TIMEOUT: Spec = Spec {
 
 pub(super) const ROUTE_TIMEOUT_AFTER_HEAD: Spec = Spec {
     key: "route_timeout_after_head",
-    answer: late("upstream request timeout", Some(Flag::UpstreamRequestTimeout), "response_timeout"),
-    grpc: grpc(504),
+    answer: Answer {
+        status: 0,
+        body: Body::Empty,
+        close: true,
+        ..late("", Some(Flag::UpstreamRequestTimeout), "response_timeout")
+    },
+    grpc: DEADLINE_EXCEEDED,
     blame: Blame::Config,
     retry: Retry::IfIdempotent,
     sentence: Text {

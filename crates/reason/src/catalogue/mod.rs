@@ -185,8 +185,14 @@ reasons! {
     routing {
         /// No virtual host has a domain for the request's authority.
         NoVirtualHost = R601 NO_VIRTUAL_HOST,
+        /// A virtual host has the domain, but not with the port that stands in the request's authority.
+        PortInHost = R602 PORT_IN_HOST,
         /// The virtual host has no route for the request.
         NoRoute = R603 NO_ROUTE,
+        /// The same for a browser's question whether it may ask (CORS preflight).
+        PreflightUnrouted = R615 PREFLIGHT_UNROUTED,
+        /// The route leaves the cluster to a header of the request, which is not there.
+        ClusterHeaderUnusable = R606 CLUSTER_HEADER_UNUSABLE,
         /// The route names a cluster that does not exist.
         ClusterNotFound = R605 CLUSTER_NOT_FOUND,
         /// The request asks for an upgrade that is not configured.

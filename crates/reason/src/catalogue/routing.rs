@@ -19,6 +19,19 @@ pub(super) const NO_VIRTUAL_HOST: Spec = Spec {
     },
 };
 
+pub(super) const PORT_IN_HOST: Spec = Spec {
+    key: "port_in_host",
+    sentence: Text {
+        en: "A virtual host has the domain of the request's Host, but not with that port.",
+        ko: "Host의 이름은 가상 호스트의 도메인에 있지만 포트까지 같은 도메인은 없습니다.",
+    },
+    advice: Text {
+        en: "Set strip_any_host_port on the connection manager or ignore_port_in_host_matching on the route table, or add the name with its port to `domains`.",
+        ko: "연결 관리자에 strip_any_host_port를, 또는 라우트 테이블에 ignore_port_in_host_matching을 설정하거나, 포트를 붙인 이름을 `domains`에 추가하십시오.",
+    },
+    ..NO_VIRTUAL_HOST
+};
+
 pub(super) const NO_ROUTE: Spec = Spec {
     key: "no_route",
     answer: Answer::empty(404, Some(Flag::NoRouteFound), "route_not_found"),
@@ -33,6 +46,32 @@ pub(super) const NO_ROUTE: Spec = Spec {
         en: "Compare path, method and headers with the `match` of the virtual host's routes.",
         ko: "경로, 메서드, 헤더를 가상 호스트 라우트의 `match`와 비교하십시오.",
     },
+};
+
+pub(super) const PREFLIGHT_UNROUTED: Spec = Spec {
+    key: "preflight_unrouted",
+    sentence: Text {
+        en: "A browser's CORS preflight (OPTIONS with Origin and Access-Control-Request-Method) has no route.",
+        ko: "브라우저의 CORS 프리플라이트(Origin과 Access-Control-Request-Method가 있는 OPTIONS)에 맞는 라우트가 없습니다.",
+    },
+    advice: Text {
+        en: "Let the route match OPTIONS too, and put the filter envoy.filters.http.cors with a policy on the route in front of the router, which answers it.",
+        ko: "라우트가 OPTIONS도 받게 하고, 라우터 앞에 envoy.filters.http.cors 필터와 라우트의 CORS 정책을 두어 응답하게 하십시오.",
+    },
+    ..NO_ROUTE
+};
+
+pub(super) const CLUSTER_HEADER_UNUSABLE: Spec = Spec {
+    key: "cluster_header_unusable",
+    sentence: Text {
+        en: "The request does not say which cluster it is for: it lacks the header that cluster_header names.",
+        ko: "요청에 cluster_header가 지정한 헤더가 없어 어느 클러스터로 보낼지 알 수 없습니다.",
+    },
+    advice: Text {
+        en: "Have clients, or the proxy in front, send that header, or name the cluster in the route.",
+        ko: "클라이언트나 앞단 프록시가 그 헤더를 보내게 하거나 라우트에 클러스터 이름을 쓰십시오.",
+    },
+    ..CLUSTER_NOT_FOUND
 };
 
 pub(super) const CLUSTER_NOT_FOUND: Spec = Spec {
