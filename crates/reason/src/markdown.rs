@@ -30,7 +30,7 @@ pub fn reasons_page() -> String {
          answers to other questions. A request that suffers from one has one of the reasons above.\n",
     );
     for (family, members) in Condition::FAMILIES {
-        let _ = write!(page, "\n## {}\n", title(family));
+        let _ = write!(page, "\n## {}\n", condition_title(family));
         for condition in *members {
             condition_entry(&mut page, *condition);
         }
@@ -86,15 +86,52 @@ fn title(family: &str) -> &str {
     match family {
         "client" => "The client",
         "listener" => "Connections",
+        "tls" => "TLS with clients",
+        "streams" => "HTTP/2 from clients",
         "routing" => "Routing",
         "dns" => "Names",
         "connect" => "Connecting",
+        "upstream_tls" => "TLS to the back-end",
         "health" => "Hosts and health checks",
         "backend" => "The back-end",
-        "back_end" => "What the back-end wants",
-        "config" => "The configuration",
+        "http2" => "HTTP/2 to the back-end",
         "limits" => "Timeouts and limits",
+        "connection" => "Connections that are passed on",
         "local" => "The proxy itself",
         other => other,
+    }
+}
+
+/// Titles of the families of conditions: other ones than those of reasons, so that links to both are unambiguous.
+fn condition_title(family: &str) -> &str {
+    match family {
+        "names" => "Where names lead",
+        "connect" => "The way to the back-end",
+        "upstream_tls" => "What TLS to the back-end hides",
+        "back_end" => "What the back-end wants",
+        "health" => "What health checks tell",
+        "routing" => "What routes do",
+        "limits" => "What turns requests away",
+        "timeouts" => "Times that do not fit",
+        "listening" => "The proxy's own ports",
+        "config" => "The configuration",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_family_has_a_title_of_its_own() {
+        let reasons = Reason::FAMILIES.iter().map(|(family, _)| (*family, title(family)));
+        let conditions = Condition::FAMILIES.iter().map(|(family, _)| (*family, condition_title(family)));
+        let mut seen = HashSet::new();
+        for (family, title) in reasons.chain(conditions) {
+            assert!(family != title && seen.insert(title), "{family}: {title}");
+        }
     }
 }
