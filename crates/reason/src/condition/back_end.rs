@@ -102,7 +102,7 @@ pub(super) const KEEPALIVE_TOO_LONG: ConditionSpec = ConditionSpec {
         ko: "프록시가 유휴 연결을 백엔드보다 오래 유지합니다. 백엔드가 닫는 순간에 보낸 요청은 실패합니다.",
     },
     advice: Text {
-        en: "Set idle_timeout in common_http_protocol_options of the cluster below the back-end's keep-alive time, and `retry_on: reset-before-request` on the route.",
-        ko: "클러스터 common_http_protocol_options의 idle_timeout을 백엔드의 keep-alive 시간보다 짧게 하고, 라우트에 `retry_on: reset-before-request`를 설정하십시오.",
+        en: "Set idle_timeout in common_http_protocol_options of the cluster below the back-end's keep-alive time, and `retry_on: reset` on routes whose requests may be sent twice.",
+        ko: "클러스터 common_http_protocol_options의 idle_timeout을 백엔드의 keep-alive 시간보다 짧게 하고, 두 번 보내도 되는 요청의 라우트에 `retry_on: reset`을 설정하십시오.",
     },
 };
