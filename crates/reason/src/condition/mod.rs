@@ -151,12 +151,8 @@ conditions! {
         TooFewHostsForPanic = H518 TOO_FEW_HOSTS_FOR_PANIC,
     }
     routing {
-        /// A virtual host does not fit since the Host has a port.
-        PortInHost = R602 PORT_IN_HOST,
         /// A route never gets a request, since an earlier one takes all.
         RouteShadowed = R604 ROUTE_SHADOWED,
-        /// The header that names the cluster is missing, or names none.
-        ClusterHeaderUnusable = R606 CLUSTER_HEADER_UNUSABLE,
         /// A redirect to https leads back to itself.
         RedirectLoop = R608 REDIRECT_LOOP,
         /// HAProxy has no backend for a request.
@@ -169,8 +165,6 @@ conditions! {
         RegistryOnly = R613 REGISTRY_ONLY,
         /// The list of HTTP filters does not end in the router.
         RouterMissing = R614 ROUTER_MISSING,
-        /// Preflight requests of browsers match no route.
-        PreflightUnrouted = R615 PREFLIGHT_UNROUTED,
         /// The origin of a page is not allowed.
         CorsOriginRefused = R616 CORS_ORIGIN_REFUSED,
         /// The method that a page asks for is not allowed.
@@ -203,8 +197,6 @@ conditions! {
         DescriptorLimitLow = L725 DESCRIPTOR_LIMIT_LOW,
     }
     timeouts {
-        /// The route's timeout cuts answers that have begun.
-        RouteTimeoutAfterHead = O802 ROUTE_TIMEOUT_AFTER_HEAD,
         /// The server does not answer within HAProxy's timeout server.
         HaproxyServerTimeout = O807 HAPROXY_SERVER_TIMEOUT,
         /// A load balancer in front gives up first.

@@ -3,19 +3,6 @@
 use super::ConditionSpec;
 use crate::{Blame, Text};
 
-pub(super) const PORT_IN_HOST: ConditionSpec = ConditionSpec {
-    key: "port_in_host",
-    blame: Blame::Config,
-    sentence: Text {
-        en: "The request's Host has a port, and the domains of the virtual hosts have none, so they do not fit.",
-        ko: "요청의 Host에 포트가 있지만 가상 호스트의 도메인에는 포트가 없어 일치하지 않습니다.",
-    },
-    advice: Text {
-        en: "Set `strip_any_host_port: true` in the connection manager, or `ignore_port_in_host_matching: true` in the route configuration.",
-        ko: "연결 관리자에 `strip_any_host_port: true`를 설정하거나 라우트 설정에 `ignore_port_in_host_matching: true`를 설정하십시오.",
-    },
-};
-
 pub(super) const ROUTE_SHADOWED: ConditionSpec = ConditionSpec {
     key: "route_shadowed",
     blame: Blame::Config,
@@ -26,19 +13,6 @@ pub(super) const ROUTE_SHADOWED: ConditionSpec = ConditionSpec {
     advice: Text {
         en: "Put the more specific route first: routes are tried in the order of the file, and the first that fits is taken.",
         ko: "더 구체적인 라우트를 앞에 두십시오. 라우트는 파일 순서대로 확인하며 처음 맞는 것이 선택됩니다.",
-    },
-};
-
-pub(super) const CLUSTER_HEADER_UNUSABLE: ConditionSpec = ConditionSpec {
-    key: "cluster_header_unusable",
-    blame: Blame::Client,
-    sentence: Text {
-        en: "The request's cluster_header is missing, or names a cluster that does not exist.",
-        ko: "요청의 cluster_header 헤더가 없거나 존재하지 않는 클러스터를 가리킵니다.",
-    },
-    advice: Text {
-        en: "See who sets the header, and what it holds; a route without cluster_header behind this one could take the rest.",
-        ko: "누가 어떤 값으로 헤더를 설정하는지 확인하십시오. 뒤에 cluster_header 없는 라우트를 두면 나머지를 받을 수 있습니다.",
     },
 };
 
@@ -117,19 +91,6 @@ pub(super) const ROUTER_MISSING: ConditionSpec = ConditionSpec {
     advice: Text {
         en: "Add envoy.filters.http.router as the last entry of http_filters.",
         ko: "http_filters의 마지막에 envoy.filters.http.router를 추가하십시오.",
-    },
-};
-
-pub(super) const PREFLIGHT_UNROUTED: ConditionSpec = ConditionSpec {
-    key: "preflight_unrouted",
-    blame: Blame::Config,
-    sentence: Text {
-        en: "The routes match by method, and none of them takes OPTIONS, so browsers' preflight requests are answered 404.",
-        ko: "라우트가 메서드로 매칭하는데 OPTIONS를 받는 라우트가 없어 브라우저의 preflight 요청에 404로 응답합니다.",
-    },
-    advice: Text {
-        en: "Let the route match OPTIONS too; the filter cors answers preflight requests only where a route with a cors policy fits.",
-        ko: "라우트가 OPTIONS도 매칭하게 하십시오. cors 필터는 cors 정책이 있는 라우트에 맞는 preflight 요청에만 응답합니다.",
     },
 };
 

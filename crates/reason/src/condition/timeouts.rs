@@ -3,19 +3,6 @@
 use super::ConditionSpec;
 use crate::{Blame, Text};
 
-pub(super) const ROUTE_TIMEOUT_AFTER_HEAD: ConditionSpec = ConditionSpec {
-    key: "route_timeout_after_head",
-    blame: Blame::Config,
-    sentence: Text {
-        en: "The route's timeout (15 s unless set) covers the whole answer, and cuts those that take longer in the middle.",
-        ko: "라우트의 timeout(기본 15초)은 응답 전체에 적용되며 더 오래 걸리는 응답을 중간에 끊습니다.",
-    },
-    advice: Text {
-        en: "Set `timeout: 0s` on routes of downloads and streams, with idle_timeout for those that stall.",
-        ko: "다운로드와 스트림 라우트에는 `timeout: 0s`를 설정하고, 멈춘 응답은 idle_timeout으로 처리하십시오.",
-    },
-};
-
 pub(super) const HAPROXY_SERVER_TIMEOUT: ConditionSpec = ConditionSpec {
     key: "haproxy_server_timeout",
     blame: Blame::Upstream,
