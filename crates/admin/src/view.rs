@@ -6,8 +6,8 @@ mod reload;
 mod server;
 
 pub use cluster::{
-    AddressAnswer, CheckOutcome, ClusterStatus, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
-    HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OutlierStatus,
+    AddressAnswer, AgentStatus, CheckOutcome, ClusterStatus, DnsStatus, HealthCheckResult, HealthCheckStatus,
+    HealthFlag, HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OutlierStatus,
 };
 pub use config::{
     Certificate, CertificateDetails, ConfigDump, ConfigEntry, ListenerStatus, OcspDetails, SubjectAltName,

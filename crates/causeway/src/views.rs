@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use causeway_admin::view::{
-    AddressAnswer, Certificate, CertificateDetails, ChangeKind, CheckOutcome, ClusterStatus, ConfigChange,
-    ConfigDump, ConfigEntry, Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag,
-    HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OcspDetails, OutlierStatus, Severity,
-    SubjectAltName,
+    AddressAnswer, AgentStatus, Certificate, CertificateDetails, ChangeKind, CheckOutcome, ClusterStatus,
+    ConfigChange, ConfigDump, ConfigEntry, Diagnostic, DnsStatus, HealthCheckResult, HealthCheckStatus,
+    HealthFlag, HealthFlags, HostChange, HostStats, HostStatus, LookupFailure, OcspDetails, OutlierStatus,
+    Severity, SubjectAltName,
 };
 use causeway_model::{
     Bootstrap, CircuitBreakers, ClusterType, NetworkFilter, RoutingPriority, SourcePosition,
@@ -15,7 +15,9 @@ use causeway_model::{
 use causeway_reason::Failure;
 use causeway_tls::certificate::AlternativeName;
 use causeway_tls::follow::{ShownCertificate, ShownCertificates};
-use causeway_upstream::{CheckReport, Cluster, Host, HostStat, NameReport, OutlierReport, Resource};
+use causeway_upstream::{
+    AgentReport, CheckReport, Cluster, Host, HostStat, NameReport, OutlierReport, Resource,
+};
 
 /// The certificates of a context of TLS.
 pub(crate) fn certificates(shown: &ShownCertificates) -> Certificate {
@@ -146,6 +148,7 @@ fn host(host: &Host, now: Now) -> HostStatus {
         success_rate: known(success_rate),
         local_origin_success_rate: known(local_origin_success_rate),
         health_check: host.is_checked().then(|| check(host, now)),
+        agent: host.agent_report().map(|report| agent(&report, now)),
         changes: host.changes().into_iter().map(change).collect(),
     }
 }
@@ -168,6 +171,9 @@ fn flags(flags: causeway_upstream::HealthFlags) -> HealthFlags {
         (Upstream::ACTIVE_HC_TIMEOUT, HealthFlag::CheckTimeout),
         (Upstream::EDS_STATUS_DRAINING, HealthFlag::DrainingByConfig),
         (Upstream::DEGRADED_OUTLIER_DETECTION, HealthFlag::DegradedByOutlierDetection),
+        (Upstream::AGENT_DOWN, HealthFlag::DownByAgent),
+        (Upstream::AGENT_DRAIN, HealthFlag::DrainedByAgent),
+        (Upstream::AGENT_MAINT, HealthFlag::MaintenanceByAgent),
     ]
     .into_iter()
     .filter(|(flag, _)| flags.any(*flag))
@@ -182,7 +188,14 @@ fn check(host: &Host, now: Now) -> HealthCheckStatus {
         .iter()
         .find(|report| report.failure.is_some())
         .or_else(|| reports.iter().max_by_key(|report| report.at));
-    let Some(report) = shown else { return HealthCheckStatus::default() };
+    shown.map_or_else(HealthCheckStatus::default, |report| status(report, now))
+}
+
+fn agent(report: &AgentReport, now: Now) -> AgentStatus {
+    AgentStatus { percent: report.percent, line: report.line.clone(), check: status(&report.check, now) }
+}
+
+fn status(report: &CheckReport, now: Now) -> HealthCheckStatus {
     HealthCheckStatus {
         last: Some(result(report)),
         last_failure: report.last_failure.as_deref().map(result),

@@ -422,6 +422,25 @@ fn clusters_that_can_not_be() {
 }
 
 #[test]
+fn agents_that_can_not_be_asked() {
+    let check = |fields: &str| {
+        cluster(&format!("metadata: {{filter_metadata: {{causeway: {{agent_check: {{{fields}}}}}}}}}"))
+    };
+    let wrong = "invalid-agent-check";
+    expect(&check("port: «0»"), wrong, "from 1 to 65535", "");
+    expect(&check("port: «70000»"), wrong, "from 1 to 65535", "");
+    expect(&check("interval: 1s"), wrong, "needs `port`", "");
+    expect(&check("port: «\"9777\"»"), "wrong-type", "`port` in the metadata of a cluster is a number", "");
+    expect(&check("port: 9777, interval: «0s»"), "invalid-duration", "longer than zero", "");
+    expect(&check("port: 9777, timeout: «5»"), "wrong-type", "a duration such as `5s`", "");
+    expect(&check("port: 9777, send: «7»"), "wrong-type", "a text", "");
+    expect(&check("port: 9777, intervall: «1s»"), "unknown-field", "has no `intervall`", "");
+    let aggregate = check("port: 9777")
+        .replace("- name: c", "- name: c\n    type: ORIGINAL_DST\n    lb_policy: CLUSTER_PROVIDED");
+    expect(&aggregate, wrong, "say where they go", "");
+}
+
+#[test]
 fn health_checks_that_can_not_be() {
     expect(
         &health("http_health_check: {path: /, expected_statuses: [«{start: 200, end: 200}»]}"),

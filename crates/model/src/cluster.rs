@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck, Http2Options, LbPolicy,
-    LocalityLb, Metadata, OriginalDst, OutlierDetection, SourcePosition, SubsetConfig, TlvEntry,
-    TransportSocketMatch, UpstreamSocket,
+    AgentCheck, BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck,
+    Http2Options, LbPolicy, LocalityLb, Metadata, OriginalDst, OutlierDetection, SourcePosition,
+    SubsetConfig, TlvEntry, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -44,6 +44,8 @@ pub struct Cluster {
     pub health_checks: Vec<HealthCheck>,
     /// Hosts that fail requests are taken out of use (`outlier_detection`).
     pub outlier_detection: Option<OutlierDetection>,
+    /// Agents beside its hosts say how much of the traffic each should get (metadata `causeway`).
+    pub agent_check: Option<Arc<AgentCheck>>,
     /// Limits.
     pub circuit_breakers: CircuitBreakers,
     /// HTTP towards the back-ends.

@@ -11,6 +11,7 @@
 
 mod access_log;
 mod address;
+mod agent_check;
 mod bind;
 mod bootstrap;
 mod cluster;
@@ -48,6 +49,7 @@ pub use access_log::{
     UpstreamLogOptions,
 };
 pub use address::{Address, CidrRange, CidrSet, EndpointAddress};
+pub use agent_check::AgentCheck;
 pub use bind::{BindConfig, SourceAddress};
 pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsReceiver, StatsSink};
 pub use cluster::{

@@ -3,6 +3,7 @@
 //! Results of look-ups and checks go in, with the time at which they came; times for the next ones come
 //! out, and a new snapshot of the hosts is published to the workers. No socket, no clock.
 
+mod agents;
 mod destinations;
 mod known;
 mod outliers;
@@ -49,8 +50,10 @@ pub(crate) struct Core {
     subsets: RefCell<BTreeSet<String>>,
     /// How many of the hosts are healthy.
     tally: Tally,
-    /// Checks have changed flags since the last snapshot.
+    /// Checks or agents have changed flags or weights since the last snapshot.
     outdated: bool,
+    /// Hosts whose agents are to be asked from now on.
+    new_agents: Vec<Arc<Host>>,
 }
 
 /// A host that is checked.
@@ -142,6 +145,7 @@ impl Core {
             subsets: RefCell::default(),
             tally: Tally::default(),
             outdated: false,
+            new_agents: Vec::new(),
             members,
             cluster,
         };
@@ -368,11 +372,7 @@ impl Core {
 
     /// Takes what a check changed, and says so. The first result of a host is news in any case.
     fn set_flags(&mut self, host: &Host, flags: HealthFlags, first: bool, found: &CheckReport, now: Now) {
-        let before = host.flags();
-        host.set_flags(flags);
-        self.outdated |= before != flags;
-        self.tally.healthy -= usize::from(before.health() == Health::Healthy).min(self.tally.healthy);
-        self.tally.healthy += usize::from(flags.health() == Health::Healthy);
+        let before = self.put_flags(host, flags);
         let failed = |flags: HealthFlags| flags.any(HealthFlags::FAILED_ACTIVE_HC);
         let degraded = |flags: HealthFlags| flags.health() == Health::Degraded;
         let turned = first || failed(before) != failed(flags) || degraded(before) != degraded(flags);
@@ -382,13 +382,25 @@ impl Core {
         }
     }
 
+    /// Gives a host other flags, and takes note of what that changes; gives those that it had.
+    fn put_flags(&mut self, host: &Host, flags: HealthFlags) -> HealthFlags {
+        let before = host.flags();
+        host.set_flags(flags);
+        self.outdated |= before != flags;
+        self.tally.healthy -= usize::from(before.health() == Health::Healthy).min(self.tally.healthy);
+        self.tally.healthy += usize::from(flags.health() == Health::Healthy);
+        before
+    }
+
     /// Begins to watch a host that is new.
     fn be_born(&mut self, host: &Arc<Host>, known: Option<&Known<'_>>, now: Now) {
         if let Some(outliers) = &mut self.outliers {
             outliers.admit(host, known.and_then(|known| known.core.outliers.as_ref()));
         }
-        match known.and_then(|known| known.hosts.get(&host.address())) {
-            Some(known) => {
+        let former = known.and_then(|known| Some((known.core, &**known.hosts.get(&host.address())?)));
+        self.admit_agent(host, former);
+        match former {
+            Some((_, known)) => {
                 host.life().inherit(known.life());
                 self.note_life(host, "the cluster was changed".into(), now);
             }

@@ -1,6 +1,8 @@
 //! Puts a cluster's [`Core`] on the clock and the network: tasks on the main thread that look names up and
 //! check hosts.
 
+mod agents;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -38,7 +40,7 @@ struct Shared {
     bounds: Rc<Bounds>,
     core: RefCell<Core>,
     tasks: RefCell<Tasks>,
-    /// Checks have changed something that is not published yet.
+    /// Checks or agents have changed something that is not published yet.
     found: Rc<Notify>,
 }
 
@@ -77,6 +79,7 @@ impl Driver {
         let outlier_pause = core.outlier_pause();
         let cleanup_pause = core.cleanup_pause();
         let checked = !cluster.config().health_checks.is_empty();
+        let agents = cluster.config().agent_check.is_some();
         let tasks = RefCell::default();
         let (core, found, bounds) = (RefCell::new(core), Rc::default(), Rc::clone(bounds));
         let shared = Rc::new(Shared { cluster, event_logs, outlier_log, bounds, core, tasks, found });
@@ -89,6 +92,8 @@ impl Driver {
         if checked {
             let task = watch_responses(Rc::downgrade(&shared), Arc::clone(&shared.cluster));
             tasks.cluster.push(Task(spawn_local(task)));
+        }
+        if checked || agents {
             let task = publish_checks(Rc::downgrade(&shared), Rc::clone(&shared.found));
             tasks.cluster.push(Task(spawn_local(task)));
         }
@@ -132,6 +137,7 @@ impl Shared {
             let task = Task(spawn_local(check(Rc::downgrade(self), bounds, new, prober)));
             tasks.checks.entry(id).or_default().push(task);
         }
+        self.begin_agents(&mut tasks);
     }
 
     fn write_events(&self) {

@@ -16,7 +16,7 @@ pub(crate) struct Edf {
 #[derive(Debug)]
 struct Entry {
     turn: u64,
-    weight: u32,
+    weight: u64,
     order: u64,
     index: usize,
 }
@@ -24,11 +24,11 @@ struct Entry {
 impl Edf {
     /// A scheduler for these weights, all positive, after so many turns. Workers that start at different
     /// turns do not all send their first request to the same host.
-    pub(crate) fn new(weights: impl Iterator<Item = u32>, turns: u64) -> Self {
+    pub(crate) fn new(weights: impl Iterator<Item = u64>, turns: u64) -> Self {
         let mut edf = Self { queue: BinaryHeap::new(), next_order: 0 };
         let mut period: u64 = 0;
         for (index, weight) in weights.enumerate() {
-            period += u64::from(weight);
+            period = period.saturating_add(weight);
             edf.put(Entry { turn: 1, weight: weight.max(1), order: 0, index });
         }
         // Turns repeat after a period; a very long one is not worth walking through.
@@ -144,7 +144,7 @@ impl Eq for Entry {}
 mod tests {
     use super::*;
 
-    fn turns(weights: &[u32], start: u64, n: usize) -> String {
+    fn turns(weights: &[u64], start: u64, n: usize) -> String {
         let mut edf = Edf::new(weights.iter().copied(), start);
         (0..n).map(|_| char::from(b'a' + u8::try_from(edf.next().unwrap()).unwrap())).collect()
     }

@@ -45,7 +45,14 @@ impl HealthFlags {
     /// An answer to a request said `x-envoy-degraded`, and outlier detection looks for that.
     pub const DEGRADED_OUTLIER_DETECTION: Self = Self(0x400);
 
-    /// All flags with the names that Envoy gives them, in its order.
+    /// Its agent says `down`, `fail` or `stopped` (metadata `causeway` of the cluster).
+    pub const AGENT_DOWN: Self = Self(0x800);
+    /// Its agent says `drain`, or a weight of `0%`.
+    pub const AGENT_DRAIN: Self = Self(0x1000);
+    /// Its agent says `maint`.
+    pub const AGENT_MAINT: Self = Self(0x2000);
+
+    /// All flags with the names that Envoy gives them, in its order, and ours behind them.
     pub const NAMES: &'static [(Self, &'static str)] = &[
         (Self::FAILED_ACTIVE_HC, "failed_active_hc"),
         (Self::FAILED_OUTLIER_CHECK, "failed_outlier_check"),
@@ -58,6 +65,9 @@ impl HealthFlags {
         (Self::ACTIVE_HC_TIMEOUT, "active_hc_timeout"),
         (Self::EDS_STATUS_DRAINING, "eds_status_draining"),
         (Self::DEGRADED_OUTLIER_DETECTION, "degraded_outlier_detection"),
+        (Self::AGENT_DOWN, "agent_down"),
+        (Self::AGENT_DRAIN, "agent_drain"),
+        (Self::AGENT_MAINT, "agent_maint"),
     ];
 
     /// The flags by which a file takes an endpoint out of use.
@@ -76,6 +86,12 @@ impl HealthFlags {
     pub(crate) const BY_OUTLIERS: Self =
         Self(Self::FAILED_OUTLIER_CHECK.0 | Self::DEGRADED_OUTLIER_DETECTION.0);
 
+    /// The flags by which an agent takes its host out of the choice, whatever the health of the others.
+    pub(crate) const WITHDRAWN: Self = Self(Self::AGENT_DRAIN.0 | Self::AGENT_MAINT.0);
+
+    /// The flags that agents set.
+    pub(crate) const BY_AGENT: Self = Self(Self::AGENT_DOWN.0 | Self::WITHDRAWN.0);
+
     /// Whether any of these flags is set.
     #[must_use]
     pub const fn any(self, of: Self) -> bool {
@@ -91,7 +107,9 @@ impl HealthFlags {
     /// How much a host with these flags may be used.
     #[must_use]
     pub const fn health(self) -> Health {
-        let unhealthy = Self(Self::FAILED_ACTIVE_HC.0 | Self::FAILED_OUTLIER_CHECK.0 | Self::DISABLED.0);
+        let unhealthy = Self(
+            Self::FAILED_ACTIVE_HC.0 | Self::FAILED_OUTLIER_CHECK.0 | Self::DISABLED.0 | Self::BY_AGENT.0,
+        );
         let degraded = Self(
             Self::DEGRADED_ACTIVE_HC.0 | Self::DEGRADED_EDS_HEALTH.0 | Self::DEGRADED_OUTLIER_DETECTION.0,
         );

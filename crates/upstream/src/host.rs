@@ -11,7 +11,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use causeway_model::{Address, HealthStatus, Locality, Metadata, OutlierDetection, TlvEntry, Value};
 
 use crate::flags::{Health, HealthFlags};
-use crate::health::CheckReport;
+use crate::health::{Agent, AgentReport, CheckReport};
 use crate::life::{HostChange, Life};
 use crate::outlier::Monitor;
 
@@ -42,6 +42,8 @@ pub struct Host {
     reports: Box<[ArcSwapOption<CheckReport>]>,
     /// Where outliers are looked for.
     monitor: Option<Box<Monitor>>,
+    /// Where agents are asked.
+    agent: Option<Box<Agent>>,
     life: Life,
 }
 
@@ -134,6 +136,7 @@ impl Host {
             cells: (0..workers.max(1)).map(|_| HostCells::default()).collect(),
             reports: (0..if is_checked { checks } else { 0 }).map(|_| ArcSwapOption::empty()).collect(),
             monitor: None,
+            agent: None,
             life: Life::default(),
             settings,
         }
@@ -142,6 +145,11 @@ impl Host {
     /// The same host, watched for failures.
     pub(crate) fn watched(self, detection: Option<&Arc<OutlierDetection>>) -> Self {
         Self { monitor: detection.map(|config| Box::new(Monitor::new(Arc::clone(config)))), ..self }
+    }
+
+    /// The same host, with an agent that may be heard.
+    pub(crate) fn with_agent(self, has_agent: bool) -> Self {
+        Self { agent: has_agent.then(Box::default), ..self }
     }
 
     /// Its name for as long as the process lives.
@@ -162,10 +170,31 @@ impl Host {
         &self.settings.hostname
     }
 
-    /// Its weight, at least 1.
+    /// Its weight as the file has it, at least 1.
     #[must_use]
     pub const fn weight(&self) -> u32 {
         self.settings.weight
+    }
+
+    /// What it weighs among the hosts of its cluster: the weight, or where agents are asked its product with what they
+    /// say in per cent, so that a quarter of a weight of 1 is something.
+    pub(crate) fn share(&self) -> u64 {
+        self.agent.as_ref().map_or_else(|| self.weight().into(), |agent| agent.share(self.weight()))
+    }
+
+    /// What its agent has said, where it has one that was asked.
+    #[must_use]
+    pub fn agent_report(&self) -> Option<Arc<AgentReport>> {
+        self.agent.as_ref()?.report()
+    }
+
+    pub(crate) fn agent(&self) -> Option<&Agent> {
+        self.agent.as_deref()
+    }
+
+    /// Whether its agent has taken it out of the choice.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.flags().any(HealthFlags::WITHDRAWN)
     }
 
     /// Where it is.

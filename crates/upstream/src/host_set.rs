@@ -32,6 +32,8 @@ pub struct Priority {
     healthy: Vec<Arc<Host>>,
     degraded: Vec<Arc<Host>>,
     excluded: u32,
+    /// Those that panic may bring back, where agents have taken some out of the choice; all of them otherwise.
+    left_in: Option<Vec<Arc<Host>>>,
     load: Load,
     /// The same hosts by their localities, where those matter.
     localities: Option<Localities>,
@@ -220,8 +222,10 @@ impl Among {
 impl Priority {
     fn new(hosts: Vec<Arc<Host>>) -> Self {
         let with = |health| hosts.iter().filter(|host| host.health() == health).cloned().collect();
-        let excluded = hosts.iter().filter(|host| host.flags().is_excluded()).count();
+        let left_in = || hosts.iter().filter(|host| !host.is_withdrawn());
+        let excluded = left_in().filter(|host| host.flags().is_excluded()).count();
         Self {
+            left_in: (left_in().count() < hosts.len()).then(|| left_in().cloned().collect()),
             healthy: with(Health::Healthy),
             degraded: with(Health::Degraded),
             excluded: u32::try_from(excluded).unwrap_or(u32::MAX),
@@ -283,12 +287,17 @@ impl Priority {
         if self.load.panic { Among::All } else { Among::Healthy }
     }
 
+    /// Its hosts but those that agents have taken out of the choice: the share of healthy ones is reckoned among these.
+    fn left_in(&self) -> &[Arc<Host>] {
+        self.left_in.as_deref().unwrap_or(&self.hosts)
+    }
+
     pub(crate) fn among(&self, which: Among) -> &[Arc<Host>] {
         let group = |locality| self.localities.as_ref().and_then(|all| all.groups().get(locality));
         match which {
             Among::Healthy => &self.healthy,
             Among::Degraded => &self.degraded,
-            Among::All => &self.hosts,
+            Among::All => self.left_in(),
             Among::HealthyOf(locality) => group(locality).map_or(&[], |group| &group.healthy),
             Among::DegradedOf(locality) => group(locality).map_or(&[], |group| &group.degraded),
         }
@@ -297,7 +306,7 @@ impl Priority {
     pub(crate) fn counts(&self) -> Counts {
         let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Counts {
-            hosts: small(self.hosts.len()),
+            hosts: small(self.left_in().len()),
             healthy: small(self.healthy.len()),
             degraded: small(self.degraded.len()),
             excluded: self.excluded,

@@ -66,7 +66,7 @@ pub use handshake::{
     handshake_timeout, stat_of,
 };
 pub use hashing::xxh64;
-pub use health::CheckReport;
+pub use health::{AgentReport, CheckReport};
 pub use hedge::Ending;
 pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};

@@ -23,6 +23,7 @@ pub(crate) struct Group {
     pub(crate) locality: Locality,
     /// Its share among those of the priority, before health.
     pub(crate) weight: u32,
+    /// But those that agents have taken out of the choice.
     pub(crate) hosts: Vec<Arc<Host>>,
     pub(crate) healthy: Vec<Arc<Host>>,
     pub(crate) degraded: Vec<Arc<Host>>,
@@ -75,7 +76,8 @@ impl Group {
             hosts.iter().filter(|host| host.health() == health).cloned().collect()
         };
         let (healthy, degraded) = (with(Health::Healthy), with(Health::Degraded));
-        let counted = hosts.iter().filter(|host| !host.flags().is_excluded()).count();
+        let counts = |host: &Host| !host.flags().is_excluded() && !host.is_withdrawn();
+        let counted = hosts.iter().filter(|host| counts(host)).count();
         // The last that says something of a locality is right.
         let weight = weight(&locality, hosts.last().map_or(0, |host| host.locality_weight()));
         #[expect(clippy::cast_precision_loss, reason = "numbers of hosts are small")]
@@ -91,7 +93,7 @@ impl Group {
             degraded_weight: effective(degraded.len()),
             locality,
             weight,
-            hosts,
+            hosts: hosts.into_iter().filter(|host| !host.is_withdrawn()).collect(),
             healthy,
             degraded,
         }

@@ -34,6 +34,8 @@ pub(crate) struct Maker {
     pending: bool,
     workers: usize,
     outliers: Option<Arc<OutlierDetection>>,
+    /// Their agents are asked.
+    agents: bool,
 }
 
 /// One endpoint of the file.
@@ -309,12 +311,13 @@ impl Maker {
                 && matches!(config.kind, ClusterType::StrictDns(_)),
             workers,
             outliers: config.outlier_detection.clone().map(Arc::new),
+            agents: config.agent_check.is_some(),
         }
     }
 
     pub(crate) fn make(&self, settings: &HostSettings, address: Address) -> Arc<Host> {
         let host = Host::new(address, settings.clone(), self.checks, self.pending, self.workers);
-        Arc::new(host.watched(self.outliers.as_ref()))
+        Arc::new(host.watched(self.outliers.as_ref()).with_agent(self.agents))
     }
 }
 

@@ -4,13 +4,13 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use causeway_reason::Reason;
+use causeway_reason::{Failure, Reason};
 
 use crate::cluster::Cluster;
 use crate::cluster_core::Tally;
 use crate::dns::NameReport;
 use crate::flags::{Health, HealthFlags};
-use crate::health::CheckReport;
+use crate::health::{AgentReport, CheckReport};
 use crate::host::Host;
 use crate::outlier::{Cause, Change, Kind};
 use crate::words::Short;
@@ -46,6 +46,7 @@ pub(crate) fn health(
     let state = match host.health() {
         Health::Degraded => "degraded",
         Health::Unhealthy if host.flags().any(HealthFlags::FAILED_OUTLIER_CHECK) => "up, but ejected",
+        Health::Unhealthy if host.flags().any(HealthFlags::BY_AGENT) => "up, but out of use by its agent",
         // The checks are passed, but the file says otherwise.
         Health::Unhealthy => "up, but out of use by its health_status",
         Health::Healthy => "up",
@@ -93,6 +94,37 @@ pub(crate) fn outlier(cluster: &Cluster, change: &Change, left: Tally) -> String
         }
     }
     cause
+}
+
+/// What an agent said of its host: the words for its life, and a line.
+pub(crate) fn agent(cluster: &Cluster, host: &Host, report: &AgentReport, left: Tally) -> String {
+    let flags = host.flags();
+    let state = match () {
+        () if flags.any(HealthFlags::AGENT_MAINT) => "in maintenance".to_owned(),
+        () if flags.any(HealthFlags::AGENT_DOWN) => format!("down: {}", Reason::AgentDown.key()),
+        () if flags.any(HealthFlags::AGENT_DRAIN) => "drained".to_owned(),
+        () => format!("in use with {} % of its weight", report.percent),
+    };
+    let cause = format!("{state} (its agent says {:?})", report.line.as_deref().unwrap_or_default());
+    let (name, address) = (cluster.name(), host.address());
+    if flags.any(HealthFlags::AGENT_DOWN) {
+        tracing::warn!(target: "hc", "{name} {address} is {cause}; {left}");
+    } else {
+        tracing::info!(target: "hc", "{name} {address} is {cause}; {left}");
+    }
+    cause
+}
+
+/// An agent that is not heard or not understood, or is again.
+pub(crate) fn agent_fault(cluster: &Cluster, host: &Host, failure: Option<&Failure>) {
+    let (name, address) = (cluster.name(), host.address());
+    match failure {
+        Some(failure) => {
+            let (key, words) = (failure.reason.key(), failure.evidence.as_deref().unwrap_or_default());
+            tracing::warn!(target: "hc", "{name}: the agent of {address} can't be understood: {key} ({words}); what it said before holds");
+        }
+        None => tracing::info!(target: "hc", "{name}: the agent of {address} can be understood"),
+    }
 }
 
 /// A host that stays though its name does not stand for it any more, or does again.

@@ -56,6 +56,9 @@ fn of_host(host: &Host, now: Instant) -> Option<Cause> {
         let evidence = format!("health_status of {address} is {status} in the file");
         return Some(Cause { reason: Reason::EndpointDisabled, evidence });
     }
+    if flags.any(HealthFlags::BY_AGENT) && !flags.any(HealthFlags::FAILED_ACTIVE_HC) {
+        return Some(by_agent(host, now));
+    }
     if !flags.any(HealthFlags::FAILED_ACTIVE_HC) {
         let last = host.changes().pop();
         let evidence = match &last {
@@ -90,6 +93,21 @@ fn of_host(host: &Host, now: Instant) -> Option<Cause> {
             }
         },
     })
+}
+
+/// A host that its agent takes out of use.
+fn by_agent(host: &Host, now: Instant) -> Cause {
+    let down = host.flags().any(HealthFlags::AGENT_DOWN);
+    let reason = if down { Reason::AgentDown } else { Reason::AgentDrained };
+    let address = host.address();
+    let evidence = match host.agent_report() {
+        Some(report) => {
+            let words = report.cause.as_deref().unwrap_or_default();
+            format!("the agent of {address} said {words:?}; {}", times(&report.check, now))
+        }
+        None => format!("the agent of {address} said so"),
+    };
+    Cause { reason, evidence }
 }
 
 fn of_name(name: &NameReport, now: Instant) -> Option<Cause> {

@@ -61,6 +61,9 @@ fn text(out: &mut String, cluster: &ClusterStatus, now: SystemTime) {
         if let Some(check) = trouble::host(host) {
             trouble::host_lines(out, &format!("{name}::{}", host.address), check, now);
         }
+        if let Some(agent) = &host.agent {
+            trouble::agent_line(out, &format!("{name}::{}", host.address), agent, now);
+        }
     }
     for dns in &cluster.dns {
         trouble::dns_line(out, name, dns, now);
@@ -199,6 +202,9 @@ fn host_json(host: &HostStatus) -> Value {
     set("locality", locality(&host.locality));
     if let Some(check) = trouble::host(host) {
         set("causeway", trouble::host_json(check));
+    }
+    if let Some(agent) = &host.agent {
+        set("causeway_agent", trouble::agent_json(agent));
     }
     Value::Object(object)
 }

@@ -13,7 +13,8 @@ use crate::json::pretty;
 use crate::state::Admin;
 use crate::time::{between, human, timestamp};
 use crate::view::{
-    CheckOutcome, ClusterStatus, DnsStatus, HealthCheckResult, HealthCheckStatus, HostChange, HostStatus,
+    AgentStatus, CheckOutcome, ClusterStatus, DnsStatus, HealthCheckResult, HealthCheckStatus, HostChange,
+    HostStatus,
 };
 
 pub(crate) fn hosts(admin: &Admin, request: &Request) -> Reply {
@@ -69,7 +70,23 @@ impl Page {
             Some(check) => self.health_check(check),
             None => self.out.push_str("    no health checks\n"),
         }
+        if let Some(agent) = &host.agent {
+            self.agent(agent);
+        }
         self.changes(&host.changes);
+    }
+
+    /// `agent: 25 % of the weight, said "25%"; last ok, 2.1s ago, took 1ms; next in 2.9s`
+    fn agent(&mut self, agent: &AgentStatus) {
+        let _ = write!(self.out, "    agent: {} % of the weight", agent.percent);
+        if let Some(line) = &agent.line {
+            let _ = write!(self.out, ", said {line:?}");
+        }
+        if let Some(last) = &agent.check.last {
+            self.out.push_str("; last ");
+            self.result(last);
+        }
+        self.next(agent.check.next);
     }
 
     /// What became of the host, the newest first.
@@ -185,6 +202,9 @@ fn host_json(host: &HostStatus, language: Language) -> Value {
     set("usable", host.health.usable().into());
     set("health_flags", health_flags(host.health).into());
     set("history", host.changes.iter().map(change_json).collect());
+    if let Some(agent) = &host.agent {
+        set("agent", trouble::agent_json(agent));
+    }
     set("health_check", host.health_check.as_ref().map_or(Value::Null, trouble::host_json));
     explained(Value::Object(object), reason, language)
 }

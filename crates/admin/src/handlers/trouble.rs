@@ -8,7 +8,7 @@ use causeway_reason::Reason;
 use serde_json::{Map, Value, json};
 
 use crate::time::{between, human, timestamp};
-use crate::view::{CheckOutcome, DnsStatus, HealthCheckResult, HealthCheckStatus, HostStatus};
+use crate::view::{AgentStatus, CheckOutcome, DnsStatus, HealthCheckResult, HealthCheckStatus, HostStatus};
 
 /// The health checks of a host that is in trouble, or was.
 pub(crate) fn host(host: &HostStatus) -> Option<&HealthCheckStatus> {
@@ -43,6 +43,30 @@ pub(crate) fn host_lines(out: &mut String, prefix: &str, status: &HealthCheckSta
         check_line(out, failure, now);
         out.push('\n');
     }
+}
+
+/// `…::agent::weight=25% line="25%" ok at=…`: what the agent of a host has said, and how it was asked last.
+pub(crate) fn agent_line(out: &mut String, prefix: &str, agent: &AgentStatus, now: SystemTime) {
+    let _ = write!(out, "{prefix}::agent::weight={}%", agent.percent);
+    if let Some(line) = &agent.line {
+        let _ = write!(out, " line={line:?}");
+    }
+    if let Some(last) = &agent.check.last {
+        out.push(' ');
+        check_line(out, last, now);
+    }
+    next(out, agent.check.next, now);
+    out.push('\n');
+}
+
+/// The same for JSON.
+pub(crate) fn agent_json(agent: &AgentStatus) -> Value {
+    json!({
+        "weight_percent": agent.percent,
+        "line": agent.line.as_deref(),
+        "last_answer": agent.check.last.as_ref().map_or(Value::Null, check_json),
+        "next_question": moment(agent.check.next),
+    })
 }
 
 /// The last failure, where checks have passed since.

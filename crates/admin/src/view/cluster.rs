@@ -68,8 +68,21 @@ pub struct HostStatus {
     pub local_origin_success_rate: Option<f64>,
     /// Active health checks; `None` where the host is not checked.
     pub health_check: Option<HealthCheckStatus>,
+    /// What its agent has said; `None` where there is none, or it was not asked yet.
+    pub agent: Option<AgentStatus>,
     /// Its last changes, the oldest first.
     pub changes: Vec<HostChange>,
+}
+
+/// What the agent of a host has said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentStatus {
+    /// The weight in per cent of the configured one.
+    pub percent: u32,
+    /// The last line that said something.
+    pub line: Option<Arc<str>>,
+    /// How questions ended: a failure changes nothing.
+    pub check: HealthCheckStatus,
 }
 
 /// A change in the life of a host.
@@ -128,7 +141,7 @@ macro_rules! health_flags {
         pub enum HealthFlag { $($(#[$doc])* $variant,)* }
 
         impl HealthFlag {
-            /// Every flag, in Envoy's order.
+            /// Every flag, in Envoy's order, and ours behind them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// As the line `health_flags` of `/clusters` has it.
@@ -163,6 +176,12 @@ health_flags! {
     DrainingByConfig = "/eds_status_draining",
     /// Its own answers to requests call it degraded, and outlier detection looks for that.
     DegradedByOutlierDetection = "/degraded_outlier_detection",
+    /// Its agent says that it is down.
+    DownByAgent = "/agent_down",
+    /// Its agent wants no new requests for it.
+    DrainedByAgent = "/agent_drain",
+    /// Its agent has it in maintenance.
+    MaintenanceByAgent = "/agent_maint",
 }
 
 /// A set of [`HealthFlag`]s.
@@ -202,7 +221,10 @@ impl HealthFlags {
             | HealthFlag::PendingRemoval
             | HealthFlag::PendingCheck
             | HealthFlag::ExcludedByItself
-            | HealthFlag::DrainingByConfig => false,
+            | HealthFlag::DrainingByConfig
+            | HealthFlag::DownByAgent
+            | HealthFlag::DrainedByAgent
+            | HealthFlag::MaintenanceByAgent => false,
         })
     }
 }

@@ -334,6 +334,7 @@ fn host(address: Address) -> HostStatus {
         success_rate: None,
         local_origin_success_rate: None,
         health_check: None,
+        agent: None,
         changes: Vec::new(),
     }
 }

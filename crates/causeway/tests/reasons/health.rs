@@ -1,5 +1,7 @@
 //! Hosts that may not be used.
 
+use std::io::Write as _;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use causeway_reason::Reason;
@@ -33,6 +35,8 @@ pub(crate) fn cases() -> Vec<Case> {
             .evidence("DRAINING"),
         ejected(),
         pending(),
+        by_agent(Reason::AgentDown, "down # disk is full\n"),
+        by_agent(Reason::AgentDrained, "drain\n"),
         checked(Reason::HealthCheckNotFound, Reply::status(404)).evidence("answered 404"),
         checked(Reason::HealthCheckRedirect, Reply::status(301).header("location", "/login"))
             .evidence("answered 301"),
@@ -108,4 +112,28 @@ fn pending() -> Case {
             Seen::Answer(exchange(site.address, &Request::get("/")).await)
         },
     )
+}
+
+/// A back-end that would serve, were it not for what the agent beside it says.
+fn by_agent(reason: Reason, line: &'static str) -> Case {
+    let agent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = agent.local_addr().expect("it is bound").port();
+    std::thread::spawn(move || {
+        for connection in agent.incoming() {
+            // Who asks may be gone already.
+            let _ = connection.and_then(|mut connection| connection.write_all(line.as_bytes()));
+        }
+    });
+    Case::of(reason)
+        .plays(Reply::ok("served"))
+        .cluster(format!(
+            "common_lb_config: {{healthy_panic_threshold: {{value: 0}}}}\n\
+             metadata: {{filter_metadata: {{causeway: {{agent_check: {{port: {port}, interval: 0.1s, timeout: 5s}}}}}}}}"
+        ))
+        .evidence("the agent of")
+        .client(async |site: &mut Site| {
+            let out = async || site.stat("cluster.app.membership_healthy").await == 0;
+            assert!(eventually(Duration::from_secs(5), out).await);
+            Seen::Answer(exchange(site.address, &Request::get("/")).await)
+        })
 }

@@ -125,6 +125,7 @@ impl Cx<'_> {
             }
             (None, _) => Vec::new(),
         };
+        let agent_check = self.agent_check(message, sort, &localities);
         let overprovisioning = assignment
             .and_then(|assignment| assignment.message("policy"))
             .and_then(|policy| policy.u32("overprovisioning_factor"));
@@ -156,6 +157,7 @@ impl Cx<'_> {
             overprovisioning_factor: overprovisioning.unwrap_or(140),
             health_checks,
             outlier_detection: self.outlier_detection(message, outlier_log),
+            agent_check,
             circuit_breakers: self.circuit_breakers(message),
             http,
             healthy_panic_threshold: common_lb

@@ -5,6 +5,7 @@
 
 mod access_log;
 mod action;
+mod agent_check;
 mod bind;
 mod bootstrap;
 mod cluster;

@@ -14,7 +14,7 @@ use crate::diagnostic::At;
 use crate::tree::{Json, JsonKind, Message, Value as Tree};
 
 /// The longest duration that Envoy takes: 2^63 nanoseconds.
-const LONGEST: u64 = 9_223_372_036;
+pub(super) const LONGEST: u64 = 9_223_372_036;
 
 impl Cx<'_> {
     /// A duration, where it is set and valid.

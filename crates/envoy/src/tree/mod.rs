@@ -21,7 +21,8 @@ use std::cell::Cell;
 use crate::diagnostic::{At, Owner};
 use crate::schema::{self, Field, Kind};
 use crate::source::Span;
-use time::{Duration, Timestamp};
+pub(crate) use time::Duration;
+use time::Timestamp;
 
 /// A message: fields that are set.
 #[derive(Debug, Clone, PartialEq)]

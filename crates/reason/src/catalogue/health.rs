@@ -205,3 +205,29 @@ pub(super) const HEALTH_CHECK_NOT_SERVING: Spec = unusable(
         ko: "grpc_health_check.service_name의 이름으로 grpc.health.v1.Health에 서비스를 등록하십시오. 이름이 없으면 서버 전체를 묻습니다.",
     },
 );
+
+pub(super) const AGENT_DOWN: Spec = unusable(
+    "agent_down",
+    Blame::Upstream,
+    Text {
+        en: "The agent beside the back-end says that it is down.",
+        ko: "백엔드의 에이전트가 백엔드가 다운되었다고 알립니다.",
+    },
+    Text {
+        en: "See what the agent said behind its word, and why. Only the agent brings the host back: it has to say `up`.",
+        ko: "에이전트가 남긴 설명과 원인을 확인하십시오. 에이전트가 `up`을 보내야만 호스트가 다시 사용됩니다.",
+    },
+);
+
+pub(super) const AGENT_DRAINED: Spec = unusable(
+    "agent_drained",
+    Blame::Config,
+    Text {
+        en: "The agent beside the back-end wants no new requests for it (drain, maint or a weight of 0%).",
+        ko: "백엔드의 에이전트가 새 요청을 받지 않겠다고 알립니다(drain, maint 또는 가중치 0%).",
+    },
+    Text {
+        en: "Somebody has taken all hosts of the cluster out of use. `ready` of an agent ends drain and maint, a weight above `0%` the other.",
+        ko: "클러스터의 모든 호스트가 사용 중지되었습니다. 에이전트의 `ready`가 drain과 maint를 해제하고, `0%`보다 큰 가중치가 0%를 해제합니다.",
+    },
+);

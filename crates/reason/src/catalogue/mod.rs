@@ -315,6 +315,10 @@ reasons! {
         HealthCheckProtocol = H507 HEALTH_CHECK_PROTOCOL,
         /// The gRPC health service does not say that the service may be used.
         HealthCheckNotServing = H524 HEALTH_CHECK_NOT_SERVING,
+        /// The agent beside the back-end says that it is down.
+        AgentDown = H525 AGENT_DOWN,
+        /// The agent beside the back-end wants no new requests for it.
+        AgentDrained = H526 AGENT_DRAINED,
     }
     backend {
         /// The back-end closed a fresh connection without answering.

@@ -141,7 +141,7 @@ fn order(hosts: &[Arc<Host>], seed: u64, starts: Option<&SlowStarts>, at: &Circu
     }
     match at.policy {
         LbPolicy::RoundRobin(_) if slow.is_none() => {
-            Order::Fixed(Edf::new(hosts.iter().map(|host| host.weight()), seed))
+            Order::Fixed(Edf::new(hosts.iter().map(|host| host.share()), seed))
         }
         _ => {
             let weight = |index| weight(hosts, index, at.policy, starts.zip(now));
@@ -153,7 +153,8 @@ fn order(hosts: &[Arc<Host>], seed: u64, starts: Option<&SlowStarts>, at: &Circu
 /// What a host's weight comes to at the moment.
 fn weight(hosts: &[Arc<Host>], index: usize, policy: &LbPolicy, slow: Option<(&SlowStarts, Instant)>) -> f64 {
     let Some(host) = hosts.get(index) else { return 0.0 };
-    let mut weight = f64::from(host.weight());
+    #[expect(clippy::cast_precision_loss, reason = "a weight of more than 2^53 need not be exact")]
+    let mut weight = host.share() as f64;
     if let LbPolicy::LeastRequest(config) = policy {
         #[expect(clippy::cast_precision_loss, reason = "numbers of requests are small")]
         let active = host.active() as f64 + 1.0;
@@ -199,5 +200,5 @@ fn least(hosts: &[Arc<Host>], config: &LeastRequest, rng: &mut Rng) -> Option<us
 }
 
 fn weights_differ(hosts: &[Arc<Host>]) -> bool {
-    hosts.first().is_some_and(|first| hosts.iter().any(|host| host.weight() != first.weight()))
+    hosts.first().is_some_and(|first| hosts.iter().any(|host| host.share() != first.share()))
 }

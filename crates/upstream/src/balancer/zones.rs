@@ -226,6 +226,6 @@ impl<'z> Shares<'z> {
 fn size(zone: &Group, basis: LocalityBasis) -> u64 {
     match basis {
         LocalityBasis::HealthyHosts => zone.healthy.len() as u64,
-        LocalityBasis::HealthyWeight => zone.healthy.iter().map(|host| u64::from(host.weight())).sum(),
+        LocalityBasis::HealthyWeight => zone.healthy.iter().map(|host| host.share()).sum(),
     }
 }

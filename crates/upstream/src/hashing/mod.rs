@@ -168,9 +168,9 @@ impl TableStats {
 
 /// Adds hosts with their parts of a share of the load.
 fn share_out<'h>(hosts: &'h [Arc<Host>], share: f64, all: &mut Vec<Hashed<'h>>) {
-    let total: u64 = hosts.iter().map(|host| u64::from(host.weight())).sum();
+    let total: u64 = hosts.iter().map(|host| host.share()).sum();
     #[expect(clippy::cast_precision_loss, reason = "Envoy reckons in the same numbers")]
-    let part = |host: &Host| f64::from(host.weight()) * share / total.max(1) as f64;
+    let part = |host: &Host| host.share() as f64 * share / total.max(1) as f64;
     all.extend(hosts.iter().map(|host| (host, part(host))));
 }
 

@@ -1,8 +1,11 @@
 //! Active health checks.
 //!
 //! [`session`] decides what a result means, [`http`], [`grpc`] and [`tcp`] read answers: none of them knows a clock
-//! or a socket. [`probe`] puts them on a connection, [`ask`] on one of [`http2`].
+//! or a socket. [`probe`] puts them on a connection, [`ask`] on one of [`http2`]. [`agent`] reads what programs beside
+//! the hosts say of them, and [`agent_probe`] asks.
 
+mod agent;
+mod agent_probe;
 mod ask;
 mod bounds;
 pub(crate) mod events;
@@ -20,6 +23,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway_reason::Failure;
 
+pub use agent::AgentReport;
+pub(crate) use agent::{Agent, AgentState, Said};
+pub(crate) use agent_probe::{Heard, ask_agent, label as agent_label};
 pub(crate) use bounds::{Bounds, Keeping};
 pub(crate) use link::Linker;
 pub(crate) use probe::Prober;

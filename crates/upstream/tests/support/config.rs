@@ -45,6 +45,7 @@ pub(crate) fn cluster_of(name: &str, kind: ClusterType, endpoints: Vec<Endpoint>
         overprovisioning_factor: 140,
         health_checks: Vec::new(),
         outlier_detection: None,
+        agent_check: None,
         circuit_breakers: CircuitBreakers::default(),
         http: ClusterHttpOptions::default(),
         healthy_panic_threshold: 0.0,
