@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use causeway_model::Address;
 
-use super::{Checked, Core};
+use super::Core;
+use super::checks::Checked;
 use crate::health::Session;
 use crate::host::Host;
 
