@@ -31,6 +31,7 @@ pub struct Priority {
     hosts: Vec<Arc<Host>>,
     healthy: Vec<Arc<Host>>,
     degraded: Vec<Arc<Host>>,
+    /// How many of those that are left in do not count for the share of healthy ones.
     excluded: u32,
     /// Those that panic may bring back, where agents have taken some out of the choice; all of them otherwise.
     left_in: Option<Vec<Arc<Host>>>,
@@ -254,10 +255,12 @@ impl Priority {
         &self.degraded
     }
 
-    /// How many do not count for the share of healthy ones.
+    /// How many do not count for the share of healthy ones: those that checks have not heard of yet, or that want to be
+    /// left alone, and those that agents have taken out of the choice.
     #[must_use]
-    pub const fn excluded(&self) -> u32 {
-        self.excluded
+    pub fn excluded(&self) -> u32 {
+        let withdrawn = self.hosts.len() - self.left_in().len();
+        self.excluded.saturating_add(u32::try_from(withdrawn).unwrap_or(u32::MAX))
     }
 
     /// Whether health is ignored, because too few hosts are usable.

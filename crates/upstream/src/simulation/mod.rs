@@ -4,7 +4,10 @@
 //! Each run is determined by its seed. A failure names the seed; `CAUSEWAY_SIMULATION_SEED` runs that one
 //! alone, `CAUSEWAY_SIMULATION_RUNS` sets how many are run.
 
+mod agents;
+mod config;
 mod fits;
+mod invariants;
 mod several;
 mod shares;
 
@@ -15,11 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use causeway_model::{
-    Address, Cluster as Config, ClusterType, Consecutive, DnsLookupFamily, DnsOptions, DnsResolver, Endpoint,
-    EndpointAddress, FailurePercentage, HashFunction, HealthCheck, LbPolicy, LeastRequest, Locality,
-    LocalityEndpoints, LocalityLb, Maglev, OutlierDetection, RingHash, RoundRobin, SlowStart, SuccessRate,
-};
+use causeway_model::{Address, Cluster as Config, HealthCheck, LbPolicy, LocalityLb};
 use causeway_reason::{Failure, Reason};
 use causeway_stats::Registry;
 
@@ -31,11 +30,10 @@ use crate::dns::Lookup;
 use crate::flags::{Health, HealthFlags};
 use crate::health::{CheckFailure, FailureKind, Outcome};
 use crate::host::{Host, HostId, HostStat};
-use crate::host_set::HostSet;
-use crate::outlier::{HostResult, OutlierStat};
+use crate::outlier::HostResult;
 use crate::rng::Rng;
-use crate::stats::ClusterStat;
-use crate::test_config::{cluster_of, endpoint, http_check};
+use agents::Said;
+use config::{any_config, any_ip};
 
 const RUNS: u64 = 500;
 /// Events of one run, before everything is left to recover.
@@ -84,6 +82,7 @@ enum Event {
     Request,
     Response,
     Outliers,
+    Agent,
 }
 
 /// What the rules say of one check of one host, from its results alone.
@@ -109,6 +108,8 @@ struct Simulation {
     moods: BTreeMap<String, Mood>,
     zone: Option<Vec<IpAddr>>,
     oracles: BTreeMap<(HostId, usize), Oracle>,
+    /// What the agents of hosts have said.
+    said: BTreeMap<HostId, Said>,
     generation: u64,
     last_answer: Vec<Address>,
     /// The most hosts there ever were: a share of them may be out.
@@ -136,6 +137,7 @@ impl Simulation {
             moods: BTreeMap::new(),
             zone: Some(Vec::new()),
             oracles: BTreeMap::new(),
+            said: BTreeMap::new(),
             generation: 0,
             last_answer: Vec::new(),
             most_hosts: 0,
@@ -155,6 +157,9 @@ impl Simulation {
         }
         if let Some(pause) = this.core.outlier_pause() {
             this.schedule(pause, Event::Outliers);
+        }
+        if this.config.agent_check.is_some() {
+            this.schedule(Duration::ZERO, Event::Agent);
         }
         this
     }
@@ -206,6 +211,10 @@ impl Simulation {
                 self.again(1500, event);
             }
             Event::Outliers => self.compare_outliers(),
+            Event::Agent => {
+                self.hear_an_agent();
+                self.again(200, event);
+            }
         }
     }
 
@@ -274,6 +283,7 @@ impl Simulation {
         for id in end {
             self.hosts.remove(&id);
             self.oracles.retain(|(host, _), _| *host != id);
+            self.said.remove(&id);
             self.queue
                 .retain(|Reverse((_, _, event))| !matches!(event, Event::Check(host, _) if *host == id));
         }
@@ -309,6 +319,7 @@ impl Simulation {
                 let at = usize::try_from(choice.host.priority()).unwrap();
                 assert_eq!(choice.panic, set.priorities()[at].in_panic());
                 assert!(choice.panic || choice.host.health() != Health::Unhealthy, "{:?}", choice.host);
+                assert!(!choice.host.is_withdrawn(), "{:?}", choice.host);
                 let host = Arc::clone(choice.host);
                 self.report(&host);
             }
@@ -351,23 +362,6 @@ impl Simulation {
         }
     }
 
-    /// No more hosts are out than may be, and the gauge knows how many.
-    fn check_outliers(&self, set: &HostSet) {
-        let Some(detection) = &self.config.outlier_detection else { return };
-        let out = set.hosts().filter(|host| host.flags().any(HealthFlags::FAILED_OUTLIER_CHECK)).count();
-        let scope = self.cluster.registry().scope::<OutlierStat>(self.cluster.stats().name().clone());
-        assert_eq!(usize::try_from(scope.gauge(OutlierStat::EjectionsActive)).unwrap(), out);
-        let total = set.hosts().count();
-        let most =
-            usize::try_from(detection.max_ejection_percent).unwrap() * self.most_hosts.max(total) / 100;
-        assert!(out <= most.max(usize::from(detection.always_eject_one_host)), "{out} of {total} are out");
-        for host in set.hosts() {
-            let life = host.changes();
-            assert!((1..=20).contains(&life.len()), "{life:?}");
-            assert_eq!(life.last().unwrap().flags, host.flags(), "{life:?}");
-        }
-    }
-
     fn refuse_by_response(&mut self) {
         let ids: Vec<HostId> = self.hosts.keys().copied().collect();
         if ids.is_empty() {
@@ -386,33 +380,6 @@ impl Simulation {
         }
     }
 
-    fn check_invariants(&mut self) {
-        let set = self.cluster.host_set();
-        let mut loads = 0;
-        for priority in set.priorities() {
-            for host in priority.hosts() {
-                let listed = |list: &[Arc<Host>]| list.iter().any(|other| other.id() == host.id());
-                assert_eq!(listed(priority.healthy()), host.health() == Health::Healthy, "{host:?}");
-                assert_eq!(listed(priority.degraded()), host.health() == Health::Degraded, "{host:?}");
-            }
-            loads += priority.load().0 + priority.load().1;
-        }
-        assert_eq!(loads, 100);
-        let gauge = |stat| usize::try_from(self.cluster.stats().gauge(stat)).unwrap();
-        assert_eq!(gauge(ClusterStat::MembershipTotal), set.hosts().count());
-        assert_eq!(gauge(ClusterStat::MembershipHealthy), set.healthy_count());
-        for host in set.hosts().filter(|host| host.is_checked()) {
-            let mut checks =
-                (0..self.config.health_checks.len()).map(|check| self.oracles.get(&(host.id(), check)));
-            let failed = checks.any(|oracle| oracle.is_none_or(|oracle| oracle.failed));
-            assert_eq!(host.flags().any(HealthFlags::FAILED_ACTIVE_HC), failed, "{host:?}");
-        }
-        self.check_outliers(&set);
-        let generation = self.cluster.generation();
-        assert!(generation >= self.generation);
-        self.generation = generation;
-    }
-
     /// Everything is well again: soon every host that is named is used, in turn.
     fn recover(&mut self) {
         self.zone = Some(vec![IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
@@ -423,11 +390,12 @@ impl Simulation {
             for mood in self.moods.values_mut() {
                 *mood = Mood::Well;
             }
+            self.bring_agents_back();
             match event {
                 Event::Check(host, check) => self.answer(host, check),
                 Event::Lookup(target) => self.look_up(target),
                 Event::Outliers => self.compare_outliers(),
-                Event::Mood | Event::Zone | Event::Request | Event::Response => {}
+                Event::Mood | Event::Zone | Event::Request | Event::Response | Event::Agent => {}
             }
             self.check_invariants();
         }
@@ -531,120 +499,5 @@ impl Oracle {
             }
             Outcome::Passed { .. } | Outcome::Failed(_) => self.streak = 0,
         }
-    }
-}
-
-fn any_ip(rng: &mut Rng) -> IpAddr {
-    IpAddr::from([10, 0, 0, u8::try_from(rng.below(6)).unwrap() + 1])
-}
-
-fn any_policy(below: &mut impl FnMut(u64) -> u32) -> LbPolicy {
-    let window = Duration::from_millis(u64::from(below(500)) + 1);
-    let slow_start = SlowStart { window, aggression: 1.0 + f64::from(below(2)), min_weight: 0.1 };
-    let slow_start = (below(2) == 0).then_some(slow_start);
-    let balance_factor = (below(2) == 0).then(|| 100 + below(100));
-    match below(8) {
-        0 => LbPolicy::Random,
-        1 => LbPolicy::RoundRobin(RoundRobin { slow_start }),
-        2 | 3 => LbPolicy::LeastRequest(LeastRequest {
-            choice_count: 2 + below(2),
-            active_request_bias: f64::from(below(3)) / 2.0,
-            full_scan: below(2) == 0,
-            slow_start,
-        }),
-        4 => LbPolicy::RingHash(RingHash {
-            minimum_ring_size: 16,
-            maximum_ring_size: 64,
-            hash_function: HashFunction::XxHash,
-            use_hostname: below(2) == 0,
-            balance_factor,
-        }),
-        5 => LbPolicy::Maglev(Maglev { table_size: 31, use_hostname: false, balance_factor }),
-        _ => LbPolicy::default(),
-    }
-}
-
-fn any_config(rng: &mut Rng) -> Config {
-    let mut below = |n: u64| u32::try_from(rng.below(n)).unwrap();
-    let strict = below(2) == 0;
-    let checks = (0..below(3)).map(|_| HealthCheck {
-        interval: Duration::from_millis(u64::from(10 + below(200))),
-        interval_jitter: Duration::from_millis(u64::from(below(20))),
-        unhealthy_interval: (below(2) == 0).then_some(Duration::from_millis(70)),
-        healthy_edge_interval: (below(2) == 0).then_some(Duration::from_millis(30)),
-        unhealthy_threshold: 1 + below(4),
-        healthy_threshold: 1 + below(4),
-        always_log_failures: below(2) == 0,
-        ..http_check("/")
-    });
-    let health_checks: Vec<HealthCheck> = checks.collect();
-    let outliers = (below(2) == 0).then(|| OutlierDetection {
-        interval: Duration::from_millis(u64::from(20 + below(300))),
-        base_ejection_time: Duration::from_millis(u64::from(1 + below(1000))),
-        max_ejection_time: Duration::from_millis(u64::from(1000 + below(2000))),
-        max_ejection_time_jitter: Duration::from_millis(u64::from(below(100))),
-        max_ejection_percent: below(101),
-        always_eject_one_host: below(2) == 0,
-        split_external_local_origin_errors: below(2) == 0,
-        uneject_by_health_check: below(2) == 0,
-        detect_degraded_hosts: below(2) == 0,
-        consecutive_5xx: Consecutive { threshold: below(6), enforcing: 100 },
-        consecutive_local_origin_failure: Consecutive { threshold: below(6), enforcing: below(101) },
-        success_rate: SuccessRate {
-            minimum_hosts: below(4),
-            request_volume: below(8),
-            stdev_factor: below(2000),
-            enforcing: 100,
-            enforcing_local_origin: 100,
-        },
-        failure_percentage: FailurePercentage {
-            minimum_hosts: below(4),
-            request_volume: below(8),
-            threshold: 1 + below(100),
-            enforcing: 50,
-            enforcing_local_origin: 50,
-        },
-        ..OutlierDetection::default()
-    });
-    let localities = (0..=below(4)).map(|priority| {
-        let count = if strict { 1 } else { below(5) };
-        let endpoints = (0..count).map(|n| {
-            let address = if strict {
-                EndpointAddress::Name { host: "app.test".into(), port: 80 }
-            } else {
-                let ip = [10, 0, u8::try_from(priority).unwrap(), u8::try_from(n).unwrap()];
-                EndpointAddress::Resolved(Address::Ip((ip, 80).into()))
-            };
-            Endpoint { weight: 1 + below(2) * below(5), ..endpoint(address) }
-        });
-        let endpoints = endpoints.collect();
-        let locality = Locality { zone: ["a", "b"][priority as usize % 2].into(), ..Locality::default() };
-        LocalityEndpoints { locality, priority: priority / 2, weight: below(4), endpoints }
-    });
-    let localities: Vec<LocalityEndpoints> = localities.collect();
-    let kind = if strict { ClusterType::StrictDns(dns_options()) } else { ClusterType::Static };
-    let panic = [0.0, 30.0, 50.0, 100.0][usize::try_from(below(4)).unwrap()];
-    Config {
-        localities: if strict { localities[..1].to_vec() } else { localities },
-        health_checks,
-        outlier_detection: outliers,
-        healthy_panic_threshold: panic,
-        fail_traffic_on_panic: below(4) == 0,
-        ignore_new_hosts_until_first_health_check: below(2) == 0,
-        locality_lb: if below(2) == 0 { LocalityLb::Weighted } else { LocalityLb::default() },
-        lb_policy: any_policy(&mut below),
-        ..cluster_of("a", kind, Vec::new())
-    }
-}
-
-/// Names are looked up five times a second.
-fn dns_options() -> DnsOptions {
-    DnsOptions {
-        refresh_rate: Duration::from_millis(200),
-        jitter: Duration::ZERO,
-        failure_refresh_rate: None,
-        respect_ttl: false,
-        lookup_family: DnsLookupFamily::V4Only,
-        resolver: DnsResolver::default(),
     }
 }

@@ -16,7 +16,7 @@ use causeway_model::{
 use causeway_reason::{Failure, Reason};
 use causeway_stats::Registry;
 
-use super::dns_options;
+use super::config::dns_options;
 use super::fits::{Fitting, fitting};
 use super::shares::{self, Shares};
 use crate::aggregate::Aggregate;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    Address, Bootstrap, CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Endpoint, EndpointAddress,
-    HeaderMutations, HealthCheck, HealthChecker, HealthStatus, HttpHealthCheck, LbPolicy, Locality,
-    LocalityEndpoints, LocalityLb, Metadata, SourcePosition, TcpHealthCheck, UpstreamSocket,
+    Address, AgentCheck, Bootstrap, CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, Endpoint,
+    EndpointAddress, HeaderMutations, HealthCheck, HealthChecker, HealthStatus, HttpHealthCheck, LbPolicy,
+    Locality, LocalityEndpoints, LocalityLb, Metadata, SourcePosition, TcpHealthCheck, UpstreamSocket,
 };
 
 /// A configuration of these clusters.
@@ -105,6 +105,16 @@ pub(crate) fn check(checker: HealthChecker) -> HealthCheck {
         always_log_failures: false,
         always_log_success: false,
     }
+}
+
+/// Agents at a port that are asked every 20 ms.
+pub(crate) fn agent_check() -> Arc<AgentCheck> {
+    Arc::new(AgentCheck {
+        port: 9777,
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_secs(3),
+        send: Box::default(),
+    })
 }
 
 pub(crate) fn http_check(path: &str) -> HealthCheck {
