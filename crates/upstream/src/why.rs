@@ -56,7 +56,9 @@ fn of_host(host: &Host, now: Instant) -> Option<Cause> {
         let evidence = format!("health_status of {address} is {status} in the file");
         return Some(Cause { reason: Reason::EndpointDisabled, evidence });
     }
-    if flags.any(HealthFlags::BY_AGENT) && !flags.any(HealthFlags::FAILED_ACTIVE_HC) {
+    // Who is withdrawn is not brought back by panic either, whatever checks find.
+    let down = flags.any(HealthFlags::AGENT_DOWN) && !flags.any(HealthFlags::FAILED_ACTIVE_HC);
+    if down || flags.any(HealthFlags::WITHDRAWN) {
         return Some(by_agent(host, now));
     }
     if !flags.any(HealthFlags::FAILED_ACTIVE_HC) {
@@ -97,8 +99,8 @@ fn of_host(host: &Host, now: Instant) -> Option<Cause> {
 
 /// A host that its agent takes out of use.
 fn by_agent(host: &Host, now: Instant) -> Cause {
-    let down = host.flags().any(HealthFlags::AGENT_DOWN);
-    let reason = if down { Reason::AgentDown } else { Reason::AgentDrained };
+    let withdrawn = host.flags().any(HealthFlags::WITHDRAWN);
+    let reason = if withdrawn { Reason::AgentDrained } else { Reason::AgentDown };
     let address = host.address();
     let evidence = match host.agent_report() {
         Some(report) => {
