@@ -72,6 +72,9 @@ impl Page {
         }
         if let Some(agent) = &host.agent {
             self.agent(agent);
+            if let Some(reason) = trouble::agent_reason(host.health) {
+                self.explain(reason);
+            }
         }
         self.changes(&host.changes);
     }
@@ -203,7 +206,8 @@ fn host_json(host: &HostStatus, language: Language) -> Value {
     set("health_flags", health_flags(host.health).into());
     set("history", host.changes.iter().map(change_json).collect());
     if let Some(agent) = &host.agent {
-        set("agent", trouble::agent_json(agent));
+        let reason = trouble::agent_reason(host.health);
+        set("agent", explained(trouble::agent_json(agent), reason, language));
     }
     set("health_check", host.health_check.as_ref().map_or(Value::Null, trouble::host_json));
     explained(Value::Object(object), reason, language)

@@ -8,7 +8,10 @@ use causeway_reason::Reason;
 use serde_json::{Map, Value, json};
 
 use crate::time::{between, human, timestamp};
-use crate::view::{AgentStatus, CheckOutcome, DnsStatus, HealthCheckResult, HealthCheckStatus, HostStatus};
+use crate::view::{
+    AgentStatus, CheckOutcome, DnsStatus, HealthCheckResult, HealthCheckStatus, HealthFlag, HealthFlags,
+    HostStatus,
+};
 
 /// The health checks of a host that is in trouble, or was.
 pub(crate) fn host(host: &HostStatus) -> Option<&HealthCheckStatus> {
@@ -43,6 +46,15 @@ pub(crate) fn host_lines(out: &mut String, prefix: &str, status: &HealthCheckSta
         check_line(out, failure, now);
         out.push('\n');
     }
+}
+
+/// Why the agent of a host keeps it out of use, where it does.
+pub(crate) fn agent_reason(health: HealthFlags) -> Option<Reason> {
+    let withdrawn = [HealthFlag::DrainedByAgent, HealthFlag::MaintenanceByAgent];
+    if withdrawn.into_iter().any(|flag| health.contains(flag)) {
+        return Some(Reason::AgentDrained);
+    }
+    health.contains(HealthFlag::DownByAgent).then_some(Reason::AgentDown)
 }
 
 /// `…::agent::weight=25% line="25%" ok at=…`: what the agent of a host has said, and how it was asked last.

@@ -33,7 +33,9 @@ fn eventually(mut holds: impl FnMut() -> bool) {
 
 /// Our own lines in the output of `/clusters`.
 fn is_ours(line: &str) -> bool {
-    ["::last_health_check::", "::last_failed_health_check::", "::dns::"].iter().any(|key| line.contains(key))
+    ["::last_health_check::", "::last_failed_health_check::", "::dns::", "::agent::"]
+        .iter()
+        .any(|key| line.contains(key))
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use causeway_admin::view::{CheckOutcome, HealthCheckResult, HealthFlags, ReloadResult};
+use causeway_admin::view::{
+    AgentStatus, CheckOutcome, HealthCheckResult, HealthCheckStatus, HealthFlag, HealthFlags, ReloadResult,
+};
+use causeway_reason::{Language, Reason};
 use serde_json::{Value, json};
 
-use crate::fake::{Fake, HttpStat};
+use crate::fake::{Fake, HttpStat, then};
 use crate::wire::{ask, get, post};
 
 #[test]
@@ -88,6 +91,76 @@ fn clusters_tell_what_is_wrong() {
 }
 
 #[test]
+fn agents_are_shown_with_what_they_said() {
+    let process = Fake::new();
+    let (_server, address) = process.serve();
+    let line = |at: usize| {
+        let body = get(address, "/clusters?filter=self").body;
+        let mut lines = body.lines().filter(|line| line.contains("::agent::")).map(str::to_owned);
+        lines.nth(at).unwrap_or_default()
+    };
+    assert_eq!(line(0), "", "no host has an agent");
+    let asked = |outcome: CheckOutcome| HealthCheckStatus {
+        last: Some(HealthCheckResult { at: then(), took: Duration::from_micros(1500), outcome }),
+        last_failure: None,
+        in_a_row: 3,
+        next: Some(then() + Duration::from_secs(5)),
+    };
+    {
+        let mut clusters = process.clusters.lock().unwrap();
+        let hosts = &mut clusters[0].hosts;
+        hosts[0].health = HealthFlags::from_iter([HealthFlag::DownByAgent]);
+        hosts[0].agent = Some(AgentStatus {
+            percent: 25,
+            line: Some("down 25% # \"disk\" is\tfull".into()),
+            check: asked(CheckOutcome::Passed { status: None }),
+        });
+        hosts[1].agent = Some(AgentStatus {
+            percent: 100,
+            line: None,
+            check: asked(CheckOutcome::Failed {
+                reason: Reason::ConnectRefused,
+                status: None,
+                evidence: Some("nobody listens".into()),
+            }),
+        });
+    }
+    let (first, second) = (line(0), line(1));
+    let said =
+        r#"::agent::weight=25% line="down 25% # \"disk\" is\tfull" ok at=2026-11-20T16:17:33.021Z ago="#;
+    assert!(first.contains(said), "{first}");
+    assert!(first.ends_with(" took=1ms next_in=0ms"), "{first}");
+    assert!(second.contains("::agent::weight=100% connect_refused at="), "{second}");
+    let body = get(address, "/clusters?filter=self").body;
+    assert!(body.contains("::health_flags::/agent_down\n"), "{body}");
+
+    let json = get(address, "/clusters?filter=self&format=json").json();
+    assert_eq!(
+        json["cluster_statuses"][0]["host_statuses"][0]["causeway_agent"],
+        json!({
+            "weight_percent": 25,
+            "line": "down 25% # \"disk\" is\tfull",
+            "last_answer": {"result": "ok", "at": "2026-11-20T16:17:33.021Z", "took_ms": 1.5},
+            "next_question": "2026-11-20T16:17:38.021Z",
+        })
+    );
+    let text = get(address, "/hosts?filter=self").body;
+    let said = "    agent: 25 % of the weight, said \"down 25% # \\\"disk\\\" is\\tfull\"; last ok, ";
+    for line in [
+        said,
+        "      The agent beside the back-end says that it is down.\n",
+        "    agent: 100 % of the weight; last connect_refused, ",
+    ] {
+        assert!(text.contains(line), "{line}\n---\n{text}");
+    }
+    let json = get(address, "/hosts?filter=self&format=json&lang=ko").json();
+    let host = &json["clusters"][0]["hosts"][0];
+    assert_eq!((&host["usable"], &host["health_flags"]), (&json!(false), &json!("/agent_down")));
+    assert_eq!(host["agent"]["sentence"], Reason::AgentDown.spec().sentence.get(Language::Korean));
+    assert_eq!(json["clusters"][0]["hosts"][1]["agent"]["sentence"], Value::Null);
+}
+
+#[test]
 fn hosts_explain_themselves() {
     let (_server, address) = Fake::new().serve();
     let text = get(address, "/hosts").body;
@@ -148,7 +221,7 @@ fn reasons_are_counted_and_explained() {
     assert_eq!(first["scopes"], json!({"http.in": 3}));
     assert!(first["sentence"].as_str().unwrap().chars().any(|c| ('가'..='힣').contains(&c)));
     let all = get(address, "/reasons?format=json&all").json();
-    assert_eq!(all["reasons"].as_array().unwrap().len(), causeway_reason::Reason::ALL.len());
+    assert_eq!(all["reasons"].as_array().unwrap().len(), Reason::ALL.len());
 }
 
 #[test]
