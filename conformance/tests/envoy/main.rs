@@ -3,6 +3,7 @@
 mod acceptance;
 mod access_log;
 mod admin;
+mod agents;
 mod arriving;
 mod balancing;
 mod bodies;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         ("grpc_timeout", grpc_timeout::cases()),
         ("header_mutation", header_mutation::cases()),
         ("headers", headers::cases()),
+        ("agents", agents::cases()),
         ("health_checks", health_checks::cases()),
         ("hedging", hedging::cases()),
         ("hop_by_hop", hop_by_hop::cases()),
