@@ -9,6 +9,7 @@ mod agent_check;
 mod bind;
 mod bootstrap;
 mod cluster;
+mod cluster_http;
 mod cors;
 mod data_source;
 mod dns;
