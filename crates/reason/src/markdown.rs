@@ -12,8 +12,9 @@ pub fn reasons_page() -> String {
          Every request that fails, or that Causeway answers by itself, has one of these reasons, with a code and a name that \
          never change. The code stands in the access log (`%WHY_CODE%`), in the application log and in `/why`; the name in \
          the access log (`%CAUSEWAY_REASON%`), in the application log, in the metric \
-         `http.<stat_prefix>.reason.<name>` and, for hosts, in `/clusters`. `causeway explain CODE` prints what stands here. With `--reason-header` it is also \
-         sent to the client as `x-causeway-reason`.\n\n\
+         `http.<stat_prefix>.reason.<name>` and, for hosts, in `/clusters`. `causeway explain CODE` prints what stands here. With `--reason-header` the name is also \
+         sent to the client as `x-causeway-reason`; code, evidence and the number for `causeway why` are in `x-causeway-why`, for \
+         clients that connect from `--reason-trusted` or send the token of `--reason-token-path` in `x-causeway-token`.\n\n\
          Status, flag and details are those of Envoy 1.40. A reason that takes the last usable host away \
          through a health check or a name lookup is answered `503`, `UH`, `no_healthy_upstream`, whatever its row says.\n\n\
          This page is made from `crates/reason`; `cargo xtask docs` writes it.\n",

@@ -127,7 +127,24 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("allow-unknown-static-fields", Switch, Here, "Leaves out fields that nobody knows, with warnings"),
     flag("allow-unknown-fields", Switch, Here, "The same, by its older name"),
     flag("skip-deprecated-logs", Switch, Here, "Does not log that a field is about to go"),
-    flag("reason-header", Switch, Ours, "Sends x-causeway-reason in answers to requests that failed"),
+    flag(
+        "reason-header",
+        Switch,
+        Ours,
+        "Sends x-causeway-reason, the name of the reason, in answers to requests that failed",
+    ),
+    flag(
+        "reason-trusted",
+        Texts("CIDR"),
+        Ours,
+        "Tells clients that connect from there all about it, evidence too, in x-causeway-why; implies --reason-header",
+    ),
+    flag(
+        "reason-token-path",
+        Text("FILE"),
+        Ours,
+        "Tells the same to requests whose x-causeway-token is the first line of the file; implies --reason-header",
+    ),
     flag("hot-restart-version", Switch, Here, "Prints `disabled`: there is no hot restart"),
     flag("version", Switch, Here, "Prints the version"),
     flag(

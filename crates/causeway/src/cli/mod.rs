@@ -4,14 +4,17 @@ mod ask;
 mod doctor;
 mod flags;
 mod language;
+mod reason_header;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_admin::view::{CommandLineOptions, DrainStrategy, IpVersion, ServerMode};
 use causeway_log::{Component, Format, Level, Output, parse_component_levels};
+use causeway_proxy::ReasonHeader;
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -49,7 +52,8 @@ pub(crate) struct ServeArguments {
     pub(crate) admin_address_path: Option<PathBuf>,
     pub(crate) ip_version: IpVersion,
     pub(crate) skip_deprecated: bool,
-    pub(crate) reason_header: bool,
+    /// What clients are told of failures, where they are told something.
+    pub(crate) reason_header: Option<Arc<ReasonHeader>>,
     /// Options that were given and change nothing, and why.
     pub(crate) without_meaning: Vec<(&'static str, &'static str)>,
     /// What `/server_info` shows.
@@ -289,7 +293,7 @@ fn serve_arguments(matches: &ArgMatches) -> Result<ServeArguments, Error> {
         admin_address_path: matches.get_one::<OsString>("admin-address-path").map(PathBuf::from),
         ip_version,
         skip_deprecated: matches.get_flag("skip-deprecated-logs"),
-        reason_header: matches.get_flag("reason-header"),
+        reason_header: reason_header::read(matches)?,
         without_meaning: without_meaning(matches),
         shown: CommandLineOptions::default(),
     };

@@ -170,7 +170,7 @@ impl Server {
         let registry = &self.shared.registry;
         let workers = self.data_plane.workers();
         let options = DataPlaneOptions {
-            reason_header: self.arguments.reason_header,
+            reason_header: self.arguments.reason_header.clone(),
             own_address: own_address(self.arguments.ip_version),
             gates: Arc::clone(&self.gates),
         };

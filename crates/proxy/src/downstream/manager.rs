@@ -195,6 +195,10 @@ impl Downstream {
     fn prepare(&mut self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
         let config = Arc::clone(&self.listener.manager.config);
         let Some(head) = request.head.clone() else { return Err(failed(Reason::Dropped)) };
+        if let Some(header) = self.listener.manager.options.reason_header.clone() {
+            let all = header.may_know_all(&mut request.request, self.info.direct_remote());
+            request.facts.may_know_all = all;
+        }
         if head.connection.upgrade && !config.http1.ignored_upgrades.is_empty() {
             pass_over_upgrades(request, &config.http1.ignored_upgrades);
         }

@@ -21,6 +21,7 @@ use crate::header_rules;
 use crate::local_reply::{self, LocalReply};
 use crate::proxy_status;
 use crate::pump::{Going, Pump};
+use crate::reason_header;
 use crate::record::ActiveRequest;
 use crate::router::Copies;
 use crate::snapshot::key_format;
@@ -206,10 +207,13 @@ impl Downstream {
         let reason = reply.reason();
         let (viewer, random) = (request.viewer(), request.random());
         let body = local_reply::prepare(reply, request, &self.listener.manager, &viewer, random);
-        if self.listener.manager.options.reason_header
-            && let Some(reason) = reason
+        if self.listener.manager.options.reason_header.is_some()
+            && reason.is_some()
+            && let Some(failure) = request.facts.failure.take()
         {
-            request.response.set(Known::Causeway, reason.key().as_bytes());
+            let all = request.facts.may_know_all;
+            reason_header::tell(&mut request.response, &failure, random, all);
+            request.facts.failure = Some(failure);
         }
         body
     }

@@ -113,6 +113,8 @@ pub(crate) struct Facts {
     pub(crate) details: ResponseDetails,
     /// Why it failed.
     pub(crate) failure: Option<Box<Failure>>,
+    /// The client may know all about that.
+    pub(crate) may_know_all: bool,
     /// Body bytes from the client.
     pub(crate) bytes_received: u64,
     /// Body bytes to the client.

@@ -16,6 +16,7 @@ use causeway_tls::follow::Followed;
 use crate::access_log::LogFiles;
 use crate::gate::GateStates;
 use crate::overload::Overload;
+use crate::reason_header::ReasonHeader;
 use crate::timer::{Millis, millis};
 
 pub(crate) use listener::{ChainRuntime, ListenerRuntime, ListenerSnapshot, Service};
@@ -32,8 +33,9 @@ pub struct Snapshot {
 /// What the command line says about the data plane.
 #[derive(Debug, Clone, Default)]
 pub struct DataPlaneOptions {
-    /// Sends `x-causeway-reason` with the reason's key in local answers to requests that failed.
-    pub reason_header: bool,
+    /// Says in local answers to requests that failed why they did (`x-causeway-reason`), and to whom more than the
+    /// reason's name.
+    pub reason_header: Option<Arc<ReasonHeader>>,
     /// An address of this machine that is not loopback, which stands in `x-forwarded-for` for clients on
     /// 127.0.0.1, as with Envoy.
     pub own_address: Option<std::net::IpAddr>,
