@@ -54,8 +54,12 @@ facts! {
     Cluster = "cluster", 80;
     /// Address of the host that was asked last.
     Host = "host", 56;
-    /// What was known of that host's health when it was over.
-    HostState = "host_state", 64;
+    /// What was known of that host's health when it was over, and what its last checks said.
+    HostState = "host_state", 160;
+    /// How it came to be chosen: policy, priority, panic.
+    Choice = "choice", 96;
+    /// How old the answer is that its address comes from, where a name was looked up.
+    Name = "name", 128;
     /// What was agreed with the host in the handshake of TLS.
     UpstreamTls = "upstream_tls", 64;
     /// `%RESPONSE_FLAGS%`

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use causeway_http::Known;
 use causeway_journal::{Attempt, Fact, Outcome, Record, Ring, Short, Subject as What};
 use causeway_reason::{Failure, Reason};
+use causeway_upstream::Host;
 
+use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Facts, Moment, Subject};
 use crate::failure_log::{FailureLog, without_query};
@@ -127,7 +129,7 @@ fn record(failed: Failed<'_>) -> Record {
     }
     if let Some(host) = &facts.host {
         record.note(Fact::Host, host.address());
-        record.note(Fact::HostState, host.flags());
+        note_host(&mut record, facts.cluster.as_deref(), host);
     }
     if let Some(tls) = &facts.upstream_tls {
         let version = tls.version.unwrap_or("no version");
@@ -142,6 +144,18 @@ fn record(failed: Failed<'_>) -> Record {
     record.note(Fact::UpstreamClose, facts.upstream_close.unwrap_or_default());
     record.note(Fact::Evidence, failure.evidence.as_deref().unwrap_or_default());
     record
+}
+
+/// What is known of the host: of one whose cluster is gone, its health alone.
+fn note_host(record: &mut Record, cluster: Option<&LocalCluster>, host: &Host) {
+    let Some(cluster) = cluster else {
+        record.note(Fact::HostState, host.flags());
+        return;
+    };
+    let (cluster, now) = (cluster.shared(), Instant::now());
+    record.note(Fact::HostState, cluster.state_of(host, now));
+    record.note(Fact::Choice, cluster.choice_of(host));
+    record.note(Fact::Name, cluster.name_of(host, now));
 }
 
 /// How long it took: a connection that no record was begun for counts from its own beginning.

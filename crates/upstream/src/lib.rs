@@ -41,6 +41,7 @@ mod retry;
 mod rng;
 #[cfg(test)]
 mod simulation;
+mod situation;
 mod sockets;
 mod stats;
 mod subsets;

@@ -553,6 +553,11 @@ impl Expected {
         if failure["code"] != code || !line.evidence.starts_with(evidence) || evidence.is_empty() {
             wrong.push(format!("/why/{} is not {code} with the evidence of {line:?}: {page}", line.why_id));
         }
+        // Of a host that was asked, it is known how it came to that.
+        let known = |fact: &str| failure[fact].as_str().is_some_and(|text| !text.is_empty());
+        if known("host") && !(known("host_state") && known("choice")) {
+            wrong.push(format!("/why/{} does not say how its host was chosen: {failure}", line.why_id));
+        }
         let causes = site.json("/why?format=json").await;
         if causes["total"] != 1 || causes["causes"][0]["code"] != code {
             wrong.push(format!("/why has other causes than {code}: {causes}"));

@@ -136,8 +136,10 @@ pub(super) fn details(record: &Record, language: Language) -> Vec<(&'static str,
     let virtual_host = fact(Fact::VirtualHost).map(|name| format!(" in virtual host {name}"));
     add("route", fact(Fact::Route).map(|route| format!("{route}{}", virtual_host.unwrap_or_default())));
     add("cluster", fact(Fact::Cluster).map(str::to_owned));
-    let state = fact(Fact::HostState).map(|state| format!(" ({state})"));
-    add("host", fact(Fact::Host).map(|host| format!("{host}{}", state.unwrap_or_default())));
+    add("host", fact(Fact::Host).map(str::to_owned));
+    add("its state", fact(Fact::HostState).map(str::to_owned));
+    add("chosen", fact(Fact::Choice).map(str::to_owned));
+    add("its name", fact(Fact::Name).map(str::to_owned));
     let attempts: Vec<_> = record
         .failed_attempts
         .iter()
