@@ -80,13 +80,14 @@ impl Shared {
         workers: usize,
         clusters: Clusters,
         requests: UnboundedSender<Request>,
+        journal: Journal,
     ) -> Arc<Self> {
         Arc::new(Self {
             started: Instant::now(),
             info: Arc::new(info),
             registry: Arc::clone(registry),
             log: log.clone(),
-            journal: Arc::default(),
+            journal: Arc::new(journal),
             workers,
             clusters,
             connections: OnceLock::new(),

@@ -10,8 +10,11 @@ use crate::ring::Ring;
 use crate::tally::Tally;
 
 /// The rings of all workers.
-#[derive(Debug, Default)]
-pub struct Journal(Mutex<Vec<Arc<Ring>>>);
+#[derive(Debug)]
+pub struct Journal {
+    capacity: usize,
+    rings: Mutex<Vec<Arc<Ring>>>,
+}
 
 /// Which failures are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,10 +36,16 @@ impl Filter {
 }
 
 impl Journal {
+    /// One that keeps so many failures of each worker; with 0, it only counts them.
+    #[must_use]
+    pub const fn new(capacity: usize) -> Self {
+        Self { capacity, rings: Mutex::new(Vec::new()) }
+    }
+
     /// The ring of one more worker.
     pub fn ring(&self) -> Arc<Ring> {
-        let ring = Arc::new(Ring::default());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&ring));
+        let ring = Arc::new(Ring::new(self.capacity));
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&ring));
         ring
     }
 
@@ -94,7 +103,13 @@ impl Journal {
     }
 
     fn rings(&self) -> Vec<Arc<Ring>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self::new(crate::CAPACITY)
     }
 }
 
@@ -137,6 +152,17 @@ mod tests {
             tallies.iter().map(|tally| (&*tally.cluster, tally.total)).collect::<Vec<_>>(),
             [("a", 1), ("b", 1), ("b", 1)]
         );
+    }
+
+    #[test]
+    fn a_journal_without_room_counts() {
+        let journal = Journal::new(0);
+        let ring = journal.ring();
+        ring.write(Record::new(1, 1, Reason::ConnectRefused));
+        ring.write(Record::new(2, 2, Reason::ConnectRefused));
+        assert_eq!(journal.count(), (2, 0));
+        assert!(journal.newest(10, &Filter::default()).is_empty());
+        assert_eq!(journal.tallies().first().map(|tally| tally.total), Some(2));
     }
 
     #[test]

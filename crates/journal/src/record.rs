@@ -292,6 +292,11 @@ mod tests {
     }
 
     #[test]
+    fn a_record_has_the_size_that_the_command_line_promises() {
+        assert!((1800..2200).contains(&size_of::<Record>()), "{}", size_of::<Record>());
+    }
+
+    #[test]
     fn attempts_beyond_the_room_are_left_out() {
         let mut attempts = Attempts::default();
         for took in 0..6 {

@@ -5,15 +5,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::record::{Fact, Record};
 use crate::tally::{Tallies, Tally};
 
-/// Failures that are kept of each worker.
+/// Failures that are kept of each worker, unless somebody says otherwise.
 pub const CAPACITY: usize = 1024;
 
 /// The last failures of one worker.
 ///
 /// The worker is the only one to write. Whoever reads copies what it asks for while the worker would wait; that is less
 /// than a millisecond, and only when the worker has a failure to write.
-#[derive(Debug, Default)]
-pub struct Ring(Mutex<State>);
+#[derive(Debug)]
+pub struct Ring {
+    /// Records that are kept. Where it is 0, failures are counted and nothing is kept of them.
+    capacity: usize,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -27,12 +31,16 @@ struct State {
 }
 
 impl Ring {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, state: Mutex::default() }
+    }
+
     /// Writes a failure over the oldest.
     pub fn write(&self, record: Record) {
         let mut state = self.lock();
         state.tallies.count(record.reason, record.fact(Fact::Cluster), record.fact(Fact::Route), record.at);
         state.written += 1;
-        if state.records.len() < CAPACITY {
+        if state.records.len() < self.capacity {
             state.records.push(record);
             return;
         }
@@ -40,7 +48,7 @@ impl Ring {
         if let Some(oldest) = state.records.get_mut(at) {
             *oldest = record;
         }
-        state.next = (at + 1) % CAPACITY;
+        state.next = (at + 1).checked_rem(self.capacity).unwrap_or(0);
     }
 
     /// Copies of the newest records that fit, newest first, at most so many.
@@ -68,6 +76,6 @@ impl Ring {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -145,6 +145,12 @@ pub(super) const FLAGS: &[Flag] = &[
         Ours,
         "Tells the same to requests whose x-causeway-token is the first line of the file; implies --reason-header",
     ),
+    flag(
+        "failures-kept",
+        Number("N"),
+        Ours,
+        "How many failures of each worker are kept for `causeway why`, some 2 KiB each; 1024 unless given, 0 only counts them",
+    ),
     flag("hot-restart-version", Switch, Here, "Prints `disabled`: there is no hot restart"),
     flag("version", Switch, Here, "Prints the version"),
     flag(

@@ -52,6 +52,8 @@ pub(crate) struct ServeArguments {
     pub(crate) admin_address_path: Option<PathBuf>,
     pub(crate) ip_version: IpVersion,
     pub(crate) skip_deprecated: bool,
+    /// Failures of each worker that are kept.
+    pub(crate) failures_kept: usize,
     /// What clients are told of failures, where they are told something.
     pub(crate) reason_header: Option<Arc<ReasonHeader>>,
     /// Options that were given and change nothing, and why.
@@ -293,6 +295,8 @@ fn serve_arguments(matches: &ArgMatches) -> Result<ServeArguments, Error> {
         admin_address_path: matches.get_one::<OsString>("admin-address-path").map(PathBuf::from),
         ip_version,
         skip_deprecated: matches.get_flag("skip-deprecated-logs"),
+        failures_kept: number::<u32>(matches, "failures-kept")
+            .map_or(causeway_journal::CAPACITY, |kept| usize::try_from(kept).unwrap_or(usize::MAX)),
         reason_header: reason_header::read(matches)?,
         without_meaning: without_meaning(matches),
         shown: CommandLineOptions::default(),

@@ -14,6 +14,7 @@ use causeway_admin::{
     AdminServer, FLUSH_INTERVAL, ModifyRuntimeError, Options as AdminOptions, StatsSinks, who_listens,
 };
 use causeway_envoy::Kind;
+use causeway_journal::Journal;
 use causeway_log::LogHandle;
 use causeway_model::{Address, Bootstrap, Runtime, Value};
 use causeway_proxy::{
@@ -125,7 +126,8 @@ impl Server {
         let manager = ClusterManager::new(Arc::clone(&registry), ManagerOptions { seed, descriptors });
         let (requests, received) = mpsc::unbounded_channel();
         let info = info(arguments, &loaded.bootstrap);
-        let shared = Shared::new(info, &registry, log, arguments.workers, manager.clusters(), requests);
+        let (workers, journal) = (arguments.workers, Journal::new(arguments.failures_kept));
+        let shared = Shared::new(info, &registry, log, workers, manager.clusters(), requests, journal);
         let statistics = Statistics::new(&registry, arguments.workers);
         let uses = loaded.diagnostics.iter().filter(|found| found.kind == Kind::Deprecated).count();
         statistics.deprecated(uses);
