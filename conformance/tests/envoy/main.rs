@@ -24,6 +24,7 @@ mod hop_by_hop;
 mod http1;
 mod http2;
 mod http2_clients;
+mod immediate_failure;
 mod internal_redirects;
 mod keep_alive;
 mod listeners;
@@ -80,6 +81,7 @@ fn main() -> ExitCode {
         ("http1", http1::cases()),
         ("http2", http2::cases()),
         ("http2_clients", http2_clients::cases()),
+        ("immediate_failure", immediate_failure::cases()),
         ("internal_redirects", internal_redirects::cases()),
         ("keep_alive", keep_alive::cases()),
         ("listeners", listeners::cases()),

@@ -1,4 +1,4 @@
-//! What outlier detection hears of attempts, as Envoy's router reports them.
+//! What attempts say of their hosts, as Envoy's router reports it: mostly to outlier detection.
 
 use causeway_http::Known;
 use causeway_http::h1::ResponseHead;
@@ -29,14 +29,21 @@ pub(super) fn note_failure(request: &ActiveRequest, cluster: &LocalCluster, fail
     }
 }
 
-/// Reports the head of a response.
+/// Reports the head of a response, whether it is passed on or another attempt follows. A host that asks for no more
+/// requests gets none, where its health is checked.
 pub(super) fn note_answer(request: &ActiveRequest, cluster: &LocalCluster, head: &ResponseHead) {
+    let fields = &request.response;
+    if fields.has(Known::EnvoyImmediateHealthCheckFail)
+        && let Some(host) = &request.facts.host
+    {
+        cluster.shared().note_immediate_health_check_fail(host);
+    }
     if !cluster.looks_for_outliers() {
         return;
     }
-    let by_grpc = request.response.get(Known::GrpcStatus).filter(|_| request.facts.grpc);
+    let by_grpc = fields.get(Known::GrpcStatus).filter(|_| request.facts.grpc);
     note(request, cluster, by_grpc.map_or(HostResult::Answered(head.status), of_grpc));
-    if request.response.get("x-envoy-degraded").is_some() {
+    if fields.get("x-envoy-degraded").is_some() {
         note(request, cluster, HostResult::Degraded);
     }
 }

@@ -48,11 +48,6 @@ impl Relay<'_> {
         let refused_upgrade = self.request.facts.upgrade;
         // The rest of the request would have to be read before the next one, and nobody wants it.
         self.downstream.draining |= self.upload.is_some();
-        if self.request.response.has(Known::EnvoyImmediateHealthCheckFail)
-            && let Some(host) = &self.request.facts.host
-        {
-            self.forwarding.hosts.shared().note_immediate_health_check_fail(host);
-        }
         if head.connection.close {
             self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxCloseNotify);
         }
