@@ -35,6 +35,7 @@ mod mirrors;
 mod on_purpose;
 mod original_dst;
 mod outlier;
+mod outlier_errors;
 mod overload;
 mod proxy_status;
 mod redirects;
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
         ("mirrors", mirrors::cases()),
         ("original_dst", original_dst::cases()),
         ("outlier", outlier::cases()),
+        ("outlier_errors", outlier_errors::cases()),
         ("overload", overload::cases()),
         ("proxy_status", proxy_status::cases()),
         ("redirects", redirects::cases()),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
 use serde_json::json;
 
-const COUNTED: &[&str] = &[
+pub(crate) const COUNTED: &[&str] = &[
     "cluster.app.outlier_detection.ejections_active",
     "cluster.app.outlier_detection.ejections_total",
     "cluster.app.outlier_detection.ejections_overflow",
@@ -50,7 +50,7 @@ fn rules(fields: &str) -> String {
 }
 
 /// Requests one after the other, each with time for what follows from it.
-async fn hit(run: &mut Run, times: usize, request: &Request) {
+pub(crate) async fn hit(run: &mut Run, times: usize, request: &Request) {
     let label = run.label(&format!("{times} times {}", request.target()));
     let mut seen = Vec::new();
     for _ in 0..times {
@@ -68,13 +68,13 @@ fn hits(case: Case, times: usize, request: Request) -> Case {
 }
 
 /// A case of one back-end, and so many requests to it.
-fn alone(name: &'static str, fields: &str, backend: impl Into<Script>, times: usize) -> Case {
+pub(crate) fn alone(name: &'static str, fields: &str, backend: impl Into<Script>, times: usize) -> Case {
     let case = Case::new(name).backend("app", backend).cluster("app", &rules(fields));
     hits(case, times, Request::get("/"))
 }
 
 /// Events stand in the log; moments and times are none of the comparison.
-fn logged(case: Case) -> Case {
+pub(crate) fn logged(case: Case) -> Case {
     case.without_log()
         .bootstrap("cluster_manager: {outlier_detection: {event_log_path: '{{dir}}/access.log'}}")
         .mask_log(|line| {

@@ -115,6 +115,13 @@ pub(crate) fn cases() -> Vec<Case> {
             ))
             .get("/")
             .asked("app"),
+        Case::new("the_status_is_one_of_the_headers")
+            .backend("app", Script::in_turn([Reply::status(207), Reply::status(206), Reply::ok("fine")]))
+            .routes(&policy(
+                "retry_on: retriable-headers, num_retries: 2, retriable_headers: [{name: ':status', range_match: {start: 206, end: 208}}]",
+            ))
+            .get("/")
+            .asked("app"),
         Case::new("each_try_has_its_time")
             .backend("app", Script::in_turn([Answer::hang(), Reply::ok("quick").into()]))
             .routes(&policy("retry_on: 5xx, num_retries: 2, per_try_timeout: 0.3s"))

@@ -441,6 +441,43 @@ fn agents_that_can_not_be_asked() {
 }
 
 #[test]
+fn errors_that_nobody_looks_for() {
+    let options = |matcher: &str, detection: &str| {
+        cluster(&format!(
+            "typed_extension_protocol_options:
+  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+    '@type': type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+    explicit_http_config: {{http_protocol_options: {{}}}}
+    {matcher}
+{detection}",
+        ))
+    };
+    let looks = "outlier_detection: {}";
+    let never = "only the head of a response is looked at";
+    expect(
+        &options("«outlier_detection»: {error_matcher: {any_match: true}}", ""),
+        "ignored",
+        "nobody looks for outliers",
+        "",
+    );
+    expect(
+        &options("outlier_detection: {error_matcher: {«http_request_headers_match»: {}}}", looks),
+        "ignored",
+        never,
+        "",
+    );
+    expect(
+        &options(
+            "outlier_detection: {error_matcher: {not_match: {«http_response_trailers_match»: {}}}}",
+            looks,
+        ),
+        "ignored",
+        never,
+        "",
+    );
+}
+
+#[test]
 fn health_checks_that_can_not_be() {
     expect(
         &health("http_health_check: {path: /, expected_statuses: [«{start: 200, end: 200}»]}"),

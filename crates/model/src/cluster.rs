@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::{
     AgentCheck, BindConfig, EndpointAddress, HashRule, HeaderKeyFormat, HeaderName, HealthCheck,
-    Http2Options, LbPolicy, LocalityLb, Metadata, OriginalDst, OutlierDetection, SourcePosition,
-    SubsetConfig, TlvEntry, TransportSocketMatch, UpstreamSocket,
+    Http2Options, LbPolicy, LocalityLb, Metadata, OriginalDst, OutlierDetection, ResponsePredicate,
+    SourcePosition, SubsetConfig, TlvEntry, TransportSocketMatch, UpstreamSocket,
 };
 
 /// `config.cluster.v3.Cluster`.
@@ -307,6 +307,9 @@ pub struct ClusterHttpOptions {
     pub send_fully_qualified_url: bool,
     /// The name of the server, out of the request (`upstream_http_protocol_options`).
     pub server_name: ServerNameOptions,
+    /// Which answers are failures for outlier detection, whatever their status (`outlier_detection.error_matcher`), but
+    /// for calls of gRPC; `None` for those of 5xx.
+    pub error_matcher: Option<Box<ResponsePredicate>>,
 }
 
 /// `config.core.v3.UpstreamHttpProtocolOptions`: TLS by what the request says.
@@ -361,6 +364,7 @@ impl Default for ClusterHttpOptions {
             enable_trailers: false,
             send_fully_qualified_url: false,
             server_name: ServerNameOptions::default(),
+            error_matcher: None,
         }
     }
 }

@@ -33,6 +33,7 @@ mod network_filter;
 mod original_dst;
 mod outlier;
 mod overload;
+mod response_predicate;
 mod retry;
 mod route;
 mod runtime;
@@ -98,6 +99,7 @@ pub use overload::{
     LoadShedPoint, LoadShedPointKind, OverloadAction, OverloadActionKind, OverloadManager, Resource,
     ResourceMonitor, ScaledTimer, TimerLeast, TimerType, Trigger, TriggerCurve,
 };
+pub use response_predicate::ResponsePredicate;
 pub use retry::{HostPredicate, RateLimitedBackOff, ResetHeader, RetryOn, RetryPolicy};
 pub use route::{
     CertificateMatch, ClusterName, ClusterSpecifier, ConnectConfig, DirectResponse, FilterStateMatcher,

@@ -69,6 +69,7 @@ impl Cx<'_> {
                     }
                 }
                 self.http_protocol_options(options, tls, &mut http);
+                http.error_matcher = self.error_matcher(options, message.has("outlier_detection"));
             }
             None => self.deprecated_http(message, tls, &mut http),
         }

@@ -14,6 +14,7 @@ mod cors;
 mod data_source;
 mod dns;
 mod endpoint;
+mod error_matcher;
 mod extension;
 mod filter_chain;
 mod filters;

@@ -60,6 +60,9 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("ListenerFilterChainMatchPredicate.or_match", "it is deep in its own rules"),
     ("Listener.additional_addresses", "the address is in use by another listener"),
     ("Listener.listener_filters", EXTENSION),
+    ("MatchPredicate.and_match", "it is deep in its own rules"),
+    ("MatchPredicate.not_match", "it is deep in its own rules"),
+    ("MatchPredicate.or_match", "it is deep in its own rules"),
     ("OverloadManager.buffer_factory_config", RANGE),
     (
         "RouteAction.UpgradeConfig.connect_config",

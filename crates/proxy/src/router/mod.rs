@@ -7,6 +7,7 @@ mod internal_redirect;
 mod leave;
 mod mirror;
 mod outlier;
+mod predicate;
 mod relay;
 mod response;
 mod retry;

@@ -17,7 +17,7 @@ use causeway_upstream::{
 
 use super::envoy_headers::number;
 use super::relay::Relay;
-use super::{Forwarding, Served, attempt, give_up, hedge, rewrite};
+use super::{Forwarding, Served, attempt, give_up, hedge, predicate, rewrite};
 use crate::cluster::{LocalCluster, Permit};
 use crate::downstream::{After, Downstream};
 use crate::format::Decimal;
@@ -116,11 +116,10 @@ impl Retry {
         let policy = self.retries.policy();
         let fits = || {
             self.names.iter().any(|name| response.get(name.as_str()).is_some())
-                || policy.response_headers.iter().any(|matcher| {
-                    matcher.matches_each(|visit| {
-                        response.values(matcher.name.as_str()).for_each(visit);
-                    })
-                })
+                || policy
+                    .response_headers
+                    .iter()
+                    .any(|matcher| predicate::holds(matcher, head.status, response))
         };
         Attempt::Answered {
             status: head.status,
