@@ -31,6 +31,7 @@ mod listeners;
 mod local_replies;
 mod manager;
 mod matching;
+mod membership;
 mod mirrors;
 mod on_purpose;
 mod original_dst;
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
         ("manager", manager::cases()),
         ("matching", matching::cases()),
         ("on_purpose", on_purpose::cases()),
+        ("membership", membership::cases()),
         ("mirrors", mirrors::cases()),
         ("original_dst", original_dst::cases()),
         ("outlier", outlier::cases()),
