@@ -8,6 +8,7 @@ mod agents;
 mod config;
 mod fits;
 mod invariants;
+mod lines;
 mod several;
 mod shares;
 
@@ -172,15 +173,20 @@ impl Simulation {
     }
 
     fn run(&mut self) {
+        lines::keep();
         for _ in 0..EVENTS {
             self.step();
             self.check_invariants();
+            self.check_lines();
         }
         self.recover();
     }
 
     fn step(&mut self) {
         let Reverse((at, _, event)) = self.queue.pop().unwrap();
+        if self.now.instant != self.began + at {
+            lines::forget();
+        }
         self.now.instant = self.began + at;
         self.now.wall = SystemTime::UNIX_EPOCH + at;
         match event {
