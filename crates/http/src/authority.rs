@@ -4,8 +4,16 @@
 /// authority or that no URL holds. An empty one is valid (RFC 9110 §7.2).
 #[must_use]
 pub fn is_valid(authority: &[u8]) -> bool {
-    authority.iter().all(|byte| {
-        byte.is_ascii_alphanumeric()
+    authority.iter().all(|byte| IN_AUTHORITY.get(usize::from(*byte)).is_some_and(|valid| *valid))
+}
+
+/// Bytes that authorities are made of.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a bad index fails the build")]
+static IN_AUTHORITY: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric()
             || matches!(
                 byte,
                 b'-' | b'.'
@@ -27,9 +35,11 @@ pub fn is_valid(authority: &[u8]) -> bool {
                     | b'@'
                     | b'['
                     | b']'
-            )
-    })
-}
+            );
+        byte += 1;
+    }
+    table
+};
 
 /// Whether an authority is what an absolute URL may have: a host that is not empty, in brackets if it has colons, and
 /// either no port or one of 0–65535.
