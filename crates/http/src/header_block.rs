@@ -25,11 +25,12 @@ pub(crate) struct Span {
     len: u32,
 }
 
+/// A field, and where it lies in the bytes of its block.
 #[derive(Clone, Copy)]
-struct Slot {
+pub(crate) struct Slot {
     name: Span,
-    value: Span,
-    known: Option<Known>,
+    pub(crate) value: Span,
+    pub(crate) known: Option<Known>,
     removed: bool,
 }
 
@@ -107,11 +108,16 @@ impl HeaderBlock {
 
     /// The fields, in their order.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
-        self.fields.iter().filter(|slot| !slot.removed).map(|slot| Field {
-            name: self.bytes(slot.name),
+        self.in_order().map(|slot| Field {
+            name: self.name(slot),
             value: self.bytes(slot.value),
             known: slot.known,
         })
+    }
+
+    /// The same, where not all of each is looked at.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Slot> {
+        self.fields.iter().filter(|slot| !slot.removed)
     }
 
     /// Whether there is a field of that known name. Costs nothing where there is none.
@@ -159,14 +165,8 @@ impl HeaderBlock {
 
     /// Adds a field behind all others.
     pub fn append<'n>(&mut self, name: impl Into<Name<'n>>, value: &[u8]) {
-        let name = name.into();
-        let name_span = self.store(name.as_str().as_bytes());
         let value = self.store(value);
-        let known = match name {
-            Name::Known(known) => Some(known),
-            Name::Other(_) => None,
-        };
-        self.push(name_span, value, known);
+        self.add(name.into(), value);
     }
 
     /// Gives the first field of that name this value and removes the others; adds one where there is
@@ -188,12 +188,7 @@ impl HeaderBlock {
             }
         }
         if !found {
-            let name_span = self.store(name.as_str().as_bytes());
-            let known = match name {
-                Name::Known(known) => Some(known),
-                Name::Other(_) => None,
-            };
-            self.push(name_span, value_span, known);
+            self.add(name, value_span);
         }
     }
 
@@ -237,10 +232,16 @@ impl HeaderBlock {
 
     /// Removes all fields of these names. Costs nothing where there are none.
     pub fn remove_all(&mut self, names: KnownSet) {
-        if self.may_have_any(names) {
-            self.remove_where(|field| field.known.is_some_and(|known| names.contains(known)));
-            self.present = self.present.without(names);
+        if !self.may_have_any(names) {
+            return;
         }
+        let is_one =
+            |slot: &&mut Slot| !slot.removed && slot.known.is_some_and(|known| names.contains(known));
+        for slot in self.fields.iter_mut().filter(is_one) {
+            slot.removed = true;
+            self.removed += 1;
+        }
+        self.present = self.present.without(names);
     }
 
     /// Removes the fields for which the condition holds.
@@ -250,8 +251,7 @@ impl HeaderBlock {
             if slot.removed {
                 continue;
             }
-            let field =
-                Field { name: self.bytes(slot.name), value: self.bytes(slot.value), known: slot.known };
+            let field = Field { name: self.name(&slot), value: self.bytes(slot.value), known: slot.known };
             if condition(field)
                 && let Some(slot) = self.fields.get_mut(at)
             {
@@ -282,12 +282,26 @@ impl HeaderBlock {
     /// Takes a copy of a head's bytes, of which fields are then declared with [`Self::declare`].
     pub(crate) fn load(&mut self, head: &[u8]) {
         self.clear(usize::MAX);
+        self.take_bytes(head);
+    }
+
+    /// The same, of a head whose fields have been declared already, in a block that was cleared before.
+    pub(crate) fn take_bytes(&mut self, head: &[u8]) {
         self.bytes.extend_from_slice(head);
     }
 
-    /// Declares a field of the head that was loaded: where its name and value lie in it.
-    pub(crate) fn declare(&mut self, name: Span, value: Span, known: Option<Known>) {
-        self.push(name, value, known);
+    /// Declares a field of the head that was loaded: where its name and value lie in it. Says whether it has a known
+    /// name that one before it has.
+    pub(crate) fn declare(&mut self, name: Span, value: Span, known: Option<Known>) -> bool {
+        self.push(name, value, known)
+    }
+
+    /// The name of a field, as it arrived or was set.
+    pub(crate) fn name(&self, slot: &Slot) -> &[u8] {
+        match slot.known {
+            Some(known) if slot.name == Span::KNOWN => known.as_str().as_bytes(),
+            _ => self.bytes(slot.name),
+        }
     }
 
     /// Bytes at a place of the loaded head.
@@ -320,11 +334,21 @@ impl HeaderBlock {
         span
     }
 
-    fn push(&mut self, name: Span, value: Span, known: Option<Known>) {
-        if let Some(known) = known {
-            self.present.insert(known);
-        }
+    /// Adds a field of that name, whose value is in the block already.
+    fn add(&mut self, name: Name<'_>, value: Span) {
+        match name {
+            Name::Known(known) => self.push(Span::KNOWN, value, Some(known)),
+            Name::Other(text) => {
+                let name = self.store(text.as_bytes());
+                self.push(name, value, None)
+            }
+        };
+    }
+
+    /// Adds a field; says whether it has a known name that may have been there already.
+    fn push(&mut self, name: Span, value: Span, known: Option<Known>) -> bool {
         self.fields.push(Slot { name, value, known, removed: false });
+        known.is_some_and(|known| !self.present.insert(known))
     }
 
     fn may_have(&self, name: Name<'_>) -> bool {
@@ -357,6 +381,9 @@ impl Slot {
 }
 
 impl Span {
+    /// In place of a name that has no place, since it is known.
+    const KNOWN: Self = Self { start: u32::MAX, len: 0 };
+
     /// A place in a head. Heads are limited far below 4 GiB.
     #[expect(
         clippy::cast_possible_truncation,

@@ -18,8 +18,16 @@ macro_rules! known {
 
             /// The name, in lower case.
             #[must_use]
+            #[inline]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What stands in front of the value in a line of HTTP/1.
+            #[must_use]
+            #[inline]
+            pub(crate) const fn line_start(self) -> &'static str {
+                match self { $(Self::$variant => concat!($name, ": "),)* }
             }
         }
     };
@@ -250,7 +258,8 @@ const fn slots(multiplier: u64) -> Option<[Option<Known>; 1 << SLOT_BITS]> {
     let mut i = 0;
     while i < Known::ALL.len() {
         let known = Known::ALL[i];
-        let slot = &mut slots[hash(known.as_str().as_bytes(), multiplier)];
+        let name = known.as_str().as_bytes();
+        let slot = &mut slots[hash(name, end(name), multiplier)];
         if slot.is_some() {
             return None;
         }
@@ -260,23 +269,51 @@ const fn slots(multiplier: u64) -> Option<[Option<Known>; 1 << SLOT_BITS]> {
     Some(slots)
 }
 
-/// A slot for a name, the same whatever its case. It looks at the length, the last eight bytes and the one in the
-/// middle: names of one length often share their beginning (`x-envoy-…`), rarely their end.
-const fn hash(name: &[u8], multiplier: u64) -> usize {
-    let tail = if let Some(last) = name.last_chunk::<8>() {
+/// What a name is compared with first.
+struct Entry {
+    name: &'static str,
+    /// Its [`end`].
+    end: u64,
+}
+
+/// Known names by their numbers.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a bad index fails the build")]
+static ENTRIES: [Entry; Known::ALL.len()] = {
+    let mut entries = [const { Entry { name: "", end: 0 } }; Known::ALL.len()];
+    let mut i = 0;
+    while i < entries.len() {
+        let name = Known::ALL[i].as_str();
+        entries[i] = Entry { name, end: end(name.as_bytes()) };
+        i += 1;
+    }
+    entries
+};
+
+/// The last eight bytes of a name; all bytes of one that has no more, in some order, some of them twice.
+const fn end(name: &[u8]) -> u64 {
+    if let Some(last) = name.last_chunk::<8>() {
         u64::from_le_bytes(*last)
     } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
         (u32::from_le_bytes(*last) as u64) << 32 | u32::from_le_bytes(*first) as u64
-    } else if let (Some(first), Some(last)) = (name.first(), name.last()) {
-        (*last as u64) << 8 | *first as u64
+    } else if let [first, .., last] = name {
+        let (_, behind) = name.split_at(name.len() / 2);
+        let middle = if let [middle, ..] = behind { *middle } else { 0 };
+        (*last as u64) << 16 | (middle as u64) << 8 | *first as u64
+    } else if let [only] = name {
+        *only as u64
     } else {
         0
-    };
+    }
+}
+
+/// A slot for a name, the same whatever its case. It looks at the length, the end and the byte in the middle: names of
+/// one length often share their beginning (`x-envoy-…`), rarely their end.
+const fn hash(name: &[u8], end: u64, multiplier: u64) -> usize {
     let (_, behind) = name.split_at(name.len() / 2);
     let middle = if let Some(middle) = behind.first() { *middle as u64 } else { 0 };
     // Case is one bit of a letter, and the same bit of all else that names are made of.
     let case = 0x2020_2020_2020_2020;
-    let mixed = (tail | case) ^ ((name.len() as u64) << 8) ^ (middle | 0x20).wrapping_mul(FIRST_MULTIPLIER);
+    let mixed = (end | case) ^ ((name.len() as u64) << 8) ^ (middle | 0x20).wrapping_mul(FIRST_MULTIPLIER);
     (mixed.wrapping_mul(multiplier) >> (u64::BITS - SLOT_BITS)) as usize
 }
 
@@ -287,21 +324,27 @@ impl Known {
     /// The known name that this is, whatever its case.
     #[must_use]
     pub fn from_bytes(name: &[u8]) -> Option<Self> {
-        let known = (*TABLE.slots.get(hash(name, TABLE.multiplier))?)?;
-        let text = known.as_str().as_bytes();
-        (text.len() == name.len() && is_same(text, name)).then_some(known)
+        let end = end(name);
+        let known = (*TABLE.slots.get(hash(name, end, TABLE.multiplier))?)?;
+        let entry = ENTRIES.get(known as usize)?;
+        let text = entry.name.as_bytes();
+        (text.len() == name.len() && is_same(entry.end, end) && is_same_before_end(text, name))
+            .then_some(known)
     }
 }
 
 /// A set of known names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KnownSet(u128);
+pub struct KnownSet {
+    first: u64,
+    second: u64,
+}
 
 impl KnownSet {
     /// The set of these names.
     #[must_use]
     pub const fn of(names: &[Known]) -> Self {
-        let (mut set, mut rest) = (Self(0), names);
+        let (mut set, mut rest) = (Self { first: 0, second: 0 }, names);
         while let [name, behind @ ..] = rest {
             set.insert(*name);
             rest = behind;
@@ -309,50 +352,65 @@ impl KnownSet {
         set
     }
 
-    /// Adds a name.
-    pub const fn insert(&mut self, name: Known) {
-        self.0 |= 1 << name as u8;
+    /// Adds a name, and says whether it was not there before.
+    pub const fn insert(&mut self, name: Known) -> bool {
+        let half = self.half(name);
+        let is_new = *half & bit(name) == 0;
+        *half |= bit(name);
+        is_new
     }
 
     /// Takes a name out.
     pub const fn remove(&mut self, name: Known) {
-        self.0 &= !(1 << name as u8);
+        *self.half(name) &= !bit(name);
     }
 
     /// Whether the name is in it.
     #[must_use]
     pub const fn contains(self, name: Known) -> bool {
-        self.0 & (1 << name as u8) != 0
+        let half = if is_of_first_half(name) { self.first } else { self.second };
+        half & bit(name) != 0
     }
 
     /// The set without the names of another.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
+        Self { first: self.first & !other.first, second: self.second & !other.second }
     }
 
     /// Whether the two have a name in common.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
-        self.0 & other.0 != 0
+        self.first & other.first | self.second & other.second != 0
+    }
+
+    const fn half(&mut self, name: Known) -> &mut u64 {
+        if is_of_first_half(name) { &mut self.first } else { &mut self.second }
     }
 }
 
-/// Whether a name is this known one, of the same length, whatever its case.
+const fn is_of_first_half(name: Known) -> bool {
+    (name as u32) < u64::BITS
+}
+
+/// The bit of a name in its half.
+const fn bit(name: Known) -> u64 {
+    1 << (name as u32 % u64::BITS)
+}
+
+/// Whether eight bytes of a known name are those of another, whatever its case.
 ///
-/// Eight bytes are compared at a time, and the last eight however many there are: this is done for each field of each
-/// message. Known names are of small letters, digits and `-`, of which only letters have the bit 0x40, and only with
-/// letters is the bit 0x20 a matter of case.
-fn is_same(known: &[u8], name: &[u8]) -> bool {
-    let same = |known: u64, name: u64| (known ^ name) & !((known & 0x4040_4040_4040_4040) >> 1) == 0;
-    if let (Some(known_end), Some(name_end)) = (known.last_chunk::<8>(), name.last_chunk::<8>()) {
-        let whole = known.as_chunks::<8>().0.iter().zip(name.as_chunks::<8>().0);
-        return same(u64::from_le_bytes(*known_end), u64::from_le_bytes(*name_end))
-            && whole
-                .into_iter()
-                .all(|(known, name)| same(u64::from_le_bytes(*known), u64::from_le_bytes(*name)));
-    }
-    known.iter().zip(name).all(|(known, name)| same((*known).into(), (*name).into()))
+/// Known names are of small letters, digits and `-`, of which only letters have the bit 0x40, and only with letters is
+/// the bit 0x20 a matter of case.
+const fn is_same(known: u64, name: u64) -> bool {
+    (known ^ name) & !((known & 0x4040_4040_4040_4040) >> 1) == 0
+}
+
+/// Whether two names of one length are the same in front of their last eight bytes, or a little further. Eight bytes
+/// are compared at a time: this is done for each field of each message.
+fn is_same_before_end(known: &[u8], name: &[u8]) -> bool {
+    let (known, name) = (known.as_chunks::<8>().0, name.as_chunks::<8>().0);
+    known.iter().zip(name).all(|(known, name)| is_same(u64::from_le_bytes(*known), u64::from_le_bytes(*name)))
 }
 
 #[cfg(test)]
@@ -368,11 +426,8 @@ mod tests {
                 for byte in 0..=u8::MAX {
                     let mut other = text.to_vec();
                     other[at] = byte;
-                    assert_eq!(
-                        is_same(text, &other),
-                        text.eq_ignore_ascii_case(&other),
-                        "{known:?} {byte:#x}"
-                    );
+                    let same = is_same(end(text), end(&other)) && is_same_before_end(text, &other);
+                    assert_eq!(same, text.eq_ignore_ascii_case(&other), "{known:?} {byte:#x}");
                 }
             }
         }

@@ -402,9 +402,13 @@ fn sanitize(exchange: &mut Exchange, edge: bool, internal_only: &[causeway_model
 }
 
 /// Adds what every response gets: `date`, `server`, `via`, the request id.
-pub(crate) fn apply_to_response(exchange: &mut Exchange, config: &HttpConnectionManager, date: &[u8; 29]) {
+pub(crate) fn apply_to_response(
+    exchange: &mut Exchange,
+    config: &HttpConnectionManager,
+    date: impl FnOnce() -> [u8; 29],
+) {
     if !exchange.response.has(Known::Date) {
-        exchange.response.append(Known::Date, date);
+        exchange.response.append(Known::Date, &date());
     }
     match config.server_header_transformation {
         ServerHeaderTransformation::Overwrite => {

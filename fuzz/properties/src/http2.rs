@@ -50,7 +50,7 @@ pub fn http2_request(data: &[u8]) {
         let method = head.method_name(&fields).to_owned();
         let mut out = Vec::new();
         let mut writer = HeadWriter::request(&mut out, KeyFormat::LowerCase, &method, &path, Version::Http11);
-        writer.fields(&fields, |field| !matches!(field.known, Some(Known::Connection | Known::Upgrade)));
+        writer.fields(&fields, |known| !matches!(known, Some(Known::Connection | Known::Upgrade)));
         if head.framing == BodyFraming::Chunked {
             writer.field("transfer-encoding", b"chunked");
         }

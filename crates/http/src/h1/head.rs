@@ -48,6 +48,11 @@ pub struct ConnectionOptions {
 impl ConnectionOptions {
     /// Takes in the value of a `Connection` or `Proxy-Connection` field.
     pub(crate) fn take(&mut self, value: &[u8]) {
+        // Nearly all there is, and no list.
+        if matches!(value, b"keep-alive" | b"Keep-Alive") {
+            self.keep_alive = true;
+            return;
+        }
         for option in tokens(value) {
             if option.eq_ignore_ascii_case(b"close") {
                 self.close = true;
@@ -110,6 +115,22 @@ pub(super) struct MessageFields {
 /// What Envoy counts for a field beside its name and value, whatever stands there.
 const BESIDE_NAME_AND_VALUE: usize = 3;
 
+impl MessageFields {
+    /// Takes in what the next field says.
+    #[inline]
+    pub(super) fn take(&mut self, name: &[u8], known: Option<Known>, value: &[u8]) {
+        self.bytes += (name.len() + value.len() + BESIDE_NAME_AND_VALUE) as u64;
+        match known {
+            Some(Known::Host) => self.hosts += 1,
+            Some(Known::ContentLength) => self.framing.content_length(value),
+            Some(Known::TransferEncoding) => self.framing.transfer_encoding(value),
+            Some(Known::Connection | Known::ProxyConnection) => self.connection.take(value),
+            Some(Known::Expect) => self.expect = true,
+            _ => {}
+        }
+    }
+}
+
 /// Copies the head into the block and declares its fields.
 pub(super) fn load_fields(
     block: &mut HeaderBlock,
@@ -123,20 +144,10 @@ pub(super) fn load_fields(
         else {
             continue;
         };
-        message.bytes += (name.len() + value.len() + BESIDE_NAME_AND_VALUE) as u64;
         let known = Known::from_bytes(header.name.as_bytes());
-        if let Some(known) = known {
-            message.repeated |= block.has(known);
-            match known {
-                Known::Host => message.hosts += 1,
-                Known::ContentLength => message.framing.content_length(header.value),
-                Known::TransferEncoding => message.framing.transfer_encoding(header.value),
-                Known::Connection | Known::ProxyConnection => message.connection.take(header.value),
-                Known::Expect => message.expect = true,
-                _ => {}
-            }
-        }
-        block.declare(Span::new(name.start, name.len()), Span::new(value.start, value.len()), known);
+        message.take(header.name.as_bytes(), known, header.value);
+        let (name, value) = (Span::new(name.start, name.len()), Span::new(value.start, value.len()));
+        message.repeated |= block.declare(name, value, known);
     }
     message
 }

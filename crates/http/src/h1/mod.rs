@@ -5,6 +5,7 @@ mod chunked;
 mod foreign;
 mod framing;
 mod head;
+mod plain;
 mod request;
 mod response;
 mod write;

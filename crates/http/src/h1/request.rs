@@ -5,7 +5,10 @@ use std::mem::MaybeUninit;
 use causeway_reason::{Failure, Reason};
 
 use super::foreign::{TLS_HANDSHAKE, recognise};
-use super::head::{StackSlots, behind_empty_lines, field_slots, load_fields, place, refused, up_to_fault};
+use super::head::{
+    MessageFields, StackSlots, behind_empty_lines, field_slots, load_fields, place, refused, up_to_fault,
+};
+use super::plain::{self, Plain};
 use super::{BodyFraming, ConnectionOptions, HeadLimits, Parsed, head};
 use crate::header_block::Span;
 use crate::known::JOINED_IN_REQUESTS;
@@ -138,6 +141,16 @@ pub fn parse_request(
     if scanned >= FOREIGN_PREFACE && buffer.len() <= rules.limits.bytes && !head::ends(buffer, scanned) {
         return Ok(Parsed::Partial);
     }
+    if let Some(Plain { line, length, message }) = plain::request(buffer, rules.limits, block) {
+        let line = Line {
+            method: line.method,
+            method_name: Span::new(0, line.method_length),
+            target: line.target,
+            target_start: line.method_length + 1,
+            version: Version::Http11,
+        };
+        return finish(&line, length, message, rules, block);
+    }
     let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
     let mut heap = Vec::new();
     let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
@@ -179,13 +192,40 @@ pub fn parse_request(
         let what = format!("the request target holds the byte {byte:#04x}");
         return Err(refused(Reason::RequestLineMalformed.into(), &what, head));
     }
-    let mut message = load_fields(block, head, request.headers);
+    let line = Line {
+        method: known_method,
+        method_name: Span::new(method_place.start, method_place.len()),
+        target,
+        target_start: target_place.start,
+        version,
+    };
+    finish(&line, length, load_fields(block, head, request.headers), rules, block)
+}
+
+/// The first line of a request.
+struct Line<'b> {
+    method: Method,
+    method_name: Span,
+    target: &'b str,
+    /// Where it is in the head.
+    target_start: usize,
+    version: Version,
+}
+
+/// Makes a head of its parts, or says why it is refused. The block has its fields.
+fn finish(
+    line: &Line<'_>,
+    length: usize,
+    mut message: MessageFields,
+    rules: &RequestRules,
+    block: &mut HeaderBlock,
+) -> Result<Parsed<RequestHead>, Failure> {
     let expects_continue = message.expect && takes_continue(block);
-    let framing = framing(message.framing, version, rules, block)?;
+    let framing = framing(message.framing, line.version, rules, block)?;
     // Where both fields are allowed, what follows may still be what somebody in front took for the body, so
     // it is never read as a request (RFC 9112 §6.1).
     message.connection.close |= message.framing.coded && message.framing.length.is_some();
-    let target = Target::read(known_method, target, target_place.start, rules, block)?;
+    let target = Target::read(line.method, line.target, line.target_start, rules, block)?;
     // A target in absolute form stands for `Host`, so a missing or second one does no harm then.
     if message.hosts > 1 && !matches!(target, Target::Absolute(_)) {
         return Err(
@@ -197,14 +237,14 @@ pub fn parse_request(
     }
     Ok(Parsed::Complete {
         head: RequestHead {
-            method: known_method,
+            method: line.method,
             target,
-            version,
+            version: line.version,
             framing,
             connection: message.connection,
             expects_continue,
             field_bytes: message.bytes,
-            method_name: Span::new(method_place.start, method_place.len()),
+            method_name: line.method_name,
         },
         length,
     })

@@ -4,7 +4,8 @@ use std::mem::MaybeUninit;
 
 use causeway_reason::{Failure, Reason};
 
-use super::head::{StackSlots, field_slots, load_fields, refused, up_to_fault};
+use super::head::{MessageFields, StackSlots, field_slots, load_fields, refused, up_to_fault};
+use super::plain::{self, Plain};
 use super::{BodyFraming, ConnectionOptions, HeadLimits, Parsed, head};
 use crate::known::JOINED_IN_RESPONSES;
 use crate::{HeaderBlock, Known, Method, Version};
@@ -77,6 +78,9 @@ pub fn parse_response(
             buffer,
         ));
     }
+    if let Some(Plain { line: status, length, message }) = plain::response(buffer, rules.limits, block) {
+        return finish(buffer, length, &message, status, Version::Http11, rules, block);
+    }
     let mut stack: StackSlots<'_> = [const { MaybeUninit::uninit() }; _];
     let mut heap = Vec::new();
     let slots = field_slots(rules.limits.fields, buffer, &mut stack, &mut heap);
@@ -92,7 +96,30 @@ pub fn parse_response(
         Err(error) => return Err(malformed(error, buffer, rules)),
     };
     let version = if version == Some(0) { Version::Http10 } else { Version::Http11 };
-    finish(buffer, length, headers, response.code.unwrap_or(0), version, rules, block)
+    let status = response.code.unwrap_or(0);
+    if length > rules.limits.bytes {
+        return Err(too_large(rules));
+    }
+    if headers.len() > rules.limits.fields {
+        return Err(too_many(rules));
+    }
+    let head = buffer.get(..length).unwrap_or_default();
+    let lines = Lines::of(head);
+    if lines.bare_line_feed {
+        return Err(refused(
+            Reason::UpstreamHeadUnterminated.into(),
+            "a line of the head ends in a bare LF",
+            head,
+        ));
+    }
+    if status < 100 {
+        return Err(refused(Reason::UpstreamNotHttp.into(), "the status is below 100", head));
+    }
+    let message = load_fields(block, head, headers);
+    if lines.folded {
+        block.mend_values(unfolded);
+    }
+    finish(buffer, length, &message, status, version, rules, block)
 }
 
 fn parser() -> httparse::ParserConfig {
@@ -152,37 +179,17 @@ fn begins_foreign(buffer: &[u8]) -> bool {
     settings || matches!(buffer, [0x15 | 0x16])
 }
 
+/// Makes a head of its parts, or says why it is refused. The block has its fields.
 fn finish(
     buffer: &[u8],
     length: usize,
-    headers: &[httparse::Header<'_>],
+    message: &MessageFields,
     status: u16,
     version: Version,
     rules: &ResponseRules,
     block: &mut HeaderBlock,
 ) -> Result<Parsed<ResponseHead>, Failure> {
-    if length > rules.limits.bytes {
-        return Err(too_large(rules));
-    }
-    if headers.len() > rules.limits.fields {
-        return Err(too_many(rules));
-    }
     let head = buffer.get(..length).unwrap_or_default();
-    let lines = Lines::of(head);
-    if lines.bare_line_feed {
-        return Err(refused(
-            Reason::UpstreamHeadUnterminated.into(),
-            "a line of the head ends in a bare LF",
-            head,
-        ));
-    }
-    if status < 100 {
-        return Err(refused(Reason::UpstreamNotHttp.into(), "the status is below 100", head));
-    }
-    let message = load_fields(block, head, headers);
-    if lines.folded {
-        block.mend_values(unfolded);
-    }
     let fields = message.framing;
     if fields.length_invalid || fields.coding_unknown || (fields.coded && fields.length.is_some()) {
         let show = |name: Known| {

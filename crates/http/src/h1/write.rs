@@ -1,6 +1,6 @@
 //! Writing heads and chunks.
 
-use crate::{Field, HeaderBlock, Version, reason_phrase};
+use crate::{HeaderBlock, Known, Version, reason_phrase};
 
 /// How header names are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,19 +63,26 @@ impl<'b> HeadWriter<'b> {
             KeyFormat::LowerCase | KeyFormat::Preserve => self.out.extend_from_slice(name.as_bytes()),
             KeyFormat::ProperCaseWords => self.proper_case(name.as_bytes()),
         }
-        self.value(value);
+        for part in [b": ", value, b"\r\n"] {
+            self.out.extend_from_slice(part);
+        }
     }
 
-    /// Writes a field of a block.
-    pub fn one(&mut self, field: Field<'_>) {
-        self.name(field);
-        self.value(field.value);
-    }
-
-    /// Writes all fields of a block but those the condition leaves out.
-    pub fn fields(&mut self, block: &HeaderBlock, keep: impl Fn(Field<'_>) -> bool) {
-        for field in block.iter().filter(|field| keep(*field)) {
-            self.one(field);
+    /// Writes the fields of a block for whose known name, or none, the condition holds.
+    pub fn fields(&mut self, block: &HeaderBlock, keep: impl Fn(Option<Known>) -> bool) {
+        for slot in block.in_order().filter(|slot| keep(slot.known)) {
+            match (self.format, slot.known) {
+                // Known names need no look at their bytes.
+                (KeyFormat::LowerCase, Some(known)) => {
+                    self.out.extend_from_slice(known.line_start().as_bytes());
+                }
+                _ => {
+                    self.name(block.name(slot));
+                    self.out.extend_from_slice(b": ");
+                }
+            }
+            self.out.extend_from_slice(block.bytes(slot.value));
+            self.out.extend_from_slice(b"\r\n");
         }
     }
 
@@ -91,21 +98,17 @@ impl<'b> HeadWriter<'b> {
         self.out.extend_from_slice(b"\r\n");
     }
 
-    fn name(&mut self, field: Field<'_>) {
+    fn name(&mut self, name: &[u8]) {
         match self.format {
-            KeyFormat::Preserve => self.out.extend_from_slice(field.name),
-            KeyFormat::ProperCaseWords => self.proper_case(field.name),
-            KeyFormat::LowerCase => match field.known {
-                // Known names need no look at their bytes.
-                Some(known) => self.out.extend_from_slice(known.as_str().as_bytes()),
-                None => {
-                    let start = self.out.len();
-                    self.out.extend_from_slice(field.name);
-                    if let Some(name) = self.out.get_mut(start..) {
-                        name.make_ascii_lowercase();
-                    }
+            KeyFormat::Preserve => self.out.extend_from_slice(name),
+            KeyFormat::ProperCaseWords => self.proper_case(name),
+            KeyFormat::LowerCase => {
+                let start = self.out.len();
+                self.out.extend_from_slice(name);
+                if let Some(name) = self.out.get_mut(start..) {
+                    name.make_ascii_lowercase();
                 }
-            },
+            }
         }
     }
 
@@ -115,12 +118,6 @@ impl<'b> HeadWriter<'b> {
             self.out.push(if begins { byte.to_ascii_uppercase() } else { byte.to_ascii_lowercase() });
             begins = !byte.is_ascii_alphanumeric();
         }
-    }
-
-    fn value(&mut self, value: &[u8]) {
-        self.out.extend_from_slice(b": ");
-        self.out.extend_from_slice(value);
-        self.out.extend_from_slice(b"\r\n");
     }
 }
 

@@ -230,8 +230,8 @@ impl Downstream {
         if self.deadlines.is_set(Timer::Request) {
             self.deadlines.set(Timer::Request, None);
         }
-        let date = self.worker.date();
-        header_rules::apply_to_response(request, &self.listener.manager.config, &date);
+        let config = &self.listener.manager.config;
+        header_rules::apply_to_response(request, config, || self.worker.date());
         if let Some(proxy_status) = &self.listener.manager.config.proxy_status {
             proxy_status::apply(request, proxy_status, &self.listener.manager.shared().proxy_name);
         }
@@ -279,7 +279,7 @@ impl Downstream {
         let format = self.listener.manager.shared().key_format;
         let mut head = HeadWriter::response(exchange.to_client.bytes(), format, version, status);
         let line_end = head.position();
-        head.fields(&exchange.response, |field| field.known != Some(Known::ContentLength) || status != 204);
+        head.fields(&exchange.response, |known| known != Some(Known::ContentLength) || status != 204);
         if status == 101 {
             // Envoy writes it so where it was no answer of HTTP/1.
             let stream = exchange.facts.upstream_count.is_some();

@@ -35,13 +35,9 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     let line_end = writer.position();
     // The authority comes first, wherever the client had it.
     if exchange.request.has(Known::Host) {
-        exchange
-            .request
-            .iter()
-            .filter(|field| field.known == Some(Known::Host))
-            .for_each(|field| writer.one(field));
+        writer.fields(&exchange.request, |known| known == Some(Known::Host));
     }
-    writer.fields(&exchange.request, |field| field.known != Some(Known::Host));
+    writer.fields(&exchange.request, |known| known != Some(Known::Host));
     if let Some(upgrade) = upgrade {
         // As Envoy writes what was asked by HTTP/2.
         let asked_by_stream = head.version == Version::Http2;
