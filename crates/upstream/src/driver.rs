@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use causeway_model::{Address, HealthCheck, HealthChecker};
+use causeway_model::{Address, HealthCheck};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{JoinHandle, spawn_local};
@@ -18,7 +18,7 @@ use crate::cluster::Cluster;
 use crate::cluster_core::{self, Core, NewCheck, Now};
 use crate::dns::Resolvers;
 use crate::health::events::EventLog;
-use crate::health::{Bounds, Keeping, Linker, Prober};
+use crate::health::{Bounds, Keeping, Linker, Prober, target};
 use crate::host::{Host, HostId};
 use crate::rng::Rng;
 
@@ -281,26 +281,13 @@ async fn forget_unused(shared: Weak<Shared>, pause: Duration) {
     }
 }
 
-/// Where checks of a host go: the endpoint's own settings come before those of the check.
+/// Where checks of a host go.
 fn check_address(host: &Host, config: &HealthCheck) -> Address {
     let target = &host.settings().check;
-    let address = target.address.map_or_else(|| (*host.address()).clone(), Address::Ip);
-    match (address, target.port.or(config.alt_port)) {
-        (Address::Ip(mut ip), Some(port)) => {
-            ip.set_port(port);
-            Address::Ip(ip)
-        }
-        (address, _) => address,
-    }
+    target::address(&host.address(), target.address, target.port, config)
 }
 
-/// `Host` of HTTP checks: the endpoint's own, the check's, the cluster's name.
+/// `Host` of checks.
 fn host_header(host: &Host, config: &HealthCheck, cluster: &str) -> Box<str> {
-    let own = &*host.settings().check.hostname;
-    let checks = match &config.checker {
-        HealthChecker::Http(http) => &*http.host,
-        HealthChecker::Grpc(grpc) => &*grpc.authority,
-        HealthChecker::Tcp(_) => "",
-    };
-    [own, checks].into_iter().find(|name| !name.is_empty()).unwrap_or(cluster).into()
+    target::host(&host.settings().check.hostname, config, cluster).into()
 }

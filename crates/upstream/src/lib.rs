@@ -39,6 +39,7 @@ mod priority;
 mod report;
 mod retry;
 mod rng;
+mod shake;
 #[cfg(test)]
 mod simulation;
 mod situation;
@@ -60,14 +61,18 @@ pub use connect::{
     ConnectPhase, OriginalSource, Stream, connect, connect_failure, connect_from, connect_timeout,
 };
 pub use destinations::{Destination, Destinations};
-pub use dns::NameReport;
+pub use dns::{AddressKind, NameReport, NameServers, Question, Told, hosts_file};
 pub use flags::{Health, HealthFlags};
 pub use handshake::{
     HandshakeError, HandshakeSeen, alert_words, count_handshake, handshake_failure, handshake_not_ready,
     handshake_timeout, stat_of,
 };
 pub use hashing::xxh64;
-pub use health::{AgentReport, CheckReport};
+pub use health::grpc::{PATH as GRPC_HEALTH, judge as judge_grpc_health, question as grpc_health_question};
+pub use health::http2::{Reply as Http2Reply, Session as Http2Session};
+pub use health::request::{http2 as http2_request, write as write_check};
+pub use health::target::{address as check_address, host as check_host};
+pub use health::{AgentReport, Agreed, CheckReport, Link, write_proxy_header};
 pub use hedge::Ending;
 pub use host::{Host, HostCells, HostId, HostStat};
 pub use host_set::{HostSet, Priority};
@@ -75,7 +80,8 @@ pub use life::HostChange;
 pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOptions};
 pub use outlier::{HostResult, OutlierReport, OutlierStat, SuccessRates};
 pub use retry::{Attempt, Retries, RetryDecision};
-pub use sockets::{Socket, Sockets, Tls, Unusable, ready};
+pub use shake::{NotShaken, Shaken, shake_hands};
+pub use sockets::{Socket, Sockets, Tls, Unusable, ready, transport_socket};
 pub use stats::{
     ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
     ClusterManagerStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat,

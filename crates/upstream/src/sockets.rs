@@ -110,6 +110,21 @@ impl Tls {
     }
 }
 
+/// What the file has for an endpoint with this metadata.
+#[must_use]
+pub fn transport_socket<'c>(cluster: &'c Config, metadata: &Metadata) -> &'c UpstreamSocket {
+    let value = |key: &str| metadata.get(NAMESPACE, &[key.into()]);
+    let mut matches = cluster.transport_socket_matches.iter();
+    matches
+        .find(|entry| fits(&entry.criteria, &value))
+        .map_or(&cluster.transport_socket, |entry| &entry.socket)
+}
+
+/// Whether there is each of these values.
+fn fits<'v>(criteria: &[(Box<str>, Value)], value: &impl Fn(&str) -> Option<&'v Value>) -> bool {
+    criteria.iter().all(|(key, wanted)| value(key).is_some_and(|value| value == wanted))
+}
+
 /// The settings in a state that is ready.
 #[must_use]
 pub fn ready(state: &ClientState) -> Option<&ClientSettings> {
@@ -171,10 +186,8 @@ impl Sockets {
     }
 
     fn choose<'v>(&self, value: impl Fn(&str) -> Option<&'v Value>) -> Option<&Arc<Socket>> {
-        let fits = |matched: &&Matched| {
-            matched.criteria.iter().all(|(key, wanted)| value(key).is_some_and(|value| value == wanted))
-        };
-        self.sockets.iter().find(fits).map(|matched| &matched.socket)
+        let mut sockets = self.sockets.iter();
+        sockets.find(|matched| fits(&matched.criteria, &value)).map(|matched| &matched.socket)
     }
 
     /// All of them.

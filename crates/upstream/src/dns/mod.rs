@@ -1,6 +1,7 @@
 //! Names of back-ends, and the addresses they stand for.
 
 mod files;
+mod inquiry;
 mod lookup;
 mod resolver;
 mod schedule;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use causeway_reason::Failure;
 
+pub use inquiry::{AddressKind, NameServers, Question, Told, hosts_file};
 pub(crate) use lookup::{Lookup, Outcome};
 pub(crate) use resolver::Resolvers;
 pub(crate) use schedule::Schedule;

@@ -22,8 +22,8 @@ use crate::dns::lookup::{Lookup, Miss};
 use crate::stats::DnsStat;
 
 /// Shown as the source of addresses of the hosts file.
-const HOSTS: &str = "/etc/hosts";
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+pub(super) const HOSTS: &str = "/etc/hosts";
+pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// All resolvers that the clusters of a configuration ask, one for each way to ask. On the main thread.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ struct Made {
 
 /// One way to ask.
 #[derive(Debug, Clone)]
-struct Resolver {
+pub(super) struct Resolver {
     handle: TokioResolver,
     search: Arc<[Name]>,
     ndots: usize,
@@ -52,7 +52,7 @@ struct Resolver {
 }
 
 /// Addresses, and how long they may be kept.
-type Found = (Vec<IpAddr>, Duration);
+pub(super) type Found = (Vec<IpAddr>, Duration);
 
 impl Resolvers {
     pub(crate) fn new(registry: &Registry) -> Self {
@@ -138,7 +138,7 @@ impl Drop for Pending<'_> {
 }
 
 impl Resolver {
-    fn new(config: &DnsResolver, system: crate::dns::files::Parsed) -> Result<Self, String> {
+    pub(super) fn new(config: &DnsResolver, system: crate::dns::files::Parsed) -> Result<Self, String> {
         let servers: Vec<NameServerConfig> = if config.servers.is_empty() {
             let ip_with =
                 |server: &NameServerConfig| server_config(SocketAddr::new(server.ip, 53), config.use_tcp);
@@ -213,7 +213,7 @@ impl Resolver {
     }
 
     /// The names that a name may mean, in the order of resolv.conf(5).
-    fn names(&self, name: &str) -> Vec<Name> {
+    pub(super) fn names(&self, name: &str) -> Vec<Name> {
         let Ok(parsed) = Name::from_str_relaxed(name) else { return Vec::new() };
         let mut absolute = parsed.clone();
         absolute.set_fqdn(true);
@@ -258,7 +258,7 @@ impl Resolver {
         }
     }
 
-    async fn ask_one(&self, name: &Name, record: RecordType) -> Result<Found, Miss> {
+    pub(super) async fn ask_one(&self, name: &Name, record: RecordType) -> Result<Found, Miss> {
         let answer = self.handle.lookup(name.clone(), record).await.map_err(|error| Miss::of(&error))?;
         let records = answer.answers();
         let mut addresses: Vec<IpAddr> = Vec::new();

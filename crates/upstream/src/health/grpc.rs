@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Where it is asked.
-pub(crate) const PATH: &str = "/grpc.health.v1.Health/Check";
+pub const PATH: &str = "/grpc.health.v1.Health/Check";
 
 /// Most bytes of an answer that are looked at.
 pub(crate) const MAX_ANSWER: usize = 64 << 10;
@@ -12,7 +12,7 @@ pub(crate) const MAX_ANSWER: usize = 64 << 10;
 const SERVING: u64 = 1;
 
 /// A question about this service, as one message of gRPC; about the server as a whole where it is empty.
-pub(crate) fn question(service: &str) -> Vec<u8> {
+pub fn question(service: &str) -> Vec<u8> {
     let mut message = Vec::with_capacity(service.len() + 8);
     if !service.is_empty() {
         // Field 1, a text (`HealthCheckRequest.service`).
@@ -35,7 +35,11 @@ pub(crate) fn timeout(timeout: Duration) -> String {
 }
 
 /// What is wrong with an answer, in words; `Ok` where the service may be used.
-pub(crate) fn judge(content_type: Option<&[u8]>, status: Option<&[u8]>, body: &[u8]) -> Result<(), String> {
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn judge(content_type: Option<&[u8]>, status: Option<&[u8]>, body: &[u8]) -> Result<(), String> {
     if !content_type.is_some_and(|kind| kind.starts_with(b"application/grpc")) {
         let kind = content_type.map_or_else(|| "nothing".to_owned(), |kind| kind.escape_ascii().to_string());
         return Err(format!("the answer is not of gRPC, its content-type is {kind}"));

@@ -15,26 +15,33 @@ const STREAM_WINDOW: u32 = 16 << 20;
 const CONNECTION_WINDOW: u32 = 24 << 20;
 const STREAMS: u32 = 1024;
 
-/// A connection.
+/// A connection, for one question at a time. It needs a `LocalSet` around it.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     sender: SendRequest<Bytes>,
     driver: JoinHandle<()>,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Its fields.
+    pub headers: HeaderMap,
     /// Its first bytes.
-    pub(crate) body: Vec<u8>,
-    pub(crate) trailers: Option<HeaderMap>,
+    pub body: Vec<u8>,
+    /// Its trailers.
+    pub trailers: Option<HeaderMap>,
 }
 
 impl Session {
     /// Begins to speak on a connection that was made.
-    pub(crate) async fn begin(stream: Link) -> Result<Self, h2::Error> {
+    ///
+    /// # Errors
+    ///
+    /// Where nothing can be sent on it.
+    pub async fn begin(stream: Link) -> Result<Self, h2::Error> {
         let (sender, connection) = Builder::new()
             .enable_push(false)
             .header_table_size(4096)
@@ -55,7 +62,11 @@ impl Session {
 
     /// Asks, and waits for the end of the answer, of which no more than `most` bytes are kept. `begun` is called when the
     /// head is there.
-    pub(crate) async fn ask(
+    ///
+    /// # Errors
+    ///
+    /// Where there is no answer, or none that holds.
+    pub async fn ask(
         &mut self,
         request: Request<()>,
         body: Option<Vec<u8>>,

@@ -10,26 +10,38 @@ use causeway_inspect::proxy::{Addresses, write_v1, write_v1_unknown, write_v2};
 use causeway_model::{Address, BindConfig, HealthCheck, HealthChecker, ProxyProtocolVersion};
 use causeway_reason::Failure;
 use causeway_stats::Shard;
-use causeway_tls::client::{Wanted, take_asked};
-use causeway_tls::verify::take_rejection;
+use causeway_tls::client::Wanted;
+use causeway_tls::names;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::cluster::Cluster;
 use crate::connect::{ConnectPhase, Stream, connect, connect_failure, probe};
-use crate::handshake::{
-    HandshakeError, HandshakeSeen, count_handshake, handshake_failure, handshake_not_ready, stat_of,
-};
+use crate::handshake::{count_handshake, handshake_not_ready, stat_of};
 use crate::host::Host;
+use crate::shake::{NotShaken, shake_hands};
 use crate::sockets::{Socket, ready};
 use crate::stats::ClusterSslStat;
 
-/// A connection of a health check.
+/// A connection to a back-end with what the transport socket puts around the bytes: that of a health check, or of whoever
+/// examines a back-end.
 #[derive(Debug)]
-pub(crate) enum Link {
+pub enum Link {
+    /// Nothing is put around them.
     Plain(Stream),
+    /// TLS.
     Tls(Box<TlsStream<Stream>>),
+}
+
+/// What was agreed upon in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    /// The version, `TLSv1.2`.
+    pub version: &'static str,
+    /// The protocol by ALPN, where one was chosen.
+    pub alpn: Option<String>,
+    /// The back-end's certificates as DER, its own first.
+    pub certificates: Vec<Vec<u8>>,
 }
 
 /// How connections of health checks of a host are made.
@@ -82,7 +94,7 @@ impl Linker {
         let versions = [of_socket.map(|socket| socket.config.version), of_check.map(|config| config.version)];
         let mut header = Vec::new();
         for version in versions.into_iter().flatten() {
-            write_header(&mut header, version, &stream);
+            write_proxy_header(&mut header, version, &stream);
         }
         if !header.is_empty() {
             stream.write_all(&header).await.map_err(|error| {
@@ -113,42 +125,22 @@ impl Linker {
             return Err(not_ready(why));
         };
         let http = matches!(self.config.checker, HealthChecker::Http(_));
-        let (config, name, shown) = settings.connection(&Wanted {
+        let wanted = Wanted {
             hostname: self.host.hostname(),
             address: address.ip().map(|address| address.ip()),
             server_name: None,
             expected: None,
             alpn: if http { &["http/1.1"] } else { &[] },
             alpn_override: &self.config.alpn,
-        });
-        let mut seen = HandshakeSeen {
-            has_certificate: settings.identity.is_some(),
-            server_name: shown,
-            ..HandshakeSeen::default()
         };
-        let mut connecting = Box::pin(TlsConnector::from(config).connect(name, stream));
-        let result = std::future::poll_fn(|cx| {
-            let _ = (take_asked(), take_rejection());
-            let polled = connecting.as_mut().poll(cx);
-            seen.asked |= take_asked();
-            if let Poll::Ready(Err(_)) = &polled {
-                seen.rejection = take_rejection();
-            }
-            polled
-        })
-        .await;
-        match result {
-            Ok(stream) => {
+        match shake_hands(stream, address, settings, &wanted, began).await {
+            Ok(shaken) => {
                 if let Some(ssl) = &self.ssl {
-                    count_handshake(ssl, stream.get_ref().1, settings);
+                    count_handshake(ssl, shaken.stream.get_ref().1, settings);
                 }
-                Ok(Link::Tls(Box::new(stream)))
+                Ok(Link::Tls(shaken.stream))
             }
-            Err(error) => {
-                seen.elapsed = began.elapsed();
-                let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).cloned();
-                let error = inner.map_or(HandshakeError::Io(error), HandshakeError::Tls);
-                let (failure, counter) = handshake_failure(address, &error, &seen);
+            Err(NotShaken { failure, counter, .. }) => {
                 if let (Some(ssl), Some(counter)) = (&self.ssl, counter) {
                     ssl.inc(stat_of(counter));
                 }
@@ -158,8 +150,9 @@ impl Linker {
     }
 }
 
-/// The header of a check, which speaks for nobody: version 1 has the ends of the connection itself, as with Envoy.
-fn write_header(out: &mut Vec<u8>, version: ProxyProtocolVersion, stream: &Stream) {
+/// The PROXY header of who speaks for nobody, such as a check: version 1 has the ends of the connection itself, as with
+/// Envoy.
+pub fn write_proxy_header(out: &mut Vec<u8>, version: ProxyProtocolVersion, stream: &Stream) {
     match (version, stream) {
         (ProxyProtocolVersion::V1, Stream::Tcp(tcp)) => match (tcp.local_addr(), tcp.peer_addr()) {
             (Ok(source), Ok(destination)) => write_v1(out, &Addresses { source, destination }),
@@ -174,7 +167,29 @@ fn write_header(out: &mut Vec<u8>, version: ProxyProtocolVersion, stream: &Strea
 }
 
 impl Link {
-    pub(crate) async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// What was agreed upon, where there was a handshake.
+    #[must_use]
+    pub fn agreed(&self) -> Option<Agreed> {
+        let Self::Tls(stream) = self else { return None };
+        let session = stream.get_ref().1;
+        Some(Agreed {
+            version: session.protocol_version().map_or("", names::version),
+            alpn: session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+            certificates: session
+                .peer_certificates()
+                .unwrap_or_default()
+                .iter()
+                .map(|certificate| certificate.to_vec())
+                .collect(),
+        })
+    }
+
+    /// Sends it all.
+    ///
+    /// # Errors
+    ///
+    /// As the connection fails.
+    pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.write_all(bytes).await,
             Self::Tls(stream) => {
@@ -185,7 +200,11 @@ impl Link {
     }
 
     /// Appends what comes; 0 is the end.
-    pub(crate) async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+    ///
+    /// # Errors
+    ///
+    /// As the connection fails.
+    pub async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
         into.reserve(4096);
         match self {
             Self::Plain(stream) => stream.read_buf(into).await,

@@ -9,13 +9,14 @@ mod agent_probe;
 mod ask;
 mod bounds;
 pub(crate) mod events;
-mod grpc;
+pub(crate) mod grpc;
 mod http;
-mod http2;
+pub(crate) mod http2;
 mod link;
 mod probe;
-mod request;
+pub(crate) mod request;
 mod session;
+pub(crate) mod target;
 mod tcp;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub(crate) use agent::{Agent, AgentState, Said};
 pub(crate) use agent_probe::{Heard, ask_agent, label as agent_label};
 pub(crate) use bounds::{Bounds, Keeping};
 pub(crate) use link::Linker;
+pub use link::{Agreed, Link, write_proxy_header};
 pub(crate) use probe::Prober;
 pub(crate) use session::{Event, Session};
 

@@ -88,7 +88,7 @@ impl Prober {
         stage: &Cell<Stage>,
     ) -> Outcome {
         let head_request = &*http.method == "HEAD";
-        let request = request::write(http, &self.host, address);
+        let request = request::write(http, &self.host, address, request::AGENT);
         loop {
             stage.set(Stage::Connecting);
             let (mut stream, reused) = match self.stream(address).await {

@@ -15,11 +15,14 @@ static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
     name.trim().to_owned()
 });
 
-/// Writes the request as Envoy sends it: `host`, `user-agent: Envoy/HC`, and what
+/// What checks call themselves.
+pub(crate) const AGENT: &str = "Envoy/HC";
+
+/// Writes the request as Envoy sends it: `host`, `user-agent`, which is [`AGENT`] with Envoy, and what
 /// `request_headers_to_add` makes of them. Operators about this machine or the host are filled in; those
 /// about a client's request are empty, as there is none.
-pub(crate) fn write(check: &HttpHealthCheck, host: &str, address: &Address) -> Vec<u8> {
-    let fields = fields(&check.headers, address);
+pub fn write(check: &HttpHealthCheck, host: &str, address: &Address, agent: &str) -> Vec<u8> {
+    let fields = fields(&check.headers, address, agent);
     let mut out = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", check.method, check.path);
     for (name, value) in fields {
         out.push_str(&name);
@@ -37,8 +40,8 @@ pub(crate) fn write(check: &HttpHealthCheck, host: &str, address: &Address) -> V
 }
 
 /// The fields beside the host, with what the file makes of them.
-fn fields(headers: &HeaderMutations, address: &Address) -> Vec<(String, String)> {
-    let mut fields = vec![("user-agent".to_owned(), "Envoy/HC".to_owned())];
+fn fields(headers: &HeaderMutations, address: &Address, agent: &str) -> Vec<(String, String)> {
+    let mut fields = vec![("user-agent".to_owned(), agent.to_owned())];
     change(&mut fields, headers, address);
     fields
 }
@@ -48,16 +51,17 @@ fn fields(headers: &HeaderMutations, address: &Address) -> Vec<(String, String)>
 /// # Errors
 ///
 /// Where the file gives it a method, host or path that no message of HTTP/2 can have.
-pub(crate) fn http2(
+pub fn http2(
     method: &str,
     host: &str,
     path: &str,
     headers: &HeaderMutations,
     address: &Address,
+    agent: &str,
 ) -> Result<Request<()>, http::Error> {
     let uri = Uri::builder().scheme("http").authority(host).path_and_query(path).build()?;
     let mut request = Request::builder().method(method).uri(uri);
-    for (name, value) in fields(headers, address) {
+    for (name, value) in fields(headers, address, agent) {
         request = request.header(name, value);
     }
     request.body(())
@@ -141,7 +145,7 @@ mod tests {
 
     fn written(check: &HttpHealthCheck) -> String {
         let address = Address::Ip("10.0.0.1:80".parse().unwrap());
-        String::from_utf8(write(check, "backend", &address)).unwrap()
+        String::from_utf8(write(check, "backend", &address, AGENT)).unwrap()
     }
 
     fn add(name: &str, value: Template, action: AppendAction) -> HeaderValueOption {
