@@ -6,13 +6,14 @@ use causeway_envoy::{Diagnostics, LoadOptions, Severity as Level, Source, load};
 use causeway_model::Bootstrap;
 
 use crate::lint;
+use crate::probe::{self, Progress};
 use crate::report::Report;
 use crate::said;
 use crate::selection::Selection;
 
 /// Names of all checks that there are; those of clusters and listeners with `*` in place of a name.
 pub fn names() -> impl Iterator<Item = String> {
-    std::iter::once("config".to_owned()).chain(lint::names())
+    std::iter::once("config".to_owned()).chain(lint::names()).chain(probe::names())
 }
 
 /// Examines a configuration and the world around it.
@@ -24,6 +25,7 @@ pub async fn config(
     source: &Source,
     options: &LoadOptions,
     selection: &Selection,
+    progress: &Progress,
 ) -> Result<Report, Diagnostics> {
     let began = Instant::now();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
@@ -34,6 +36,7 @@ pub async fn config(
         summary(source, bootstrap, &loaded.diagnostics, &mut report);
     }
     lint::lint(bootstrap, selection, &mut report);
+    probe::probe(bootstrap, selection, progress, &mut report).await;
     report.locate(source, options);
     report.took = began.elapsed();
     Ok(report)

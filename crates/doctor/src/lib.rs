@@ -15,11 +15,13 @@
 pub mod examine;
 pub mod finding;
 pub mod lint;
+pub mod probe;
 pub mod report;
 pub mod said;
 pub mod selection;
 
 pub use finding::{Edit, Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject, under};
+pub use probe::Progress;
 pub use report::{Check, Outcome, Report};
 pub use said::Said;
 pub use selection::Selection;

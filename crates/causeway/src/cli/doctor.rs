@@ -39,6 +39,9 @@ pub(crate) enum Examine {
     Schema,
 }
 
+/// Areas of checks that make connections.
+const PROBES: &[&str] = &["clusters"];
+
 pub(super) fn command() -> Command {
     let names = |name: &'static str, help: &'static str| {
         Arg::new(name)
@@ -68,6 +71,7 @@ pub(super) fn command() -> Command {
         )
         .arg(names("only", "Only these checks: a name of --list, or its beginning up to a dot"))
         .arg(names("skip", "Not these checks"))
+        .arg(switch("no-probe", "Makes no connection and asks no name server: looks only"))
         .arg(switch("list", "Prints the names of the checks"))
         .arg(switch("all", "Prints every check, also those that passed"))
         .arg(switch("quiet", "Prints errors only").short('q'))
@@ -98,9 +102,13 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
             "what is to be examined? -c FILE names a configuration",
         ));
     };
+    let mut skip: Vec<String> = names("skip");
+    if matches.get_flag("no-probe") {
+        skip.extend(PROBES.iter().map(|&area| area.to_owned()));
+    }
     Ok(DoctorArguments {
         what,
-        selection: Selection { only: names("only"), skip: names("skip") },
+        selection: Selection { only: names("only"), skip },
         json: is_json(matches),
         language: spoken(matches),
         all: matches.get_flag("all"),

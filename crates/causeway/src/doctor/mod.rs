@@ -1,12 +1,14 @@
 //! `causeway doctor`: runs examinations and prints their reports.
 
+mod progress;
+
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use causeway_doctor::report::{SCHEMA, TextOptions};
-use causeway_doctor::{Report, examine};
+use causeway_doctor::{Progress, Report, examine};
 use causeway_envoy::{LoadOptions, Source};
 
 use tokio::runtime::Builder;
@@ -51,7 +53,9 @@ async fn config(path: &Path, arguments: &DoctorArguments) -> ExitCode {
         };
         // What this version does not implement is no reason not to look at the rest.
         let options = LoadOptions { allow_unsupported: true, check_files: true, ..LoadOptions::default() };
-        let report = match examine::config(&source, &options, &arguments.selection).await {
+        let progress = Progress::default();
+        let examined = examine::config(&source, &options, &arguments.selection, &progress);
+        let report = match progress::shown(examined, &progress, arguments.language).await {
             Ok(report) => report,
             Err(diagnostics) => {
                 if arguments.json {

@@ -1,0 +1,390 @@
+//! Making trials: the only place that touches a socket of a back-end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use causeway_http::h1::HeadLimits;
+use causeway_model::{Address, HealthChecker, TlsParams, TlsVersion, UpstreamTls};
+use causeway_reason::{Failure, Reason};
+use causeway_tls::certificate::Facts;
+use causeway_tls::client::{ClientContext, Wanted};
+use causeway_upstream::{
+    GRPC_HEALTH, Http2Session, Link, Unusable, connect, connect_timeout, grpc_health_question,
+    handshake_not_ready, handshake_timeout, http2_request, judge_grpc_health, ready, shake_hands,
+    write_check, write_proxy_header,
+};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
+
+use super::answer::{Read, Reader};
+use super::trial::{Again, Ask, CheckAsk, Got, Security, Seen, TlsSeen, Trial};
+use crate::probe::plan::Target;
+use crate::probe::{AGENT, PATIENCE};
+
+/// How long a connection is waited for. Longer than the 3.1 s after which Linux gives up where nobody answers ARP.
+const CONNECT: Duration = Duration::from_millis(3300);
+/// The same where it is only to be known whether a host is there.
+const NEIGHBOUR: Duration = Duration::from_millis(900);
+/// How long a handshake is waited for.
+const HANDSHAKE: Duration = Duration::from_millis(1500);
+/// How long is waited for an alert behind a handshake that is complete for us (RFC 8446 §4.4.2).
+const LATE_ALERT: Duration = Duration::from_millis(150);
+
+/// Makes a trial, and tells what came of it. It takes no longer than `most`.
+pub(crate) async fn make(target: &Target, trial: &Trial, most: Duration) -> Seen {
+    let began = Instant::now();
+    let mut seen = Seen { connected: None, took: Duration::ZERO, tls: None, got: Got::Silence };
+    seen.got = run(target, trial, began, most, &mut seen).await;
+    seen.took = began.elapsed();
+    seen
+}
+
+async fn run(target: &Target, trial: &Trial, began: Instant, most: Duration, seen: &mut Seen) -> Got {
+    let is_neighbour = trial.to != target.address && trial.ask == Ask::Nothing;
+    let limit = if is_neighbour { NEIGHBOUR } else { CONNECT }.min(most);
+    let source = target.cluster.upstream_bind_config.as_deref();
+    let stream = match timeout(limit, connect(&trial.to, None, source)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(failure)) => return Got::NoConnection(failure),
+        Err(_) => return Got::NoConnection(connect_timeout(&trial.to, limit)),
+    };
+    seen.connected = Some(began.elapsed());
+    let mut stream = stream;
+    if let Some(version) = trial.header {
+        let mut header = Vec::new();
+        write_proxy_header(&mut header, version, &stream);
+        if let Err(error) = stream.write_all(&header).await {
+            return ended(&error);
+        }
+    }
+    let left = |most: Duration| most.saturating_sub(began.elapsed());
+    let mut link = match &trial.security {
+        Security::Plain => Link::Plain(stream),
+        security => {
+            let context = match context(target, security) {
+                Ok(context) => context,
+                Err(got) => return got,
+            };
+            let state = context.state();
+            let Some(settings) = ready(&state) else {
+                let why = Unusable::Broken("a secret is not there yet".to_owned());
+                return Got::NoHandshake(handshake_not_ready(&trial.to, &why));
+            };
+            let own = &target.cluster.health_checks;
+            let alpn_override = match &trial.ask {
+                Ask::Check(check) => own.get(check.index).map_or(&[][..], |check| &check.alpn[..]),
+                _ => &[],
+            };
+            let wanted = Wanted {
+                hostname: &target.hostname,
+                address: trial.to.ip().map(|address| address.ip()),
+                server_name: target
+                    .cluster
+                    .http
+                    .server_name
+                    .auto_sni
+                    .then_some(&*target.host)
+                    .filter(|_| *security == Security::Configured),
+                expected: target
+                    .cluster
+                    .http
+                    .server_name
+                    .auto_san_validation
+                    .then_some(&*target.host)
+                    .filter(|_| *security == Security::Configured),
+                alpn: protocols(target, trial),
+                alpn_override,
+            };
+            let limit = HANDSHAKE.min(left(most));
+            match timeout(limit, shake_hands(stream, &trial.to, settings, &wanted, began)).await {
+                Ok(Ok(shaken)) => {
+                    let link = Link::Tls(shaken.stream);
+                    let agreed = link.agreed();
+                    seen.tls = Some(TlsSeen {
+                        version: agreed.as_ref().map_or("TLS", |agreed| agreed.version).to_owned(),
+                        alpn: agreed.as_ref().and_then(|agreed| agreed.alpn.clone()),
+                        name: shaken.server_name.into(),
+                        asked: shaken.asked,
+                        certificate: agreed
+                            .and_then(|agreed| agreed.certificates.first().and_then(|der| Facts::of(der))),
+                    });
+                    link
+                }
+                Ok(Err(not)) => {
+                    seen.tls = Some(TlsSeen {
+                        name: not.server_name.into(),
+                        asked: not.asked,
+                        ..TlsSeen::default()
+                    });
+                    return Got::NoHandshake(not.failure);
+                }
+                Err(_) => return Got::NoHandshake(handshake_timeout(&trial.to, limit)),
+            }
+        }
+    };
+    let limit = left(most);
+    match &trial.ask {
+        Ask::Nothing => nothing(&mut link).await,
+        Ask::Get { host, path } => get(target, &mut link, host, path, limit).await,
+        Ask::Http2 => frames(link, limit).await,
+        Ask::Auto { host, path } => {
+            if seen.tls.as_ref().and_then(|tls| tls.alpn.as_deref()) == Some("h2") {
+                frames(link, limit).await
+            } else {
+                get(target, &mut link, host, path, limit).await
+            }
+        }
+        Ask::Check(check) => self::check(target, &trial.to, link, check, limit).await,
+    }
+}
+
+/// TLS as the file has it, or any.
+fn context(target: &Target, security: &Security) -> Result<ClientContext, Got> {
+    let config = match (security, &target.tls) {
+        (Security::Configured, Some(tls)) => Arc::clone(tls),
+        (Security::Any { name }, _) => Arc::new(any(target.tls.as_deref(), name.as_deref())),
+        (Security::Plain | Security::Configured, _) => {
+            return Err(Got::NotAsked("there is no TLS in the file".to_owned()));
+        }
+    };
+    ClientContext::new(&config).map_err(|error| {
+        let failure = Failure::new(Reason::UpstreamTlsNotReady).with_evidence(error.to_string());
+        Got::NoHandshake(failure)
+    })
+}
+
+/// TLS of every version that there is, without verification and without a certificate.
+fn any(configured: Option<&UpstreamTls>, name: Option<&str>) -> UpstreamTls {
+    let mut tls = configured.cloned().unwrap_or_else(|| UpstreamTls {
+        common: causeway_model::CommonTls {
+            position: causeway_model::SourcePosition::default(),
+            params: TlsParams::default(),
+            certificates: Vec::new(),
+            validation: None,
+            alpn: Vec::new(),
+        },
+        sni: "".into(),
+        auto_host_sni: false,
+        auto_sni_san_validation: false,
+        max_session_keys: 0,
+    });
+    tls.common.validation = None;
+    tls.common.certificates.clear();
+    tls.common.params =
+        TlsParams { minimum: Some(TlsVersion::V12), maximum: Some(TlsVersion::V13), ..TlsParams::default() };
+    tls.sni = name.unwrap_or_default().into();
+    tls.auto_host_sni = false;
+    tls.auto_sni_san_validation = false;
+    tls
+}
+
+const fn protocols(target: &Target, trial: &Trial) -> &'static [&'static str] {
+    use crate::probe::plan::Protocol;
+    match (&trial.ask, target.protocol) {
+        (Ask::Check(_), _) | (Ask::Get { .. }, _) | (_, Protocol::Http1) => &["http/1.1"],
+        (_, Protocol::Http2) => &["h2"],
+        (_, Protocol::Auto) => &["h2", "http/1.1"],
+        (_, Protocol::Unknown) => &[],
+    }
+}
+
+fn ended(error: &std::io::Error) -> Got {
+    if error.kind() == std::io::ErrorKind::UnexpectedEof { Got::Closed } else { Got::Reset }
+}
+
+/// Waits for an alert that comes behind the handshake.
+async fn nothing(link: &mut Link) -> Got {
+    if matches!(link, Link::Plain(_)) {
+        return Got::Connected;
+    }
+    match timeout(LATE_ALERT, link.read(&mut Vec::new())).await {
+        Ok(Ok(0)) => Got::Closed,
+        Ok(Err(error)) => ended(&error),
+        Ok(Ok(_)) | Err(_) => Got::Connected,
+    }
+}
+
+/// A request, and the same again where the connection stays open.
+async fn get(target: &Target, link: &mut Link, host: &str, path: &str, most: Duration) -> Got {
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {AGENT}\r\naccept: */*\r\n\r\n");
+    let began = Instant::now();
+    let (mut got, again) = exchange(target, link, request.as_bytes(), "GET", PATIENCE.min(most)).await;
+    if let (Got::Answer(answer), true) = (&mut got, again) {
+        let left = PATIENCE.min(most.saturating_sub(began.elapsed()));
+        let (second, _) = exchange(target, link, request.as_bytes(), "GET", left).await;
+        answer.again = Some(match second {
+            Got::Answer(second) => Again::Answered(second.status),
+            Got::Silence => Again::Silence,
+            _ => Again::Closed,
+        });
+    }
+    got
+}
+
+async fn exchange(
+    target: &Target,
+    link: &mut Link,
+    request: &[u8],
+    method: &str,
+    most: Duration,
+) -> (Got, bool) {
+    let limits = HeadLimits {
+        bytes: usize::try_from(target.cluster.http.max_response_headers_kb).unwrap_or(80) << 10,
+        fields: usize::try_from(target.cluster.http.max_headers_count).unwrap_or(100),
+    };
+    let mut reader = Reader::new(method, limits);
+    let mut broke = None;
+    let exchanged = async {
+        // Who answers and closes before the whole request was read has answered.
+        let sent = link.write_all(request).await;
+        loop {
+            let mut bytes = Vec::new();
+            match link.read(&mut bytes).await {
+                Ok(0) => return Some(sent.is_err()),
+                Ok(_) => match reader.take(&bytes) {
+                    Read::More => {}
+                    Read::Done(answer, again) => {
+                        broke = Some((Got::Answer(answer), again));
+                        return None;
+                    }
+                    Read::Broken(failure) => {
+                        broke = Some((Got::Broken(failure), false));
+                        return None;
+                    }
+                },
+                Err(error) => return Some(!matches!(ended(&error), Got::Closed)),
+            }
+        }
+    };
+    let end = timeout(most, exchanged).await;
+    if let Some(done) = broke {
+        return done;
+    }
+    let rest = |result: Result<Box<super::trial::Answer>, Failure>| match result {
+        Ok(answer) => Got::Answer(answer),
+        Err(failure) => Got::Broken(failure),
+    };
+    let got = match end {
+        Ok(reset) => {
+            let bare = if reset == Some(true) { Got::Reset } else { Got::Closed };
+            reader.end().map_or(bare, rest)
+        }
+        Err(_) => reader.give_up().map_or(Got::Silence, rest),
+    };
+    (got, false)
+}
+
+/// Whether frames of HTTP/2 are understood: the back-end answers the preface with its settings (RFC 9113 §3.4).
+async fn frames(mut link: Link, most: Duration) -> Got {
+    // The preface and an empty SETTINGS frame.
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let mut bytes = Vec::new();
+    let exchanged = async {
+        link.write_all(PREFACE).await?;
+        while bytes.len() < 9 {
+            if link.read(&mut bytes).await? == 0 {
+                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+            }
+        }
+        Ok(())
+    };
+    let end = timeout(PATIENCE.min(most), exchanged).await;
+    let words = || {
+        let seen = bytes.get(..24).unwrap_or(&bytes).escape_ascii();
+        format!("the answer to the preface of HTTP/2 begins \"{seen}\"")
+    };
+    if matches!(bytes.as_slice(), [0, _, _, 4, ..]) {
+        Got::Frames
+    } else if bytes.starts_with(b"HTTP/") {
+        Got::Broken(Failure::new(Reason::UpstreamSpeaksHttp1).with_evidence(words()))
+    } else if matches!(bytes.as_slice(), [0x15 | 0x16, 3, ..]) {
+        Got::Broken(Failure::new(Reason::UpstreamSpeaksTls).with_evidence(words()))
+    } else if !bytes.is_empty() {
+        Got::Broken(Failure::new(Reason::UpstreamNotHttp).with_evidence(words()))
+    } else {
+        match end {
+            Ok(Err(error)) => ended(&error),
+            Ok(Ok(())) | Err(_) => Got::Silence,
+        }
+    }
+}
+
+async fn check(target: &Target, to: &Address, mut link: Link, ask: &CheckAsk, most: Duration) -> Got {
+    let Some(config) = target.check(ask.index) else {
+        return Got::NotAsked("there is no such check".to_owned());
+    };
+    let planned = target.checks.iter().find(|check| check.index == ask.index);
+    let host = ask.host.clone().or_else(|| planned.map(|check| check.host.clone())).unwrap_or_default();
+    // Longer than the check waits, so that it can be told how long the answer takes.
+    let patience = (config.timeout.max(PATIENCE) + Duration::from_millis(300)).min(most);
+    match &config.checker {
+        HealthChecker::Http(http) => {
+            let mut http = http.clone();
+            if let Some(path) = &ask.path {
+                http.path = path.as_str().into();
+            }
+            if ask.by_get {
+                http.method = "GET".into();
+            }
+            if !matches!(&*http.method, "GET" | "HEAD" | "OPTIONS") {
+                return Got::NotAsked(format!("{} may change something there", http.method));
+            }
+            if http.http2 {
+                let request = http2_request(&http.method, &host, &http.path, &http.headers, to, AGENT);
+                return reply(link, request, None, patience)
+                    .await
+                    .map_or_else(|got| got, |reply| Got::Reply(reply.status));
+            }
+            let request = write_check(&http, &host, to, AGENT);
+            exchange(target, &mut link, &request, &http.method, patience).await.0
+        }
+        HealthChecker::Grpc(grpc) => {
+            let request = http2_request("POST", &host, GRPC_HEALTH, &grpc.initial_metadata, to, AGENT).map(
+                |mut request| {
+                    let fields = request.headers_mut();
+                    fields.insert("te", http::HeaderValue::from_static("trailers"));
+                    fields.insert("content-type", http::HeaderValue::from_static("application/grpc"));
+                    request
+                },
+            );
+            let question = grpc_health_question(&grpc.service_name);
+            let reply = match reply(link, request, Some(question), patience).await {
+                Ok(reply) => reply,
+                Err(got) => return got,
+            };
+            if reply.status != 200 {
+                return Got::Grpc(Some(format!("the answer has HTTP status {}", reply.status)));
+            }
+            let trailers = reply.trailers.as_ref();
+            let status = trailers.and_then(|trailers| trailers.get("grpc-status"));
+            let status = status.or_else(|| reply.headers.get("grpc-status"));
+            let kind = reply.headers.get("content-type").map(http::HeaderValue::as_bytes);
+            Got::Grpc(judge_grpc_health(kind, status.map(http::HeaderValue::as_bytes), &reply.body).err())
+        }
+        // What it would send is bytes of the file, and nobody knows what they do.
+        HealthChecker::Tcp(_) => Got::Connected,
+    }
+}
+
+async fn reply(
+    link: Link,
+    request: Result<http::Request<()>, http::Error>,
+    body: Option<Vec<u8>>,
+    patience: Duration,
+) -> Result<causeway_upstream::Http2Reply, Got> {
+    const KEPT: usize = 4 << 10;
+    let request = request.map_err(|error| Got::NotAsked(error.to_string()))?;
+    let asked = async {
+        let mut session = Http2Session::begin(link).await?;
+        session.ask(request, body, KEPT, || {}).await
+    };
+    match timeout(patience, asked).await {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(error)) if error.is_io() => Err(Got::Closed),
+        Ok(Err(error)) => {
+            Err(Got::Broken(Failure::new(Reason::HealthCheckProtocol).with_evidence(error.to_string())))
+        }
+        Err(_) => Err(Got::Silence),
+    }
+}

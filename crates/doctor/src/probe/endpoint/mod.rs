@@ -1,0 +1,12 @@
+//! One endpoint: what is wrong with it, found by asking as the configuration would, and then otherwise.
+//!
+//! [`decide`] knows no socket: it takes what was seen, and gives the next trial or a conclusion. [`driver`] makes trials.
+
+mod answer;
+mod checks;
+pub mod decide;
+pub mod driver;
+pub mod trial;
+
+pub use decide::{Diagnosis, Observations, Step, next};
+pub use trial::{Again, Answer, Ask, BodyEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};

@@ -1,0 +1,188 @@
+//! Sockets of this host that listen, out of `/proc/net/tcp` and `/proc/net/tcp6` (proc(5)).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+/// Sockets of this host that listen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sockets(Vec<Listening>);
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Listening {
+    address: SocketAddr,
+    /// Connections that wait to be accepted.
+    waiting: u32,
+}
+
+/// The state of a socket that listens.
+const LISTEN: &str = "0A";
+
+impl Sockets {
+    /// Reads the two files. A network namespace of its own has its own.
+    #[must_use]
+    pub fn read() -> Option<Self> {
+        let four = std::fs::read_to_string("/proc/thread-self/net/tcp").ok()?;
+        let six = std::fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default();
+        Some(Self::parse(&four, &six))
+    }
+
+    /// Out of the texts of the two files.
+    #[must_use]
+    pub fn parse(four: &str, six: &str) -> Self {
+        Self(four.lines().chain(six.lines()).filter_map(line).collect())
+    }
+
+    /// Whether one takes connections to that address.
+    #[must_use]
+    pub fn takes(&self, address: SocketAddr) -> bool {
+        self.of(address).is_some()
+    }
+
+    /// How many connections to that address wait to be accepted; `None` where nobody listens.
+    #[must_use]
+    pub fn waiting(&self, address: SocketAddr) -> Option<u32> {
+        self.of(address).map(|socket| socket.waiting)
+    }
+
+    /// Addresses that listen on that port.
+    #[must_use]
+    pub fn on_port(&self, port: u16) -> Vec<SocketAddr> {
+        self.0.iter().map(|socket| socket.address).filter(|address| address.port() == port).collect()
+    }
+
+    /// A port that looks like that of the address and takes connections to it: ten away at most, or with the same last two
+    /// digits; `None` where there are several or none.
+    #[must_use]
+    pub fn near(&self, address: SocketAddr) -> Option<u16> {
+        let wanted = address.port();
+        let alike = |port: u16| port.abs_diff(wanted) <= 10 || (port % 100 == wanted % 100 && port >= 80);
+        let mut ports: Vec<u16> = self
+            .0
+            .iter()
+            .map(|socket| socket.address)
+            .filter(|candidate| alike(candidate.port()))
+            .filter(|candidate| covers(*candidate, SocketAddr::new(address.ip(), candidate.port())))
+            .map(|candidate| candidate.port())
+            .collect();
+        ports.sort_unstable();
+        ports.dedup();
+        if let [only] = ports.as_slice() { Some(*only) } else { None }
+    }
+
+    fn of(&self, address: SocketAddr) -> Option<Listening> {
+        self.0.iter().copied().find(|socket| covers(socket.address, address))
+    }
+}
+
+/// Whether a socket that listens there takes connections to the other address. One of `::` takes those of IPv4 too, as it
+/// does unless it was told otherwise.
+fn covers(listening: SocketAddr, address: SocketAddr) -> bool {
+    listening.port() == address.port()
+        && match (listening.ip(), address.ip()) {
+            (ip, other) if ip == other => true,
+            (IpAddr::V4(ip), IpAddr::V4(_)) => ip.is_unspecified(),
+            (IpAddr::V6(ip), _) => {
+                ip.is_unspecified() || ip.to_ipv4_mapped().is_some_and(|ip| IpAddr::V4(ip) == address.ip())
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) => false,
+        }
+}
+
+fn line(line: &str) -> Option<Listening> {
+    let mut words = line.split_whitespace().skip(1);
+    let (local, _, state, queues) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    if state != LISTEN {
+        return None;
+    }
+    let (ip, port) = local.split_once(':')?;
+    let (_, waiting) = queues.split_once(':')?;
+    Some(Listening {
+        address: SocketAddr::new(address(ip)?, u16::from_str_radix(port, 16).ok()?),
+        waiting: u32::from_str_radix(waiting, 16).ok()?,
+    })
+}
+
+/// Words of 32 bits as this host stores them.
+fn address(hex: &str) -> Option<IpAddr> {
+    let word = |at: usize| u32::from_str_radix(hex.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
+    if hex.len() == 8 {
+        return Some(IpAddr::V4(Ipv4Addr::from(word(0)?)));
+    }
+    let mut bytes = [0; 16];
+    for (at, part) in bytes.chunks_exact_mut(4).enumerate() {
+        part.copy_from_slice(&word(at * 8)?);
+    }
+    Some(IpAddr::V6(Ipv6Addr::from(bytes)))
+}
+
+/// Whether an address is one of this host: a socket can be bound to it.
+#[must_use]
+pub fn is_here(ip: IpAddr) -> bool {
+    ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// The way out of this container, behind which its host is; `None` where this is no container.
+#[must_use]
+pub fn gateway_of_container() -> Option<IpAddr> {
+    let is_container =
+        ["/.dockerenv", "/run/.containerenv"].iter().any(|path| std::path::Path::new(path).exists());
+    let routes = std::fs::read_to_string("/proc/thread-self/net/route").ok().filter(|_| is_container)?;
+    gateway(&routes)
+}
+
+/// The gateway of the default route, out of `/proc/net/route`.
+fn gateway(routes: &str) -> Option<IpAddr> {
+    routes.lines().skip(1).find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (destination, gateway) = (words.next()?, words.next()?);
+        (destination == "00000000" && gateway != "00000000").then(|| address(gateway))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOUR: &str = "\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:480C 00000000:0000 0A 00000000:00000003 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   1: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 2 1 0 100 0 0 10 0
+   2: 0100007F:1F91 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 3 1 0 100 0 0 10 0
+";
+    const SIX: &str = "\
+   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4
+";
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn listening_sockets_are_read() {
+        let sockets = Sockets::parse(FOUR, SIX);
+        assert_eq!(sockets.waiting(at("127.0.0.1:18444")), Some(3));
+        assert!(!sockets.takes(at("10.0.0.1:18444")) && sockets.takes(at("10.0.0.1:8080")));
+        assert!(sockets.takes(at("10.0.0.1:80")), "a socket of :: takes IPv4");
+        assert!(!sockets.takes(at("127.0.0.1:8081")), "a connection does not listen");
+        assert_eq!(sockets.on_port(18444), [at("127.0.0.1:18444")]);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_default_route_leads_to_the_host() {
+        let routes =
+            "Iface Destination Gateway Flags\neth0 000200C0 00000000 0001\neth0 00000000 010200C0 0003\n";
+        assert_eq!(gateway(routes), Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(gateway("Iface\neth0 000200C0 00000000 0001\n"), None);
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_port_that_looks_alike_is_found_where_there_is_one() {
+        let sockets = Sockets::parse(FOUR, "");
+        assert_eq!(sockets.near(at("127.0.0.1:18443")), Some(18444));
+        assert_eq!(sockets.near(at("10.0.0.1:18443")), None, "it listens on loopback only");
+        assert_eq!(sockets.near(at("10.0.0.1:8081")), Some(8080));
+    }
+}

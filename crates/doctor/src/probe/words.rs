@@ -1,0 +1,269 @@
+//! What trials and questions did, and what came of them, in words and as commands that show the same.
+
+use std::fmt::Write as _;
+
+use causeway_model::{Address, HealthChecker, ProxyProtocolVersion};
+use causeway_upstream::Told;
+
+use super::dns::{Answered, Name};
+use super::endpoint::{Again, Ask, BodyEnd, CheckAsk, Got, Security, Seen, Trial};
+use super::plan::Target;
+use crate::finding::{Evidence, EvidenceKind};
+use crate::said;
+use crate::said::Said;
+
+/// A trial as evidence.
+pub(super) fn evidence(target: &Target, trial: &Trial, seen: &Seen) -> Evidence {
+    let observed = observed(seen, &format!("{}: ", trial.to));
+    let mut evidence = Evidence::new(EvidenceKind::Probe, what(target, trial), observed).took(seen.took);
+    evidence.command = command(target, trial);
+    evidence
+}
+
+fn what(target: &Target, trial: &Trial) -> Said {
+    let to = &trial.to;
+    let (asked, ko) = match &trial.ask {
+        Ask::Nothing if trial.security == Security::Plain => ("connecting".to_owned(), "연결".to_owned()),
+        Ask::Nothing => ("TLS handshake".to_owned(), "TLS 핸드셰이크".to_owned()),
+        Ask::Get { host, path } | Ask::Auto { host, path } => {
+            let text = format!("GET {path} with Host: {host}");
+            (text, format!("GET {path} (Host: {host})"))
+        }
+        Ask::Http2 => ("preface of HTTP/2".to_owned(), "HTTP/2 프리페이스".to_owned()),
+        Ask::Check(check) => check_words(target, check),
+    };
+    let (mut en, mut ko) = (format!("{to}: {asked}"), format!("{to}: {ko}"));
+    match &trial.security {
+        Security::Plain if target.tls.is_some() => {
+            en.push_str(", without TLS");
+            ko.push_str(", TLS 없이");
+        }
+        Security::Plain => {}
+        Security::Configured => {
+            en.push_str(", with TLS as configured");
+            ko.push_str(", 설정대로 TLS 사용");
+        }
+        Security::Any { name: Some(name) } if !name.is_empty() => {
+            let _ = write!(en, ", with any TLS, asking for {name}");
+            let _ = write!(ko, ", 아무 TLS 버전으로, SNI {name}");
+        }
+        Security::Any { .. } => {
+            en.push_str(", with any TLS, without a server name");
+            ko.push_str(", 아무 TLS 버전으로, SNI 없이");
+        }
+    }
+    match (trial.header, target.header) {
+        (Some(version), _) => {
+            let number = if version == ProxyProtocolVersion::V1 { 1 } else { 2 };
+            let _ = write!(en, ", behind a PROXY header (v{number})");
+            let _ = write!(ko, ", PROXY 헤더(v{number}) 뒤에");
+        }
+        (None, Some(_)) => {
+            en.push_str(", without a PROXY header");
+            ko.push_str(", PROXY 헤더 없이");
+        }
+        (None, None) => {}
+    }
+    Said::new(en, ko)
+}
+
+fn check_words(target: &Target, ask: &CheckAsk) -> (String, String) {
+    let planned = target.checks.iter().find(|check| check.index == ask.index);
+    let host = ask.host.as_deref().or_else(|| planned.map(|check| &*check.host)).unwrap_or_default();
+    match target.check(ask.index).map(|check| &check.checker) {
+        Some(HealthChecker::Http(http)) => {
+            let method = if ask.by_get { "GET" } else { &http.method };
+            let path = ask.path.as_deref().unwrap_or(&http.path);
+            (
+                format!("health check {method} {path} with Host: {host}"),
+                format!("헬스 체크 {method} {path} (Host: {host})"),
+            )
+        }
+        Some(HealthChecker::Grpc(grpc)) => {
+            let name = &grpc.service_name;
+            (format!("gRPC health check of \"{name}\""), format!("gRPC 헬스 체크 (서비스 \"{name}\")"))
+        }
+        Some(HealthChecker::Tcp(_)) | None => ("health check by TCP".to_owned(), "TCP 헬스 체크".to_owned()),
+    }
+}
+
+/// What came of it; `prefix` is the address, which stands in front already.
+fn observed(seen: &Seen, prefix: &str) -> Said {
+    let words = match &seen.got {
+        Got::NoConnection(failure) | Got::NoHandshake(failure) | Got::Broken(failure) => {
+            match &failure.evidence {
+                Some(evidence) => Said::plain(evidence.strip_prefix(prefix).unwrap_or(evidence)),
+                None => failure.spec().sentence.into(),
+            }
+        }
+        Got::Connected if seen.is_secure() => {
+            said!("the handshake is complete", "핸드셰이크가 완료되었습니다")
+        }
+        Got::Connected => said!("connected", "연결됨"),
+        Got::Answer(answer) => {
+            let status = answer.status;
+            let mut words = Said::plain(status.to_string());
+            if let Some(location) = &answer.location {
+                words = said!("{status}, to {location}", "{status}, {location}(으)로 리다이렉트");
+            }
+            let more = match (answer.end, answer.again) {
+                (BodyEnd::Cut, _) => {
+                    said!(", and the connection ended inside the body", ", 본문 도중에 연결이 끊김")
+                }
+                (_, Some(Again::Closed)) => {
+                    said!(
+                        "; the same again on this connection: closed without an answer",
+                        ". 같은 연결로 다시 보내니 응답 없이 닫힘"
+                    )
+                }
+                (_, Some(Again::Silence)) => {
+                    said!(
+                        "; the same again on this connection: no answer",
+                        ". 같은 연결로 다시 보내니 응답 없음"
+                    )
+                }
+                (BodyEnd::Complete | BodyEnd::Unread, _) => Said::plain(""),
+            };
+            let said = Said::new(words.en + &more.en, words.ko + &more.ko);
+            match answer.keep_alive.map(|time| time.as_secs()) {
+                Some(time) => Said::new(
+                    format!("{}; Keep-Alive: timeout={time}", said.en),
+                    format!("{}. Keep-Alive: timeout={time}", said.ko),
+                ),
+                None => said,
+            }
+        }
+        Got::Frames => said!("it answers with frames of HTTP/2", "HTTP/2 프레임으로 응답"),
+        Got::Reply(status) => Said::plain(format!("{status} (HTTP/2)")),
+        Got::Grpc(None) => Said::plain("SERVING"),
+        Got::Grpc(Some(words)) => Said::plain(words.clone()),
+        Got::Closed => said!("the connection was closed without an answer", "응답 없이 연결이 닫힘(FIN)"),
+        Got::Reset => said!("the connection was reset without an answer", "응답 없이 연결이 리셋됨(RST)"),
+        Got::Silence => said!("connected, and no answer came", "연결은 되었으나 응답이 오지 않음"),
+        Got::NotAsked(why) => said!("not asked: {why}", "묻지 않음: {why}"),
+    };
+    let Some(tls) = seen.tls.as_ref() else { return words };
+    let mut extra = String::new();
+    if !tls.version.is_empty() {
+        let _ = write!(extra, " [{}", tls.version);
+        if let Some(alpn) = &tls.alpn {
+            let _ = write!(extra, ", ALPN {alpn}");
+        }
+        if let Some(certificate) = &tls.certificate {
+            let names: Vec<String> = certificate.names_of(|name| name.dns().or_else(|| name.ip())).collect();
+            let _ = write!(extra, ", certificate of {}", shown(&certificate.subject, &names));
+            let _ =
+                write!(extra, ", issued by {}, until {}", certificate.issuer, date(certificate.not_after));
+        }
+        extra.push(']');
+    }
+    let (mut en, mut ko) = (words.en + &extra, words.ko + &extra);
+    if tls.asked {
+        en.push_str("; it asked for a client certificate");
+        ko.push_str(". 클라이언트 인증서를 요구함");
+    }
+    Said::new(en, ko)
+}
+
+fn shown(subject: &str, names: &[String]) -> String {
+    if names.is_empty() { subject.to_owned() } else { names.join(", ") }
+}
+
+/// A day, `2026-11-28`.
+pub(super) fn date(seconds: i64) -> String {
+    // Days since 1970 to a date of the Gregorian calendar, by the algorithm that counts from March 1st of year 0.
+    let days = seconds.div_euclid(86_400) + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// A command that shows the same, where there is one.
+fn command(target: &Target, trial: &Trial) -> Option<String> {
+    let Address::Ip(address) = trial.to else { return None };
+    let haproxy = if trial.header.is_some() { " --haproxy-protocol" } else { "" };
+    let (scheme, insecure) = match &trial.security {
+        Security::Plain => ("http", ""),
+        Security::Configured | Security::Any { .. } => ("https", " -k"),
+    };
+    Some(match &trial.ask {
+        Ask::Nothing => match &trial.security {
+            Security::Plain => format!("nc -vz {} {}", address.ip(), address.port()),
+            Security::Configured | Security::Any { .. } => {
+                let name = match &trial.security {
+                    Security::Any { name: Some(name) } if !name.is_empty() => format!(" -servername {name}"),
+                    Security::Configured => {
+                        target.tls.as_ref().filter(|tls| !tls.sni.is_empty()).map_or_else(
+                            || " -noservername".to_owned(),
+                            |tls| format!(" -servername {}", tls.sni),
+                        )
+                    }
+                    Security::Plain | Security::Any { .. } => " -noservername".to_owned(),
+                };
+                format!("openssl s_client -connect {address}{name} </dev/null")
+            }
+        },
+        Ask::Get { host, path } | Ask::Auto { host, path } => {
+            format!("curl -si{insecure}{haproxy} -H 'Host: {host}' {scheme}://{address}{path}")
+        }
+        Ask::Http2 => format!("curl -si{insecure} --http2-prior-knowledge {scheme}://{address}/"),
+        Ask::Check(ask) => {
+            let Some(HealthChecker::Http(http)) = target.check(ask.index).map(|check| &check.checker) else {
+                return None;
+            };
+            let planned = target.checks.iter().find(|check| check.index == ask.index);
+            let host = ask.host.as_deref().or_else(|| planned.map(|check| &*check.host)).unwrap_or_default();
+            let path = ask.path.as_deref().unwrap_or(&http.path);
+            let method = match (&*http.method, ask.by_get) {
+                ("GET", _) | (_, true) => String::new(),
+                (method, false) => format!(" -X {method}"),
+            };
+            format!("curl -si{insecure}{haproxy}{method} -H 'Host: {host}' {scheme}://{address}{path}")
+        }
+    })
+}
+
+/// An answer of a name server as evidence.
+pub(super) fn of_answer(name: &Name, answer: &Answered) -> Evidence {
+    let (server, record, host) = (answer.server, answer.kind.record(), &name.name);
+    let what = said!(
+        "asking {server} for the {record} record of {host}",
+        "{server}에 {host}의 {record} 레코드를 질의"
+    );
+    let observed = match &answer.told {
+        Told::Addresses(addresses) => {
+            Said::plain(addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
+        Told::NoData => said!("an empty answer: no such record", "빈 응답: 해당 레코드 없음"),
+        Told::NoName => said!("NXDOMAIN: no such name", "NXDOMAIN: 없는 이름"),
+        Told::Failure(code) => Said::plain(code.clone()),
+        Told::Silence(words) => said!("no answer: {words}", "응답 없음: {words}"),
+    };
+    let port = if server.port() == 53 { String::new() } else { format!(" -p {}", server.port()) };
+    Evidence::new(EvidenceKind::Dns, what, observed)
+        .took(answer.took)
+        .command(format!("dig @{}{port} {host} {record}", server.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_dates() {
+        for (seconds, text) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (1_795_824_000, "2026-11-28"),
+            (-86_400, "1969-12-31"),
+        ] {
+            assert_eq!(date(seconds), text);
+        }
+    }
+}
