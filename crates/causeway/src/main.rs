@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod process;
+mod route;
 mod serve;
 mod sink;
 mod validate;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Ok(Command::Why(arguments)) => why::run(&arguments),
         Ok(Command::Explain(arguments)) => explain::run(&arguments),
         Ok(Command::Doctor(arguments)) => doctor::run(&arguments),
+        Ok(Command::Route(arguments)) => route::run(&arguments),
         Ok(Command::Print(text)) => cli::print(&text),
         Err(error) => error.exit(),
     }

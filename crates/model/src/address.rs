@@ -108,6 +108,13 @@ impl CidrRange {
     }
 }
 
+/// As it is written: `10.0.0.0/8`.
+impl fmt::Display for CidrRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.prefix, self.len)
+    }
+}
+
 /// Several ranges.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CidrSet(pub Vec<CidrRange>);

@@ -76,6 +76,11 @@ macro_rules! conditions {
                 $(if name == $text.as_bytes() { return Some((Self::$name, $grpc)); })*
                 None
             }
+
+            /// The names of the conditions.
+            pub fn names(self) -> impl Iterator<Item = &'static str> {
+                [$(($text, Self::$name)),*].into_iter().filter(move |(_, one)| self.has(*one)).map(|(name, _)| name)
+            }
         }
     };
 }
@@ -177,6 +182,7 @@ mod tests {
         assert_eq!(RetryOn::named(b"unavailable"), Some((RetryOn::GRPC_UNAVAILABLE, true)));
         assert_eq!(RetryOn::named(b"5XX"), None);
         let both = RetryOn::RESET.and(RetryOn::CONFLICT);
+        assert!(both.names().eq(["reset", "retriable-4xx"]));
         assert!(both.has(RetryOn::CONFLICT) && !both.has(RetryOn::HEADERS) && !both.is_empty());
     }
 }

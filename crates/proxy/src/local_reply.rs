@@ -127,6 +127,14 @@ impl LocalReply {
         }
     }
 
+    /// All that is known of why it failed, where it did.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match &self.cause {
+            Cause::Failure(failure) => Some(failure),
+            Cause::Configured(_) => None,
+        }
+    }
+
     /// Its status.
     pub(crate) const fn status(&self) -> u16 {
         self.status

@@ -49,6 +49,18 @@ impl ActiveRequest {
         }
     }
 
+    /// A request of a rehearsal, whose random number is given.
+    pub(crate) fn rehearsed(
+        worker: &Rc<Worker>,
+        listener: &Rc<HttpRuntime>,
+        connection: &Rc<ConnectionInfo>,
+        random: u64,
+    ) -> Self {
+        let mut request = Self::new(worker, listener, connection);
+        request.random = random;
+        request
+    }
+
     /// The request that is served in place of this one, because the back-end redirected it: from the same
     /// client, with the same fields, and with what is known from the client. It is not counted before
     /// [`Self::begin`].

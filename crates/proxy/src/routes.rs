@@ -265,6 +265,11 @@ impl RouteEntry {
         })
     }
 
+    /// The targets, each with its weight.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = (&Rc<RouteTarget>, u64)> {
+        self.targets.iter().map(|target| (target, target.weight))
+    }
+
     /// What the route says to a filter, by its chain and its place there, where this target was chosen.
     pub(crate) fn overrides<'e>(
         &'e self,

@@ -262,7 +262,7 @@ impl Worker {
     }
 
     /// Takes over a configuration.
-    fn update(
+    pub(crate) fn update(
         self: &Rc<Self>,
         snapshot: &Arc<Snapshot>,
         shared: &[Arc<Cluster>],

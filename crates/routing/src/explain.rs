@@ -105,7 +105,7 @@ impl RouteTable {
     }
 
     /// Routes whose path matches, whatever else they ask for.
-    fn matching<'t>(
+    pub(crate) fn matching<'t>(
         &'t self,
         virtual_host: &'t VirtualHost,
         host: &'t Host,
@@ -181,7 +181,7 @@ impl RouteTable {
     }
 }
 
-fn domain_matches(domain: &[u8], host: &[u8]) -> bool {
+pub(crate) fn domain_matches(domain: &[u8], host: &[u8]) -> bool {
     if let Some(suffix) = domain.strip_prefix(b"*") {
         host.len() > suffix.len() && host.ends_with(suffix)
     } else if let Some(prefix) = domain.strip_suffix(b"*") {
@@ -191,7 +191,7 @@ fn domain_matches(domain: &[u8], host: &[u8]) -> bool {
     }
 }
 
-fn path_matches_any_case(matcher: &RouteMatch, lower: &[u8]) -> bool {
+pub(crate) fn path_matches_any_case(matcher: &RouteMatch, lower: &[u8]) -> bool {
     let begins =
         |text: &str| lower.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text.as_bytes()));
     match &matcher.path {
@@ -290,13 +290,23 @@ fn route_name(f: &mut fmt::Formatter<'_>, route: &Route, number: usize) -> fmt::
     if !route.name.is_empty() {
         write!(f, " `{}`", route.name)?;
     }
-    match &route.matcher.path {
-        PathMatch::Prefix(text) => write!(f, " (prefix `{text}`)"),
-        PathMatch::Path(text) => write!(f, " (path `{text}`)"),
-        PathMatch::PathSeparatedPrefix(text) => write!(f, " (path_separated_prefix `{text}`)"),
-        PathMatch::Regex(regex) => write!(f, " (safe_regex `{}`)", regex.pattern()),
-        PathMatch::UriTemplate { template, .. } => write!(f, " (path template `{template}`)"),
-        PathMatch::Connect => f.write_str(" (CONNECT)"),
+    write!(f, " ({})", PathWords(&route.matcher.path))
+}
+
+/// What a route asks of the path, in the words of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct PathWords<'t>(pub &'t PathMatch);
+
+impl fmt::Display for PathWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            PathMatch::Prefix(text) => write!(f, "prefix `{text}`"),
+            PathMatch::Path(text) => write!(f, "path `{text}`"),
+            PathMatch::PathSeparatedPrefix(text) => write!(f, "path_separated_prefix `{text}`"),
+            PathMatch::Regex(regex) => write!(f, "safe_regex `{}`", regex.pattern()),
+            PathMatch::UriTemplate { template, .. } => write!(f, "path template `{template}`"),
+            PathMatch::Connect => f.write_str("CONNECT"),
+        }
     }
 }
 

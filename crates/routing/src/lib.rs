@@ -13,7 +13,7 @@
 //! What belongs to a route that was found is here too: the path and host that are sent on
 //! ([`rewrite_path`], [`rewrite_host`]) and the target of a redirect ([`redirect_location`], [`redirect_path`]). Why
 //! nothing was found is told by [`RouteTable::explain`], which takes its time and is asked only after
-//! a failure.
+//! a failure; [`RouteTable::examine`] tells of every route why it was passed over.
 
 #![cfg_attr(
     not(test),
@@ -23,6 +23,7 @@
 mod candidates;
 mod conditions;
 mod domains;
+mod examine;
 mod explain;
 mod path;
 mod paths;
@@ -34,7 +35,8 @@ mod table;
 mod trie;
 
 pub use conditions::{Unmet, header_matches};
-pub use explain::{DomainHint, Miss, PathHint};
+pub use examine::{Examined, Step};
+pub use explain::{DomainHint, Miss, PathHint, PathWords};
 pub use redirect::{own_location, redirect_location, redirect_path, tls_redirect_location};
 pub use request::{Certificate, RouteRequest, visit_field};
 pub use rewrite::{Fill, rewrite_host, rewrite_path};

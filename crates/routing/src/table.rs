@@ -155,7 +155,12 @@ impl Host {
         route: &'t Route,
         request: &impl RouteRequest,
     ) -> Option<Unmet<'t>> {
-        conditions::unmet(&route.matcher, self.fractions.get(number).copied().flatten(), request)
+        conditions::unmet(&route.matcher, self.fraction(number), request)
+    }
+
+    /// The share of requests that a route takes, where it takes but a share: so many of so many.
+    pub(crate) fn fraction(&self, number: usize) -> Option<(u64, u64)> {
+        self.fractions.get(number).copied().flatten()
     }
 }
 

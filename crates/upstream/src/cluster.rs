@@ -95,6 +95,13 @@ impl Cluster {
         }
     }
 
+    /// A cluster that nobody drives: its names are not looked up, its hosts are not checked, and it has none. What is
+    /// known of it is its configuration, which is enough to rehearse where a request would go.
+    #[must_use]
+    pub fn at_rest(config: &Arc<causeway_model::Cluster>, registry: &Arc<Registry>) -> Arc<Self> {
+        Arc::new(Self::new(Arc::clone(config), Arc::default(), registry))
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {

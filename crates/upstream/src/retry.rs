@@ -91,6 +91,18 @@ impl Retries {
         &self.policy
     }
 
+    /// What has to happen for another attempt: what the policy says, and the client.
+    #[must_use]
+    pub const fn on(&self) -> RetryOn {
+        self.on
+    }
+
+    /// How many retries may yet be made.
+    #[must_use]
+    pub const fn left(&self) -> u32 {
+        self.left
+    }
+
     /// Whether fields of responses matter.
     #[must_use]
     pub const fn looks_at_headers(&self) -> bool {

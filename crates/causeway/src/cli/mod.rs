@@ -5,6 +5,7 @@ mod doctor;
 mod flags;
 mod language;
 mod reason_header;
+mod route;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use crate::version;
 pub(crate) use ask::{ExplainArguments, WhyArguments};
 pub(crate) use doctor::{DoctorArguments, Examine};
 use flags::{FLAGS, Flag, Meaning, Value};
+pub(crate) use route::RouteArguments;
 
 /// What the program is asked to do.
 pub(crate) enum Command {
@@ -33,6 +35,7 @@ pub(crate) enum Command {
     Why(WhyArguments),
     Explain(ExplainArguments),
     Doctor(DoctorArguments),
+    Route(Box<RouteArguments>),
     /// Print this and end.
     Print(String),
 }
@@ -104,6 +107,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         Some(("why", matches)) => Ok(Command::Why(ask::why(matches))),
         Some(("explain", matches)) => Ok(Command::Explain(ask::explain(matches))),
         Some(("doctor", matches)) => doctor::doctor(matches).map(Command::Doctor),
+        Some(("route", matches)) => Ok(Command::Route(Box::new(route::arguments(matches)))),
         _ if matches.get_flag("version") => {
             Ok(Command::Print(format!("causeway  version: {}\n", version::text())))
         }
@@ -132,11 +136,12 @@ fn command() -> clap::Command {
         .after_help("Signals: SIGHUP reloads the configuration, SIGUSR1 opens log files anew, SIGTERM and SIGINT let\nrequests end and then the process; a second one ends it at once.")
         .disable_version_flag(true)
         .args_conflicts_with_subcommands(true)
-        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
+        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway route -c FILE URL [OPTIONS]\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
         .subcommand(validate_command())
         .subcommand(ask::why_command())
         .subcommand(ask::explain_command())
         .subcommand(doctor::command())
+        .subcommand(route::command())
         .subcommand(demo_command());
     for flag in FLAGS {
         command = command.arg(argument(flag));

@@ -19,6 +19,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use crate::cli::{ServeArguments, complain};
 use crate::version;
 use load::Configuration;
+pub(crate) use server::own_address;
 use server::{NotStarted, Server};
 
 /// Runs the process. `ready` is called when it takes connections.

@@ -474,7 +474,7 @@ fn info(arguments: &ServeArguments, bootstrap: &Bootstrap) -> ServerInfo {
 }
 
 /// An address of this machine that is not loopback.
-fn own_address(version: IpVersion) -> Option<std::net::IpAddr> {
+pub(crate) fn own_address(version: IpVersion) -> Option<std::net::IpAddr> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     interfaces.into_iter().filter(|interface| !interface.is_loopback()).map(|interface| interface.ip()).find(
         |ip| match version {

@@ -78,7 +78,7 @@ impl Downstream {
     }
 
     /// Checks the fields of a request of HTTP/1; what HTTP/2 brings has been checked as its fields were read.
-    fn check_fields(&self, request: &mut ActiveRequest) -> Result<(), Box<Failure>> {
+    pub(super) fn check_fields(&self, request: &mut ActiveRequest) -> Result<(), Box<Failure>> {
         if let Some(Version::Http2) = request.facts.protocol {
             return Ok(());
         }
@@ -168,7 +168,7 @@ impl Downstream {
 
     /// Answers `Expect: 100-continue` at once, as Envoy does, so that the client need not wait for the
     /// back-end to say it.
-    async fn expect_continue(&mut self, request: &mut ActiveRequest) {
+    pub(super) async fn expect_continue(&mut self, request: &mut ActiveRequest) {
         let Some(head) = request.head.as_ref().filter(|head| head.expects_continue) else { return };
         // An old client does not know what it asks for (RFC 9110 §10.1.1).
         let old = head.version == Version::Http10;
@@ -192,7 +192,7 @@ impl Downstream {
     }
 
     /// Checks and completes the head: what is wrong with it is answered.
-    fn prepare(&mut self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
+    pub(super) fn prepare(&mut self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
         let config = Arc::clone(&self.listener.manager.config);
         let Some(head) = request.head.clone() else { return Err(failed(Reason::Dropped)) };
         if let Some(header) = self.listener.manager.options.reason_header.clone() {
@@ -254,7 +254,7 @@ impl Downstream {
     }
 
     /// Finds the route, and whether it lets the request through.
-    fn route(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Unrouted> {
+    pub(super) fn route(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Unrouted> {
         let listener = Rc::clone(&self.listener);
         let table = &listener.manager.shared().table;
         let since = listener.manager.shared().measures.routing.then(Instant::now);
@@ -391,7 +391,12 @@ impl Downstream {
         None
     }
 
-    fn redirect(&self, request: &mut ActiveRequest, entry: &RouteEntry, redirect: &Redirect) -> LocalReply {
+    pub(super) fn redirect(
+        &self,
+        request: &mut ActiveRequest,
+        entry: &RouteEntry,
+        redirect: &Redirect,
+    ) -> LocalReply {
         self.listener.shards.http.inc(HttpStat::RqDirectResponse);
         let (mut location, viewer) = (Vec::new(), request.viewer());
         let seen = request.seen();
@@ -412,7 +417,7 @@ impl Downstream {
         LocalReply::configured(redirect.status, "direct_response").with_header("location", location)
     }
 
-    fn direct_response(&self, request: &ActiveRequest, response: &DirectResponse) -> LocalReply {
+    pub(super) fn direct_response(&self, request: &ActiveRequest, response: &DirectResponse) -> LocalReply {
         self.listener.shards.http.inc(HttpStat::RqDirectResponse);
         let reply = LocalReply::configured(response.status, "direct_response")
             .with_body(response.body.to_vec(), response.body_format.clone());
@@ -426,7 +431,7 @@ impl Downstream {
 }
 
 /// A request that no route takes.
-enum Unrouted {
+pub(super) enum Unrouted {
     /// The filters come first: one of them may answer. If none does, this is the answer, and counted.
     BehindFilters(Box<LocalReply>, HttpStat),
     /// There are no filters for such a request.

@@ -9,6 +9,7 @@ mod linger;
 mod manager;
 mod opened;
 mod read;
+mod rehearsal;
 mod respond;
 mod seen;
 mod upgrade;
@@ -17,6 +18,7 @@ pub(crate) use client::Client;
 pub(crate) use coroutine::Coroutines;
 pub(crate) use http2::{ClientStream, Spares};
 pub(crate) use opened::Opened;
+pub(crate) use rehearsal::{Course, Rehearsed};
 pub(crate) use respond::BodyToClient;
 pub(crate) use seen::SeenByRouting;
 

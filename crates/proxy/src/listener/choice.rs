@@ -164,7 +164,7 @@ impl<S: Step> ByRange<S> {
 }
 
 /// The address that a Unix socket counts as in conditions on addresses: one that no machine has.
-fn ip_of(address: &Address) -> IpAddr {
+pub(super) fn ip_of(address: &Address) -> IpAddr {
     address.ip().map_or(IpAddr::V4(Ipv4Addr::BROADCAST), |address| address.ip())
 }
 
@@ -283,7 +283,7 @@ impl Step for Source {
     }
 }
 
-fn is_same_ip_or_loopback(of: &Arrival<'_>) -> bool {
+pub(super) fn is_same_ip_or_loopback(of: &Arrival<'_>) -> bool {
     // One address of each family counts as loopback, as in Envoy, and not the rest of 127.0.0.0/8.
     const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let Some(remote) = of.remote.ip() else { return true };

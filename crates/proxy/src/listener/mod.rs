@@ -8,6 +8,7 @@ mod bind;
 mod choice;
 mod filter;
 mod inspected;
+mod misfit;
 mod open;
 mod stats;
 
@@ -28,6 +29,7 @@ pub(crate) use bind::{Reservation, WorkerListener, WorkerSocket};
 pub(crate) use choice::{Arrival, ChainChoice};
 pub(crate) use filter::{ListenerFilter, ListenerFilterSnapshot};
 pub(crate) use inspected::Inspected;
+pub(crate) use misfit::misfits;
 pub(crate) use open::OpenConnection;
 pub(crate) use stats::{ListenerScopes, ListenerShards};
 

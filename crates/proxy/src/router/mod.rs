@@ -8,6 +8,7 @@ mod leave;
 mod mirror;
 mod outlier;
 mod predicate;
+mod rehearsal;
 mod relay;
 mod response;
 mod retry;
@@ -48,6 +49,8 @@ use retry::{Again, Retry, Tried};
 
 pub use mirror::AsyncClientStat;
 pub(crate) use mirror::{Copies, Mirror};
+pub(crate) use rehearsal::rehearse;
+pub use rehearsal::{Sent, SentCopy};
 
 /// What the router works with.
 struct Forwarding {
@@ -205,7 +208,7 @@ pub(crate) async fn forward(
         Ok(host) => host,
         Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };
-    rewrite::host_of_chosen(&mut request, &entry, &host, suppress);
+    rewrite::host_of_chosen(&mut request, &entry, host.hostname(), suppress);
     request.facts.timeout = timeout;
     forwarding.retry = Retry::of(&mut request, route);
     if !entry.mirrors.is_empty() {

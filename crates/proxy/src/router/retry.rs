@@ -111,6 +111,11 @@ impl Retry {
         })
     }
 
+    /// What it is that leads to another attempt, and how many there may be.
+    pub(super) fn terms(&self) -> (RetryOn, u32) {
+        (self.retries.on(), self.retries.left())
+    }
+
     /// What the head of a response says to the policy.
     fn seen(&self, head: &ResponseHead, response: &HeaderBlock) -> Attempt {
         let policy = self.retries.policy();
@@ -365,7 +370,7 @@ pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwardi
             }
             forwarding.tell_time(downstream, &mut request, &entry);
         }
-        rewrite::host_of_chosen(&mut request, &entry, &host, suppress);
+        rewrite::host_of_chosen(&mut request, &entry, host.hostname(), suppress);
     }
     attempt(downstream, request, forwarding, host, upload).await
 }

@@ -3,7 +3,6 @@
 use causeway_http::{Known, Method};
 use causeway_model::{HostRewrite, Template};
 use causeway_routing::{rewrite_host, rewrite_path};
-use causeway_upstream::Host;
 
 use crate::exchange::Exchange;
 use crate::format::{Absent, render};
@@ -36,11 +35,16 @@ pub(super) fn rewrite(request: &mut ActiveRequest, entry: &RouteEntry, target: &
 }
 
 /// What only a host that was chosen can say, for each attempt anew: where the host of the request is that of the chosen
-/// one.
-pub(super) fn host_of_chosen(request: &mut ActiveRequest, entry: &RouteEntry, host: &Host, suppress: bool) {
+/// one, whose name is given.
+pub(super) fn host_of_chosen(
+    request: &mut ActiveRequest,
+    entry: &RouteEntry,
+    hostname: &str,
+    suppress: bool,
+) {
     if entry.forward().is_some_and(|route| route.host_rewrite == Some(HostRewrite::Auto)) {
         let viewer = request.viewer();
-        change_host(request, entry, host.hostname(), &viewer, suppress);
+        change_host(request, entry, hostname, &viewer, suppress);
     }
 }
 

@@ -201,6 +201,16 @@ impl ListenerRuntime {
         self.chains.get(self.snapshot.choice.find(arrival)?)
     }
 
+    /// The number of a connection's filter chain among [`Listener::chains`].
+    pub(crate) fn number_of_chain(&self, arrival: &Arrival<'_>) -> Option<usize> {
+        self.snapshot.choice.find(arrival)
+    }
+
+    /// The filter chain of that number.
+    pub(crate) fn chain(&self, number: usize) -> Option<&Rc<ChainRuntime>> {
+        self.chains.get(number)
+    }
+
     /// The connection manager that serves the connections of another one, which is this listener's or was
     /// so before a reload: the one of the chain for the same connections. `None` where there is none.
     pub(crate) fn http_in_place_of(&self, before: &HttpRuntime) -> Option<&Rc<HttpRuntime>> {

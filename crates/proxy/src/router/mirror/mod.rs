@@ -48,6 +48,11 @@ impl Mirror {
         }
     }
 
+    /// So many of so many requests are copied.
+    pub(super) const fn share(&self) -> (u64, u64) {
+        self.share
+    }
+
     /// Where a copy of the request goes, if there is to be one.
     fn cluster(&self, request: &ActiveRequest) -> Option<Rc<LocalCluster>> {
         let (numerator, denominator) = self.share;
