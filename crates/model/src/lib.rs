@@ -37,6 +37,7 @@ mod response_predicate;
 mod retry;
 mod route;
 mod runtime;
+mod shadow;
 mod source;
 mod tcp_proxy;
 mod template;
@@ -108,6 +109,7 @@ pub use route::{
     RoutingPriority, UriTemplateSegment, VirtualCluster, VirtualHost, WeightedCluster,
 };
 pub use runtime::{Runtime, RuntimeFraction, RuntimeLayer};
+pub use shadow::RouteShadow;
 pub use source::SourcePosition;
 pub use tcp_proxy::{
     Backoff, TcpAccessLogOptions, TcpConnect, TcpHashPolicy, TcpProxy, TcpTarget, WeightedTcpCluster,

@@ -41,7 +41,6 @@ mod route;
 mod route_cluster;
 mod route_config;
 mod runtime;
-mod shadow;
 mod stats;
 mod subsets;
 mod tcp_proxy;

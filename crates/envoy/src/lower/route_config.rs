@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use causeway_model::{
-    MirrorPolicy, RequireTls, RouteAction, RouteConfiguration, VirtualCluster, VirtualHost,
+    MirrorPolicy, RequireTls, RouteAction, RouteConfiguration, RouteShadow, VirtualCluster, VirtualHost,
 };
 
 use super::Cx;
@@ -106,7 +106,7 @@ impl Cx<'_> {
         self.not_implemented_vital(host, "matcher", "");
         let mut per_filter = self.per_filter(host);
         self.deprecated_cors(host, &mut per_filter);
-        let mut shadow = super::shadow::Shadow::default();
+        let mut shadow = RouteShadow::default();
         let retry = self.retry_policy(host).map(Arc::new);
         let hedge = self.hedge_policy(host);
         let mirrors = self.mirror_policies(host).or_else(|| of_table.cloned());
