@@ -260,6 +260,14 @@ impl Fix {
         Self { what, edits: vec![edit], machine_applicable: true }
     }
 
+    /// The same, with a field that goes.
+    #[must_use]
+    pub fn and_remove(mut self, spot: Spot) -> Self {
+        // What goes makes room, since of some fields only one may be set.
+        self.edits.insert(0, Edit { spot, field: String::new(), value: None });
+        self
+    }
+
     /// The same, but somebody has to think about it before.
     #[must_use]
     pub const fn to_be_considered(mut self) -> Self {

@@ -1,19 +1,25 @@
 //! The list of HTTP filters ends in the router.
 
-use causeway_model::{Bootstrap, HttpConnectionManager, Listener, NetworkFilter};
+use causeway_model::{Bootstrap, HttpConnectionManager, Listener};
 use causeway_reason::Condition;
 
-use crate::finding::{Effect, Evidence, Finding, Severity, Subject, under};
+use super::walk;
+use crate::finding::{Effect, Evidence, Finding, Fix, Severity, Subject, under};
 use crate::said;
 
+/// The filter, as it is written.
+const ROUTER: &str = "name: envoy.filters.http.router
+typed_config:
+  \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
+
 pub(super) fn missing(bootstrap: &Bootstrap) -> Vec<Finding> {
-    managers(bootstrap)
-        .filter(|(_, manager)| !manager.has_router)
-        .map(|(listener, manager)| of(listener, manager))
+    walk::managers(bootstrap)
+        .filter(|of| !of.manager.has_router)
+        .map(|of| finding(of.listener, of.manager))
         .collect()
 }
 
-fn of(listener: &Listener, manager: &HttpConnectionManager) -> Finding {
+fn finding(listener: &Listener, manager: &HttpConnectionManager) -> Finding {
     let name = &listener.name;
     let title = said!(
         "requests to listener `{name}` are never answered: its HTTP filters do not end in the router",
@@ -36,17 +42,25 @@ fn of(listener: &Listener, manager: &HttpConnectionManager) -> Finding {
             )),
             ..Effect::default()
         })
+        .fix(Fix::set(
+            said!("end the list in the router", "목록 끝에 라우터를 추가합니다"),
+            under(&manager.position, "http_filters[]"),
+            ROUTER,
+        ))
 }
 
-/// Every HTTP connection manager, and whose it is.
-pub(super) fn managers(bootstrap: &Bootstrap) -> impl Iterator<Item = (&Listener, &HttpConnectionManager)> {
-    bootstrap.listeners.iter().flat_map(|listener| {
-        listener.chains().filter_map(|chain| match &chain.filter {
-            NetworkFilter::HttpConnectionManager(manager) => Some((&**listener, &**manager)),
-            NetworkFilter::None
-            | NetworkFilter::TcpProxy(_)
-            | NetworkFilter::Echo
-            | NetworkFilter::DirectResponse(_) => None,
-        })
-    })
+#[cfg(test)]
+mod tests {
+    use crate::lint::testing::{codes, host, http, quiet};
+
+    #[test]
+    fn filters_end_in_the_router() {
+        let file = http(&host("- match: {prefix: /}\n  direct_response: {status: 200}\n"), "");
+        assert!(quiet("router", &file));
+        let router = "          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+";
+        assert_eq!(codes("router", &file.replace(router, "")).len(), 1);
+    }
 }
