@@ -1,4 +1,5 @@
-//! Reading heads that are written as nearly all are: HTTP/1.1, lines that end in CR LF, values without tabs.
+//! Reading heads that are written as nearly all are: HTTP/1.1, lines that end in CR LF, values with one space or none
+//! before them, none behind, and no tabs.
 //!
 //! They are read in one pass, eight bytes at a time. Whatever is not written so – malformed, incomplete, folded, too
 //! large – is left alone: `httparse` reads it, and says what is wrong with it. A head that is read here is read by it
@@ -110,15 +111,12 @@ fn declare(
         if known.is_none() && !is_token(name) || block.len() == limits.fields {
             return None;
         }
-        let mut value = behind.strip_prefix(b":")?;
-        while let [b' ', behind @ ..] = value {
-            value = behind;
-        }
+        let value = behind.strip_prefix(b":")?;
+        let value = value.strip_prefix(b" ").unwrap_or(value);
         let value_start = buffer.len() - value.len();
-        let (whole, behind) = value.split_at_checked(control(value)?)?;
-        value = whole;
-        while let [before @ .., b' '] = value {
-            value = before;
+        let (value, behind) = value.split_at_checked(control(value)?)?;
+        if let [b' ', ..] | [.., b' '] = value {
+            return None;
         }
         rest = behind.strip_prefix(b"\r\n")?;
         message.take(name, known, value);
@@ -249,8 +247,9 @@ mod tests {
     }
 
     const REQUEST: &[u8] =
-        b"POST /a/path?with=query HTTP/1.1\r\nHost: example.com:80\r\nX-Odd:  a b\xe9  \r\nempty:\r\n\r\nbody: 1\r\n";
-    const RESPONSE: &[u8] = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nX-Odd:  a b\xe9  \r\nempty: \r\n\r\nbody: 1\r\n";
+        b"POST /a/path?with=query HTTP/1.1\r\nHost: example.com:80\r\nX-Odd: a b\xe9\r\nempty:\r\n\r\nbody: 1\r\n";
+    const RESPONSE: &[u8] =
+        b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nX-Odd: a b\xe9\r\nempty: \r\n\r\nbody: 1\r\n";
 
     #[test]
     fn ordinary_heads_are_read() {
