@@ -11,6 +11,7 @@ use causeway_model::{
     StringMatch, StringMatcher, ValueMatch, VirtualHost,
 };
 
+use crate::candidates::Candidates;
 use crate::conditions::Unmet;
 use crate::domains::without_port;
 use crate::path::{without_parameters, without_query};
@@ -118,7 +119,8 @@ impl RouteTable {
             path.to_vec()
         };
         let path = path.to_vec();
-        let mut candidates = host.paths.candidates(&compared, request.method() == b"CONNECT");
+        let mut candidates = Candidates::new();
+        host.paths.candidates(&compared, request.method() == b"CONNECT", &mut candidates);
         std::iter::from_fn(move || {
             loop {
                 let number = candidates.next(&compared)? as usize;

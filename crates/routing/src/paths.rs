@@ -112,21 +112,19 @@ impl Paths {
         }
     }
 
-    /// Routes that match a path (without query), in the order of the file. Those with a regular
+    /// Adds the routes that match a path (without query), in the order of the file. Those with a regular
     /// expression still have to be asked by [`regex_matches`].
-    pub(crate) fn candidates(&self, path: &[u8], connect: bool) -> Candidates<'_> {
-        let mut candidates = Candidates::new();
+    pub(crate) fn candidates<'t>(&'t self, path: &[u8], connect: bool, candidates: &mut Candidates<'t>) {
         if connect {
-            self.add(&mut candidates, self.connect);
+            self.add(candidates, self.connect);
         }
         // A request without a path is nothing to any other route.
         if !path.is_empty() {
-            self.collect(&mut candidates, &self.exact_case, Plain(path));
+            self.collect(candidates, &self.exact_case, Plain(path));
             if !self.any_case.places.is_empty() {
-                self.collect(&mut candidates, &self.any_case, Lower(path));
+                self.collect(candidates, &self.any_case, Lower(path));
             }
         }
-        candidates
     }
 
     /// A route whose path shares the longest beginning with this one, and the length of that beginning.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use causeway_model::{RequireTls, Route, RouteConfiguration, Runtime, VirtualHost};
 
+use crate::candidates::Candidates;
 use crate::conditions::{self, Unmet};
 use crate::domains::Domains;
 use crate::path;
@@ -129,7 +130,8 @@ impl RouteTable {
         } else {
             path
         };
-        let mut candidates = host.paths.candidates(compared, request.method() == b"CONNECT");
+        let mut candidates = Candidates::new();
+        host.paths.candidates(compared, request.method() == b"CONNECT", &mut candidates);
         while let Some(number) = candidates.next(compared) {
             let number = number as usize;
             let Some(route) = virtual_host.routes.get(number) else { continue };
