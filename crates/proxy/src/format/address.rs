@@ -67,27 +67,37 @@ pub(super) fn write_ip(out: &mut Vec<u8>, ip: IpAddr, port: u16, part: AddressPa
     }
 }
 
-/// Nearly every line of a log has one, so that it is put together at once.
+/// Nearly every line of a log has one, so that it is put together of pieces that are there.
 fn write_ipv4(out: &mut Vec<u8>, ip: Ipv4Addr) {
     let (mut text, mut end) = ([0; "255.255.255.255.".len()], 0);
-    let mut put = |byte| {
-        if let Some(slot) = text.get_mut(end) {
-            *slot = byte;
-            end += 1;
-        }
-    };
     for octet in ip.octets() {
-        if octet >= 100 {
-            put(b'0' + octet / 100);
+        let Some((digits, length)) = OCTETS.get(usize::from(octet)) else { continue };
+        if let Some(slot) = text.get_mut(end..end + digits.len()) {
+            slot.copy_from_slice(digits);
         }
-        if octet >= 10 {
-            put(b'0' + octet / 10 % 10);
-        }
-        put(b'0' + octet % 10);
-        put(b'.');
+        end += length;
     }
     out.extend_from_slice(text.get(..end - 1).unwrap_or_default());
 }
+
+/// Octets with a dot behind them, and how much that is.
+#[expect(clippy::indexing_slicing, reason = "evaluated at compile time, where a bad index fails the build")]
+static OCTETS: [([u8; 4], usize); 256] = {
+    let mut table = [([0; 4], 0); 256];
+    let mut octet = 0_u8;
+    loop {
+        let [hundreds, tens, ones] = [b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10];
+        table[octet as usize] = match octet {
+            100.. => ([hundreds, tens, ones, b'.'], 4),
+            10.. => ([tens, ones, b'.', 0], 3),
+            0.. => ([ones, b'.', 0, 0], 2),
+        };
+        if octet == u8::MAX {
+            break table;
+        }
+        octet += 1;
+    }
+};
 
 /// The network that an address is in: the address with only its first bits, and how many they are.
 fn write_network(out: &mut Vec<u8>, ip: IpAddr, bits: u8) {

@@ -10,23 +10,37 @@ pub(crate) struct Decimal {
 impl Decimal {
     pub(crate) fn new(number: u64) -> Self {
         let mut digits = [0; 20];
-        let mut rest = number;
-        let mut from = digits.len();
-        loop {
-            from -= 1;
-            if let Some(slot) = digits.get_mut(from) {
-                *slot = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-            }
-            rest /= 10;
-            if rest == 0 {
-                return Self { digits, from };
+        let (mut rest, mut from) = (number, digits.len());
+        while rest >= 10 {
+            let pair = pair(rest % 100);
+            rest /= 100;
+            from -= 2;
+            if let Some(slot) = digits.get_mut(from..from + 2) {
+                slot.copy_from_slice(&pair);
             }
         }
+        if rest > 0 || number == 0 {
+            from -= 1;
+            if let Some(slot) = digits.get_mut(from) {
+                *slot = digit(rest);
+            }
+        }
+        Self { digits, from }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.digits.get(self.from..).unwrap_or_default()
     }
+}
+
+/// A number below 100 with two digits.
+fn pair(number: u64) -> [u8; 2] {
+    [digit(number / 10), digit(number % 10)]
+}
+
+/// A number below 10 as a digit.
+fn digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number).unwrap_or(0)
 }
 
 /// Puts a number at the end of `out`.

@@ -42,17 +42,24 @@ pub(crate) enum Operand<'a> {
 
 impl Operand<'_> {
     /// Prints the value.
+    #[inline]
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
             Self::Absent => {}
             Self::Number(number) => write_number(out, *number),
             Self::Bytes(bytes) => out.extend_from_slice(bytes),
-            Self::Json(Value::String(text)) => out.extend_from_slice(text.as_bytes()),
-            Self::Json(value) => super::json::write_escaped(out, value),
             Self::Ip(ip, port, part) => write_ip(out, *ip, *port, *part),
-            Self::Time(format, at) => write_time(out, format, *at),
             Self::Stamp(stamp) => out.extend_from_slice(stamp),
+            Self::Json(value) => write_json(out, value),
+            Self::Time(format, at) => write_time(out, format, *at),
         }
+    }
+}
+
+fn write_json(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::String(text) => out.extend_from_slice(text.as_bytes()),
+        value => super::json::write_escaped(out, value),
     }
 }
 
