@@ -382,6 +382,7 @@ impl Worker {
         if changes.shrink {
             self.buffers.shrink();
             self.exchanges.shrink();
+            self.coroutines.shrink();
         }
     }
 

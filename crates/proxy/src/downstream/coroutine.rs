@@ -12,8 +12,9 @@ use std::task::Poll;
 
 use super::{After, Downstream};
 
-/// Coroutines that wait at most.
-const MOST: usize = 64;
+/// Coroutines that wait at most. Where hundreds of connections are busy, many are served between two looks at what has
+/// come.
+const MOST: usize = 256;
 
 /// Coroutines of one worker that serve nobody.
 #[derive(Default)]
@@ -38,6 +39,11 @@ impl Coroutines {
             let seat = Rc::new(Seat::default());
             Coroutine { future: Box::pin(serve_each(Rc::clone(&seat))), seat }
         })
+    }
+
+    /// Lets go of those that serve nobody.
+    pub(crate) fn shrink(&self) {
+        self.0.take();
     }
 
     fn give(&self, coroutine: Coroutine) {
