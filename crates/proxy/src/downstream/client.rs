@@ -3,6 +3,8 @@
 use std::io;
 use std::task::{Context, Poll};
 
+use tokio::task::coop;
+
 use super::ClientStream;
 use crate::buffer::{Buffer, BufferPool};
 use crate::exchange::{Facts, Outgoing};
@@ -17,6 +19,9 @@ pub(crate) enum Client {
         stream: Transport,
         /// What the client sent and nobody used up yet.
         inbound: Buffer,
+        /// The task that serves the connection is woken when something comes: that has been asked for, and nothing has
+        /// been read since.
+        watched: bool,
     },
     /// A stream of HTTP/2: one request.
     Http2(ClientStream),
@@ -25,13 +30,16 @@ pub(crate) enum Client {
 impl Client {
     /// A connection of HTTP/1, and what has been read from it.
     pub(crate) const fn http1(stream: Transport, inbound: Buffer) -> Self {
-        Self::Http1 { stream, inbound }
+        Self::Http1 { stream, inbound, watched: false }
     }
 
     /// Where the body of a request comes from.
     pub(crate) const fn source(&mut self) -> Source<'_> {
         match self {
-            Self::Http1 { stream, inbound } => Source::Http1 { stream, buffer: inbound },
+            Self::Http1 { stream, inbound, watched } => {
+                *watched = false;
+                Source::Http1 { stream, buffer: inbound }
+            }
             Self::Http2(stream) => Source::Client(stream),
         }
     }
@@ -90,15 +98,29 @@ impl Client {
     /// Reads once into the room that was made; 0 is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         match self {
-            Self::Http1 { stream, inbound } => stream.poll_read(cx, inbound),
+            Self::Http1 { stream, inbound, watched } => {
+                *watched = false;
+                stream.poll_read(cx, inbound)
+            }
             Self::Http2(_) => Poll::Ready(Ok(0)),
         }
     }
 
-    /// Ready once there is something to read, or the end. May be ready too early.
-    pub(super) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Ready once there is something to read, or the end. May be ready too early. Polled by the task that serves the
+    /// connection, and no other.
+    pub(super) fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Http1 { stream, .. } => stream.poll_read_ready(cx),
+            Self::Http1 { stream, watched, .. } => {
+                // A request is served between two looks, mostly, and meanwhile nothing comes.
+                if *watched && let Some(readable) = stream.is_readable() {
+                    *watched = !readable;
+                    return if readable { Poll::Ready(Ok(())) } else { Poll::Pending };
+                }
+                let ready = stream.poll_read_ready(cx);
+                // A task that has had its turn is told to wait without being heard.
+                *watched = ready.is_pending() && coop::has_budget_remaining();
+                ready
+            }
             Self::Http2(_) => Poll::Ready(Ok(())),
         }
     }

@@ -220,7 +220,7 @@ impl Downstream {
     /// Goes on as a connection of HTTP/2.
     async fn serve_http2(self: Box<Self>) {
         let Self { worker, slot, info, listener, client, deadlines, opened, .. } = *self;
-        let (Client::Http1 { stream, inbound }, Some(opened)) = (client, opened) else { return };
+        let (Client::Http1 { stream, inbound, .. }, Some(opened)) = (client, opened) else { return };
         let handover = http2::Handover { worker, slot, listener, info, opened, stream, inbound, deadlines };
         Box::pin(http2::serve(handover)).await;
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::coop;
 
 use crate::buffer::Buffer;
 
@@ -68,11 +69,17 @@ impl Transport {
 
     /// The same without waiting for it: whether anything is known to have come since the last read, or the end.
     pub(crate) fn may_be_readable(&self) -> bool {
+        let mut quiet = Context::from_waker(Waker::noop());
+        self.is_readable().unwrap_or_else(|| self.poll_read_ready(&mut quiet).is_ready())
+    }
+
+    /// The same where that can be said without anybody who waits being forgotten, which it can't with TLS.
+    pub(crate) fn is_readable(&self) -> Option<bool> {
         // Nothing is read, so nothing is known afterwards that was not before.
         match self {
-            Self::Tcp(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
-            Self::Unix(stream) => stream.try_io(Interest::READABLE, || Ok(())).is_ok(),
-            Self::Tls(stream) => stream.poll_read_ready(&mut Context::from_waker(Waker::noop())).is_ready(),
+            Self::Tcp(stream) => Some(stream.try_io(Interest::READABLE, || Ok(())).is_ok()),
+            Self::Unix(stream) => Some(stream.try_io(Interest::READABLE, || Ok(())).is_ok()),
+            Self::Tls(_) => None,
         }
     }
 
@@ -166,22 +173,33 @@ impl Transport {
 
 /// Reads once from a socket; 0 is the end.
 ///
+/// The runtime is asked whether the socket is ready only where it is not known to be: most reads come when it has just
+/// said so. A read that fills all room may be followed by another at once, and so on for as long as the peer likes:
+/// such reads use up what a task may do before it has to let others run.
+///
 /// The system call is made here and not by the C library, whose functions are points at which a thread may be
 /// cancelled, and prepare for that each time. So is that of [`transmit`]. Both are made for each message.
 fn receive(stream: &TcpStream, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+    let wanted = room.len();
     loop {
-        ready!(stream.poll_read_ready(cx))?;
-        let wanted = room.len();
-        let read = once(stream, Interest::READABLE, wanted, || {
-            recv(stream, &mut *room, RecvFlags::empty()).map(|(count, _)| count)
-        });
-        if let Some(read) = read {
+        if coop::has_budget_remaining()
+            && let Some(read) = once(stream, Interest::READABLE, wanted, || {
+                recv(stream, &mut *room, RecvFlags::empty()).map(|(count, _)| count)
+            })
+        {
+            if matches!(read, Ok(count) if count == wanted)
+                && let Poll::Ready(used) = coop::poll_proceed(cx)
+            {
+                used.made_progress();
+            }
             return Poll::Ready(read);
         }
+        ready!(stream.poll_read_ready(cx))?;
     }
 }
 
-/// Writes some of the bytes to a socket.
+/// Writes some of the bytes to a socket, as [`receive`] reads. Whatever is written was read somewhere, so that this uses
+/// up nothing.
 fn transmit(
     stream: &TcpStream,
     cx: &mut Context<'_>,
@@ -189,11 +207,13 @@ fn transmit(
     flags: SendFlags,
 ) -> Poll<io::Result<usize>> {
     loop {
-        ready!(stream.poll_write_ready(cx))?;
-        let written = once(stream, Interest::WRITABLE, bytes.len(), || send(stream, bytes, flags));
-        if let Some(written) = written {
+        if coop::has_budget_remaining()
+            && let Some(written) =
+                once(stream, Interest::WRITABLE, bytes.len(), || send(stream, bytes, flags))
+        {
             return Poll::Ready(written);
         }
+        ready!(stream.poll_write_ready(cx))?;
     }
 }
 
