@@ -3,6 +3,7 @@
 mod cells;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
@@ -137,6 +138,11 @@ impl Host {
     #[must_use]
     pub fn address(&self) -> Arc<Address> {
         self.address.load_full()
+    }
+
+    /// The same, for who only looks at it.
+    pub fn peek_address(&self) -> impl Deref<Target = Arc<Address>> {
+        self.address.load()
     }
 
     /// Its host name; may be empty. For a name that was looked up it is that name.

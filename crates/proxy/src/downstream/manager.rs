@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use causeway_http::h1::Target;
@@ -192,10 +191,10 @@ impl Downstream {
     }
 
     /// Checks and completes the head: what is wrong with it is answered.
-    pub(super) fn prepare(&mut self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
-        let config = Arc::clone(&self.listener.manager.config);
+    pub(super) fn prepare(&self, request: &mut ActiveRequest) -> Result<(), LocalReply> {
+        let config = &*self.listener.manager.config;
         let Some(head) = request.head.clone() else { return Err(failed(Reason::Dropped)) };
-        if let Some(header) = self.listener.manager.options.reason_header.clone() {
+        if let Some(header) = &self.listener.manager.options.reason_header {
             let all = header.may_know_all(&mut request.request, self.info.direct_remote());
             request.facts.may_know_all = all;
         }
@@ -225,17 +224,14 @@ impl Downstream {
                 mutate_in_order(request, Message::Request, mutations, &viewer);
             }
         }
-        let worker = Rc::clone(&self.worker);
-        let info = Rc::clone(&self.info);
         if head.method != Method::Connect {
             self.normalize(request)?;
         }
-        let http = &self.listener.shards.http;
         let mut context = RequestContext {
-            config: &config,
-            connection: &info,
+            config,
+            connection: &self.info,
             own_address: self.listener.manager.options.own_address,
-            request_id: &mut || worker.uuid(),
+            request_id: &mut || self.worker.uuid(),
             internal_only: &config.route_config.internal_only_headers,
         };
         header_rules::apply_to_request(request, &mut context)

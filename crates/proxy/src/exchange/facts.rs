@@ -86,7 +86,7 @@ pub(crate) struct Facts {
     /// Our end of the connection to it.
     pub(crate) upstream_local: Option<SocketAddr>,
     /// The other end.
-    pub(crate) upstream_remote: Option<Arc<Address>>,
+    pub(crate) upstream_remote: Option<Rc<Address>>,
     /// What is known of its TLS, where it speaks it.
     pub(crate) upstream_tls: Option<Rc<TlsFacts>>,
     /// Number of the connection to it.

@@ -22,7 +22,7 @@ pub(super) fn address<'a>(view: &View<'a>, peer: Peer, part: AddressPart) -> Ope
         Peer::DownstreamLocal => address_part(&connection.local, part),
         Peer::DownstreamDirectLocal => address_part(connection.direct_local(), part),
         Peer::UpstreamHost => match (&facts.host, part) {
-            (Some(host), part) => address_part(&host.address(), part),
+            (Some(host), part) => address_part(&host.peek_address(), part),
             (None, _) => Operand::Absent,
         },
         Peer::UpstreamRemote => {

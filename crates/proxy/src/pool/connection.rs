@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -25,7 +24,7 @@ pub(crate) struct UpstreamConnection {
     /// Its number, unique in the process.
     pub(crate) id: u64,
     pub(crate) local: Option<std::net::SocketAddr>,
-    pub(crate) remote: Arc<Address>,
+    pub(crate) remote: Rc<Address>,
     /// Requests that were sent on it before.
     pub(crate) served: u32,
     /// How long it had been idle when it was taken; 0 for a new one.

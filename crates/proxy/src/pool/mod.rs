@@ -293,7 +293,9 @@ impl HostPool {
                 cluster
                     .stats()
                     .record(ClusterStat::UpstreamCxConnectMs, u64::try_from(took).unwrap_or(u64::MAX));
-                self.begin(&cluster, http2, stream, local, address, life).await;
+                // Requests share it with this worker alone.
+                let remote = Rc::new(Address::clone(&address));
+                self.begin(&cluster, http2, stream, local, remote, life).await;
             }
             Err(failure) => {
                 cluster.stats().inc(ClusterStat::UpstreamCxConnectFail);
@@ -332,7 +334,7 @@ impl HostPool {
         http2: bool,
         stream: Transport,
         local: Option<SocketAddr>,
-        remote: Arc<Address>,
+        remote: Rc<Address>,
         life: Life,
     ) {
         if http2 {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use causeway_model::Address;
 
@@ -38,7 +37,7 @@ impl Upstream {
     }
 
     /// The other end.
-    pub(crate) fn remote(&self) -> &Arc<Address> {
+    pub(crate) fn remote(&self) -> &Rc<Address> {
         match self {
             Self::Http1(connection) => &connection.remote,
             Self::Http2(stream) => stream.remote(),

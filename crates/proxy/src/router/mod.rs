@@ -167,8 +167,8 @@ pub(crate) async fn forward(
         request.facts.virtual_cluster = traffic::find(&entry.virtual_clusters, &request.seen()).cloned();
     }
     downstream.try_idle = None;
-    let config = Arc::clone(&downstream.listener.manager.config);
-    if let Err(reply) = envoy_headers::check(&request, &config.strict_check_headers) {
+    let strict = &downstream.listener.manager.config.strict_check_headers;
+    if let Err(reply) = envoy_headers::check(&request, strict) {
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     }
     if downstream.sheds(LoadShedPointKind::HttpDownstreamFilterCheck) {
@@ -178,6 +178,7 @@ pub(crate) async fn forward(
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     }
     let hedge = Hedge::of(&request, route);
+    let config = &downstream.listener.manager.config;
     let timeout = envoy_headers::timeout(&mut request, route, config.respect_expected_rq_timeout);
     let per_try = envoy_headers::per_try_timeout(&mut request, route, timeout);
     let suppress = config.suppress_envoy_headers;
@@ -265,6 +266,7 @@ async fn attempt(
     match connected {
         Ok(connection) => {
             request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Total));
+            request.attempted.push((host, Some(connection.id())));
             Relay::new(downstream, request, forwarding, connection, upload).run().await
         }
         Err(Unconnected::Failed(failure)) => {

@@ -212,10 +212,7 @@ impl<'d> Relay<'d> {
         facts.upstream_connection = Some(self.upstream.id());
         facts.upstream_local = self.upstream.local();
         facts.upstream_tls = self.upstream.tls();
-        facts.upstream_remote = Some(Arc::clone(self.upstream.remote()));
-        if let Some(host) = facts.host.clone() {
-            self.request.attempted.push((host, Some(self.upstream.id())));
-        }
+        facts.upstream_remote = Some(Rc::clone(self.upstream.remote()));
         outlier::note(&self.request, &self.forwarding.hosts, HostResult::Connected);
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);

@@ -139,7 +139,7 @@ impl TcpSession {
         facts.connect_end = Some(self.worker.instant());
         facts.upstream_local = upstream.local;
         facts.upstream_tls.clone_from(&upstream.tls);
-        facts.upstream_remote = Some(Arc::clone(&upstream.remote));
+        facts.upstream_remote = Some(Rc::clone(&upstream.remote));
         Box::new(upstream)
     }
 

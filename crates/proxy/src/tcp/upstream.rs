@@ -30,7 +30,7 @@ pub(super) struct Upstream {
     pub(super) local: Option<SocketAddr>,
     /// What is known of its TLS, where it speaks it.
     pub(super) tls: Option<Rc<TlsFacts>>,
-    pub(super) remote: Arc<Address>,
+    pub(super) remote: Rc<Address>,
     life: Life,
     /// Held for its `Drop`.
     _running: Running,
@@ -74,7 +74,7 @@ impl Upstream {
                     id,
                     local,
                     tls,
-                    remote: address,
+                    remote: Rc::new(Address::clone(&address)),
                     life,
                     _running: running,
                 })

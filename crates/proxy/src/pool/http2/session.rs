@@ -8,7 +8,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -47,7 +46,7 @@ pub(crate) struct Session {
     /// Its number, unique in the process.
     pub(super) id: u64,
     pub(super) local: Option<SocketAddr>,
-    pub(super) remote: Arc<Address>,
+    pub(super) remote: Rc<Address>,
     /// What is known of its TLS, where it speaks it.
     pub(super) tls: Option<Rc<TlsFacts>>,
     pub(super) watch: Rc<Watch>,
@@ -84,7 +83,7 @@ impl Session {
         pool: &Rc<HostPool>,
         stream: Transport,
         local: Option<SocketAddr>,
-        remote: Arc<Address>,
+        remote: Rc<Address>,
         http: &ClusterHttpOptions,
         life: Life,
     ) -> Result<Rc<Self>, h2::Error> {

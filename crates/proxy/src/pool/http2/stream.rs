@@ -5,7 +5,6 @@ use std::future::Future as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -84,7 +83,7 @@ impl UpstreamStream {
     }
 
     /// The other end.
-    pub(crate) fn remote(&self) -> &Arc<Address> {
+    pub(crate) fn remote(&self) -> &Rc<Address> {
         &self.session.remote
     }
 
