@@ -29,7 +29,7 @@ pub(super) struct HeadReader<'a> {
     /// What is known of the attempt.
     pub(super) facts: &'a mut Facts,
     /// How far the head has been looked through.
-    pub(super) scanned: &'a mut usize,
+    pub(super) scanned: &'a mut u32,
 }
 
 impl HeadReader<'_> {
@@ -82,15 +82,16 @@ impl HeadReader<'_> {
         let rules = ResponseRules { limits, method: self.method, upgrade: self.upgrade };
         loop {
             let held = connection.buffer.filled().len();
-            if held > *self.scanned {
-                match parse_response(connection.buffer.filled(), *self.scanned, &rules, self.response) {
+            let scanned = *self.scanned as usize;
+            if held > scanned {
+                match parse_response(connection.buffer.filled(), scanned, &rules, self.response) {
                     Ok(Parsed::Complete { head, length }) => {
                         connection.buffer.consume(length);
                         *self.scanned = 0;
                         self.facts.upstream_fields_received += head.field_bytes;
                         return Poll::Ready(Ok(head));
                     }
-                    Ok(Parsed::Partial) => *self.scanned = held,
+                    Ok(Parsed::Partial) => *self.scanned = u32::try_from(held).unwrap_or(u32::MAX),
                     Err(failure) => {
                         self.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
                         return Poll::Ready(Err(failure));

@@ -45,7 +45,7 @@ impl Relay<'_> {
         status: u16,
     ) -> Option<ActiveRequest> {
         let http = &self.downstream.listener.shards.http;
-        if self.upload.is_some() || self.upload_failed || self.upgrade.is_some() {
+        if self.upload.is_some() || self.upload_failed || self.downstream.upgrade.is_some() {
             return None;
         }
         let mut again = self.request.again.take().unwrap_or_default();

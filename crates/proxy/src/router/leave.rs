@@ -63,7 +63,6 @@ impl Relay<'_> {
             self.downstream.deadlines.set(timer, None);
         }
         self.downstream.try_idle = None;
-        self.downstream.upgrade = self.upgrade.take();
         self.forwarding.tried = true;
     }
 }

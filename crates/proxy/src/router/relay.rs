@@ -18,6 +18,7 @@ use causeway_upstream::{ClusterStat, Host, HostResult, HostStat};
 use super::outlier;
 use super::response::BodyEvent;
 use super::retry::{self, Tried};
+use super::stream::to_resend;
 use super::{Forwarding, Served, give_up, hedge, start_timeout, tunnel, upstream_request};
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
@@ -42,13 +43,11 @@ pub(super) struct Relay<'d> {
     /// The back-end takes no more of the request.
     pub(super) upload_failed: bool,
     /// What is left to be sent, before all else, of a body that is sent once more by HTTP/2.
-    pub(super) resend: Bytes,
+    pub(super) resend: Option<Box<Bytes>>,
     /// The request's body as it was, where it may be sent again.
-    pub(super) kept: Option<Kept>,
-    /// The upgrade that was asked for.
-    pub(super) upgrade: Option<Vec<u8>>,
+    pub(super) kept: Option<Box<Kept>>,
     /// How far the response's head has been looked through.
-    pub(super) scanned: usize,
+    pub(super) scanned: u32,
     /// An answer has been looked for.
     asked: bool,
     /// Something of the response that is waited for has come.
@@ -58,6 +57,9 @@ pub(super) struct Relay<'d> {
     /// Held for its `Drop`.
     pub(super) running: Running,
 }
+
+// One is made for each request, and the C library has memory of up to that size at hand where many are made at a time.
+const _: () = assert!(size_of::<Relay<'_>>() <= 120);
 
 /// Counts a request for as long as a back-end works on it.
 pub(super) struct Running {
@@ -121,7 +123,6 @@ impl<'d> Relay<'d> {
         running: Running,
     ) -> Box<Self> {
         Box::new(Self {
-            upgrade: downstream.upgrade.take(),
             running,
             downstream,
             request,
@@ -129,7 +130,7 @@ impl<'d> Relay<'d> {
             upstream,
             upload,
             upload_failed: false,
-            resend: Bytes::new(),
+            resend: None,
             kept: None,
             scanned: 0,
             asked: false,
@@ -216,7 +217,7 @@ impl<'d> Relay<'d> {
         outlier::note(&self.request, &self.forwarding.hosts, HostResult::Connected);
         self.request.log_connected();
         let framing = self.request.head.as_ref().map_or(BodyFraming::None, |head| head.framing);
-        if self.upgrade.is_some() {
+        if self.downstream.upgrade.is_some() {
             self.make_websocket_key();
         }
         let http2 = self.upstream.is_http2();
@@ -226,7 +227,7 @@ impl<'d> Relay<'d> {
         }
         let chunked = !http2
             && !self.forwarding.raw
-            && upstream_request::write_head(&mut self.request, self.upgrade.as_deref());
+            && upstream_request::write_head(&mut self.request, self.downstream.upgrade.as_deref());
         if self.request.again.is_some() {
             if !http2 {
                 self.send_again(framing, chunked);
@@ -271,7 +272,7 @@ impl<'d> Relay<'d> {
             return;
         }
         if http2 {
-            self.resend = Bytes::from(sent);
+            self.resend = to_resend(sent);
             return;
         }
         let before = self.request.to_upstream.pending();
@@ -382,9 +383,9 @@ impl<'d> Relay<'d> {
 
     /// Sends what can be sent of the request.
     pub(super) fn poll_upload(&mut self, cx: &mut Context<'_>) -> Upload {
-        if self.upload.is_some() && !self.resend.is_empty() {
+        if self.upload.is_some() && self.resend.is_some() {
             self.poll_resend(cx, false);
-            if !self.resend.is_empty() {
+            if self.resend.is_some() {
                 return Upload::Fine;
             }
         }
@@ -432,7 +433,7 @@ impl<'d> Relay<'d> {
                     // They are not kept, and the request would not be the same without.
                     self.give_up_retries();
                 } else {
-                    self.kept = pump.and_then(|mut pump| pump.take_kept());
+                    self.kept = pump.and_then(|mut pump| pump.take_kept()).map(Box::new);
                 }
                 self.end_upload(cx);
                 let now = self.downstream.worker.instant();
@@ -489,13 +490,14 @@ impl<'d> Relay<'d> {
             fields: usize::try_from(http.max_headers_count).unwrap_or(usize::MAX),
         };
         let method = self.request.head.as_ref().map_or(Method::Get, |head| head.method);
-        let rules = ResponseRules { limits, method, upgrade: self.upgrade.is_some() };
+        let rules = ResponseRules { limits, method, upgrade: self.downstream.upgrade.is_some() };
         loop {
             let Upstream::Http1(upstream) = &mut self.upstream else { return Poll::Pending };
             let held = upstream.buffer.filled().len();
-            if held > self.scanned {
+            let scanned = self.scanned as usize;
+            if held > scanned {
                 let response = &mut self.request.response;
-                match parse_response(upstream.buffer.filled(), self.scanned, &rules, response) {
+                match parse_response(upstream.buffer.filled(), scanned, &rules, response) {
                     Ok(Parsed::Complete { head, length }) => {
                         upstream.buffer.consume(length);
                         self.scanned = 0;
@@ -503,7 +505,8 @@ impl<'d> Relay<'d> {
                         self.keep_answer(&head);
                         return Poll::Ready(HeadEvent::Head(head));
                     }
-                    Ok(Parsed::Partial) => self.scanned = held,
+                    // It is smaller by far: heads are limited.
+                    Ok(Parsed::Partial) => self.scanned = u32::try_from(held).unwrap_or(u32::MAX),
                     Err(failure) => {
                         self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
                         return Poll::Ready(HeadEvent::Failed(failure));

@@ -53,7 +53,7 @@ impl Relay<'_> {
         }
         if refused_upgrade {
             self.downstream.draining = true;
-            if self.upgrade.is_some() && (200..300).contains(&head.status) {
+            if self.downstream.upgrade.is_some() && (200..300).contains(&head.status) {
                 // The client would take whatever follows for the new protocol.
                 framing = BodyFraming::None;
                 // The end of a stream is told by its head.

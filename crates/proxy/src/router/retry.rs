@@ -460,7 +460,7 @@ impl Relay<'_> {
             && !self.has_interim()
             && safe
             && body
-            && self.upgrade.is_none()
+            && self.downstream.upgrade.is_none()
     }
 }
 

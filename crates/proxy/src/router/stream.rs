@@ -92,12 +92,17 @@ fn fields(block: &HeaderBlock) -> HeaderMap {
     })
 }
 
+/// What is left to be sent of a body that is sent once more, where that is anything.
+pub(super) fn to_resend(body: Vec<u8>) -> Option<Box<Bytes>> {
+    (!body.is_empty()).then(|| Box::new(Bytes::from(body)))
+}
+
 impl Relay<'_> {
     /// Sends the head of the request, and its body too where that is known already.
     pub(super) fn begin_stream(&mut self, framing: BodyFraming) -> Result<(), Failure> {
-        let request = request(&mut self.request, self.upgrade.as_deref())?;
+        let request = request(&mut self.request, self.downstream.upgrade.as_deref())?;
         let again = self.request.again.as_ref().map(|again| again.body.clone());
-        let tunnel = self.upgrade.is_some() || self.request.method() == Method::Connect;
+        let tunnel = self.downstream.upgrade.is_some() || self.request.method() == Method::Connect;
         let ends = match &again {
             Some(body) => body.is_empty() || framing.is_none(),
             None => framing.is_none() && !tunnel,
@@ -106,24 +111,25 @@ impl Relay<'_> {
         let sent = stream.send(request, ends);
         self.request.facts.upstream_count = Some(Rc::clone(stream.count()));
         if !ends {
-            self.resend = Bytes::from(again.unwrap_or_default());
+            self.resend = to_resend(again.unwrap_or_default());
         }
         sent
     }
 
     /// Sends what is left of a body that is sent once more; `ends` where that is all of it.
     pub(super) fn poll_resend(&mut self, cx: &mut Context<'_>, ends: bool) {
-        while !self.resend.is_empty() && !self.upload_failed {
+        while let Some(left) = self.resend.as_deref_mut().filter(|_| !self.upload_failed) {
             let Some(mut sink) = self.upstream.sink(&mut self.request.to_upstream) else { return };
-            match sink.poll_write_frame(cx, &mut self.resend, ends) {
+            match sink.poll_write_frame(cx, left, ends) {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(_)) => self.upload_failed = true,
                 Poll::Pending => return,
             }
-            if ends
-                && self.resend.is_empty()
-                && let Upstream::Http2(stream) = &self.upstream
-            {
+            if !left.is_empty() {
+                continue;
+            }
+            self.resend = None;
+            if ends && let Upstream::Http2(stream) = &self.upstream {
                 stream.request_complete();
             }
         }
@@ -160,7 +166,7 @@ impl Relay<'_> {
         http2::add_all(response.headers(), &mut self.request.response);
         let ends = !interim && stream.is_headers_only();
         // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).
-        let status = if self.upgrade.is_some() && status == 200 { 101 } else { status };
+        let status = if self.downstream.upgrade.is_some() && status == 200 { 101 } else { status };
         Poll::Ready(Ok(head_of(status, ends)))
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn tunnel(mut relay: Box<Relay<'_>>, head: ResponseHead) -> Aft
     relay.request.facts.tunnel = true;
     relay.change_fields(&head);
     if head.status == 101
-        && let Some(protocol) = protocol.or_else(|| relay.upgrade.clone())
+        && let Some(protocol) = protocol.or_else(|| relay.downstream.upgrade.clone())
     {
         relay.request.response.set(Known::Upgrade, &protocol);
     }

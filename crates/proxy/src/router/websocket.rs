@@ -24,7 +24,7 @@ fn accept_of(key: &[u8]) -> String {
 
 impl Relay<'_> {
     fn asks_for_websocket(&self) -> bool {
-        self.upgrade.as_deref().is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(b"websocket"))
+        self.downstream.upgrade.as_deref().is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(b"websocket"))
     }
 
     /// Puts a key into the request, where it has none that could be sent.

@@ -29,10 +29,10 @@ pub(in crate::router) struct Late {
     /// What is left to be written of the request in HTTP/1, …
     out: Outgoing,
     /// … and in HTTP/2.
-    resend: Bytes,
+    resend: Option<Box<Bytes>>,
     /// The back-end takes no more of it.
     deaf: bool,
-    scanned: usize,
+    scanned: u32,
     /// An upgrade was asked for.
     upgrade: bool,
     /// `max_stream_duration` of the cluster: when it ends, and what tells of it.
@@ -158,10 +158,12 @@ impl Late {
             Upstream::Http1(connection) if self.out.pending() > 0 => {
                 self.out.poll_flush(cx, &mut connection.stream)
             }
-            Upstream::Http2(stream) if !self.resend.is_empty() => loop {
+            Upstream::Http2(stream) => loop {
+                let Some(left) = self.resend.as_deref_mut() else { return };
                 let Some(mut sink) = stream.sink() else { break Poll::Pending };
-                match sink.poll_write_frame(cx, &mut self.resend, true) {
-                    Poll::Ready(Ok(_)) if self.resend.is_empty() => {
+                match sink.poll_write_frame(cx, left, true) {
+                    Poll::Ready(Ok(_)) if left.is_empty() => {
+                        self.resend = None;
                         stream.request_complete();
                         break Poll::Ready(Ok(()));
                     }
@@ -170,7 +172,7 @@ impl Late {
                     Poll::Pending => break Poll::Pending,
                 }
             },
-            Upstream::Http1(_) | Upstream::Http2(_) => return,
+            Upstream::Http1(_) => return,
         };
         match sent {
             Poll::Ready(Ok(())) => {

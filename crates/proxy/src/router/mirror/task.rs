@@ -68,7 +68,7 @@ struct Sending<'m> {
     /// How long the request waits for it.
     patience: Deadline,
     /// How far the head of the answer has been looked through.
-    scanned: usize,
+    scanned: u32,
     answer: Option<(ResponseHead, Pump)>,
 }
 
