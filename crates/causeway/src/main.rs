@@ -5,6 +5,7 @@
 
 mod cli;
 mod demo;
+mod diff;
 mod doctor;
 mod explain;
 mod process;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Ok(Command::Why(arguments)) => why::run(&arguments),
         Ok(Command::Explain(arguments)) => explain::run(&arguments),
         Ok(Command::Doctor(arguments)) => doctor::run(&arguments),
+        Ok(Command::Diff(arguments)) => diff::run(&arguments),
         Ok(Command::Route(arguments)) => route::run(&arguments),
         Ok(Command::Print(text)) => cli::print(&text),
         Err(error) => error.exit(),

@@ -31,6 +31,7 @@ mod redirect;
 mod regexes;
 mod request;
 mod rewrite;
+mod sample;
 mod table;
 mod trie;
 
@@ -40,4 +41,5 @@ pub use explain::{DomainHint, Miss, PathHint, PathWords};
 pub use redirect::{own_location, redirect_location, redirect_path, tls_redirect_location};
 pub use request::{Certificate, RouteRequest, visit_field};
 pub use rewrite::{Fill, rewrite_host, rewrite_path};
+pub use sample::sample;
 pub use table::{Found, Lookup, RouteTable};

@@ -85,7 +85,7 @@ fn needle(regex: &Regex) -> Option<Vec<u8>> {
     pieces.into_iter().skip(1).max_by_key(Vec::len).filter(|needle| needle.len() >= NEEDLE_MIN)
 }
 
-fn parse(regex: &Regex) -> Option<Hir> {
+pub(crate) fn parse(regex: &Regex) -> Option<Hir> {
     // As `regex::bytes` has it, in which the expression was compiled.
     regex_syntax::ParserBuilder::new().utf8(false).build().parse(regex.pattern()).ok()
 }

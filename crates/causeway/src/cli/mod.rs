@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ask;
+mod diff;
 mod doctor;
 mod flags;
 mod language;
@@ -23,6 +24,7 @@ use clap::{Arg, ArgAction, ArgMatches, Error, value_parser};
 
 use crate::version;
 pub(crate) use ask::{ExplainArguments, WhyArguments};
+pub(crate) use diff::DiffArguments;
 pub(crate) use doctor::{DoctorArguments, Examine};
 use flags::{FLAGS, Flag, Meaning, Value};
 pub(crate) use route::RouteArguments;
@@ -36,6 +38,7 @@ pub(crate) enum Command {
     Explain(ExplainArguments),
     Doctor(DoctorArguments),
     Route(Box<RouteArguments>),
+    Diff(DiffArguments),
     /// Print this and end.
     Print(String),
 }
@@ -107,6 +110,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         Some(("why", matches)) => Ok(Command::Why(ask::why(matches))),
         Some(("explain", matches)) => Ok(Command::Explain(ask::explain(matches))),
         Some(("doctor", matches)) => doctor::doctor(matches).map(Command::Doctor),
+        Some(("diff", matches)) => Ok(Command::Diff(diff::arguments(matches))),
         Some(("route", matches)) => Ok(Command::Route(Box::new(route::arguments(matches)))),
         _ if matches.get_flag("version") => {
             Ok(Command::Print(format!("causeway  version: {}\n", version::text())))
@@ -136,12 +140,13 @@ fn command() -> clap::Command {
         .after_help("Signals: SIGHUP reloads the configuration, SIGUSR1 opens log files anew, SIGTERM and SIGINT let\nrequests end and then the process; a second one ends it at once.")
         .disable_version_flag(true)
         .args_conflicts_with_subcommands(true)
-        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway route -c FILE URL [OPTIONS]\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
+        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway route -c FILE URL [OPTIONS]\n       causeway diff OLD NEW [OPTIONS]\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
         .subcommand(validate_command())
         .subcommand(ask::why_command())
         .subcommand(ask::explain_command())
         .subcommand(doctor::command())
         .subcommand(route::command())
+        .subcommand(diff::command())
         .subcommand(demo_command());
     for flag in FLAGS {
         command = command.arg(argument(flag));

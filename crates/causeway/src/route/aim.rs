@@ -144,7 +144,7 @@ pub(super) fn aim(bootstrap: &Bootstrap, url: &Url, arguments: &RouteArguments) 
 
 /// A client that may reach an address: one of the addresses that are nobody's (RFC 5737, RFC 3849), unless only this
 /// machine can.
-fn default_client(to: &Address) -> Address {
+pub(crate) fn default_client(to: &Address) -> Address {
     let ip: IpAddr = match to.ip().map(|to| to.ip()) {
         Some(ip) if ip.is_loopback() => ip,
         Some(IpAddr::V6(_)) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
@@ -170,7 +170,7 @@ fn target(bootstrap: &Bootstrap, url: &Url, arguments: &RouteArguments) -> Resul
     }
     if let Some(to) = &arguments.to {
         let to = address(to)?;
-        let at = listening(bootstrap, &to)
+        let at = listener_at(bootstrap, &to)
             .ok_or_else(|| format!("nobody listens on {to}; {}", names(bootstrap)))?;
         return Ok((at, to, None));
     }
@@ -212,7 +212,7 @@ fn target(bootstrap: &Bootstrap, url: &Url, arguments: &RouteArguments) -> Resul
 
 /// The listener of an address: the one that is bound to it, or to all addresses with its port; one that is not bound
 /// gets the connections of another that passes them on by address (`use_original_dst`).
-fn listening(bootstrap: &Bootstrap, to: &Address) -> Option<usize> {
+pub(crate) fn listener_at(bootstrap: &Bootstrap, to: &Address) -> Option<usize> {
     let passes_on = bootstrap.listeners.iter().any(|listener| listener.use_original_dst);
     let all = || {
         let reachable =

@@ -86,7 +86,6 @@ fn heard(bootstrap: &Bootstrap, chance: &Chance, heard: &Heard) -> Value {
             })
         })
         .collect();
-    let number = heard.routes.iter().find(|passed| passed.taken).map(|passed| passed.number);
     json!({
         "share": chance.share,
         "share_is_exact": !chance.about,
@@ -99,7 +98,7 @@ fn heard(bootstrap: &Bootstrap, chance: &Chance, heard: &Heard) -> Value {
             "place": place(&host.position),
         })),
         "route": heard.route.as_ref().map(|route| json!({
-            "number": number,
+            "number": heard.number,
             "name": *route.name,
             "match": PathWords(&route.matcher.path).to_string(),
             "place": place(&route.position),

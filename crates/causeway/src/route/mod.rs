@@ -11,14 +11,16 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use causeway_envoy::{Kind, LoadOptions, Source, load};
+use causeway_envoy::{ConfigDump, Kind, LoadOptions, Source, load};
 use causeway_model::{
     Bootstrap, DownstreamSocket, FilterChain, HttpConnectionManager, Listener, NetworkFilter,
 };
 use causeway_proxy::{Caller, Chance, DataPlaneOptions, Heard, Knock, Question, Stage};
 
 use crate::cli::{RouteArguments, complain, print};
-pub(crate) use aim::Url;
+pub(crate) use aim::{Url, default_client, listener_at};
+pub(crate) use json::place;
+pub(crate) use text::{millis, route_name, share};
 
 /// The file or the command line can't be used.
 pub(crate) const UNUSABLE: u8 = 2;
@@ -28,6 +30,8 @@ pub(crate) const UNUSABLE: u8 = 2;
 pub(crate) struct Looked {
     /// What it says.
     pub(crate) bootstrap: Bootstrap,
+    /// The messages that it was made of.
+    pub(crate) dump: ConfigDump,
     /// What was left out of it, or not looked for.
     pub(crate) notes: Vec<String>,
 }
@@ -121,7 +125,7 @@ pub(crate) fn look(path: &Path, options: &LoadOptions) -> Result<Looked, String>
             "{unsupported} things in {name} are left out, and might answer: causeway validate {name} says which"
         ));
     }
-    Ok(Looked { bootstrap, notes })
+    Ok(Looked { bootstrap, dump: loaded.dump, notes })
 }
 
 /// Finds out what becomes of a request.
@@ -132,7 +136,8 @@ fn report(bootstrap: &Bootstrap, arguments: &RouteArguments) -> Result<Report, S
     let stage = stage(bootstrap)?;
     let listener = bootstrap.listeners.get(aimed.listener).ok_or("there is no such listener")?;
     let knock = stage.knock(aimed.listener, &aimed.caller).ok_or("there is no such listener")?;
-    let end = end(&stage, listener, aimed.listener, &knock, &aimed.caller, &question, arguments.random);
+    let end =
+        end(&stage, (aimed.listener, listener), &knock, &aimed.caller, &question, arguments.random, true);
     Ok(Report {
         url,
         question,
@@ -152,15 +157,15 @@ pub(crate) fn stage(bootstrap: &Bootstrap) -> Result<Stage, String> {
 }
 
 /// What becomes of a request on a connection that arrived so. `random` is what chance draws; all that it may draw is
-/// looked at where it is not given.
+/// looked at where it is not given. Why routes are passed over is found out where `thorough` is set.
 pub(crate) fn end(
     stage: &Stage,
-    listener: &Listener,
-    number: usize,
+    (number, listener): (usize, &Listener),
     knock: &Knock,
     caller: &Caller,
     question: &Question,
     random: Option<u64>,
+    thorough: bool,
 ) -> End {
     let Some((at, chain)) = knock.chain.and_then(|at| Some((at, listener.chains().nth(at)?))) else {
         return End::NoChain;
@@ -172,7 +177,7 @@ pub(crate) fn end(
     if speaks_tls != caller.tls.is_some() {
         return End::Transport(speaks_tls);
     }
-    let ask = |random| stage.ask((number, at), caller, question, random);
+    let ask = |random| stage.ask((number, at), caller, question, random, thorough);
     let whole = |random| Chance { share: 1.0, about: false, random };
     let Some(first) = ask(random.unwrap_or(0)) else { return End::NoChain };
     let outcomes = if random.is_some() || first.chances.is_empty() {

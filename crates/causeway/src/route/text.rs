@@ -199,8 +199,7 @@ impl Page {
     fn heard(&mut self, bootstrap: &Bootstrap, manager: &HttpConnectionManager, heard: &Heard, first: bool) {
         match &heard.route {
             Some(route) => {
-                let number = heard.routes.iter().find(|passed| passed.taken).map(|passed| passed.number);
-                self.row(self.words.route, &route_name(route, number), Some(&route.position));
+                self.row(self.words.route, &route_name(route, heard.number), Some(&route.position));
             }
             None if heard.virtual_host.is_some() => self.row(self.words.route, self.words.nobody, None),
             None => {}

@@ -30,6 +30,10 @@ pub(crate) struct Course {
     /// The domain by which it belongs to its virtual host.
     pub(crate) domain: Option<String>,
     pub(crate) virtual_host: Option<Arc<VirtualHost>>,
+    /// It is to be told why routes are passed over.
+    pub(crate) thorough: bool,
+    /// The number of the route that takes it, in its virtual host.
+    pub(crate) number: Option<usize>,
     /// What became of each route.
     pub(crate) routes: Vec<Passed>,
     /// What comes nearest, where there is no route.
@@ -117,7 +121,11 @@ impl Downstream {
         let (table, seen) = (&shared.table, request.seen());
         course.domain = table.domain_of(&seen).map(str::to_owned);
         course.virtual_host = match table.lookup(&seen) {
-            Lookup::Route(found) => Some(Arc::clone(found.virtual_host)),
+            Lookup::Route(found) => {
+                let mut routes = found.virtual_host.routes.iter();
+                course.number = routes.position(|route| Arc::ptr_eq(route, found.route));
+                Some(Arc::clone(found.virtual_host))
+            }
             Lookup::TlsRequired { virtual_host, .. } => Some(Arc::clone(virtual_host)),
             Lookup::NoRoute { virtual_host, .. } => {
                 course.miss = Some(table.explain(&seen).to_string());
@@ -128,7 +136,9 @@ impl Downstream {
                 None
             }
         };
-        course.routes = table.examine(&seen).iter().map(Passed::from).collect();
+        if course.thorough {
+            course.routes = table.examine(&seen).iter().map(Passed::from).collect();
+        }
         course.chances = chances(table, &self.listener.manager, request);
     }
 

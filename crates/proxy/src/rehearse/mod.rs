@@ -79,12 +79,14 @@ pub struct Heard {
     pub domain: Option<String>,
     /// The virtual host.
     pub virtual_host: Option<Arc<VirtualHost>>,
-    /// What became of each route of the virtual host.
+    /// What became of each route of the virtual host, where that was to be found out.
     pub routes: Vec<Passed>,
     /// What comes nearest, where no route takes it.
     pub miss: Option<String>,
     /// The route that takes it.
     pub route: Option<Arc<Route>>,
+    /// Its number in the virtual host, from 0.
+    pub number: Option<usize>,
     /// HTTP filters that see it, by name; the router, which is the last, is not among them.
     pub filters: Vec<Arc<str>>,
     /// All that chance may make of it, where it is left to chance; the outcome is that of one of these.

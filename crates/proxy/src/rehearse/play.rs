@@ -26,6 +26,7 @@ pub(super) async fn play(
     caller: &Caller,
     question: &Question,
     random: u64,
+    mut course: Course,
 ) -> Option<Heard> {
     let (config, runtime) = (stage.listeners.get(listener)?, stage.runtimes.get(listener)?);
     let Service::Http(http) = &runtime.chain(chain)?.service else { return None };
@@ -38,7 +39,6 @@ pub(super) async fn play(
     let mut downstream =
         Downstream::of_stream(&stage.worker, slot, Rc::clone(http), Rc::clone(&info), client);
     let (request, refused) = request(stage, http, &info, caller, question, random);
-    let mut course = Course::default();
     let rehearsed = async {
         let rehearsed = downstream.rehearse(request, refused, &mut course).await;
         // Who reads the answer sees its end.
@@ -63,6 +63,7 @@ pub(super) async fn play(
         path: text(&course.path),
         domain: course.domain,
         virtual_host: course.virtual_host,
+        number: course.number,
         routes: course.routes,
         miss: course.miss,
         route: course.route.map(|entry| std::sync::Arc::clone(&entry.route)),

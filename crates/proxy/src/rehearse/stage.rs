@@ -17,6 +17,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use super::{Caller, Heard, Knock, Question, arrival, play};
 use crate::access_log::LogFiles;
+use crate::downstream::Course;
 use crate::snapshot::{DataPlaneOptions, ListenerRuntime, Snapshot};
 use crate::stats::Http1Stat;
 use crate::worker::{SharedByWorkers, Worker};
@@ -78,7 +79,8 @@ impl Stage {
     }
 
     /// What becomes of a request on a connection that gets this chain, where chance has drawn this number. `None` where
-    /// there is no such chain, or it serves no HTTP.
+    /// there is no such chain, or it serves no HTTP. Why routes are passed over is told where `thorough` is set, which
+    /// takes time where there are many.
     #[must_use]
     pub fn ask(
         &self,
@@ -86,8 +88,10 @@ impl Stage {
         caller: &Caller,
         question: &Question,
         random: u64,
+        thorough: bool,
     ) -> Option<Heard> {
-        self.runtime.block_on(play::play(self, (listener, chain), caller, question, random))
+        let course = Course { thorough, ..Course::default() };
+        self.runtime.block_on(play::play(self, (listener, chain), caller, question, random, course))
     }
 }
 
