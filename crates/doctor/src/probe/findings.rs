@@ -1,13 +1,14 @@
 //! What was concluded, as findings of a report.
 
 use causeway_envoy::Spot;
+use causeway_model::{Cluster, ClusterType};
 use causeway_reason::{Cause, Condition, Reason};
 
 use super::dns::{Answered, Name, Wrong};
 use super::endpoint::decide::{Diagnosis, Observations, Remedy};
-use super::plan::Target;
+use super::plan::{self, Target};
 use super::words;
-use crate::finding::{Edit, Effect, Evidence, EvidenceKind, Finding, Fix, Subject, under};
+use crate::finding::{Edit, Effect, Evidence, EvidenceKind, Finding, Fix, Severity, Subject, under};
 use crate::said;
 use crate::said::Said;
 
@@ -90,11 +91,38 @@ pub(super) fn of_name(target: &NameOf<'_>, name: &Name, answers: &[Answered], wr
     finding
 }
 
+/// A cluster that has nobody to send requests to, whatever the network does.
+pub(super) fn without_hosts(cluster: &Cluster) -> Option<Finding> {
+    if matches!(cluster.kind, ClusterType::Aggregate(_) | ClusterType::OriginalDst(_)) {
+        return None;
+    }
+    let count = plan::endpoints(cluster).count();
+    let reason = match count {
+        0 => Reason::NoEndpoints,
+        _ if plan::endpoints(cluster).any(plan::is_used) => return None,
+        _ => Reason::EndpointDisabled,
+    };
+    let name = &cluster.name;
+    let sentence = sentence(reason.into());
+    let title = Said::new(format!("`{name}`: {}", lower(&sentence.en)), format!("`{name}`: {}", sentence.ko));
+    let evidence = Evidence::file(said!(
+        "{count} endpoints, none of which may be used",
+        "엔드포인트 {count}개, 사용할 수 있는 것 없음"
+    ));
+    let met = causeway_reason::Failure::no_host_left(reason);
+    Some(
+        Finding::new(reason, Severity::Error, title, evidence)
+            .about(Subject::cluster(name))
+            .at(under(&cluster.position, "load_assignment"), Said::plain(""))
+            .effect(met_by(&met)),
+    )
+}
+
 /// Whose name it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NameOf<'a> {
     /// The cluster.
-    pub(super) cluster: &'a causeway_model::Cluster,
+    pub(super) cluster: &'a Cluster,
     /// Where the endpoint is written.
     pub(super) position: &'a causeway_model::SourcePosition,
 }

@@ -14,6 +14,8 @@ struct Listening {
     waiting: u32,
 }
 
+/// Ports from here on are handed out by the system, unless it is told otherwise (ip(7)).
+const EPHEMERAL: u16 = 32_768;
 /// The state of a socket that listens.
 const LISTEN: &str = "0A";
 
@@ -50,18 +52,25 @@ impl Sockets {
         self.0.iter().map(|socket| socket.address).filter(|address| address.port() == port).collect()
     }
 
-    /// A port that looks like that of the address and takes connections to it: ten away at most, or with the same last two
-    /// digits; `None` where there are several or none.
+    /// A port that looks like that of the address and takes connections to it: ten away at most, or the same with digits in
+    /// front, as 8080 is of 80. `None` where there are several or none. Those that are `taken` by somebody else are not
+    /// meant, and neither are those that the system hands out.
     #[must_use]
-    pub fn near(&self, address: SocketAddr) -> Option<u16> {
+    pub fn near(&self, address: SocketAddr, taken: &[SocketAddr]) -> Option<u16> {
         let wanted = address.port();
-        let alike = |port: u16| port.abs_diff(wanted) <= 10 || (port % 100 == wanted % 100 && port >= 80);
+        let (text, fixed) = (wanted.to_string(), 1..EPHEMERAL);
+        let alike = |port: u16| {
+            let other = port.to_string();
+            let meant = port.abs_diff(wanted) <= 10 || other.ends_with(&text) || text.ends_with(&other);
+            meant && fixed.contains(&port) && fixed.contains(&wanted)
+        };
         let mut ports: Vec<u16> = self
             .0
             .iter()
             .map(|socket| socket.address)
             .filter(|candidate| alike(candidate.port()))
             .filter(|candidate| covers(*candidate, SocketAddr::new(address.ip(), candidate.port())))
+            .filter(|candidate| !taken.iter().any(|taken| covers(*candidate, *taken)))
             .map(|candidate| candidate.port())
             .collect();
         ports.sort_unstable();
@@ -181,8 +190,10 @@ mod tests {
     #[cfg(target_endian = "little")]
     fn a_port_that_looks_alike_is_found_where_there_is_one() {
         let sockets = Sockets::parse(FOUR, "");
-        assert_eq!(sockets.near(at("127.0.0.1:18443")), Some(18444));
-        assert_eq!(sockets.near(at("10.0.0.1:18443")), None, "it listens on loopback only");
-        assert_eq!(sockets.near(at("10.0.0.1:8081")), Some(8080));
+        assert_eq!(sockets.near(at("127.0.0.1:18443"), &[]), Some(18444));
+        assert_eq!(sockets.near(at("10.0.0.1:18443"), &[]), None, "it listens on loopback only");
+        assert_eq!(sockets.near(at("10.0.0.1:8081"), &[]), Some(8080));
+        assert_eq!(sockets.near(at("10.0.0.1:8081"), &[at("10.0.0.1:8080")]), None, "it is somebody else's");
+        assert_eq!(Sockets::parse("", SIX).near(at("10.0.0.1:8080"), &[]), Some(80));
     }
 }

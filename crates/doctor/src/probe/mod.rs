@@ -89,7 +89,8 @@ pub async fn probe(bootstrap: &Bootstrap, selection: &Selection, progress: &Prog
 
 async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, report: &mut Report) {
     let turns = Rc::new(Semaphore::new(AT_ONCE));
-    let here = Here { has: here::is_here, gateway: here::gateway_of_container() };
+    let here =
+        Here { has: here::is_here, gateway: here::gateway_of_container(), taken: plan::taken(bootstrap) };
     let mut found = Vec::new();
     let mut clusters: Vec<Of> = Vec::new();
     let wanted = bootstrap
@@ -109,7 +110,7 @@ async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, 
         let Ok((cluster, names)) = task.await else { continue };
         report.probes +=
             names.values().map(|name| u32::try_from(name.answers.len()).unwrap_or(0)).sum::<u32>();
-        clusters.push(of_cluster(bootstrap, &cluster, names, here));
+        clusters.push(of_cluster(bootstrap, &cluster, names, &here, selection));
     }
     let all: usize = clusters.iter().map(|of| of.targets.len()).sum();
     progress.begin(all.min(MOST));
@@ -216,14 +217,19 @@ fn of_cluster(
     bootstrap: &Bootstrap,
     cluster: &Arc<Cluster>,
     names: HashMap<Arc<str>, LookedUp>,
-    here: Here,
+    here: &Here,
+    selection: &Selection,
 ) -> Of {
+    let area = format!("clusters.{}", cluster.name);
+    let is_wanted =
+        |address: &Address| selection.takes(&area) || selection.takes(&format!("{area}.{address}"));
     let uses = plan::uses(bootstrap, &cluster.name);
     let logical = matches!(cluster.kind, ClusterType::LogicalDns(_));
     let mut targets: Vec<Target> = Vec::new();
-    for endpoint in plan::endpoints(cluster) {
+    for endpoint in plan::endpoints(cluster).filter(|endpoint| plan::is_used(endpoint)) {
         for (address, others) in addresses(endpoint, &names, logical) {
-            if !targets.iter().any(|known| known.address == address) {
+            let is_new = !targets.iter().any(|known| known.address == address);
+            if is_new && is_wanted(&address) {
                 targets.push(plan::target(cluster, endpoint, address, others, &uses, here));
             }
         }
@@ -306,6 +312,12 @@ fn tell(
             note(report, dns, &of.names, words);
             found.extend(of.names.iter().cloned());
         }
+    }
+    if selection.takes(&area)
+        && let Some(finding) = findings::without_hosts(&of.cluster)
+    {
+        note(report, area.clone(), std::slice::from_ref(&finding), said!("", ""));
+        found.push(finding);
     }
     let count = endpoints.len();
     let is_well = |probed: &&Probed| probed.findings.iter().all(|one| one.severity != Severity::Error);

@@ -1,14 +1,14 @@
 //! What there is to probe, out of the model: no connection is made here.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
     Address, Bootstrap, Cluster, ClusterName, ClusterSpecifier, ClusterType, DataSource, Endpoint,
-    EndpointAddress, HealthChecker, HostRewrite, NetworkFilter, ProxyProtocolVersion, RouteAction,
-    RouteForward, UpstreamProtocol, UpstreamTls,
+    EndpointAddress, HealthChecker, HealthStatus, HostRewrite, NetworkFilter, ProxyProtocolVersion,
+    RouteAction, RouteForward, UpstreamProtocol, UpstreamTls,
 };
 use causeway_upstream::{check_address, check_host, transport_socket};
 
@@ -55,6 +55,8 @@ pub struct Target {
     pub is_here: bool,
     /// Where the host is that this container runs on, if it is one.
     pub gateway: Option<IpAddr>,
+    /// Addresses that the file names: what listens there is no endpoint that was meant.
+    pub taken: Arc<[SocketAddr]>,
     /// What is spoken.
     pub protocol: Protocol,
     /// What connections are secured with.
@@ -178,18 +180,43 @@ pub fn names(cluster: &Cluster) -> BTreeSet<Arc<str>> {
         .collect()
 }
 
+/// Whether the file itself lets an endpoint be used (`health_status`).
+#[must_use]
+pub const fn is_used(endpoint: &Endpoint) -> bool {
+    match endpoint.health_status {
+        HealthStatus::Unknown | HealthStatus::Healthy | HealthStatus::Degraded => true,
+        HealthStatus::Unhealthy | HealthStatus::Draining | HealthStatus::Timeout => false,
+    }
+}
+
 /// All endpoints of a cluster.
 pub fn endpoints(cluster: &Cluster) -> impl Iterator<Item = &Endpoint> {
     cluster.localities.iter().flat_map(|locality| &locality.endpoints)
 }
 
 /// What is known of this host that targets need.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Here {
     /// Whether an address is one of this host.
     pub has: fn(IpAddr) -> bool,
     /// The way out of this container; `None` where it is none.
     pub gateway: Option<IpAddr>,
+    /// Addresses that the file names: of endpoints and listeners.
+    pub taken: Arc<[SocketAddr]>,
+}
+
+/// Addresses that a configuration names: of listeners, of the admin server and of endpoints.
+#[must_use]
+pub fn taken(bootstrap: &Bootstrap) -> Arc<[SocketAddr]> {
+    let endpoints = bootstrap.clusters.iter().flat_map(|cluster| endpoints(cluster));
+    let endpoints = endpoints.filter_map(|endpoint| match &endpoint.address {
+        EndpointAddress::Resolved(address) => address.ip(),
+        EndpointAddress::Name { .. } => None,
+    });
+    let admin = bootstrap.admin.iter().filter_map(|admin| admin.address.ip());
+    let listeners =
+        bootstrap.listeners.iter().flat_map(|listener| &listener.addresses).filter_map(Address::ip);
+    endpoints.chain(admin).chain(listeners).collect()
 }
 
 /// The target at an address of an endpoint.
@@ -200,7 +227,7 @@ pub fn target(
     address: Address,
     other_family: Vec<IpAddr>,
     uses: &Uses,
-    here: Here,
+    here: &Here,
 ) -> Target {
     let socket = transport_socket(cluster, &endpoint.metadata);
     let written = match &endpoint.address {
@@ -248,6 +275,7 @@ pub fn target(
     Target {
         is_here: address.ip().is_some_and(|ip| (here.has)(ip.ip())),
         gateway: here.gateway,
+        taken: Arc::clone(&here.taken),
         protocol,
         identity: socket.tls.as_ref().and_then(|tls| expiry(tls)),
         tls: socket.tls.clone(),

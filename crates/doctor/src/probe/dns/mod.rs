@@ -345,8 +345,6 @@ mod tests {
         use AddressKind::V4;
         use DnsLookupFamily as Family;
         type Says = fn(SocketAddr, AddressKind) -> Told;
-        let one = |server: SocketAddr| server.to_string() == ONE;
-        let _ = one;
         let cases: &[(&str, Family, Says, &[&str], usize)] = &[
             ("healthy", Family::V4Only, |_, kind| if kind == V4 { v4() } else { Told::NoData }, &[], 1),
             ("both families", Family::Auto, |_, kind| if kind == V4 { v4() } else { v6() }, &[], 1),

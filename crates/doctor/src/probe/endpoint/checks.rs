@@ -39,6 +39,7 @@ impl<'o> Check<'o> {
             header: self.target.header,
             security: self.target.security(),
             ask,
+            repeated: false,
         }
     }
 

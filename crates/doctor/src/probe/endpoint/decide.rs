@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use causeway_model::{Address, ProxyProtocolVersion};
+use causeway_model::{Address, ProxyProtocolVersion, TlsVersion};
 use causeway_reason::{Cause, Condition, Failure, Reason};
 
 use super::checks;
@@ -163,10 +163,16 @@ impl Diagnosis {
 }
 
 impl Observations {
+    /// What came of a trial that was made.
+    fn made(&self, trial: &Trial) -> Option<(usize, &Seen)> {
+        let at = self.trials.iter().position(|(known, _)| known == trial)?;
+        self.trials.get(at).map(|(_, seen)| (at, seen))
+    }
+
     /// What came of a trial, or that it has to be made; `None` where no more are made.
     pub(super) fn want(&self, trial: Trial) -> Known<'_> {
-        if let Some(known) = self.trials.iter().position(|(known, _)| *known == trial) {
-            return Ok(self.trials.get(known).map(|(_, seen)| (known, seen)));
+        if let Some(known) = self.made(&trial) {
+            return Ok(Some(known));
         }
         if self.exhausted || self.trials.len() >= TRIALS {
             return Ok(None);
@@ -185,7 +191,13 @@ impl Target {
             Protocol::Auto => Ask::Auto { host, path },
             Protocol::Unknown => Ask::Nothing,
         };
-        Trial { to: self.address.clone(), header: self.header, security: self.security(), ask }
+        Trial {
+            to: self.address.clone(),
+            header: self.header,
+            security: self.security(),
+            ask,
+            repeated: false,
+        }
     }
 
     pub(super) const fn security(&self) -> Security {
@@ -211,7 +223,9 @@ pub fn next(target: &Target, seen: &Observations) -> Step {
 }
 
 fn conclude(target: &Target, seen: &Observations) -> Result<Vec<Diagnosis>, Step> {
-    let Some((at, main)) = seen.want(target.main())? else { return Ok(Vec::new()) };
+    let Some(first) = seen.want(target.main())? else { return Ok(Vec::new()) };
+    let again = Trial { repeated: true, ..target.main() };
+    let (at, main) = seen.made(&again).unwrap_or(first);
     let case = Case { target, seen, at, main };
     let mut found = match &main.got {
         Got::NoConnection(failure) => return case.no_connection(failure),
@@ -239,6 +253,20 @@ impl<'o> Case<'o> {
         let mut trial = self.target.main();
         change(&mut trial);
         self.seen.want(trial)
+    }
+
+    /// Something else is answered. Where the main trial was silent, that proves nothing before it was silent again: the
+    /// back-end, or this host, may have been busy for once.
+    fn confirmed(&self) -> Result<(), Step> {
+        let is_silence = match &self.main.got {
+            Got::Silence => true,
+            Got::NoHandshake(failure) => failure.reason == Reason::UpstreamTlsTimeout,
+            _ => false,
+        };
+        if is_silence {
+            self.seen.want(Trial { repeated: true, ..self.target.main() })?;
+        }
+        Ok(())
     }
 
     /// There is a TLS server.
@@ -295,14 +323,15 @@ impl<'o> Case<'o> {
         if let Some(found) = self.other_family(failure)? {
             return Ok(found);
         }
-        let plain = Diagnosis::met(failure.clone(), self.at).not([
+        let plain = Diagnosis::met(failure.clone(), self.at);
+        let Some(address) = self.target.address.ip() else { return Ok(plain) };
+        let plain = plain.not([
             said!(
                 "a firewall that drops: the host answered at once",
                 "패킷을 버리는 방화벽: 호스트가 즉시 응답했습니다"
             ),
             said!("routes and ARP: the host answered", "경로·ARP: 호스트가 응답했습니다"),
         ]);
-        let Some(address) = self.target.address.ip() else { return Ok(plain) };
         let Some(sockets) = self.sockets()? else {
             let port = address.port();
             return Ok(plain.grade(Grade::Likely).helps(Remedy::Words(said!(
@@ -341,7 +370,7 @@ impl<'o> Case<'o> {
                 .proof(proof)
                 .fact(fact));
         }
-        if let Some(near) = sockets.near(address) {
+        if let Some(near) = sockets.near(address, &self.target.taken) {
             return Ok(Diagnosis::of(Condition::AnotherPortListens, self.at)
                 .meets(failure.clone())
                 .grade(Grade::Likely)
@@ -440,6 +469,7 @@ impl<'o> Case<'o> {
             self.varied(|trial| (trial.security, trial.ask) = (Security::Plain, self.target.get()))?
             && (seen.answer().is_some_and(|answer| !speaks_of_tls(answer.status, &answer.body)))
         {
+            self.confirmed()?;
             return Ok(Diagnosis::of(Reason::UpstreamTlsPlain, self.at)
                 .meets(failure.clone())
                 .proof(at)
@@ -453,6 +483,7 @@ impl<'o> Case<'o> {
         let own = self.main.tls.as_ref().map(|tls| tls.name.clone()).filter(|name| !name.is_empty());
         if let Some((at, seen)) = self.any_tls(own.as_deref())? {
             if seen.is_secure() {
+                self.confirmed()?;
                 return Ok(self.other_parameters(failure, at, seen));
             }
             if seen.asked() && self.target.identity.is_none() {
@@ -470,6 +501,7 @@ impl<'o> Case<'o> {
             if let Some((at, seen)) = self.any_tls(Some(name))?
                 && seen.is_secure()
             {
+                self.confirmed()?;
                 return Ok(Diagnosis::of(Reason::UpstreamTlsServerName, self.at)
                     .meets(failure.clone())
                     .proof(at)
@@ -485,14 +517,18 @@ impl<'o> Case<'o> {
     /// TLS works, but not with the versions and suites of the file.
     fn other_parameters(&self, failure: &Failure, at: usize, seen: &Seen) -> Diagnosis {
         let is_13 = seen.tls.as_ref().is_some_and(|tls| tls.version == "TLSv1.3");
-        if is_13 {
+        let most = self.target.tls.as_ref().and_then(|tls| tls.common.params.maximum);
+        if is_13 && most != Some(TlsVersion::V13) {
             return Diagnosis::of(Reason::UpstreamTlsVersion, self.at)
                 .meets(failure.clone())
                 .proof(at)
                 .helps(Remedy::AllowTls13);
         }
         if seen.asked() {
-            let reason = Reason::UpstreamTlsClientCertificateRefused;
+            let reason = match self.target.identity {
+                Some(_) => Reason::UpstreamTlsClientCertificateRefused,
+                None => Reason::UpstreamTlsClientCertificateMissing,
+            };
             return Diagnosis::of(reason, self.at).meets(failure.clone()).grade(Grade::Likely).proof(at);
         }
         Diagnosis::of(Reason::UpstreamTlsNoCommonParameters, self.at).meets(failure.clone()).proof(at)
@@ -505,7 +541,11 @@ impl<'o> Case<'o> {
             Some(_) => (None, Condition::ProxyHeaderUnwanted),
         };
         let Some((at, seen)) = self.varied(|trial| trial.header = other)? else { return Ok(None) };
-        Ok(works(seen).then(|| Diagnosis::of(cause, self.at).meets(failure.clone()).proof(at)))
+        if !works(seen) {
+            return Ok(None);
+        }
+        self.confirmed()?;
+        Ok(Some(Diagnosis::of(cause, self.at).meets(failure.clone()).proof(at)))
     }
 
     /// There is a connection, and what was to be said on it was said.
@@ -626,6 +666,7 @@ impl<'o> Case<'o> {
             && let Some((at, seen)) = self.varied(|trial| trial.ask = self.target.get())?
             && seen.answer().is_some_and(|answer| !speaks_of_tls(answer.status, &answer.body))
         {
+            self.confirmed()?;
             let cause =
                 if self.main.is_secure() { Reason::UpstreamTlsAlpn } else { Reason::UpstreamSpeaksHttp1 };
             return Ok(Diagnosis::of(cause, self.at).meets(failure).proof(at));
@@ -634,6 +675,7 @@ impl<'o> Case<'o> {
             && let Some((at, seen)) = self.any_tls(self.name())?
             && (seen.is_secure() || seen.asked() || is_alert(&seen.got))
         {
+            self.confirmed()?;
             return Ok(self.speaks_tls(at, failure));
         }
         let works = |seen: &Seen| seen.status().is_some() || seen.got == Got::Frames;
@@ -644,6 +686,7 @@ impl<'o> Case<'o> {
             && let Some((at, seen)) = self.varied(|trial| trial.ask = Ask::Http2)?
             && seen.got == Got::Frames
         {
+            self.confirmed()?;
             return Ok(Diagnosis::of(Reason::UpstreamSpeaksHttp2, self.at).meets(failure).proof(at));
         }
         let plain = Diagnosis::met(failure, self.at).grade(Grade::Likely).not([

@@ -6,6 +6,8 @@ mod answer;
 mod checks;
 pub mod decide;
 pub mod driver;
+#[cfg(test)]
+mod table;
 pub mod trial;
 
 pub use decide::{Diagnosis, Observations, Step, next};

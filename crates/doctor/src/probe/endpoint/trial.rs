@@ -17,6 +17,8 @@ pub struct Trial {
     pub security: Security,
     /// What is asked.
     pub ask: Ask,
+    /// Whether the same was done before: who was silent for once may have been busy.
+    pub repeated: bool,
 }
 
 /// What a connection is secured with.
