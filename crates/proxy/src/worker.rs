@@ -181,7 +181,6 @@ impl Worker {
         Rc::new(Self {
             id,
             janitor: Deadline::new(&timers),
-            timers,
             buffers: BufferPool::default(),
             exchanges: ExchangePool::default(),
             coroutines: Coroutines::default(),
@@ -193,7 +192,7 @@ impl Worker {
             http2: OnceCell::new(),
             own_requests: OnceCell::new(),
             registry,
-            reaper: Reaper::new(),
+            reaper: Reaper::new(&timers),
             woken: Cell::new(epoch),
             woken_at: Cell::new(0),
             date: Cell::new((0, [0; 29])),
@@ -208,6 +207,7 @@ impl Worker {
             stopping: Cell::new(false),
             janitor_at: Cell::new(Millis::MAX),
             shared,
+            timers,
         })
     }
 
@@ -230,6 +230,7 @@ impl Worker {
     pub(crate) async fn run(self: Rc<Self>, mut commands: UnboundedReceiver<Command>) {
         tokio::task::spawn_local(Rc::clone(&self.timers).drive());
         self.spawn(Reaper::run(Rc::clone(&self)));
+        self.spawn(Reaper::watch(Rc::clone(&self)));
         self.spawn(Rc::clone(&self).clean_up());
         self.spawn(Rc::clone(&self).tick());
         while let Some(command) = commands.recv().await {

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::Instant;
 
 use causeway_model::Address;
@@ -113,6 +113,14 @@ impl UpstreamConnection {
     /// The back-end closed it.
     pub(crate) fn closed_by_peer(&self) {
         self.life.closed_by_peer();
+    }
+
+    /// Has the reaper hear when something comes, or has come already.
+    pub(super) fn tell_reaper(&self) {
+        let mut cx = Context::from_waker(&self.reaper);
+        if self.stream.poll_read_ready(&mut cx).is_ready() {
+            self.reaper.wake_by_ref();
+        }
     }
 
     /// What is known of its TLS, where it speaks it.

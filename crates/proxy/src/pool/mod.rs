@@ -76,6 +76,8 @@ pub(crate) struct HostPool {
     /// How the host was when the host set changed last.
     health: Cell<Health>,
     closed: Cell<bool>,
+    /// Idle connections were given back that the reaper has yet to watch.
+    has_unwatched: Cell<bool>,
 }
 
 /// How long the connections of a pool are used, by `common_http_protocol_options` of the cluster.
@@ -93,6 +95,8 @@ struct Limits {
 struct Idle {
     connection: Box<UpstreamConnection>,
     since: Millis,
+    /// The reaper hears when it becomes readable.
+    watched: bool,
 }
 
 impl HostPool {
@@ -126,6 +130,7 @@ impl HostPool {
             drained_at: Cell::new(0),
             health: Cell::new(host.health()),
             closed: Cell::new(false),
+            has_unwatched: Cell::new(false),
         })
     }
 
@@ -154,7 +159,7 @@ impl HostPool {
 
     fn take_idle(&self) -> Option<Box<UpstreamConnection>> {
         loop {
-            let Idle { mut connection, since } = self.idle.borrow_mut().pop()?;
+            let Idle { mut connection, since, .. } = self.idle.borrow_mut().pop()?;
             let now = self.worker.now();
             if connection.made_at < self.drained_at.get() {
                 continue;
@@ -434,13 +439,11 @@ impl HostPool {
         }
         // The next request may use another connection, and finds this memory warm.
         self.worker.buffers.reclaim(&mut connection.buffer);
-        // Whatever the back-end says or does now, nobody is there to hear it but the reaper.
-        let mut cx = Context::from_waker(&connection.reaper);
-        if connection.stream.poll_read_ready(&mut cx).is_ready() {
-            connection.reaper.wake_by_ref();
-        }
         let now = self.worker.now();
-        self.idle.borrow_mut().push(Idle { connection, since: now });
+        self.idle.borrow_mut().push(Idle { connection, since: now, watched: false });
+        if !self.has_unwatched.replace(true) {
+            self.worker.reaper.watch_later(self, now);
+        }
         self.look_after_idle();
     }
 
@@ -470,23 +473,6 @@ impl HostPool {
             } else {
                 self.worker.janitor_at(since + timeout);
             }
-        }
-    }
-
-    /// A connection that nobody uses became readable: the back-end closed it, mostly.
-    pub(crate) fn reap(&self, id: u64) {
-        let mut idle = self.idle.borrow_mut();
-        let Some(at) = idle.iter().position(|idle| idle.connection.id == id) else { return };
-        let Some(found) = idle.get_mut(at) else { return };
-        if self.is_quiet(&mut found.connection) {
-            let mut cx = Context::from_waker(&found.connection.reaper);
-            if found.connection.stream.poll_read_ready(&mut cx).is_ready() {
-                found.connection.reaper.wake_by_ref();
-            }
-        } else {
-            let closed = idle.remove(at);
-            drop(idle);
-            drop(closed);
         }
     }
 
