@@ -45,7 +45,9 @@ pub(super) fn note_answer(request: &ActiveRequest, cluster: &LocalCluster, head:
     let result = match (request.facts.grpc, &cluster.config().http.error_matcher) {
         // Of calls the matcher hears nothing.
         (true, _) => fields.get(Known::GrpcStatus).map_or(HostResult::Answered(head.status), of_grpc),
-        (false, Some(errors)) => of_match(predicate::fits(errors, head.status, fields), head.status),
+        (false, Some(errors)) => {
+            HostResult::of_match(predicate::fits(errors, head.status, fields), head.status)
+        }
         (false, None) => HostResult::Answered(head.status),
     };
     note(request, cluster, result);
@@ -67,15 +69,6 @@ fn of_failure(failure: &Failure, connected: bool) -> Option<HostResult> {
     }
 }
 
-/// What an answer says that the cluster's `error_matcher` fits, or does not.
-const fn of_match(is_error: bool, status: u16) -> HostResult {
-    HostResult::Answered(match (is_error, status) {
-        (false, _) => 200,
-        (true, ..500) => 500,
-        (true, status) => status,
-    })
-}
-
 /// What a status of gRPC in the head of a response says.
 fn of_grpc(status: &[u8]) -> HostResult {
     HostResult::of_grpc(std::str::from_utf8(status).ok().and_then(|text| text.parse().ok()))
@@ -84,17 +77,6 @@ fn of_grpc(status: &[u8]) -> HostResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_that_is_matched_is_a_5xx_and_anything_else_a_success() {
-        // As Envoy 1.40 counts them.
-        let of = |is_error, status| of_match(is_error, status);
-        assert_eq!(of(true, 200), HostResult::Answered(500));
-        assert_eq!(of(true, 418), HostResult::Answered(500));
-        assert_eq!(of(true, 503), HostResult::Answered(503));
-        assert_eq!(of(true, 600), HostResult::Answered(600));
-        assert_eq!(of(false, 503), HostResult::Answered(200));
-    }
 
     #[test]
     fn hosts_are_to_blame_for_what_they_did() {

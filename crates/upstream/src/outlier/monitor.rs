@@ -43,6 +43,17 @@ impl HostResult {
             Some(_) | None => 500,
         })
     }
+
+    /// What an answer with this status came to where a matcher says which are errors: one is a 5xx, and anything else a
+    /// success.
+    #[must_use]
+    pub const fn of_match(is_error: bool, status: u16) -> Self {
+        Self::Answered(match (is_error, status) {
+            (false, _) => 200,
+            (true, ..500) => 500,
+            (true, status) => status,
+        })
+    }
 }
 
 /// The counters of a host.
@@ -260,6 +271,17 @@ mod tests {
 
     fn found(monitor: &Monitor) -> Vec<Kind> {
         monitor.take_found().collect()
+    }
+
+    #[test]
+    fn an_error_that_is_matched_is_a_5xx_and_anything_else_a_success() {
+        // As Envoy 1.40 counts them.
+        let of = HostResult::of_match;
+        assert_eq!(of(true, 200), HostResult::Answered(500));
+        assert_eq!(of(true, 418), HostResult::Answered(500));
+        assert_eq!(of(true, 503), HostResult::Answered(503));
+        assert_eq!(of(true, 600), HostResult::Answered(600));
+        assert_eq!(of(false, 503), HostResult::Answered(200));
     }
 
     #[test]
