@@ -116,11 +116,7 @@ impl Relay<'_> {
     }
 
     /// Ends this request, and begins the next.
-    pub(super) fn leave_for(
-        mut self: Box<Self>,
-        mut next: ActiveRequest,
-        head: &ResponseHead,
-    ) -> ActiveRequest {
+    pub(super) fn leave_for(mut self, mut next: ActiveRequest, head: &ResponseHead) -> ActiveRequest {
         let now = self.downstream.worker.instant();
         let body = next.again.as_ref().map_or(0, |again| again.body.len() as u64);
         let facts = &mut self.request.facts;
@@ -140,7 +136,7 @@ impl Relay<'_> {
         self.request.request.clone_from(&next.request);
 
         next.begin(self.request.facts.begun.unwrap_or(now));
-        let Relay { upstream, .. } = *self;
+        let Relay { upstream, .. } = self;
         // Where a body follows, nobody reads it, and the connection goes, or the stream.
         if let Upstream::Http1(upstream) = upstream
             && head.framing.is_none()

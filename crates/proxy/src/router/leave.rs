@@ -12,7 +12,7 @@ use crate::timer::Millis;
 
 impl Relay<'_> {
     /// Leaves a response that is not passed on.
-    pub(super) fn leave_response(mut self: Box<Self>, head: &ResponseHead, pause: Millis) -> Tried {
+    pub(super) fn leave_response(mut self, head: &ResponseHead, pause: Millis) -> Tried {
         if head.framing.is_none() {
             self.request.facts.response_end = Some(self.downstream.worker.instant());
         }
@@ -38,17 +38,17 @@ impl Relay<'_> {
     }
 
     /// Leaves an attempt that failed.
-    pub(super) fn leave_failed(self: Box<Self>, failure: Failure, pause: Millis) -> Tried {
+    pub(super) fn leave_failed(self, failure: Failure, pause: Millis) -> Tried {
         let (upstream, again) = self.leave(Err(failure));
         drop(upstream);
         Tried::Again(Box::new(Again { pause, ..again }))
     }
 
-    fn leave(mut self: Box<Self>, outcome: Result<u16, Failure>) -> (Upstream, Again) {
+    fn leave(mut self, outcome: Result<u16, Failure>) -> (Upstream, Again) {
         self.detach();
         self.request.end_attempt(outcome);
         self.forwarding.permit = None;
-        let Relay { request, upstream, upload, .. } = *self;
+        let Relay { request, upstream, upload, .. } = self;
         (upstream, Again { request, upload, pause: 0 })
     }
 

@@ -605,7 +605,7 @@ impl<'d> Relay<'d> {
     }
 
     /// The client left.
-    pub(super) fn client_gone(mut self: Box<Self>) -> After {
+    pub(super) fn client_gone(mut self) -> After {
         if let Client::Http1 { .. } = &self.downstream.client {
             self.downstream.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
         }

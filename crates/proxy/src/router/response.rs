@@ -233,7 +233,7 @@ impl Relay<'_> {
     }
 
     /// The response has arrived: the connection to the back-end is kept where nothing is left on it.
-    pub(super) fn complete(mut self: Box<Self>, passing: &Passing) -> After {
+    pub(super) fn complete(mut self, passing: &Passing) -> After {
         let now = self.downstream.worker.instant();
         let head_bytes = self.request.facts.response_head_bytes;
         let trailers = self.request.response_trailers.take();
@@ -259,7 +259,7 @@ impl Relay<'_> {
         self.request.response_trailers = trailers;
         self.downstream.client.count_into(&mut self.request.facts);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
-        let Relay { downstream, request, upstream, .. } = *self;
+        let Relay { downstream, request, upstream, .. } = self;
         match upstream {
             // It has nothing left, or is reset.
             Upstream::Http2(stream) => drop(stream),

@@ -186,13 +186,13 @@ impl Relay<'_> {
     }
 
     /// Leaves the attempt to itself, since another is made beside it.
-    pub(super) fn leave_late(mut self: Box<Self>, pause: Millis) -> Tried {
+    pub(super) fn leave_late(mut self, pause: Millis) -> Tried {
         let duration = self.downstream.deadlines.at(Timer::UpstreamDuration);
         let told = self.downstream.deadlines.at(Timer::UpstreamLog);
         self.detach();
         self.forwarding.timed_out = true;
         self.forwarding.started = true;
-        let (late, request, forwarding) = Late::of(*self, duration, told);
+        let (late, request, forwarding) = Late::of(self, duration, told);
         if let Some(hedge) = &mut forwarding.hedge {
             hedge.late.push(late);
         }
