@@ -27,6 +27,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use causeway_model::TimerType;
+use tokio::task::coop;
 
 use crate::buffer::{Buffer, FOR_HEAD};
 use crate::connection::ConnectionInfo;
@@ -338,6 +339,8 @@ impl Downstream {
                 }
             }
             match self.request(std::mem::take(&mut woken)).await {
+                // Many requests in one piece, all of which are answered here, must not keep others waiting.
+                Some(After::KeepAlive) if !self.client.unread().is_empty() => coop::consume_budget().await,
                 Some(After::KeepAlive) => {}
                 Some(after) => return after,
                 None => return After::KeepAlive,
