@@ -16,6 +16,7 @@
 mod check;
 mod diagnostic;
 mod dump;
+mod edit;
 mod extension;
 mod load;
 mod locate;
@@ -33,6 +34,7 @@ mod unread;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Kind, Place, Severity};
 pub use dump::ConfigDump;
+pub use edit::{EditError, FieldChange, edit};
 pub use load::{LoadOptions, Loaded, LoadedSecrets, load, load_secrets};
 pub use locate::{Located, Spot, locate};
 pub use source::{Format, Source};

@@ -269,7 +269,7 @@ fn document<'a>(
 }
 
 /// Parses YAML, mended where that helps.
-fn yaml<'a>(files: &'a Files<'_>, base: u32) -> Result<text::Parsed<'a>, TextError> {
+pub(crate) fn yaml<'a>(files: &'a Files<'_>, base: u32) -> Result<text::Parsed<'a>, TextError> {
     /// More flaws than this are no oversight.
     const MENDS: usize = 32;
     let text = files.text(base);

@@ -139,14 +139,16 @@ fn find(root: &Message<'_>, path: &str) -> (Span, bool) {
 
 /// A step of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step<'a> {
+pub(crate) enum Step<'a> {
     Field(&'a str),
     Index(usize),
     Key(&'a str),
+    /// Behind the last item of a list.
+    Next,
 }
 
 /// The first step of a path, and what is behind it; `None` at the end, and where it is none.
-fn next_step(path: &str) -> Option<(Step<'_>, &str)> {
+pub(crate) fn next_step(path: &str) -> Option<(Step<'_>, &str)> {
     let path = path.strip_prefix('.').unwrap_or(path);
     if let Some(rest) = path.strip_prefix("[\"") {
         let (key, rest) = rest.split_once("\"]")?;
@@ -154,6 +156,9 @@ fn next_step(path: &str) -> Option<(Step<'_>, &str)> {
     }
     if let Some(rest) = path.strip_prefix('[') {
         let (index, rest) = rest.split_once(']')?;
+        if index.is_empty() {
+            return Some((Step::Next, rest));
+        }
         return Some((Step::Index(index.parse().ok()?), rest));
     }
     let end = path.find(['.', '[']).unwrap_or(path.len());
