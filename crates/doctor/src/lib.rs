@@ -15,6 +15,7 @@
 pub mod examine;
 pub mod finding;
 pub mod lint;
+pub mod mend;
 pub mod probe;
 pub mod report;
 pub mod said;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use causeway_doctor::Selection;
-use causeway_reason::Language;
+use causeway_reason::{Cause, Language};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
 
@@ -26,6 +26,17 @@ pub(crate) struct DoctorArguments {
     pub(crate) strict: bool,
     /// It is repeated until all is well, for this long.
     pub(crate) wait: Option<Duration>,
+    /// What the findings propose to write is written, or shown.
+    pub(crate) fix: Option<FixArguments>,
+}
+
+/// `--fix [CODE…] [--apply]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FixArguments {
+    /// Findings with these causes; those whose fixes a program may apply, where there are none.
+    pub(crate) causes: Vec<Cause>,
+    /// The file is changed.
+    pub(crate) apply: bool,
 }
 
 /// What is to be done.
@@ -84,8 +95,28 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(u64))
                 .help("Examines again until all is well, for at most this long"),
         )
+        .arg(
+            Arg::new("fix")
+                .long("fix")
+                .value_name("CODE")
+                .num_args(0..)
+                .value_delimiter(',')
+                .value_parser(cause)
+                .requires("config-path")
+                .conflicts_with("wait")
+                .help(
+                    "Shows what the findings propose to write, as a diff: what can be left to a program, or, by their codes, \
+                     also what has to be thought about",
+                ),
+        )
+        .arg(switch("apply", "With --fix: changes the file, if that mends it").requires("fix"))
         .arg(output())
         .arg(language())
+}
+
+/// A cause, by its code or name.
+fn cause(text: &str) -> Result<Cause, String> {
+    Cause::find(text).ok_or_else(|| "no such code; docs/reasons.md lists all".to_owned())
 }
 
 pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
@@ -106,7 +137,18 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
     if matches.get_flag("no-probe") {
         skip.extend(PROBES.iter().map(|&area| area.to_owned()));
     }
+    let fix = matches.contains_id("fix").then(|| FixArguments {
+        causes: matches.get_many::<Cause>("fix").into_iter().flatten().copied().collect(),
+        apply: matches.get_flag("apply"),
+    });
+    if fix.is_some() && is_json(matches) {
+        return Err(usage(
+            ErrorKind::ArgumentConflict,
+            "--fix prints a diff; without it, -o json has one for each fix",
+        ));
+    }
     Ok(DoctorArguments {
+        fix,
         what,
         selection: Selection { only: names("only"), skip },
         json: is_json(matches),

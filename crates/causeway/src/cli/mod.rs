@@ -25,7 +25,7 @@ use clap::{Arg, ArgAction, ArgMatches, Error, value_parser};
 use crate::version;
 pub(crate) use ask::{ExplainArguments, WhyArguments};
 pub(crate) use diff::DiffArguments;
-pub(crate) use doctor::{DoctorArguments, Examine};
+pub(crate) use doctor::{DoctorArguments, Examine, FixArguments};
 use flags::{FLAGS, Flag, Meaning, Value};
 pub(crate) use route::RouteArguments;
 

@@ -1,5 +1,6 @@
 //! `causeway doctor`: runs examinations and prints their reports.
 
+mod fix;
 mod progress;
 
 use std::io::IsTerminal as _;
@@ -66,6 +67,9 @@ async fn config(path: &Path, arguments: &DoctorArguments) -> ExitCode {
                 return ExitCode::from(UNUSABLE);
             }
         };
+        if let Some(what) = &arguments.fix {
+            return fix::fix(path, &source, &options, &report, arguments, what).await;
+        }
         let code = report.exit_code(arguments.strict);
         if code != 0 && arguments.wait.is_some_and(|wait| began.elapsed() + PAUSE < wait) {
             tokio::time::sleep(PAUSE).await;

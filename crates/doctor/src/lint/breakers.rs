@@ -17,7 +17,7 @@ pub(super) fn look(bootstrap: &Bootstrap) -> Vec<Finding> {
         let waiting = said!("where no connection is free", "사용 가능한 연결이 없을 때");
         let rules: [(u32, u32, Reason, &str, &Said); 4] = [
             (limits.max_requests, 0, Reason::CircuitBreakerRequests, "max_requests", &all),
-            (limits.max_pending_requests, 0, Reason::CircuitBreakerPending, "max_pending_requests", &waiting),
+            (limits.max_pending_requests, 0, Reason::CircuitBreakerPending, "max_pending_requests", &all),
             (limits.max_requests, 1, Reason::CircuitBreakerRequests, "max_requests", &beside),
             (limits.max_pending_requests, 1, Reason::CircuitBreakerPending, "max_pending_requests", &waiting),
         ];
@@ -25,8 +25,8 @@ pub(super) fn look(bootstrap: &Bootstrap) -> Vec<Finding> {
             if value != wanted {
                 continue;
             }
-            let severity =
-                if value == 0 && field == "max_requests" { Severity::Error } else { Severity::Note };
+            // A request that waits for the first connection is one too many already.
+            let severity = if value == 0 { Severity::Error } else { Severity::Note };
             let title = said!(
                 "circuit breaker {field} of cluster `{name}` is {value}",
                 "클러스터 `{name}`의 서킷 브레이커 {field}가 {value}입니다"
@@ -62,6 +62,8 @@ mod tests {
     fn limits_that_let_nothing_through_are_told() {
         let found = findings("breakers", &file("max_requests: 0"));
         assert_eq!((found[0].cause.code(), found[0].severity), ("L702", Severity::Error));
+        let found = findings("breakers", &file("max_pending_requests: 0"));
+        assert_eq!((found[0].cause.code(), found[0].severity), ("L720", Severity::Error));
         let found = findings("breakers", &file("max_pending_requests: 1"));
         assert_eq!((found[0].cause.code(), found[0].severity), ("L720", Severity::Note));
         assert!(quiet("breakers", &file("max_connections: 1, max_pending_requests: 2, max_requests: 2")));

@@ -32,12 +32,12 @@ pub(super) fn to_json(report: &Report, language: Language) -> Value {
             "passed": report.count_checks(Outcome::Passed),
             "inconclusive": report.count_checks(Outcome::Inconclusive),
         },
-        "findings": report.findings.iter().map(|finding| of_finding(finding, language)).collect::<Vec<_>>(),
+        "findings": report.findings.iter().enumerate().map(|(number, finding)| of_finding(report, number, finding, language)).collect::<Vec<_>>(),
         "checks": report.checks.iter().map(|check| of_check(check, language)).collect::<Vec<_>>(),
     })
 }
 
-fn of_finding(finding: &Finding, language: Language) -> Value {
+fn of_finding(report: &Report, number: usize, finding: &Finding, language: Language) -> Value {
     let said =
         |texts: &[crate::Said]| texts.iter().map(|text| text.get(language).to_owned()).collect::<Vec<_>>();
     json!({
@@ -57,7 +57,7 @@ fn of_finding(finding: &Finding, language: Language) -> Value {
         "evidence": finding.evidence.iter().map(|evidence| of_evidence(evidence, language)).collect::<Vec<_>>(),
         "ruled_out": said(&finding.ruled_out),
         "also_explains": finding.also_explains.iter().map(of_subject).collect::<Vec<_>>(),
-        "fixes": finding.fixes.iter().map(|fix| of_fix(fix, language)).collect::<Vec<_>>(),
+        "fixes": finding.fixes.iter().enumerate().map(|(at, fix)| of_fix(fix, report.patches.get(&(number, at)), language)).collect::<Vec<_>>(),
         "advice": finding.cause.advice().get(language),
     })
 }
@@ -100,11 +100,12 @@ fn of_evidence(evidence: &Evidence, language: Language) -> Value {
     })
 }
 
-fn of_fix(fix: &Fix, language: Language) -> Value {
+fn of_fix(fix: &Fix, patch: Option<&String>, language: Language) -> Value {
     json!({
         "applicability": if fix.machine_applicable && !fix.edits.is_empty() { "machine" } else { "manual" },
         "what": fix.what.get(language),
         "edits": fix.edits.iter().map(|edit| json!({ "field": edit.field, "value": edit.value })).collect::<Vec<_>>(),
+        "patch": patch,
     })
 }
 

@@ -4,12 +4,14 @@ mod json;
 mod text;
 mod words;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use causeway_envoy::{LoadOptions, Source, locate};
 use causeway_reason::Language;
 
 use crate::finding::{Edit, Finding, Severity};
+use crate::mend;
 use crate::said::Said;
 
 pub use json::SCHEMA;
@@ -32,6 +34,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// What is wrong.
     pub findings: Vec<Finding>,
+    /// What fixes would change in the file, as unified diffs, by the numbers of finding and fix.
+    pub patches: BTreeMap<(usize, usize), String>,
 }
 
 /// Where an examination was made: what it proves holds there.
@@ -113,6 +117,15 @@ impl Report {
             for edit in finding.fixes.iter_mut().flat_map(|fix| &mut fix.edits) {
                 if let Some(found) = located.next().flatten() {
                     edit.field = found.path;
+                }
+            }
+        }
+        for (number, finding) in self.findings.iter().enumerate() {
+            for (at, fix) in finding.fixes.iter().enumerate() {
+                if !fix.edits.is_empty()
+                    && let Some(patch) = mend::patch(source, fix)
+                {
+                    self.patches.insert((number, at), patch);
                 }
             }
         }

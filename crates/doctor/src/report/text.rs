@@ -8,7 +8,7 @@ use causeway_reason::Language;
 
 use super::words::{self, Words};
 use super::{Check, Outcome, Report};
-use crate::finding::{Effect, Evidence, Finding, Severity, Subject};
+use crate::finding::{Edit, Effect, Evidence, Finding, Severity, Subject};
 use crate::said::Said;
 
 /// How much is printed.
@@ -31,11 +31,13 @@ pub(super) fn render(report: &Report, language: Language, options: &TextOptions)
     let mut findings: Vec<_> = report
         .findings
         .iter()
-        .filter(|finding| !options.quiet || finding.severity == Severity::Error)
+        .enumerate()
+        .filter(|(_, finding)| !options.quiet || finding.severity == Severity::Error)
         .collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    for finding in findings {
-        let _ = write!(out, "\n{}\n", renderer.render(&[group(finding, language)]));
+    findings.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
+    for (number, finding) in findings {
+        let patches = |at| report.patches.get(&(number, at)).map(String::as_str);
+        let _ = write!(out, "\n{}\n", renderer.render(&[group(finding, patches, language)]));
     }
     if !options.quiet {
         summary(&mut out, report, language, options);
@@ -99,7 +101,11 @@ const fn mark(outcome: Outcome) -> char {
 }
 
 /// A finding as it is drawn.
-fn group<'a>(finding: &'a Finding, language: Language) -> Group<'a> {
+fn group<'a>(
+    finding: &'a Finding,
+    patches: impl Fn(usize) -> Option<&'a str>,
+    language: Language,
+) -> Group<'a> {
     let words = Words::of(language);
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
@@ -137,17 +143,11 @@ fn group<'a>(finding: &'a Finding, language: Language) -> Group<'a> {
     if finding.fixes.is_empty() {
         note(words.to_do, finding.cause.advice().get(language).to_owned());
     }
-    for fix in &finding.fixes {
+    for (at, fix) in finding.fixes.iter().enumerate() {
         let mut text = fix.what.get(language).to_owned();
-        for edit in &fix.edits {
-            match &edit.value {
-                Some(value) => {
-                    let _ = write!(text, "\n{}: {value}", edit.field);
-                }
-                None => {
-                    let _ = write!(text, "\n- {}", edit.field);
-                }
-            }
+        match patches(at) {
+            Some(patch) => changed_lines(&mut text, patch),
+            None => edited_fields(&mut text, &fix.edits),
         }
         if fix.machine_applicable && !fix.edits.is_empty() {
             let _ = write!(text, "\n({})", words.applicable);
@@ -156,6 +156,23 @@ fn group<'a>(finding: &'a Finding, language: Language) -> Group<'a> {
     }
     note(words.more, format!("causeway explain {}", finding.cause.code()));
     group
+}
+
+/// The lines of a diff that go and come.
+fn changed_lines(out: &mut String, patch: &str) {
+    for line in patch.lines().skip(2).filter(|line| line.starts_with(['-', '+'])) {
+        let _ = write!(out, "\n{line}");
+    }
+}
+
+/// What to write where.
+fn edited_fields(out: &mut String, edits: &[Edit]) {
+    for edit in edits {
+        let _ = match &edit.value {
+            Some(value) => write!(out, "\n{}: {value}", edit.field),
+            None => write!(out, "\n- {}", edit.field),
+        };
+    }
 }
 
 fn effect_words(effect: &Effect, language: Language) -> String {
