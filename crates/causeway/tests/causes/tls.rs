@@ -1,5 +1,7 @@
 //! TLS towards back-ends.
 
+use std::time::Duration;
+
 use causeway_testkit::{Answer, Authority, Identity, Pki, Reply, Script, TlsServer, Wish};
 
 use crate::case::Case;
@@ -157,7 +159,11 @@ fn parameters() -> Vec<Case> {
         alert("another alert", &["S327"], 80),
         says("a handshake that is broken", &["S328"], Answer::raw([22, 3, 3, 0, 4, 2, 0, 0, 0]).then_close()),
         says("a handshake that is closed", &["S329"], Answer::close()),
-        says("a handshake that is reset", &["S330"], Answer::reset()),
+        says(
+            "a handshake that is reset",
+            &["S330"],
+            Answer::default().then_pause(Duration::from_millis(50)).then_reset(),
+        ),
         says("a handshake that is silent", &["S331"], Answer::hang()),
     ]
 }

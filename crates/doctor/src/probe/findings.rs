@@ -5,7 +5,7 @@ use causeway_model::{Cluster, ClusterType};
 use causeway_reason::{Cause, Condition, Reason};
 
 use super::dns::{Answered, Name, Wrong};
-use super::endpoint::decide::{Diagnosis, Observations, Remedy};
+use super::endpoint::{Diagnosis, Observations, Remedy};
 use super::plan::{self, Target};
 use super::words;
 use crate::finding::{Edit, Effect, Evidence, EvidenceKind, Finding, Fix, Severity, Subject, under};
@@ -280,7 +280,7 @@ fn fix(target: &Target, diagnosis: &Diagnosis, remedy: &Remedy) -> Fix {
             host.clone(),
         ),
         Remedy::CheckStatuses(start, end) => Fix::set(
-            said!("or take such an answer for healthy: {start} up to before {end}", "또는 이런 응답도 정상으로 보십시오: {start} 이상 {end} 미만"),
+            said!("take such an answer for healthy: {start} up to before {end} (it proves no more than that something answers)", "이런 응답도 정상으로 보십시오: {start} 이상 {end} 미만(무언가 응답한다는 것만 증명합니다)"),
             of_check("http_health_check.expected_statuses"),
             format!("[{{start: {start}, end: {end}}}]"),
         )

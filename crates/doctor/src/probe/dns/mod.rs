@@ -10,7 +10,7 @@ use causeway_reason::{Cause, Condition, Failure, Reason};
 use causeway_upstream::{AddressKind, NameServers, Question, Told};
 
 use crate::finding::{Grade, Severity};
-use crate::probe::endpoint::decide::Remedy;
+use crate::probe::endpoint::Remedy;
 use crate::said;
 use crate::said::Said;
 

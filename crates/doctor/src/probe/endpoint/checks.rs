@@ -3,7 +3,8 @@
 use causeway_model::{HealthChecker, HttpHealthCheck};
 use causeway_reason::{Condition, Failure, Reason};
 
-use super::decide::{Diagnosis, Known, Observations, Remedy, Step};
+use super::decide::{Known, Observations, Step};
+use super::diagnosis::{Diagnosis, Remedy};
 use super::trial::{Ask, CheckAsk, Got, Security, Seen, Trial};
 use crate::finding::Grade;
 use crate::probe::plan::{CheckPlan, Target};
@@ -155,6 +156,8 @@ impl<'o> Check<'o> {
         }
         let (_, rest) = location.split_once("://")?;
         let (authority, path) = rest.split_once('/')?;
+        let own_port = self.plan.address.ip().map(|address| format!(":{}", address.port()));
+        let authority = own_port.and_then(|port| authority.strip_suffix(&port)).unwrap_or(authority);
         let secure = location.starts_with("https:");
         let known = authority == self.plan.host || self.target.names.iter().any(|name| name == authority);
         (known && secure == self.target.tls.is_some()).then(|| format!("/{path}"))

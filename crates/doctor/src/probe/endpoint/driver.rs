@@ -123,15 +123,17 @@ async fn run(target: &Target, trial: &Trial, began: Instant, most: Duration, see
         }
     };
     let limit = left(most);
+    // Who was silent for once gets longer the second time.
+    let patience = if trial.repeated { PATIENCE * 2 } else { PATIENCE };
     match &trial.ask {
         Ask::Nothing => nothing(&mut link).await,
-        Ask::Get { host, path } => get(target, &mut link, host, path, limit).await,
+        Ask::Get { host, path } => get(target, &mut link, host, path, patience.min(limit)).await,
         Ask::Http2 => frames(link, limit).await,
         Ask::Auto { host, path } => {
             if seen.tls.as_ref().and_then(|tls| tls.alpn.as_deref()) == Some("h2") {
                 frames(link, limit).await
             } else {
-                get(target, &mut link, host, path, limit).await
+                get(target, &mut link, host, path, patience.min(limit)).await
             }
         }
         Ask::Check(check) => self::check(target, &trial.to, link, check, limit).await,
@@ -204,15 +206,13 @@ async fn nothing(link: &mut Link) -> Got {
     }
 }
 
-/// A request, and the same again where the connection stays open.
+/// A request, and the same again where the connection stays open. An answer is waited for this long.
 async fn get(target: &Target, link: &mut Link, host: &str, path: &str, most: Duration) -> Got {
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {AGENT}\r\naccept: */*\r\n\r\n");
-    let began = Instant::now();
-    let (mut got, again) = exchange(target, link, request.as_bytes(), "GET", PATIENCE.min(most)).await;
+    let (mut got, again) = exchange(target, link, request.as_bytes(), "GET", most).await;
     if let (Got::Answer(answer), true) = (&mut got, again) {
-        let left = PATIENCE.min(most.saturating_sub(began.elapsed()));
-        let (second, _) = exchange(target, link, request.as_bytes(), "GET", left).await;
+        let (second, _) = exchange(target, link, request.as_bytes(), "GET", most).await;
         answer.again = Some(match second {
             Got::Answer(second) => Again::Answered(second.status),
             Got::Silence => Again::Silence,

@@ -5,10 +5,15 @@
 mod answer;
 mod checks;
 pub mod decide;
+pub mod diagnosis;
 pub mod driver;
+mod handshake;
+mod spoken;
 #[cfg(test)]
 mod table;
 pub mod trial;
+mod unreachable;
 
-pub use decide::{Diagnosis, Observations, Step, next};
+pub use decide::{Observations, Step, next};
+pub use diagnosis::{Diagnosis, Remedy};
 pub use trial::{Again, Answer, Ask, BodyEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};

@@ -10,7 +10,8 @@ use causeway_model::{Address, EndpointAddress, ProxyProtocolVersion};
 use causeway_reason::{Failure, Reason};
 use causeway_tls::certificate::Facts;
 
-use super::decide::{Observations, Remedy, Step, TRIALS, next};
+use super::decide::{Observations, Step, TRIALS, next};
+use super::diagnosis::Remedy;
 use super::trial::{Again, Answer, Ask, BodyEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};
 use crate::finding::{Grade, Severity};
 use crate::probe::here::Sockets;
@@ -353,6 +354,16 @@ fn every_conclusion_has_its_trials() {
                 _ => refused(Reason::UpstreamTlsServerName, false),
             },
             &["S309"],
+        ),
+        (
+            "PROXY header is a bad request",
+            PLAIN,
+            |trial| match (&trial.security, trial.header) {
+                (Security::Plain, None) => seen(Got::Closed),
+                (Security::Plain, Some(_)) => answer(400),
+                _ => refused(Reason::UpstreamTlsClosed, false),
+            },
+            &["P412"],
         ),
         (
             "PROXY header in front of TLS",

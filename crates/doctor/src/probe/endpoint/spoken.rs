@@ -1,0 +1,209 @@
+//! There is a connection: what came on it, and what would have come to something else.
+
+use causeway_reason::{Cause, Condition, Failure, Reason};
+
+use super::decide::{Case, Step, speaks_of_tls};
+use super::diagnosis::{Diagnosis, Remedy};
+use super::trial::{Again, Answer, Ask, BodyEnd, Got, Seen};
+use crate::finding::Grade;
+use crate::probe::plan::Protocol;
+use crate::said;
+
+impl Case<'_> {
+    /// There is a connection, and what was to be said on it was said.
+    pub(super) fn spoken(&self) -> Result<Vec<Diagnosis>, Step> {
+        let found = match &self.main.got {
+            Got::Connected | Got::Frames | Got::Reply(_) | Got::NotAsked(_) | Got::Grpc(_) => None,
+            Got::NoConnection(_) | Got::NoHandshake(_) => None,
+            Got::Answer(answer) => self.answered(answer)?,
+            Got::Broken(failure) => Some(self.broken(failure)?),
+            Got::Closed => Some(self.unanswered(Reason::UpstreamClosed)?),
+            Got::Reset => Some(self.unanswered(Reason::UpstreamReset)?),
+            Got::Silence => Some(self.unanswered(Reason::RouteTimeout)?),
+        };
+        Ok(found.into_iter().collect())
+    }
+
+    /// It answers in HTTP/1.
+    fn answered(&self, answer: &Answer) -> Result<Option<Diagnosis>, Step> {
+        let (status, at) = (answer.status, self.at);
+        if answer.end == BodyEnd::Cut {
+            return Ok(Some(Diagnosis::met(Reason::UpstreamClosedInBody.into(), at)));
+        }
+        if status == 400
+            && self.main.asked()
+            && self.target.identity.is_none()
+            && speaks_of_certificate(&answer.body)
+        {
+            return Ok(Some(
+                Diagnosis::of(Reason::UpstreamTlsClientCertificateMissing, at).meets(status_of(status)),
+            ));
+        }
+        if status == 400
+            && self.target.tls.is_none()
+            && let Some((proof, seen)) = self.any_tls(self.name())?
+            && (seen.is_secure() || seen.asked())
+        {
+            return Ok(Some(self.speaks_tls(proof, status_of(status))));
+        }
+        if status == 400 && self.target.header.is_some() {
+            let works = |seen: &Seen| seen.status().is_some_and(|status| status != 400);
+            if let Some(found) = self.header(&status_of(status), works)? {
+                return Ok(Some(found));
+            }
+        }
+        if matches!(status, 404 | 421 | 403) {
+            for name in self.target.names.iter().filter(|name| **name != self.target.host) {
+                let path = self.target.path.clone();
+                let ask = Ask::Get { host: name.clone(), path };
+                if let Some((proof, seen)) = self.varied(|trial| trial.ask = ask)?
+                    && seen.status().is_some_and(|status| status < 400)
+                {
+                    return Ok(Some(
+                        Diagnosis::of(Condition::HostUnknownToBackEnd, at)
+                            .proof(proof)
+                            .helps(Remedy::Host(name.clone())),
+                    ));
+                }
+            }
+        }
+        if status >= 500 {
+            return Ok(Some(Diagnosis::met(status_of(status), at).warning()));
+        }
+        if answer.again == Some(Again::Closed) {
+            return Ok(Some(Diagnosis::met(Reason::KeepaliveRace.into(), at).fact(said!(
+                "it closed the connection behind its first answer, without `Connection: close`",
+                "첫 응답 뒤에 `Connection: close` 없이 연결을 닫았습니다"
+            ))));
+        }
+        Ok(None)
+    }
+
+    /// What came is not what was expected.
+    fn broken(&self, failure: &Failure) -> Result<Diagnosis, Step> {
+        let plain = Diagnosis::met(failure.clone(), self.at);
+        match failure.reason {
+            Reason::UpstreamSpeaksTls => Ok(match self.any_tls(self.name())? {
+                Some((at, seen)) if seen.is_secure() || seen.asked() => self.speaks_tls(at, failure.clone()),
+                _ => plain.grade(Grade::Likely).helps(Remedy::AddTls(self.name().map(str::to_owned))),
+            }),
+            Reason::UpstreamSpeaksHttp2 => Ok(match self.varied(|trial| trial.ask = Ask::Http2)? {
+                Some((at, seen)) if seen.got == Got::Frames => plain.proof(at),
+                _ => plain.grade(Grade::Likely),
+            }),
+            Reason::UpstreamSpeaksHttp1 => {
+                // By ALPN the two would have agreed on what both speak.
+                let chosen = self.main.tls.as_ref().is_some_and(|tls| tls.alpn.as_deref() != Some("h2"));
+                let cause = if self.main.is_secure() && chosen {
+                    Reason::UpstreamTlsAlpn
+                } else {
+                    Reason::UpstreamSpeaksHttp1
+                };
+                let found = Diagnosis::of(cause, self.at).meets(failure.clone());
+                Ok(match self.varied(|trial| trial.ask = self.target.get())? {
+                    Some((at, seen)) if seen.answer().is_some() => found.proof(at),
+                    _ => found.grade(Grade::Likely),
+                })
+            }
+            _ => Ok(plain),
+        }
+    }
+
+    /// Nothing came back.
+    fn unanswered(&self, reason: Reason) -> Result<Diagnosis, Step> {
+        let failure = Failure::new(reason);
+        if self.main.is_secure() && self.main.asked() && reason != Reason::RouteTimeout {
+            let met = Failure::new(Reason::UpstreamClosed);
+            let cause: Cause = match self.target.identity {
+                None => Reason::UpstreamTlsClientCertificateMissing.into(),
+                Some(_) if self.target.has_expired(self.seen.now) => {
+                    Condition::ClientCertificateExpired.into()
+                }
+                Some(_) => Reason::UpstreamTlsClientCertificateRefused.into(),
+            };
+            return Ok(Diagnosis::of(cause, self.at).meets(met).fact(said!(
+                "the handshake was complete, a client certificate was asked for in it, and the connection ended behind it, as it does with TLS 1.3",
+                "핸드셰이크 중에 클라이언트 인증서를 요구받았고, 완료된 뒤 연결이 끊겼습니다. TLS 1.3에서는 이렇게 나타납니다"
+            )));
+        }
+        if self.target.protocol == Protocol::Http2
+            && let Some((at, seen)) = self.varied(|trial| trial.ask = self.target.get())?
+            && seen.answer().is_some_and(|answer| !speaks_of_tls(answer.status, &answer.body))
+        {
+            self.confirmed()?;
+            let cause =
+                if self.main.is_secure() { Reason::UpstreamTlsAlpn } else { Reason::UpstreamSpeaksHttp1 };
+            return Ok(Diagnosis::of(cause, self.at).meets(failure).proof(at));
+        }
+        if self.target.tls.is_none()
+            && let Some((at, seen)) = self.any_tls(self.name())?
+            && (seen.is_secure() || seen.asked() || is_alert(&seen.got))
+        {
+            self.confirmed()?;
+            return Ok(self.speaks_tls(at, failure));
+        }
+        // Who does not know such a header takes it for a bad request.
+        let works =
+            |seen: &Seen| seen.status().is_some_and(|status| status != 400) || seen.got == Got::Frames;
+        if let Some(found) = self.header(&failure, works)? {
+            return Ok(found);
+        }
+        // Who speaks HTTP/2 alone closes at once. Who is silent and speaks both is slow, and no more.
+        if self.target.protocol == Protocol::Http1
+            && reason != Reason::RouteTimeout
+            && let Some((at, seen)) = self.varied(|trial| trial.ask = Ask::Http2)?
+            && seen.got == Got::Frames
+        {
+            self.confirmed()?;
+            return Ok(Diagnosis::of(Reason::UpstreamSpeaksHttp2, self.at).meets(failure).proof(at));
+        }
+        self.confirmed()?;
+        let plain = Diagnosis::met(failure, self.at).grade(Grade::Likely).not([
+            said!(
+                "DNS, firewall and a closed port: the connection stands",
+                "DNS·방화벽·닫힌 포트: 연결은 됩니다"
+            ),
+            said!(
+                "TLS, a PROXY header and HTTP/2: tried, not answered either",
+                "TLS·PROXY 헤더·HTTP/2: 시도했지만 역시 응답이 없습니다"
+            ),
+        ]);
+        Ok(match reason {
+            // How long it takes to answer is not known, so that it may be slow and no more.
+            Reason::RouteTimeout => plain.grade(Grade::Possible).warning(),
+            _ => plain,
+        })
+    }
+
+    fn speaks_tls(&self, proof: usize, failure: Failure) -> Diagnosis {
+        Diagnosis::of(Reason::UpstreamSpeaksTls, self.at)
+            .meets(failure)
+            .proof(proof)
+            .helps(Remedy::AddTls(self.name().map(str::to_owned)))
+            .not([said!(
+                "a crash of the application: TLS is answered",
+                "애플리케이션 장애: TLS에는 응답합니다"
+            )])
+    }
+}
+
+/// An alert is something that only TLS says.
+fn is_alert(got: &Got) -> bool {
+    matches!(got, Got::NoHandshake(failure) if matches!(
+        failure.reason,
+        Reason::UpstreamTlsAlert
+            | Reason::UpstreamTlsNoCommonParameters
+            | Reason::UpstreamTlsServerName
+            | Reason::UpstreamTlsVersion
+            | Reason::UpstreamTlsAlpn
+            | Reason::UpstreamTlsClientCertificateMissing
+    ))
+}
+
+fn status_of(status: u16) -> Failure {
+    Failure::new(Reason::UpstreamStatus).with_evidence(format!("it answered {status}"))
+}
+
+fn speaks_of_certificate(body: &str) -> bool {
+    body.to_ascii_lowercase().contains("certificate")
+}
