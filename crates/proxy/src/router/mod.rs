@@ -85,6 +85,37 @@ struct Forwarding {
 }
 
 impl Forwarding {
+    /// What holds for a request that nobody has been asked about yet; fields that are for this router alone are taken out
+    /// of it (`respect_expected_rq_timeout`: [`envoy_headers::timeout`]).
+    fn new(
+        request: &mut ActiveRequest,
+        route: &RouteForward,
+        cluster: Rc<LocalCluster>,
+        respect_expected: bool,
+    ) -> Self {
+        let hedge = Hedge::of(request, route);
+        let timeout = envoy_headers::timeout(request, route, respect_expected);
+        let per_try = envoy_headers::per_try_timeout(request, route, timeout);
+        let policy = route.retry.as_ref();
+        Self {
+            hosts: Rc::clone(&cluster),
+            cluster,
+            priority: route.priority,
+            raw: is_raw(request, route),
+            timeout,
+            per_try,
+            per_try_idle: policy.and_then(|policy| crate::snapshot::timeout(policy.per_try_idle_timeout)),
+            retry: None,
+            tried: false,
+            timed_out: false,
+            started: false,
+            fresh: false,
+            permit: None,
+            hedge,
+            copies: None,
+        }
+    }
+
     /// Gives back what circuit breakers count: nothing more is sent.
     fn give_back(&mut self) {
         self.permit = None;
@@ -177,31 +208,9 @@ pub(crate) async fn forward(
         reply.by_router = true;
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);
     }
-    let hedge = Hedge::of(&request, route);
     let config = &downstream.listener.manager.config;
-    let timeout = envoy_headers::timeout(&mut request, route, config.respect_expected_rq_timeout);
-    let per_try = envoy_headers::per_try_timeout(&mut request, route, timeout);
     let suppress = config.suppress_envoy_headers;
-    let mut forwarding = Forwarding {
-        hosts: Rc::clone(&cluster),
-        cluster,
-        priority: route.priority,
-        raw: is_raw(&request, route),
-        timeout,
-        per_try,
-        per_try_idle: route
-            .retry
-            .as_ref()
-            .and_then(|policy| crate::snapshot::timeout(policy.per_try_idle_timeout)),
-        retry: None,
-        tried: false,
-        timed_out: false,
-        started: false,
-        fresh: false,
-        permit: None,
-        hedge,
-        copies: None,
-    };
+    let mut forwarding = Forwarding::new(&mut request, route, cluster, config.respect_expected_rq_timeout);
     forwarding.tell_time(downstream, &mut request, &entry);
     request.facts.attempts = 1;
     rewrite::rewrite(&mut request, &entry, &target, suppress);
@@ -210,7 +219,7 @@ pub(crate) async fn forward(
         Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };
     rewrite::host_of_chosen(&mut request, &entry, host.hostname(), suppress);
-    request.facts.timeout = timeout;
+    request.facts.timeout = forwarding.timeout;
     forwarding.retry = Retry::of(&mut request, route);
     if !entry.mirrors.is_empty() {
         forwarding.copies = mirror::begin(downstream, &request, &entry, &forwarding);

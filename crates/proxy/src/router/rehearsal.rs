@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use causeway_model::{ClusterName, ClusterType, EndpointAddress, HostRewrite, RouteForward, RoutingPriority};
 
-use super::hedge::Hedge;
 use super::retry::Retry;
-use super::{Forwarding, envoy_headers, is_raw, not_found, rewrite, upstream_request};
+use super::{Forwarding, envoy_headers, not_found, rewrite, upstream_request};
 use crate::downstream::Downstream;
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
@@ -82,29 +81,7 @@ pub(crate) fn rehearse(
     }
     let config = Arc::clone(&downstream.listener.manager.config);
     envoy_headers::check(request, &config.strict_check_headers).map_err(Box::new)?;
-    let hedge = Hedge::of(request, route);
-    let timeout = envoy_headers::timeout(request, route, config.respect_expected_rq_timeout);
-    let per_try = envoy_headers::per_try_timeout(request, route, timeout);
-    let forwarding = Forwarding {
-        hosts: Rc::clone(&cluster),
-        cluster,
-        priority: route.priority,
-        raw: is_raw(request, route),
-        timeout,
-        per_try,
-        per_try_idle: route
-            .retry
-            .as_ref()
-            .and_then(|policy| crate::snapshot::timeout(policy.per_try_idle_timeout)),
-        retry: None,
-        tried: false,
-        timed_out: false,
-        started: false,
-        fresh: false,
-        permit: None,
-        hedge,
-        copies: None,
-    };
+    let forwarding = Forwarding::new(request, route, cluster, config.respect_expected_rq_timeout);
     forwarding.tell_time(downstream, request, entry);
     request.facts.attempts = 1;
     rewrite::rewrite(request, entry, &target, config.suppress_envoy_headers);
@@ -126,7 +103,7 @@ pub(crate) fn rehearse(
         virtual_cluster: request.facts.virtual_cluster.as_ref().and_then(|found| found.name.clone()),
         head: request.to_upstream.take(pending).to_vec(),
         host_names,
-        timeout,
+        timeout: forwarding.timeout,
         idle_timeout: downstream.stream_idle,
         stream_duration: downstream.whole_time(),
         retry_on,
