@@ -1,6 +1,7 @@
 //! Filling in templates: log lines, header values, bodies of local answers.
 
 mod address;
+mod common;
 mod decimal;
 mod field_size;
 mod filter_state;
@@ -17,6 +18,7 @@ use causeway_model::{Template, TemplatePart};
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 
+use common::print;
 pub(crate) use decimal::Decimal;
 pub(crate) use field_size::{FieldSize, first_line};
 pub(crate) use filter_state::plain;
@@ -64,10 +66,8 @@ pub(crate) fn render(template: &Template, view: &View<'_>, absent: Absent, out: 
             TemplatePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
             TemplatePart::Operator(operator) => {
                 let start = out.len();
-                match evaluate(&operator.kind, view) {
-                    Operand::Absent if absent == Absent::Dash => out.push(b'-'),
-                    Operand::Absent => {}
-                    operand => operand.write(out),
+                if !print(&operator.kind, view, out) && absent == Absent::Dash {
+                    out.push(b'-');
                 }
                 if let Some(most) = operator.max_length {
                     out.truncate(start + most);

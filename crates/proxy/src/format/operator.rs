@@ -8,18 +8,19 @@ use std::time::Instant;
 
 use causeway_http::{HeaderBlock, Known};
 use causeway_model::{
-    AddressPart, DurationPoint, DurationUnit, FieldSection, HeaderName, MetadataSource, Operator,
-    OperatorKind, PathForm, TimeFormat, Value,
+    AddressPart, DurationUnit, FieldSection, HeaderName, MetadataSource, Operator, OperatorKind, PathForm,
+    TimeFormat, Value,
 };
 use causeway_reason::Reason;
 
 use super::View;
 use super::address::{address, attempted, host_name, write_ip};
+use super::common::{between, number, request_header, text};
 use super::decimal::write_number;
-use super::field_size::{FieldSize, first_line};
+use super::field_size::FieldSize;
 use super::query::{query_param, query_params, without_query};
 use super::time::{Clock, Stamp, WallTime, write_time};
-use crate::exchange::{Moment, Subject};
+use crate::exchange::Subject;
 
 /// The value of an operator.
 #[derive(Debug, PartialEq)]
@@ -92,14 +93,14 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
     let exchange = view.exchange;
     let facts = &exchange.facts;
     match kind {
-        OperatorKind::RequestHeader { name, alternative } => {
-            either(name, alternative.as_ref(), |name| request_header(view, name))
-        }
+        OperatorKind::RequestHeader { .. } | OperatorKind::Protocol => text(kind, view).into(),
+        OperatorKind::ResponseCode
+        | OperatorKind::BytesReceived
+        | OperatorKind::BytesSent
+        | OperatorKind::Duration { .. } => number(kind, view).map_or(Operand::Absent, Operand::Number),
         OperatorKind::RequestHeaderWithoutQuery { name, alternative } => {
-            match either(name, alternative.as_ref(), |name| request_header(view, name)) {
-                Operand::Bytes(Cow::Borrowed(value)) => without_query(value).into(),
-                other => other,
-            }
+            let value = request_header(view, name).or_else(|| request_header(view, alternative.as_ref()?));
+            value.map(without_query).into()
         }
         OperatorKind::Coalesce(operators) => coalesce(operators, view),
         OperatorKind::ResponseHeader { name, alternative } => {
@@ -117,13 +118,11 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             None => Operand::Absent,
         },
         OperatorKind::EmitTime(format) => Operand::Time(format, view.clock.wall(Instant::now())),
-        OperatorKind::Protocol => facts.protocol.map(causeway_http::Version::as_str).into(),
         // Envoy names a protocol from the first attempt on.
         OperatorKind::UpstreamProtocol => {
             let protocol = if facts.upstream_count.is_some() { "HTTP/2" } else { "HTTP/1.1" };
             facts.connect_end.filter(|_| facts.subject == Subject::Request).map(|_| protocol).into()
         }
-        OperatorKind::ResponseCode => Operand::Number(u64::from(facts.status)),
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
         OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
         OperatorKind::Tls { upstream, fact } => super::tls::fact(*upstream, fact, view),
@@ -132,8 +131,6 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseFlags => facts.flags.short().to_string().into(),
         OperatorKind::ResponseFlagsLong if facts.flags.is_empty() => "-".into(),
         OperatorKind::ResponseFlagsLong => facts.flags.long().to_string().into(),
-        OperatorKind::BytesReceived => Operand::Number(facts.bytes_received),
-        OperatorKind::BytesSent => Operand::Number(facts.bytes_sent),
         OperatorKind::DownstreamWireBytesReceived => {
             // The body is added when all of it has come.
             let body = if view.unfinished.is_some() { facts.body_read } else { 0 };
@@ -149,7 +146,6 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.shown_upstream_bytes().fields_sent),
         OperatorKind::FieldBytes(section) => Operand::Number(field_bytes(view, *section)),
-        OperatorKind::Duration { from, to, unit } => duration(view, *from, *to, *unit),
         OperatorKind::Address { peer, part } => address(view, *peer, *part),
         OperatorKind::UpstreamHostName { without_port } => host_name(view, *without_port),
         OperatorKind::UpstreamCluster => {
@@ -174,7 +170,8 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::PoolReadyDuration => {
             let end = facts.connect_end.or(facts.reply_begin).or(facts.ended);
-            between(facts.connect_begin, end, DurationUnit::Milliseconds)
+            let taken = between(facts.connect_begin, end, DurationUnit::Milliseconds);
+            taken.map_or(Operand::Absent, Operand::Number)
         }
         OperatorKind::UpstreamAttempted(what) => attempted(view, *what),
         OperatorKind::RouteResolutionCount => Operand::Number(u64::from(facts.route_resolutions)),
@@ -273,14 +270,6 @@ fn header<'a>(block: &'a HeaderBlock, name: &'a HeaderName) -> Operand<'a> {
     block.get(name.as_str()).into()
 }
 
-fn request_header<'a>(view: &View<'a>, name: &'a HeaderName) -> Operand<'a> {
-    let exchange = view.exchange;
-    if !name.is_pseudo() {
-        return header(&exchange.request, name);
-    }
-    first_line(exchange, name.as_str()).into()
-}
-
 fn field_bytes(view: &View<'_>, section: FieldSection) -> u64 {
     let exchange = view.exchange;
     match section {
@@ -298,35 +287,6 @@ fn field_bytes(view: &View<'_>, section: FieldSection) -> u64 {
 
 fn status<'a>(status: u16) -> Operand<'a> {
     if status == 0 { Operand::Absent } else { Operand::Number(u64::from(status)) }
-}
-
-fn duration<'a>(view: &View<'a>, from: DurationPoint, to: DurationPoint, unit: DurationUnit) -> Operand<'a> {
-    let facts = &view.exchange.facts;
-    let at = |point| match point {
-        DurationPoint::DownstreamRxBegin => facts.begun,
-        DurationPoint::DownstreamRxEnd => facts.request_end,
-        DurationPoint::UpstreamConnectBegin => facts.connect_begin,
-        DurationPoint::UpstreamConnectEnd | DurationPoint::UpstreamTxBegin => facts.connect_end,
-        DurationPoint::UpstreamTxEnd => facts.upstream_request_end,
-        DurationPoint::UpstreamRxBegin => facts.response_begin,
-        DurationPoint::UpstreamRxBodyBegin => facts.response_body_begin,
-        DurationPoint::UpstreamRxEnd => facts.response_end,
-        DurationPoint::DownstreamTxBegin => facts.reply_begin,
-        DurationPoint::DownstreamTxEnd => facts.reply_end,
-        DurationPoint::End => facts.ended.or(view.unfinished),
-    };
-    between(at(from), at(to), unit)
-}
-
-fn between<'a>(from: Moment, to: Moment, unit: DurationUnit) -> Operand<'a> {
-    let (Some(from), Some(to)) = (from, to) else { return Operand::Absent };
-    let taken = to.saturating_duration_since(from);
-    let number = match unit {
-        DurationUnit::Milliseconds => taken.as_millis(),
-        DurationUnit::Microseconds => taken.as_micros(),
-        DurationUnit::Nanoseconds => taken.as_nanos(),
-    };
-    Operand::Number(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: &[Box<str>]) -> Operand<'a> {
