@@ -9,9 +9,11 @@ mod diff;
 mod doctor;
 mod explain;
 mod process;
+mod remote;
 mod route;
 mod serve;
 mod sink;
+mod tables;
 mod validate;
 mod version;
 mod views;
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
         Ok(Command::Why(arguments)) => why::run(&arguments),
         Ok(Command::Explain(arguments)) => explain::run(&arguments),
         Ok(Command::Doctor(arguments)) => doctor::run(&arguments),
+        Ok(Command::Table(arguments)) => tables::run(&arguments),
         Ok(Command::Diff(arguments)) => diff::run(&arguments),
         Ok(Command::Route(arguments)) => route::run(&arguments),
         Ok(Command::Print(text)) => cli::print(&text),

@@ -7,6 +7,7 @@ mod flags;
 mod language;
 mod reason_header;
 mod route;
+mod tables;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ pub(crate) use diff::DiffArguments;
 pub(crate) use doctor::{DoctorArguments, Examine, FixArguments};
 use flags::{FLAGS, Flag, Meaning, Value};
 pub(crate) use route::RouteArguments;
+pub(crate) use tables::{Form, Subject, TableArguments};
 
 /// What the program is asked to do.
 pub(crate) enum Command {
@@ -39,6 +41,7 @@ pub(crate) enum Command {
     Doctor(DoctorArguments),
     Route(Box<RouteArguments>),
     Diff(DiffArguments),
+    Table(TableArguments),
     /// Print this and end.
     Print(String),
 }
@@ -102,6 +105,10 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Reads the command line.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Error> {
     let matches = command().try_get_matches_from(arguments)?;
+    let table = matches.subcommand().and_then(|(name, matches)| tables::arguments(name, matches));
+    if let Some(arguments) = table {
+        return Ok(Command::Table(arguments));
+    }
     match matches.subcommand() {
         Some(("validate", matches)) => Ok(Command::Validate(validate_arguments(matches))),
         Some(("demo", matches)) => {
@@ -140,13 +147,14 @@ fn command() -> clap::Command {
         .after_help("Signals: SIGHUP reloads the configuration, SIGUSR1 opens log files anew, SIGTERM and SIGINT let\nrequests end and then the process; a second one ends it at once.")
         .disable_version_flag(true)
         .args_conflicts_with_subcommands(true)
-        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway route -c FILE URL [OPTIONS]\n       causeway diff OLD NEW [OPTIONS]\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
+        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway route -c FILE URL [OPTIONS]\n       causeway diff OLD NEW [OPTIONS]\n       causeway clusters|endpoints|listeners|routes|secrets [NAME] [OPTIONS]\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
         .subcommand(validate_command())
         .subcommand(ask::why_command())
         .subcommand(ask::explain_command())
         .subcommand(doctor::command())
         .subcommand(route::command())
         .subcommand(diff::command())
+        .subcommands(tables::commands())
         .subcommand(demo_command());
     for flag in FLAGS {
         command = command.arg(argument(flag));
@@ -512,6 +520,11 @@ mod tests {
             panic!("explain")
         };
         assert_eq!(explain.what, "503 UF x{y}");
+        let Ok(Command::Table(table)) = parsed(&["endpoints", "back", "--port", "80", "-o", "wide"]) else {
+            panic!("endpoints")
+        };
+        assert_eq!((table.subject, table.form, table.port), (Subject::Endpoints, Form::Wide, Some(80)));
+        assert!(parsed(&["secrets", "--port", "80"]).is_err(), "certificates have no port");
         assert!(matches!(parsed(&["--version"]), Ok(Command::Print(text)) if text.contains("version:")));
     }
 }
