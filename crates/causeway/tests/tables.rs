@@ -153,8 +153,8 @@ async fn a_running_causeway_is_listed() {
         table(&["clusters"], at)
     );
     assert_eq!(table(&["endpoints", "--cluster", "backend"], at), ENDPOINTS);
-    let secrets = table(&["secrets"], at);
-    assert!(secrets.starts_with("NAME ") && secrets.contains("certificate"), "{secrets}");
+    let secrets: Value = serde_json::from_slice(&run(&["secrets", "-o", "json"], admin).stdout).unwrap();
+    assert_eq!((&secrets[0]["name"], &secrets[0]["type"]), (&"shop_cert".into(), &"certificate".into()));
     assert!(table(&["endpoints", "-o", "wide", "--port", "3"], at).contains("localhost"));
     assert_eq!(table(&["routes", "--cluster", "dns"], at).lines().count(), 2);
     assert_eq!(table(&["listeners", "--port", "1"], at).lines().count(), 1);

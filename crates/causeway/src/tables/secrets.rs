@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::grid::{Column, Grid, column, wide};
-use super::messages::{items, number, resources, text};
+use super::messages::{at, dumps, items, number, resources, text};
 use super::{Remote, fits};
 use crate::cli::TableArguments;
 
@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
 pub(super) fn list(remote: &Remote, arguments: &TableArguments) -> Result<Grid, String> {
     let certificates = remote.page("/certs")?;
     let dump = remote.page_if_any("/config_dump");
-    let secrets: Vec<Secret> = resources(
+    let dumped = resources(
         &dump,
         "SecretsConfigDump",
         &[
@@ -31,10 +31,18 @@ pub(super) fn list(remote: &Remote, arguments: &TableArguments) -> Result<Grid, 
             ("static_warming_secrets", &[]),
             ("dynamic_warming_secrets", &[]),
         ],
-    )
-    .into_iter()
-    .map(Secret::new)
-    .collect();
+    );
+    let of_dump = dumped.into_iter().map(|entry| Secret::new(text(entry, &["name"]), at(entry, &["secret"])));
+    // Causeway has them where the file has them.
+    let boot = dumps(&dump, "BootstrapConfigDump");
+    let of_file = boot.flat_map(|dump| items(dump, &["bootstrap", "static_resources", "secrets"]));
+    let mut secrets: Vec<Secret> = of_dump.collect();
+    for entry in of_file {
+        let secret = Secret::new(text(entry, &["name"]), entry);
+        if !secrets.iter().any(|known| known.name == secret.name) {
+            secrets.push(secret);
+        }
+    }
     let mut rows: Vec<Vec<Value>> = Vec::new();
     let mut named = Vec::new();
     for pair in items(&certificates, &["certificates"]) {
@@ -80,8 +88,7 @@ struct Secret {
 }
 
 impl Secret {
-    fn new(entry: &Value) -> Self {
-        let secret = entry.get("secret").unwrap_or(&Value::Null);
+    fn new(name: &str, secret: &Value) -> Self {
         let kind = [
             ("tls_certificate", "certificate"),
             ("validation_context", "CA"),
@@ -95,7 +102,7 @@ impl Secret {
             ["validation_context", "trusted_ca", "filename"],
         ];
         let files = files.iter().map(|path| text(secret, path).to_owned()).filter(|file| !file.is_empty());
-        Self { name: text(entry, &["name"]).to_owned(), kind, files: files.collect() }
+        Self { name: name.to_owned(), kind, files: files.collect() }
     }
 }
 
