@@ -81,7 +81,7 @@ pub use manager::{ApplyReport, ClusterManager, ClusterMap, Clusters, ManagerOpti
 pub use outlier::{HostResult, OutlierReport, OutlierStat, SuccessRates};
 pub use retry::{Attempt, Retries, RetryDecision};
 pub use shake::{NotShaken, Shaken, shake_hands};
-pub use sockets::{Socket, Sockets, Tls, Unusable, ready, transport_socket};
+pub use sockets::{Socket, Sockets, Tls, Unusable, check_socket, ready, transport_socket};
 pub use stats::{
     ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
     ClusterManagerStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat,

@@ -120,6 +120,19 @@ pub fn transport_socket<'c>(cluster: &'c Config, metadata: &Metadata) -> &'c Ups
         .map_or(&cluster.transport_socket, |entry| &entry.socket)
 }
 
+/// What the file has for a health check that chooses by itself (`transport_socket_match_criteria`).
+#[must_use]
+pub fn check_socket<'c>(cluster: &'c Config, criteria: &Value) -> &'c UpstreamSocket {
+    let value = |key: &str| match criteria {
+        Value::Object(fields) => fields.get(key),
+        _ => None,
+    };
+    let mut matches = cluster.transport_socket_matches.iter();
+    matches
+        .find(|entry| fits(&entry.criteria, &value))
+        .map_or(&cluster.transport_socket, |entry| &entry.socket)
+}
+
 /// Whether there is each of these values.
 fn fits<'v>(criteria: &[(Box<str>, Value)], value: &impl Fn(&str) -> Option<&'v Value>) -> bool {
     criteria.iter().all(|(key, wanted)| value(key).is_some_and(|value| value == wanted))

@@ -6,21 +6,32 @@ use crate::finding::{Finding, Severity};
 use crate::said::Said;
 
 /// What findings have in common that have the same root.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Root {
     cause: Cause,
     severity: Severity,
-    /// The cluster, where the cause is within it.
-    cluster: Option<String>,
+    /// The cluster and the endpoint, where the cause is within one of them.
+    within: Option<(Option<String>, Option<String>)>,
+}
+
+impl Root {
+    fn is_that_of(&self, other: &Self) -> bool {
+        let is_within = match (&self.within, &other.within) {
+            (None, None) => true,
+            (Some((cluster, endpoint)), Some(other)) => *cluster == other.0 || *endpoint == other.1,
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        is_within && (self.cause, self.severity) == (other.cause, other.severity)
+    }
 }
 
 /// Joins findings that have the same root: the first is kept, and says what else it explains. What belongs to a cluster is
-/// joined within the cluster; names that nobody answers for, and addresses that can't be reached, over all of them.
+/// joined within the cluster, and so is what concerns one address in several of them; names that nobody answers for, and addresses that can't be reached, over all of them.
 pub(super) fn join(findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<(Root, Finding)> = Vec::new();
     for finding in findings {
         let root = root(&finding);
-        match kept.iter_mut().find(|(known, _)| *known == root) {
+        match kept.iter_mut().find(|(known, _)| known.is_that_of(&root)) {
             Some((_, first)) => first.also_explains.push(finding.subject),
             None => kept.push((root, finding)),
         }
@@ -42,8 +53,9 @@ fn root(finding: &Finding) -> Root {
                 | Reason::ConnectNotPermitted
         ) | Cause::Condition(Condition::ResolverMissed)
     );
-    let cluster = if of_all { None } else { finding.subject.cluster.clone() };
-    Root { cause: finding.cause, severity: finding.severity, cluster }
+    let subject = &finding.subject;
+    let within = (!of_all).then(|| (subject.cluster.clone(), subject.endpoint.clone()));
+    Root { cause: finding.cause, severity: finding.severity, within }
 }
 
 fn counted(mut finding: Finding) -> Finding {
@@ -79,9 +91,11 @@ mod tests {
         let found = vec![
             finding(Reason::ConnectRefused, "a", "1"),
             finding(Reason::ConnectRefused, "a", "2"),
-            finding(Reason::ConnectRefused, "b", "1"),
+            finding(Reason::ConnectRefused, "b", "3"),
             finding(Reason::HealthCheckNotFound, "b", "1"),
         ];
         assert_eq!(join(found).len(), 3);
+        let same = vec![finding(Reason::ConnectRefused, "a", "1"), finding(Reason::ConnectRefused, "b", "1")];
+        assert_eq!(join(same).len(), 1, "two clusters with one endpoint");
     }
 }

@@ -31,7 +31,7 @@ use causeway_model::{
     Address, Bootstrap, Cluster, ClusterType, DnsOptions, DnsResolver, Endpoint, EndpointAddress,
 };
 use causeway_upstream::{NameServers, hosts_file};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::finding::{Finding, Severity};
@@ -116,6 +116,7 @@ async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, 
     progress.begin(all.min(MOST));
     let mut left = MOST;
     let mut probing = Vec::new();
+    let mut locks: HashMap<Address, Rc<Mutex<()>>> = HashMap::new();
     for of in &mut clusters {
         let count = left.min(of.targets.len());
         left -= count;
@@ -123,7 +124,10 @@ async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, 
         for target in of.targets.drain(..count) {
             let name = Arc::clone(&of.cluster.name);
             let (turns, progress) = (Rc::clone(&turns), progress.clone());
+            // Clusters that share an endpoint ask it one behind the other.
+            let alone = Rc::clone(locks.entry(target.address.clone()).or_default());
             let task = spawn_local(async move {
+                let _alone = alone.lock().await;
                 let _turn = turns.acquire().await;
                 let result = examine(&target).await;
                 progress.one_more();

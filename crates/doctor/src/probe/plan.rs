@@ -10,7 +10,7 @@ use causeway_model::{
     EndpointAddress, HealthChecker, HealthStatus, HostRewrite, NetworkFilter, ProxyProtocolVersion,
     RouteAction, RouteForward, UpstreamProtocol, UpstreamTls,
 };
-use causeway_upstream::{check_address, check_host, transport_socket};
+use causeway_upstream::{check_address, check_host, check_socket, transport_socket};
 
 /// How requests reach a cluster, as far as that changes what is asked of its back-ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,6 +86,10 @@ pub struct CheckPlan {
     pub address: Address,
     /// By which name.
     pub host: String,
+    /// What its connections are secured with.
+    pub tls: Option<Arc<UpstreamTls>>,
+    /// The header that is sent first.
+    pub header: Option<ProxyProtocolVersion>,
 }
 
 impl Target {
@@ -250,7 +254,13 @@ pub fn target(
     };
     let checks = cluster.health_checks.iter().enumerate().filter(|_| !endpoint.disable_active_health_check);
     let checks: Vec<CheckPlan> = checks
-        .map(|(index, check)| CheckPlan {
+        .map(|(index, check)| {
+            let own = check.transport_socket_match_criteria.as_ref();
+            (index, check, own.map_or(socket, |criteria| check_socket(cluster, criteria)))
+        })
+        .map(|(index, check, socket)| CheckPlan {
+            tls: socket.tls.clone(),
+            header: socket.proxy_protocol.as_ref().map(|header| header.config.version),
             index,
             address: check_address(
                 &address,

@@ -158,6 +158,10 @@ fn conclude(name: &Name, answers: &[Answered]) -> Asked<Conclusion> {
             conclusion.wrong = missing(name, first, second, &told)?;
         }
         conclusion.wrong.extend(beside(&dead, &failing));
+        let waits = matches!(name.family, DnsLookupFamily::Auto | DnsLookupFamily::All);
+        if waits && matches!(second, Told::Silence(_)) && !conclusion.addresses.is_empty() {
+            conclusion.wrong.push(deaf(*server));
+        }
         return Ok(conclusion);
     }
     Ok(Conclusion { wrong: unanswered(name, &dead, &failing), ..Conclusion::default() })
@@ -244,6 +248,20 @@ fn beside(dead: &[SocketAddr], failing: &[(SocketAddr, String)]) -> Vec<Wrong> {
         ))
     });
     silent.chain(failing).collect()
+}
+
+/// A server, or something before it, that swallows questions about IPv6.
+fn deaf(server: SocketAddr) -> Wrong {
+    let wrong = Wrong::of(Reason::DnsTimeout).fact(said!(
+        "it answers A questions and no AAAA question, for which each look-up waits",
+        "A 질의에는 응답하지만 AAAA 질의에는 응답하지 않아 조회마다 기다리게 됩니다"
+    ));
+    Wrong {
+        severity: Severity::Warning,
+        server: Some(server),
+        remedies: vec![Remedy::LookupFamily("V4_ONLY")],
+        ..wrong
+    }
 }
 
 fn unanswered(name: &Name, dead: &[SocketAddr], failing: &[(SocketAddr, String)]) -> Vec<Wrong> {
@@ -360,6 +378,13 @@ mod tests {
             ("no address at all", Family::Auto, |_, _| Told::NoData, &["D102"], 0),
             ("all fail", Family::Auto, |_, _| Told::Failure("SERVFAIL".into()), &["D104"], 0),
             ("nobody answers", Family::Auto, |_, _| Told::Silence("no answer".into()), &["D105"], 0),
+            (
+                "no answer to AAAA",
+                Family::Auto,
+                |_, kind| if kind == V4 { v4() } else { Told::Silence("no answer".into()) },
+                &["D105"],
+                1,
+            ),
             (
                 "one is dead",
                 Family::V4Only,

@@ -37,8 +37,8 @@ impl<'o> Check<'o> {
     fn trial(&self, ask: Ask) -> Trial {
         Trial {
             to: self.plan.address.clone(),
-            header: self.target.header,
-            security: self.target.security(),
+            header: self.plan.header,
+            security: if self.plan.tls.is_some() { Security::Configured } else { Security::Plain },
             ask,
             repeated: false,
         }
@@ -83,7 +83,7 @@ impl<'o> Check<'o> {
 
     /// It says nothing in clear: perhaps it speaks TLS there.
     fn closed(&self, at: usize, found: Diagnosis) -> Result<Diagnosis, Step> {
-        if self.target.tls.is_some() {
+        if self.plan.tls.is_some() {
             return Ok(found);
         }
         let mut trial = self.trial(Ask::Nothing);
@@ -160,7 +160,7 @@ impl<'o> Check<'o> {
         let authority = own_port.and_then(|port| authority.strip_suffix(&port)).unwrap_or(authority);
         let secure = location.starts_with("https:");
         let known = authority == self.plan.host || self.target.names.iter().any(|name| name == authority);
-        (known && secure == self.target.tls.is_some()).then(|| format!("/{path}"))
+        (known && secure == self.plan.tls.is_some()).then(|| format!("/{path}"))
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::answer::{Read, Reader};
 use super::trial::{Again, Ask, CheckAsk, Got, Security, Seen, TlsSeen, Trial};
-use crate::probe::plan::Target;
+use crate::probe::plan::{Protocol, Target};
 use crate::probe::{AGENT, PATIENCE};
 
 /// How long a connection is waited for. Longer than the 3.1 s after which Linux gives up where nobody answers ARP.
@@ -61,7 +61,7 @@ async fn run(target: &Target, trial: &Trial, began: Instant, most: Duration, see
     let mut link = match &trial.security {
         Security::Plain => Link::Plain(stream),
         security => {
-            let context = match context(target, security) {
+            let context = match context(tls_of(target, trial), security) {
                 Ok(context) => context,
                 Err(got) => return got,
             };
@@ -140,11 +140,19 @@ async fn run(target: &Target, trial: &Trial, began: Instant, most: Duration, see
     }
 }
 
+/// What the file has for such a connection.
+fn tls_of<'t>(target: &'t Target, trial: &Trial) -> Option<&'t Arc<UpstreamTls>> {
+    match &trial.ask {
+        Ask::Check(ask) => target.checks.iter().find(|check| check.index == ask.index)?.tls.as_ref(),
+        _ => target.tls.as_ref(),
+    }
+}
+
 /// TLS as the file has it, or any.
-fn context(target: &Target, security: &Security) -> Result<ClientContext, Got> {
-    let config = match (security, &target.tls) {
+fn context(configured: Option<&Arc<UpstreamTls>>, security: &Security) -> Result<ClientContext, Got> {
+    let config = match (security, configured) {
         (Security::Configured, Some(tls)) => Arc::clone(tls),
-        (Security::Any { name }, _) => Arc::new(any(target.tls.as_deref(), name.as_deref())),
+        (Security::Any { name }, _) => Arc::new(any(configured.map(|tls| &**tls), name.as_deref())),
         (Security::Plain | Security::Configured, _) => {
             return Err(Got::NotAsked("there is no TLS in the file".to_owned()));
         }
@@ -180,10 +188,14 @@ fn any(configured: Option<&UpstreamTls>, name: Option<&str>) -> UpstreamTls {
     tls
 }
 
-const fn protocols(target: &Target, trial: &Trial) -> &'static [&'static str] {
-    use crate::probe::plan::Protocol;
+/// What is offered by ALPN where the file says nothing, as requests and checks do it.
+fn protocols(target: &Target, trial: &Trial) -> &'static [&'static str] {
     match (&trial.ask, target.protocol) {
-        (Ask::Check(_), _) | (Ask::Get { .. }, _) | (_, Protocol::Http1) => &["http/1.1"],
+        (Ask::Check(ask), _) => match target.check(ask.index).map(|check| &check.checker) {
+            Some(HealthChecker::Http(_)) => &["http/1.1"],
+            Some(HealthChecker::Grpc(_) | HealthChecker::Tcp(_)) | None => &[],
+        },
+        (Ask::Get { .. }, _) | (_, Protocol::Http1) => &["http/1.1"],
         (_, Protocol::Http2) => &["h2"],
         (_, Protocol::Auto) => &["h2", "http/1.1"],
         (_, Protocol::Unknown) => &[],
