@@ -34,7 +34,7 @@ pub(crate) fn cases() -> Vec<Case> {
             &["P404"],
             b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         ),
-        Case::new("too many fields", &["P405"]).plays(many),
+        Case::new("too many fields", &["P405"]).plays(many).fixed_by("max_headers_count"),
         Case::new("a head that is too large", &["P406"])
             .plays(Reply::ok("").header("x-large", &"x".repeat(100 << 10))),
         raw(

@@ -269,6 +269,24 @@ fn fix(target: &Target, diagnosis: &Diagnosis, remedy: &Remedy) -> Fix {
             format!("{time}s"),
         )
         .to_be_considered(),
+        Remedy::HeadersCount(count) => Fix::set(
+            said!(
+                "have the back-end send fewer fields, or allow more of them",
+                "백엔드가 헤더를 덜 보내게 하거나 더 많이 허용하십시오"
+            ),
+            under(cluster, &format!("{HTTP_OPTIONS}.common_http_protocol_options.max_headers_count")),
+            count.to_string(),
+        )
+        .to_be_considered(),
+        Remedy::HeadersSize(kilobytes) => Fix::set(
+            said!(
+                "have the back-end send less in its head (cookies, mostly), or allow more",
+                "백엔드가 보내는 헤더(대개 쿠키)를 줄이거나 더 크게 허용하십시오"
+            ),
+            under(cluster, &format!("{HTTP_OPTIONS}.common_http_protocol_options.max_response_headers_kb")),
+            kilobytes.to_string(),
+        )
+        .to_be_considered(),
         Remedy::CheckPath(path) => Fix::set(
             said!("check the path that passes: {path}", "통과하는 경로로 체크하십시오: {path}"),
             of_check("http_health_check.path"),

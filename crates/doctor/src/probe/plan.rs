@@ -8,7 +8,7 @@ use std::time::Duration;
 use causeway_model::{
     Address, Bootstrap, Cluster, ClusterName, ClusterSpecifier, ClusterType, DataSource, Endpoint,
     EndpointAddress, HealthChecker, HealthStatus, HostRewrite, NetworkFilter, ProxyProtocolVersion,
-    RouteAction, RouteForward, UpstreamProtocol, UpstreamTls,
+    RouteAction, RouteForward, StatsReceiver, UpstreamProtocol, UpstreamTls,
 };
 use causeway_upstream::{check_address, check_host, check_socket, transport_socket};
 
@@ -19,7 +19,7 @@ pub struct Uses {
     pub hosts: Vec<String>,
     /// A route gives the host of the endpoint (`auto_host_rewrite`).
     pub auto_host: bool,
-    /// Connections are passed on to it, and no route leads there: nobody knows what is spoken.
+    /// Connections are passed on to it or statistics sent, and no route leads there: nobody knows what is spoken.
     pub tcp_only: bool,
     /// The shortest time that a route gives a request.
     pub route_timeout: Option<Duration>,
@@ -135,6 +135,10 @@ pub fn uses(bootstrap: &Bootstrap, cluster: &str) -> Uses {
             }
         }
     }
+    by_tcp |= bootstrap
+        .stats_sinks
+        .iter()
+        .any(|sink| matches!(&sink.to, StatsReceiver::Cluster(name) if &**name == cluster));
     uses.tcp_only = by_tcp && !by_route;
     uses
 }

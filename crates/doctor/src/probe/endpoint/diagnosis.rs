@@ -45,6 +45,10 @@ pub enum Remedy {
     ConnectTimeout(u64),
     /// Idle connections are to be closed after so many seconds.
     IdleTimeout(u64),
+    /// Answers may have so many fields.
+    HeadersCount(u32),
+    /// Heads of answers may have so many KiB.
+    HeadersSize(u32),
     /// The check asks for this path.
     CheckPath(String),
     /// The check uses this host.

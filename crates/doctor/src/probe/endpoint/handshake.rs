@@ -46,6 +46,12 @@ impl Case<'_> {
         if failure.reason == Reason::UpstreamTlsClientCertificateRefused {
             return Ok(plain.not(verified()));
         }
+        if asked && matches!(failure.reason, Reason::UpstreamTlsClosed | Reason::UpstreamTlsReset) {
+            // Its alert may be lost where it resets the connection behind it.
+            let reason = Reason::UpstreamTlsClientCertificateRefused;
+            let found = Diagnosis::of(reason, self.at).meets(failure.clone()).grade(Grade::Likely);
+            return Ok(found.not(verified()));
+        }
         // A plain server shows itself by its answer.
         if let Some((at, seen)) =
             self.varied(|trial| (trial.security, trial.ask) = (Security::Plain, self.target.get()))?

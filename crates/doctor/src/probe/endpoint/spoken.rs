@@ -9,6 +9,9 @@ use crate::finding::Grade;
 use crate::probe::plan::Protocol;
 use crate::said;
 
+/// A host that nobody has (RFC 2606 §2).
+const NOBODY: &str = "nobody.invalid";
+
 impl Case<'_> {
     /// There is a connection, and what was to be said on it was said.
     pub(super) fn spoken(&self) -> Result<Vec<Diagnosis>, Step> {
@@ -52,20 +55,10 @@ impl Case<'_> {
                 return Ok(Some(found));
             }
         }
-        if matches!(status, 404 | 421 | 403) {
-            for name in self.target.names.iter().filter(|name| **name != self.target.host) {
-                let path = self.target.path.clone();
-                let ask = Ask::Get { host: name.clone(), path };
-                if let Some((proof, seen)) = self.varied(|trial| trial.ask = ask)?
-                    && seen.status().is_some_and(|status| status < 400)
-                {
-                    return Ok(Some(
-                        Diagnosis::of(Condition::HostUnknownToBackEnd, at)
-                            .proof(proof)
-                            .helps(Remedy::Host(name.clone())),
-                    ));
-                }
-            }
+        if matches!(status, 404 | 421 | 403)
+            && let Some(found) = self.other_host(status)?
+        {
+            return Ok(Some(found));
         }
         if status >= 500 {
             return Ok(Some(Diagnosis::met(status_of(status), at).warning()));
@@ -75,6 +68,28 @@ impl Case<'_> {
                 "it closed the connection behind its first answer, without `Connection: close`",
                 "첫 응답 뒤에 `Connection: close` 없이 연결을 닫았습니다"
             ))));
+        }
+        Ok(None)
+    }
+
+    /// By another name it answers. That the name which is sent is unknown is proven where a name that nobody has is answered
+    /// in the same way: otherwise the other name may be the one that leads to a page for everybody.
+    fn other_host(&self, status: u16) -> Result<Option<Diagnosis>, Step> {
+        let by_host = |host: &str| {
+            let (host, path) = (host.to_owned(), self.target.path.clone());
+            self.varied(|trial| trial.ask = Ask::Get { host, path })
+        };
+        for name in self.target.names.iter().filter(|name| **name != self.target.host).take(2) {
+            let Some((proof, seen)) = by_host(name)? else { continue };
+            if !seen.status().is_some_and(|status| (200..300).contains(&status)) {
+                continue;
+            }
+            let Some((control, seen)) = by_host(NOBODY)? else { return Ok(None) };
+            if seen.status() == Some(status) {
+                let found =
+                    Diagnosis::of(Condition::HostUnknownToBackEnd, self.at).proof(proof).proof(control);
+                return Ok(Some(found.meets(status_of(status)).helps(Remedy::Host(name.clone()))));
+            }
         }
         Ok(None)
     }
@@ -104,6 +119,14 @@ impl Case<'_> {
                     Some((at, seen)) if seen.answer().is_some() => found.proof(at),
                     _ => found.grade(Grade::Likely),
                 })
+            }
+            Reason::UpstreamHeadersTooMany => {
+                let most = self.target.cluster.http.max_headers_count;
+                Ok(plain.helps(Remedy::HeadersCount(most.saturating_mul(2))))
+            }
+            Reason::UpstreamHeadersTooLarge => {
+                let most = self.target.cluster.http.max_response_headers_kb;
+                Ok(plain.helps(Remedy::HeadersSize(most.saturating_mul(2))))
             }
             _ => Ok(plain),
         }

@@ -286,6 +286,15 @@ fn every_conclusion_has_its_trials() {
             &["P415"],
         ),
         (
+            "another host is everybody's",
+            PLAIN,
+            |trial| match &trial.ask {
+                Ask::Get { host, .. } if host == "www.example.test" => answer(404),
+                _ => answer(200),
+            },
+            &[],
+        ),
+        (
             "plain behind TLS",
             TLS,
             |trial| {
@@ -556,6 +565,8 @@ fn expired_client_certificates_are_named_before_those_that_are_refused() {
     let world = |_: &Trial| secure("TLSv1.3", true, Got::Closed);
     assert_eq!(run(&with(NOW - 1), None, world).0, ["S308"]);
     assert_eq!(run(&with(NOW + 86_400), None, world).0, ["S307"]);
+    let lost = |_: &Trial| refused(Reason::UpstreamTlsReset, true);
+    assert_eq!(run(&with(NOW + 86_400), None, lost).0, ["S307"]);
     let old = |_: &Trial| refused(Reason::UpstreamTlsClientCertificateRefused, true);
     assert_eq!(run(&with(NOW - 1), None, old).0, ["S308"]);
     assert_eq!(run(&with(NOW + 86_400), None, old).0, ["S307"]);
