@@ -41,16 +41,16 @@ fn finding(of: &ManagerAt<'_>) -> Finding {
         "리스너 `{name}`이(가) 클라이언트가 주장하는 주소를 그대로 믿습니다"
     );
     let seen = said!(
-        "TLS of clients ends here, and use_remote_address is not set: `X-Forwarded-For: 10.0.0.1` makes any client an internal one, whose x-envoy-* headers are obeyed",
-        "클라이언트의 TLS가 여기서 끝나는데 use_remote_address가 없습니다. `X-Forwarded-For: 10.0.0.1`을 보내면 누구나 내부 클라이언트로 취급되어 x-envoy-* 헤더가 적용됩니다"
+        "TLS of clients ends here, and use_remote_address is not set: the address is the one that `X-Forwarded-For` of the request names",
+        "클라이언트의 TLS가 여기서 끝나는데 use_remote_address가 없어 요청의 `X-Forwarded-For`에 적힌 주소를 사용합니다"
     );
     Finding::new(Condition::UseRemoteAddressMissing, Severity::Warning, title, Evidence::file(seen))
         .about(Subject::listener(name))
         .at(under(&of.manager.position, "use_remote_address"), said!("not set", "설정되지 않음"))
         .effect(Effect {
             words: Some(said!(
-                "logs, rate limits and the back-end see a forged address; clients can set timeouts and retries",
-                "로그, 속도 제한, 백엔드가 위조된 주소를 보게 되고 클라이언트가 타임아웃과 재시도를 바꿀 수 있습니다"
+                "logs, rules about addresses and the back-end see whatever address a client makes up",
+                "로그, 주소 기반 규칙, 백엔드가 클라이언트가 지어낸 주소를 보게 됩니다"
             )),
             ..Effect::default()
         })

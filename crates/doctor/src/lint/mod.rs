@@ -12,6 +12,7 @@ mod domains;
 mod downloads;
 mod edge;
 mod grpc;
+mod host;
 mod preflight;
 mod redirect;
 mod rewrite;
@@ -45,6 +46,7 @@ const RULES: &[Rule] = &[
     Rule { name: "domains", look: domains::look },
     Rule { name: "shadow", look: shadow::look },
     Rule { name: "rewrite", look: rewrite::look },
+    Rule { name: "host", look: host::look },
     Rule { name: "preflight", look: preflight::look },
     Rule { name: "redirect", look: redirect::look },
     Rule { name: "answers", look: answers::look },

@@ -10,8 +10,9 @@ use crate::Said;
 use crate::finding::{Effect, Evidence, Finding, Grade, Severity, Subject, under};
 use crate::said;
 
-/// Envoy's own, which nobody has chosen: it contradicts nothing.
+/// Envoy's own, which nobody has chosen: they contradict nothing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);
 /// What examples have, for a back-end in the next rack.
 const NEXT_RACK: Duration = Duration::from_millis(250);
 
@@ -133,7 +134,8 @@ fn of_durations(
             let answer = ("UMSDR", "upstream_max_stream_duration_reached");
             findings.push(outlasted(at, timeout, limit, &owner, answer));
         }
-        if cluster.connect_timeout > timeout && cluster.connect_timeout != CONNECT_TIMEOUT {
+        let chosen = cluster.connect_timeout != CONNECT_TIMEOUT && timeout != ROUTE_TIMEOUT;
+        if cluster.connect_timeout > timeout && chosen {
             findings.push(connect(at, cluster, timeout));
         }
     }
@@ -221,7 +223,7 @@ fn short(cluster: &Cluster) -> Option<Finding> {
 
 /// A name of the Internet's, as far as can be told: of two parts at least, and in none of the zones that are somebody's
 /// own.
-fn is_public(name: &str) -> bool {
+pub(super) fn is_public(name: &str) -> bool {
     const OWN: &[&str] =
         &["local", "internal", "svc", "lan", "test", "localhost", "consul", "home", "corp", "intra"];
     let name = name.trim_end_matches('.').to_ascii_lowercase();
@@ -298,6 +300,7 @@ mod tests {
             quiet("timeouts", &file("", "timeout: 1s", "connect_timeout: 5s")),
             "the default is nobody's choice"
         );
+        assert!(quiet("timeouts", &file("", "", "connect_timeout: 30s")), "nor is this one");
     }
 
     #[test]

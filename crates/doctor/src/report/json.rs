@@ -122,3 +122,51 @@ fn of_check(check: &Check, language: Language) -> Value {
         "ms": check.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use causeway_envoy::{LoadOptions, Source, load};
+
+    use super::*;
+    use crate::{Selection, lint};
+
+    /// What the schema requires of an object, and what it knows.
+    fn fields(definition: &Value) -> (Vec<&str>, Vec<&str>) {
+        let required = definition["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let known = definition["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        (required, known)
+    }
+
+    #[track_caller]
+    fn fits(value: &Value, definition: &Value) {
+        let (required, known) = fields(definition);
+        let object = value.as_object().unwrap();
+        for field in required {
+            assert!(object.contains_key(field), "{field} is missing");
+        }
+        for field in object.keys() {
+            assert!(known.contains(&field.as_str()), "the schema does not know {field}");
+        }
+    }
+
+    #[test]
+    fn reports_are_as_the_schema_says() {
+        let file = "admin:\n  address: {socket_address: {address: 0.0.0.0, port_value: 9901}}\n";
+        let source = Source::new("envoy.yaml", file);
+        let options = LoadOptions::default();
+        let mut report = Report::default();
+        lint::lint(&load(&source, &options).bootstrap.unwrap(), &Selection::default(), &mut report);
+        report.locate(&source, &options);
+        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+        let json = to_json(&report, Language::Korean);
+        fits(&json, &schema);
+        let finding = &json["findings"][0];
+        let definition = &schema["$defs"]["finding"];
+        fits(finding, definition);
+        fits(&json["checks"][0], &schema["$defs"]["check"]);
+        let fix = &finding["fixes"][0];
+        fits(fix, &definition["properties"]["fixes"]["items"]);
+        let patch = "--- envoy.yaml\n+++ envoy.yaml\n@@ -1,2 +1,2 @@\n admin:\n-  address: {socket_address: {address: 0.0.0.0, port_value: 9901}}\n+  address: {socket_address: {address: 127.0.0.1, port_value: 9901}}\n";
+        assert_eq!(fix["patch"], *patch);
+    }
+}

@@ -59,8 +59,8 @@ pub(super) const USE_REMOTE_ADDRESS_MISSING: ConditionSpec = ConditionSpec {
     key: "use_remote_address_missing",
     blame: Blame::Config,
     sentence: Text {
-        en: "The listener faces clients, and believes the X-Forwarded-For and x-envoy-* headers that they send, since use_remote_address is not set.",
-        ko: "클라이언트를 직접 받는 리스너인데 use_remote_address가 없어 클라이언트가 보낸 X-Forwarded-For와 x-envoy-* 헤더를 그대로 신뢰합니다.",
+        en: "The listener faces clients, and takes for their address what they write into X-Forwarded-For, since use_remote_address is not set.",
+        ko: "클라이언트를 직접 받는 리스너인데 use_remote_address가 없어 클라이언트가 X-Forwarded-For에 적은 주소를 그대로 믿습니다.",
     },
     advice: Text {
         en: "Set `use_remote_address: true` in the connection manager of an edge proxy, with xff_num_trusted_hops for trusted proxies in front.",

@@ -37,8 +37,8 @@ pub(super) const CALLER_SET_TIMEOUT: ConditionSpec = ConditionSpec {
         ko: "호출자가 x-envoy-upstream-rq-timeout-ms 또는 grpc-timeout 헤더로 타임아웃을 직접 줄였습니다.",
     },
     advice: Text {
-        en: "Correct the caller; the headers of outer clients are removed where use_remote_address is set, and max_grpc_timeout bounds grpc-timeout.",
-        ko: "호출자를 고치십시오. use_remote_address를 설정하면 외부 클라이언트의 헤더는 제거되고, grpc-timeout의 상한은 max_grpc_timeout입니다.",
+        en: "Correct the caller; x-envoy-* headers are obeyed only from the addresses in internal_address_config, and max_grpc_timeout bounds grpc-timeout.",
+        ko: "호출자를 고치십시오. x-envoy-* 헤더는 internal_address_config의 주소에서 온 것만 적용되고, grpc-timeout의 상한은 max_grpc_timeout입니다.",
     },
 };
 
