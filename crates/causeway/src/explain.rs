@@ -16,9 +16,9 @@ pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
         None => {}
     }
     let line = Line::read(what);
-    if line.reasons.is_empty() && line.made_by.is_none() {
+    if line.causes.is_empty() && line.made_by.is_none() {
         return complain(&format!(
-            "'{what}' is no code and no reason, and holds no flags or details of Envoy; docs/reasons.md lists all reasons"
+            "'{what}' is no code and no reason, and holds no flags or details of Envoy and no termination state of HAProxy; docs/reasons.md lists all reasons"
         ));
     }
     print(&of_line(&line, arguments.language))
@@ -67,6 +67,7 @@ fn of_line(line: &Line, language: Language) -> String {
     let by = match line.made_by {
         Some(Maker::Proxy) => words.by_proxy,
         Some(Maker::Upstream) => words.by_upstream,
+        Some(Maker::Client) => words.by_client,
         None => words.by_nobody,
     };
     let _ = writeln!(out, "{by}");
@@ -76,18 +77,21 @@ fn of_line(line: &Line, language: Language) -> String {
     if let Some(details) = &line.details {
         let _ = writeln!(out, "  {details}");
     }
-    let title = match line.reasons.len() {
+    let title = match line.causes.len() {
         0 => return out,
         1 => words.one,
         _ => words.many,
     };
     let _ = writeln!(out, "\n{title}\n");
-    for reason in &line.reasons {
-        let spec = reason.spec();
-        let _ = writeln!(out, "{} {}", reason.code(), spec.key);
-        let _ = writeln!(out, "    {}\n    {}", spec.sentence.get(language), spec.advice.get(language));
+    let several = line.causes.len() > 1;
+    for cause in &line.causes {
+        let _ = writeln!(out, "{} {}", cause.code(), cause.key());
+        let _ = writeln!(out, "    {}\n    {}", cause.sentence().get(language), cause.advice().get(language));
+        if several && let Some(apart) = cause.told_apart_by() {
+            let _ = writeln!(out, "    {}: {}", words.it_is_this, apart.get(language));
+        }
     }
-    if line.reasons.len() > 1 {
+    if several {
         let _ = writeln!(out, "\n{}", words.which);
     }
     out
@@ -102,9 +106,11 @@ struct Words {
     retry: &'static str,
     by_proxy: &'static str,
     by_upstream: &'static str,
+    by_client: &'static str,
     by_nobody: &'static str,
     one: &'static str,
     many: &'static str,
+    it_is_this: &'static str,
     which: &'static str,
 }
 
@@ -119,10 +125,12 @@ impl Words {
                 retry: "safe to retry",
                 by_proxy: "The proxy made this answer, not the back-end.",
                 by_upstream: "The back-end made this answer, and the proxy passed it on.",
+                by_client: "Nobody answered: the client was gone.",
                 by_nobody: "The line does not say who made the answer.",
                 one: "One cause gives such a line:",
                 many: "These causes give such a line:",
-                which: "The line does not tell them apart. Causeway does: causeway why, or %WHY_CODE% in its access log.",
+                it_is_this: "It is this one if",
+                which: "The line does not tell them apart. causeway doctor asks the back-end, and Causeway itself knows: causeway why, or %WHY_CODE% in its access log.",
             },
             Language::Korean => Self {
                 answer: "응답",
@@ -132,10 +140,12 @@ impl Words {
                 retry: "재시도 안전",
                 by_proxy: "이 응답은 백엔드가 아니라 프록시가 만들었습니다.",
                 by_upstream: "이 응답은 백엔드가 만들었고 프록시는 전달했습니다.",
+                by_client: "클라이언트가 먼저 끊어 응답이 없었습니다.",
                 by_nobody: "누가 응답을 만들었는지 이 줄로는 알 수 없습니다.",
                 one: "이런 줄을 남기는 원인은 하나입니다.",
                 many: "이런 줄을 남기는 원인은 다음과 같습니다.",
-                which: "이 줄만으로는 구별되지 않습니다. Causeway는 구별합니다. causeway why 또는 액세스 로그의 %WHY_CODE%를 보십시오.",
+                it_is_this: "구별",
+                which: "이 줄만으로는 구별되지 않습니다. causeway doctor는 백엔드에 직접 물어보고, Causeway는 스스로 구별합니다. causeway why 또는 액세스 로그의 %WHY_CODE%를 보십시오.",
             },
         }
     }
@@ -167,5 +177,10 @@ mod tests {
         let text = of_line(&Line::read("503 - via_upstream"), Language::English);
         assert!(text.starts_with("The back-end made this answer"), "{text}");
         assert!(text.contains("P417 upstream_status") && !text.contains("tell them apart"), "{text}");
+        let text = of_line(&Line::read("404 NR route_not_found"), Language::English);
+        assert!(text.contains("It is this one if: the request's Host"), "{text}");
+        let haproxy = r#"10.0.0.1:1 [20/Nov/2026:16:32:43.163] fe be/s1 0/0/0/-1/10001 504 198 - - sH-- 1/1/0/0/0 0/0 "GET / HTTP/1.1""#;
+        let text = of_line(&Line::read(haproxy), Language::English);
+        assert!(text.contains("sH-- be/s1") && text.contains("O807"), "{text}");
     }
 }

@@ -29,6 +29,6 @@ pub use cause::Cause;
 pub use condition::{Condition, ConditionSpec};
 pub use failure::{Failure, Met};
 pub use flag::{Flag, Flags};
-pub use line::{Line, Maker};
+pub use line::{HaproxyLine, Line, Maker, Protocol};
 pub use markdown::reasons_page;
 pub use spec::{Blame, Language, Retry, Spec, Text};

@@ -1,32 +1,7 @@
-//! What one line of an access log says: which reasons give exactly that line.
-//!
-//! One line of Envoy stands for many causes. This finds them by what the line holds: flags, details and, inside the
-//! details, what the transport said, in the spelling of Envoy 1.40 and in older ones. Which of them it was only a probe
-//! can tell, or Causeway's own journal.
+//! Lines of Envoy: flags and details, in the spelling of 1.40 and in older ones.
 
-use crate::{Details, Flag, Flags, Reason, ResetReason};
-
-/// What was read in a line.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Line {
-    /// Details of the response (`%RESPONSE_CODE_DETAILS%`), as the line has them.
-    pub details: Option<String>,
-    /// Flags (`%RESPONSE_FLAGS%`), in Envoy's order.
-    pub flags: Flags,
-    /// Who made the answer, where the line says so.
-    pub made_by: Option<Maker>,
-    /// The reasons that give such a line, in the order of the catalogue; all of one flag where there is nothing else.
-    pub reasons: Vec<Reason>,
-}
-
-/// Who made an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Maker {
-    /// The proxy.
-    Proxy,
-    /// The back-end: the proxy passed it on.
-    Upstream,
-}
+use super::{Line, Maker, filters};
+use crate::{Cause, Condition, Details, Flag, Flags, Reason, ResetReason};
 
 /// What Envoy and its transports say when a connection can't be made or kept, and the reasons it stands for. What is
 /// looked for comes in the order of the list: the first that a line holds counts.
@@ -83,34 +58,69 @@ const TRANSPORT: &[(&[&str], &[Reason])] = &[
     (&["tls_error"], &[Reason::UpstreamTlsAlert, Reason::UpstreamTlsBroken, Reason::UpstreamTlsClosed]),
 ];
 
-impl Line {
-    /// Reads a line: one of Envoy, of Istio, or any other that holds the flags or the details.
-    #[must_use]
-    pub fn read(text: &str) -> Self {
-        let flags = flags(text);
-        let lower = text.to_ascii_lowercase();
-        // Details are one word; what the transport said may stand elsewhere, with spaces.
-        let spelled = lower.replace(' ', "_");
-        if let Some((details, reset)) = reset(&lower) {
-            let reasons = of_reset(reset, &spelled, &flags);
-            return Self { details: Some(details), flags, made_by: Some(Maker::Proxy), reasons };
-        }
-        if let Some(details) = text_of_catalogue(text) {
-            let reasons = of_status(all(|reason| details_of(*reason) == Details::Text(details)), text);
-            let made_by = if details == "via_upstream" { Maker::Upstream } else { Maker::Proxy };
-            // What takes the last host away is answered in the words of nobody being left.
-            let reasons = if details == "no_healthy_upstream" { of_no_host(reasons) } else { reasons };
-            return Self { details: Some(details.to_owned()), flags, made_by: Some(made_by), reasons };
-        }
-        let by_transport = said(&spelled).map(<[Reason]>::to_vec);
-        let reasons = by_transport.unwrap_or_else(|| match flags.iter().last() {
-            Some(Flag::NoHealthyUpstream) => of_no_host(Vec::new()),
-            Some(flag) => all(|reason| reason.spec().answer.flag == Some(flag)),
-            None => Vec::new(),
-        });
-        let made_by = (!flags.is_empty()).then_some(Maker::Proxy);
-        Self { details: None, flags, made_by, reasons }
+/// Conditions behind the flags of connections: no request meets them as such, and the lines are the same.
+const BESIDE: &[(Reason, &[Condition])] = &[
+    (Reason::UpstreamClosed, &[Condition::ProxyHeaderWanted, Condition::MeshTlsMismatch]),
+    (Reason::ConnectRefused, &[Condition::ListensOnLoopback, Condition::AddressStale]),
+    (Reason::ConnectTimeout, &[Condition::AcceptQueueFull, Condition::ConnectTimeoutTooShort]),
+    (Reason::HealthCheckNotFound, &[Condition::HealthCheckHost]),
+    (Reason::HealthCheckPending, &[Condition::NoTrafficInterval]),
+];
+
+/// Reads a line that holds flags or details.
+pub(super) fn read(text: &str) -> Line {
+    let flags = flags(text);
+    let lower = text.to_ascii_lowercase();
+    // Details are one word; what the transport said may stand elsewhere, with spaces.
+    let spelled = lower.replace(' ', "_");
+    if let Some((details, reset)) = reset(&lower) {
+        let reasons = of_reset(reset, &spelled, &flags);
+        return line(Some(details), flags, Some(Maker::Proxy), reasons);
     }
+    if let Some((details, causes)) = filters::read(text) {
+        return Line { details: Some(details.to_owned()), flags, made_by: Some(Maker::Proxy), causes };
+    }
+    if let Some(details) = text_of_catalogue(text) {
+        let reasons = of_status(all(|reason| details_of(*reason) == Details::Text(details)), text);
+        let made_by = match details {
+            "via_upstream" => Maker::Upstream,
+            "downstream_remote_disconnect" => Maker::Client,
+            _ => Maker::Proxy,
+        };
+        // What takes the last host away is answered in the words of nobody being left.
+        let reasons = if details == "no_healthy_upstream" { of_no_host(reasons) } else { reasons };
+        return line(Some(details.to_owned()), flags, Some(made_by), reasons);
+    }
+    let by_transport = said(&spelled).map(<[Reason]>::to_vec);
+    let reasons = by_transport.unwrap_or_else(|| match flags.iter().last() {
+        Some(Flag::NoHealthyUpstream) => of_no_host(Vec::new()),
+        Some(flag) => all(|reason| reason.spec().answer.flag == Some(flag)),
+        None => Vec::new(),
+    });
+    // A filter's flag comes with requests far more often than from what Causeway gives it to.
+    let mut causes = flags.iter().last().map(filters::of_flag).unwrap_or_default();
+    causes.extend(of_reasons(reasons));
+    let made_by = match flags.iter().last() {
+        None => None,
+        Some(Flag::DownstreamConnectionTermination | Flag::DownstreamRemoteReset) => Some(Maker::Client),
+        Some(_) => Some(Maker::Proxy),
+    };
+    Line { details: None, flags, made_by, causes }
+}
+
+fn line(details: Option<String>, flags: Flags, made_by: Option<Maker>, reasons: Vec<Reason>) -> Line {
+    let mut causes = of_reasons(reasons);
+    if flags.contains(Flag::UpstreamRetryLimitExceeded) {
+        causes.push(Condition::RetriesExhausted.into());
+    }
+    Line { details, flags, made_by, causes }
+}
+
+/// Reasons, and the conditions that look the same.
+fn of_reasons(reasons: Vec<Reason>) -> Vec<Cause> {
+    let beside = BESIDE.iter().filter(|(reason, _)| reasons.contains(reason));
+    let conditions: Vec<_> = beside.flat_map(|(_, conditions)| conditions.iter().copied()).collect();
+    reasons.into_iter().map(Cause::from).chain(conditions.into_iter().map(Cause::from)).collect()
 }
 
 /// Those that are answered with a status of the line; where there are none, those that are met behind the head, and so
@@ -200,7 +210,7 @@ fn said(line: &str) -> Option<&'static [Reason]> {
 /// The longest details of the catalogue that stand in a line as a word.
 fn text_of_catalogue(line: &str) -> Option<&'static str> {
     let texts = Reason::ALL.iter().filter_map(|reason| match details_of(*reason) {
-        Details::Text("") | Details::ResetBefore(_) | Details::ResetAfter(_) => None,
+        Details::Text("" | "-") | Details::ResetBefore(_) | Details::ResetAfter(_) => None,
         Details::Text(text) => Some(text),
     });
     texts.filter(|text| is_word(line, text)).max_by_key(|text| text.len())
@@ -230,7 +240,15 @@ mod tests {
     use Reason as R;
 
     fn read(text: &str) -> Vec<Reason> {
-        Line::read(text).reasons
+        reasons(&Line::read(text))
+    }
+
+    fn reasons(line: &Line) -> Vec<Reason> {
+        let reasons = line.causes.iter().filter_map(|cause| match cause {
+            Cause::Reason(reason) => Some(*reason),
+            Cause::Condition(_) => None,
+        });
+        reasons.collect()
     }
 
     #[test]
@@ -247,6 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn a_dash_is_no_details() {
+        let line = Line::read(
+            r#"[2026-11-28T17:31:26.169Z] "GET /a HTTP/1.1" 503 UH 0 19 0 - "-" "curl" "id" "a" "-""#,
+        );
+        assert_eq!(line.details, None);
+        assert!(line.causes.contains(&R::NoEndpoints.into()), "{:?}", line.causes);
+        assert!(!line.causes.contains(&R::ProxyHeaderMissing.into()), "{:?}", line.causes);
+    }
+
+    #[test]
     fn a_line_that_stands_for_many_causes_names_all() {
         let closed = read("503 UC upstream_reset_before_response_started{connection_termination} -");
         for reason in [R::UpstreamClosed, R::UpstreamReset, R::KeepaliveRace] {
@@ -256,21 +284,24 @@ mod tests {
         let none = Line::read("503 UH no_healthy_upstream - 10.0.0.1");
         assert_eq!(none.made_by, Some(Maker::Proxy));
         for reason in [R::NoEndpoints, R::DnsNameNotFound, R::HealthCheckRedirect, R::OutlierEjected] {
-            assert!(none.reasons.contains(&reason), "{reason:?} is not in {:?}", none.reasons);
+            assert!(reasons(&none).contains(&reason), "{reason:?} is not in {:?}", none.causes);
         }
     }
 
     #[test]
     fn who_made_the_answer_is_told() {
         let line = Line::read(r#""GET /a HTTP/1.1" 503 - via_upstream - "-" 0 19 5 4"#);
-        assert_eq!((line.made_by, &line.reasons[..]), (Some(Maker::Upstream), &[R::UpstreamStatus][..]));
+        assert_eq!(
+            (line.made_by, &line.causes[..]),
+            (Some(Maker::Upstream), &[R::UpstreamStatus.into()][..])
+        );
         assert_eq!(
             read("404 NR route_not_found"),
             [R::NoVirtualHost, R::PortInHost, R::NoRoute, R::PreflightUnrouted]
         );
         assert_eq!(read("504 UT response_timeout"), [R::RouteTimeout]);
         assert_eq!(read("200 UT response_timeout - - 0 5000"), [R::RouteTimeoutAfterHead]);
-        assert_eq!(Line::read("").reasons, []);
+        assert_eq!(Line::read("").causes, []);
         assert_eq!(Line::read("something else").made_by, None);
     }
 
@@ -278,7 +309,7 @@ mod tests {
     fn every_reason_is_found_by_its_own_line() {
         for reason in Reason::ALL {
             let answer = reason.spec().answer;
-            if answer.details == Details::Text("") {
+            if matches!(answer.details, Details::Text("" | "-")) {
                 continue;
             }
             let flag = answer.flag.map_or("-", Flag::short);
