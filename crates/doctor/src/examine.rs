@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use causeway_envoy::{Diagnostics, LoadOptions, Severity as Level, Source, load};
 use causeway_model::Bootstrap;
 
+use crate::foreign;
 use crate::lint;
 use crate::probe::{self, Progress};
 use crate::report::Report;
@@ -13,7 +14,7 @@ use crate::selection::Selection;
 
 /// Names of all checks that there are; those of clusters and listeners with `*` in place of a name.
 pub fn names() -> impl Iterator<Item = String> {
-    std::iter::once("config".to_owned()).chain(lint::names()).chain(probe::names())
+    std::iter::once("config".to_owned()).chain(lint::names()).chain(probe::names()).chain(foreign::names())
 }
 
 /// Examines a configuration and the world around it.

@@ -6,15 +6,20 @@
 //!  envoy.yaml ── lint ────────▶ rules about the model ─────────┐
 //!  the host ──── world ───────▶ facts, read once ──────────────┤
 //!  names ─────── probe::dns ──▶ the same questions ────────────┼──▶ Report ─▶ text, JSON
-//!  endpoints ─── probe ───────▶ as configured, then otherwise ─┘
+//!  endpoints ─── probe ───────▶ as configured, then otherwise ─┤
+//!  a log ─────── logs ────────▶ failures, counted by kind ─────┤
+//!  a proxy ───── foreign ─────▶ what it says of itself ────────┘
 //! ```
 //!
 //! What decides is free of I/O: a rule takes the model, a diagnosis takes observations. A [`Finding`] is never printed
 //! without its evidence, and says what was ruled out.
 
+mod candidates;
 pub mod examine;
 pub mod finding;
+pub mod foreign;
 pub mod lint;
+pub mod logs;
 pub mod mend;
 pub mod probe;
 pub mod report;

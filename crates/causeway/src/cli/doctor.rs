@@ -8,6 +8,7 @@ use causeway_reason::{Cause, Language};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
 
+use super::foreign::{self, ForeignArguments};
 use super::language::{language, spoken};
 use super::{is_json, output, usage};
 
@@ -44,6 +45,8 @@ pub(crate) struct FixArguments {
 pub(crate) enum Examine {
     /// A configuration and the world around it.
     Config(PathBuf),
+    /// A log or a proxy that runs, perhaps with a configuration.
+    Foreign(ForeignArguments),
     /// The names of the checks are printed.
     List,
     /// The schema of reports as JSON is printed.
@@ -51,7 +54,7 @@ pub(crate) enum Examine {
 }
 
 /// Areas of checks that make connections.
-const PROBES: &[&str] = &["clusters"];
+const PROBES: &[&str] = &["clusters", "admin.listeners"];
 
 pub(super) fn command() -> Command {
     let names = |name: &'static str, help: &'static str| {
@@ -68,7 +71,8 @@ pub(super) fn command() -> Command {
     Command::new("doctor")
         .about("Examines a configuration and the world around it, and proves what is wrong")
         .after_help(
-            "Example: causeway doctor -c envoy.yaml\n\n\
+            "Examples: causeway doctor -c envoy.yaml\n          \
+             causeway doctor --envoy http://127.0.0.1:9901 --log access.log\n\n\
              Ends with 0 where all is well, 1 with errors, 2 where the configuration can't be used, 3 where nothing could be\n\
              checked, and 4 with warnings under --strict.",
         )
@@ -80,6 +84,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .help("The configuration to examine"),
         )
+        .args(foreign::arguments())
         .arg(names("only", "Only these checks: a name of --list, or its beginning up to a dot"))
         .arg(names("skip", "Not these checks"))
         .arg(switch("no-probe", "Makes no connection and asks no name server: looks only"))
@@ -103,7 +108,7 @@ pub(super) fn command() -> Command {
                 .value_delimiter(',')
                 .value_parser(cause)
                 .requires("config-path")
-                .conflicts_with("wait")
+                .conflicts_with_all(["wait", "log", "envoy", "istio", "haproxy"])
                 .help(
                     "Shows what the findings propose to write, as a diff: what can be left to a program, or, by their codes, \
                      also what has to be thought about",
@@ -125,12 +130,14 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
         Examine::List
     } else if matches.get_flag("schema") {
         Examine::Schema
+    } else if let Some(foreign) = foreign::foreign(matches)? {
+        Examine::Foreign(foreign)
     } else if let Some(path) = matches.get_one::<PathBuf>("config-path") {
         Examine::Config(path.clone())
     } else {
         return Err(usage(
             ErrorKind::MissingRequiredArgument,
-            "what is to be examined? -c FILE names a configuration",
+            "what is to be examined? -c FILE names a configuration, --log FILE a log, --envoy URL or --haproxy SOCKET a proxy that runs",
         ));
     };
     let mut skip: Vec<String> = names("skip");

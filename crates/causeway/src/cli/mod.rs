@@ -4,6 +4,7 @@ mod ask;
 mod diff;
 mod doctor;
 mod flags;
+mod foreign;
 mod language;
 mod reason_header;
 mod route;
@@ -28,6 +29,7 @@ pub(crate) use ask::{ExplainArguments, WhyArguments};
 pub(crate) use diff::DiffArguments;
 pub(crate) use doctor::{DoctorArguments, Examine, FixArguments};
 use flags::{FLAGS, Flag, Meaning, Value};
+pub(crate) use foreign::ForeignArguments;
 pub(crate) use route::RouteArguments;
 pub(crate) use tables::{Form, Subject, TableArguments};
 

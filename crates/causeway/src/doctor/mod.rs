@@ -1,6 +1,8 @@
 //! `causeway doctor`: runs examinations and prints their reports.
 
 mod fix;
+mod foreign;
+mod log;
 mod progress;
 
 use std::io::IsTerminal as _;
@@ -32,43 +34,33 @@ pub(crate) fn run(arguments: &DoctorArguments) -> ExitCode {
             print(&names.join("\n"))
         }
         Examine::Schema => print(SCHEMA),
-        Examine::Config(path) => match Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(config(path, arguments)),
-            Err(error) => {
-                complain(&format!("no runtime: {error}"));
-                ExitCode::from(INTERNAL)
+        Examine::Config(_) | Examine::Foreign(_) => {
+            match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(until_well(arguments)),
+                Err(error) => {
+                    complain(&format!("no runtime: {error}"));
+                    ExitCode::from(INTERNAL)
+                }
             }
-        },
+        }
     }
 }
 
-async fn config(path: &Path, arguments: &DoctorArguments) -> ExitCode {
+/// Examines, again and again where somebody waits for all to be well.
+async fn until_well(arguments: &DoctorArguments) -> ExitCode {
     let began = Instant::now();
     loop {
-        let source = match Source::read(path) {
-            Ok(source) => source,
-            Err(error) => {
-                complain(&format!("cannot read {}: {error}", path.display()));
-                return ExitCode::from(UNUSABLE);
-            }
+        let examined = match &arguments.what {
+            Examine::Config(path) => config(path, arguments).await.map(|(source, report)| (Some(source), report)),
+            Examine::Foreign(foreign) => foreign::report(foreign, arguments).await.map(|report| (None, report)),
+            Examine::List | Examine::Schema => return ExitCode::SUCCESS,
         };
-        // What this version does not implement is no reason not to look at the rest.
-        let options = LoadOptions { allow_unsupported: true, check_files: true, ..LoadOptions::default() };
-        let progress = Progress::default();
-        let examined = examine::config(&source, &options, &arguments.selection, &progress);
-        let report = match progress::shown(examined, &progress, arguments.language).await {
-            Ok(report) => report,
-            Err(diagnostics) => {
-                if arguments.json {
-                    print(&format!("{:#}\n", diagnostics.to_json()));
-                } else {
-                    print(&diagnostics.render(colors()));
-                }
-                return ExitCode::from(UNUSABLE);
-            }
+        let (source, report) = match examined {
+            Ok(examined) => examined,
+            Err(code) => return code,
         };
-        if let Some(what) = &arguments.fix {
-            return fix::fix(path, &source, &options, &report, arguments, what).await;
+        if let (Some(what), Examine::Config(path), Some(source)) = (&arguments.fix, &arguments.what, &source) {
+            return fix::fix(path, source, &options(), &report, arguments, what).await;
         }
         let code = report.exit_code(arguments.strict);
         if code != 0 && arguments.wait.is_some_and(|wait| began.elapsed() + PAUSE < wait) {
@@ -78,6 +70,30 @@ async fn config(path: &Path, arguments: &DoctorArguments) -> ExitCode {
         show(&report, arguments);
         return ExitCode::from(code);
     }
+}
+
+async fn config(path: &Path, arguments: &DoctorArguments) -> Result<(Source, Report), ExitCode> {
+    let source = Source::read(path).map_err(|error| {
+        complain(&format!("cannot read {}: {error}", path.display()));
+        ExitCode::from(UNUSABLE)
+    })?;
+    let options = options();
+    let progress = Progress::default();
+    let examined = examine::config(&source, &options, &arguments.selection, &progress);
+    let report = progress::shown(examined, &progress, arguments.language).await.map_err(|diagnostics| {
+        if arguments.json {
+            print(&format!("{:#}\n", diagnostics.to_json()));
+        } else {
+            print(&diagnostics.render(colors()));
+        }
+        ExitCode::from(UNUSABLE)
+    })?;
+    Ok((source, report))
+}
+
+/// What this version does not implement is no reason not to look at the rest.
+fn options() -> LoadOptions {
+    LoadOptions { allow_unsupported: true, check_files: true, ..LoadOptions::default() }
 }
 
 fn show(report: &Report, arguments: &DoctorArguments) {

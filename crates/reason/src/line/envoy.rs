@@ -58,13 +58,34 @@ const TRANSPORT: &[(&[&str], &[Reason])] = &[
     (&["tls_error"], &[Reason::UpstreamTlsAlert, Reason::UpstreamTlsBroken, Reason::UpstreamTlsClosed]),
 ];
 
-/// Conditions behind the flags of connections: no request meets them as such, and the lines are the same.
-const BESIDE: &[(Reason, &[Condition])] = &[
-    (Reason::UpstreamClosed, &[Condition::ProxyHeaderWanted, Condition::MeshTlsMismatch]),
-    (Reason::ConnectRefused, &[Condition::ListensOnLoopback, Condition::AddressStale]),
-    (Reason::ConnectTimeout, &[Condition::AcceptQueueFull, Condition::ConnectTimeoutTooShort]),
-    (Reason::HealthCheckNotFound, &[Condition::HealthCheckHost]),
-    (Reason::HealthCheckPending, &[Condition::NoTrafficInterval]),
+/// What looks the same in Envoy's log as a reason does: conditions, and reasons that Causeway, which sees more of it,
+/// gives another line.
+const BESIDE: &[(Reason, &[Cause])] = &[
+    (
+        Reason::UpstreamClosed,
+        &[
+            Cause::Reason(Reason::UpstreamSpeaksTls),
+            Cause::Condition(Condition::ProxyHeaderWanted),
+            Cause::Reason(Reason::UpstreamTlsClientCertificateMissing),
+            Cause::Reason(Reason::UpstreamGoaway),
+            Cause::Condition(Condition::MeshTlsMismatch),
+        ],
+    ),
+    (
+        Reason::ConnectRefused,
+        &[Cause::Condition(Condition::ListensOnLoopback), Cause::Condition(Condition::AddressStale)],
+    ),
+    (
+        Reason::ConnectTimeout,
+        &[
+            Cause::Condition(Condition::AcceptQueueFull),
+            Cause::Reason(Reason::UpstreamTlsPlain),
+            Cause::Condition(Condition::ConnectTimeoutTooShort),
+        ],
+    ),
+    (Reason::UpstreamNotHttp, &[Cause::Reason(Reason::UpstreamTlsAlpn)]),
+    (Reason::HealthCheckNotFound, &[Cause::Condition(Condition::HealthCheckHost)]),
+    (Reason::HealthCheckPending, &[Cause::Condition(Condition::NoTrafficInterval)]),
 ];
 
 /// Reads a line that holds flags or details.
@@ -116,11 +137,13 @@ fn line(details: Option<String>, flags: Flags, made_by: Option<Maker>, reasons: 
     Line { details, flags, made_by, causes }
 }
 
-/// Reasons, and the conditions that look the same.
+/// Reasons, and behind them what looks the same.
 fn of_reasons(reasons: Vec<Reason>) -> Vec<Cause> {
     let beside = BESIDE.iter().filter(|(reason, _)| reasons.contains(reason));
-    let conditions: Vec<_> = beside.flat_map(|(_, conditions)| conditions.iter().copied()).collect();
-    reasons.into_iter().map(Cause::from).chain(conditions.into_iter().map(Cause::from)).collect()
+    let beside: Vec<_> = beside.flat_map(|(_, causes)| causes.iter().copied()).collect();
+    let mut causes: Vec<_> = reasons.into_iter().map(Cause::from).collect();
+    causes.extend(beside.into_iter().filter(|cause| !causes.contains(cause)).collect::<Vec<_>>());
+    causes
 }
 
 /// Those that are answered with a status of the line; where there are none, those that are met behind the head, and so

@@ -23,8 +23,8 @@ pub struct Line {
     pub flags: Flags,
     /// Who made the answer, where the line says so.
     pub made_by: Option<Maker>,
-    /// The causes that give such a line: reasons in the order of the catalogue, then conditions; all reasons of one flag
-    /// where there is nothing else.
+    /// The causes that give such a line: reasons in the order of the catalogue, then what looks the same; all reasons of
+    /// one flag where there is nothing else.
     pub causes: Vec<Cause>,
 }
 

@@ -1,0 +1,102 @@
+//! `causeway doctor --log`, `--envoy`, `--haproxy`: logs, and proxies that run.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use causeway_doctor::foreign::envoy::{self, Question};
+use causeway_doctor::foreign::haproxy;
+use causeway_doctor::{Progress, Report, examine, logs};
+use causeway_envoy::{Source, load};
+use causeway_model::Bootstrap;
+
+use super::{UNUSABLE, colors, log, options, progress};
+use crate::cli::{DoctorArguments, ForeignArguments, complain, print};
+
+/// Nobody answers.
+const UNREACHABLE: u8 = 3;
+
+/// Examines what was given, all in one report: what a log counts and what a probe proves belong together.
+pub(super) async fn report(
+    foreign: &ForeignArguments,
+    arguments: &DoctorArguments,
+) -> Result<Report, ExitCode> {
+    let began = Instant::now();
+    let file = foreign.config.as_deref().map(read).transpose()?;
+    let progress = Progress::default();
+    let mut report = match (&foreign.envoy, &file) {
+        (Some(server), file) => {
+            let question =
+                Question { file: file.as_ref(), interval: foreign.interval, selection: &arguments.selection };
+            let examined = envoy::examine(server, question, &progress);
+            progress::shown(examined, &progress, arguments.language).await.map_err(|fault| {
+                complain(&fault);
+                ExitCode::from(UNREACHABLE)
+            })?
+        }
+        (None, Some(file)) => {
+            let options = options();
+            let examined = examine::config(file, &options, &arguments.selection, &progress);
+            progress::shown(examined, &progress, arguments.language).await.map_err(|diagnostics| {
+                if arguments.json {
+                    print(&format!("{:#}\n", diagnostics.to_json()));
+                } else {
+                    print(&diagnostics.render(colors()));
+                }
+                ExitCode::from(UNUSABLE)
+            })?
+        }
+        (None, None) => Report::default(),
+    };
+    if let Some((socket, cfg)) = &foreign.haproxy {
+        let cfg = cfg.as_deref().map(read).transpose()?;
+        let cfg = cfg.map(|cfg| haproxy::Cfg::read(cfg.name(), &String::from_utf8_lossy(cfg.bytes())));
+        let question = haproxy::Question {
+            cfg: cfg.as_ref(),
+            interval: foreign.interval,
+            selection: &arguments.selection,
+        };
+        let examined = haproxy::examine(socket, question, &progress);
+        let examined = progress::shown(examined, &progress, arguments.language).await.map_err(|fault| {
+            complain(&fault);
+            ExitCode::from(UNREACHABLE)
+        })?;
+        report = joined(report, examined);
+    }
+    if let Some(path) = &foreign.log {
+        let bootstrap = file.as_ref().and_then(model);
+        let (name, reader) = log::read(path, bootstrap.as_ref()).map_err(|error| {
+            complain(&format!("cannot read {}: {error}", path.display()));
+            ExitCode::from(UNUSABLE)
+        })?;
+        if report.target.is_empty() {
+            report.target.clone_from(&name);
+        }
+        reader.finish(&name, &mut report);
+        logs::settle(&mut report);
+    }
+    report.took = began.elapsed();
+    Ok(report)
+}
+
+/// One report of two.
+fn joined(mut report: Report, other: Report) -> Report {
+    if report.target.is_empty() {
+        return other;
+    }
+    report.probes += other.probes;
+    report.checks.extend(other.checks);
+    report.findings.extend(other.findings);
+    report
+}
+
+fn read(path: &Path) -> Result<Source, ExitCode> {
+    Source::read(path).map_err(|error| {
+        complain(&format!("cannot read {}: {error}", path.display()));
+        ExitCode::from(UNUSABLE)
+    })
+}
+
+fn model(file: &Source) -> Option<Bootstrap> {
+    load(file, &options()).bootstrap
+}

@@ -1,0 +1,206 @@
+//! Whether it serves at all, what it still waits for, and what it has refused.
+
+use causeway_reason::{Condition, Reason};
+use serde_json::Value;
+
+use super::observed::Observed;
+use super::{at, text};
+use crate::finding::{Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
+use crate::report::Report;
+use crate::said;
+use crate::said::Said;
+
+/// `/server_info`, `/ready`, `/init_dump` and `/runtime`.
+pub(super) fn state(observed: &Observed, report: &mut Report) {
+    let state = text(&observed.server, &["state"]);
+    let version = short(text(&observed.server, &["version"]));
+    let uptime = observed.uptime().map(|seconds| format!("{seconds} s")).unwrap_or_default();
+    let mut found = Vec::new();
+    let seen =
+        |what: &str, seen: String| Evidence::new(EvidenceKind::Admin, Said::plain(what), Said::plain(seen));
+    match state {
+        "LIVE" | "" => {}
+        "DRAINING" => found.push(
+            Finding::new(
+                Reason::DrainDeadline,
+                Severity::Error,
+                said!(
+                    "it is draining: health checks of it fail, and its connections are being closed",
+                    "드레인 중입니다. 이 프록시의 헬스 체크가 실패하고 연결을 닫고 있습니다"
+                ),
+                seen("/server_info", format!("state {state}")),
+            )
+            .and(seen("/ready", format!("{} {}", observed.ready.0, observed.ready.1))),
+        ),
+        _ => {
+            let waits = waits_for(&observed.init);
+            let (en, ko) = if waits.is_empty() {
+                (String::new(), String::new())
+            } else {
+                let list = waits.join(", ");
+                (format!("; it waits for {list}"), format!(". {list}을(를) 기다립니다"))
+            };
+            found.push(
+                Finding::new(
+                    Condition::ListenerNotOpen,
+                    Severity::Error,
+                    said!("it has not begun to serve yet{en}", "아직 서비스를 시작하지 않았습니다{ko}"),
+                    seen("/server_info", format!("state {state}, {uptime}")),
+                )
+                .and(seen("/init_dump", if waits.is_empty() { "-".to_owned() } else { waits.join(", ") })),
+            );
+        }
+    }
+    found.extend(maintenance(observed));
+    if found.is_empty() {
+        report.passed("admin.state", Said::plain(format!("{version} {state} {uptime}")));
+    } else {
+        report.failed("admin.state", found);
+    }
+}
+
+/// `9e55…/1.40.0/Clean/RELEASE/BoringSSL` is `1.40.0`.
+fn short(version: &str) -> &str {
+    version.split('/').nth(1).unwrap_or(version)
+}
+
+/// Names of what start-up waits for.
+fn waits_for(init: &Value) -> Vec<String> {
+    let managers = init.get("unready_targets_dumps").and_then(Value::as_array);
+    let targets = managers.into_iter().flatten().flat_map(|manager| {
+        let names = manager.get("target_names").and_then(Value::as_array);
+        names.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned)
+    });
+    targets.collect()
+}
+
+/// Clusters that the runtime has switched off.
+fn maintenance(observed: &Observed) -> Vec<Finding> {
+    const PREFIX: &str = "upstream.maintenance_mode.";
+    let entries = observed.runtime.get("entries").and_then(Value::as_object);
+    let on = entries.into_iter().flatten().filter_map(|(key, entry)| {
+        let value = text(entry, &["final_value"]);
+        let share: f64 = value.parse().unwrap_or(0.0);
+        let cluster = key.strip_prefix(PREFIX)?;
+        (share > 0.0).then(|| (cluster, value.to_owned(), key))
+    });
+    on.map(|(cluster, share, key)| {
+        Finding::new(
+            Reason::DirectResponse,
+            Severity::Error,
+            said!(
+                "`{cluster}` is in maintenance mode: {share} % of its requests are answered 503",
+                "`{cluster}`가 점검 모드입니다. 요청의 {share} %에 503으로 응답합니다"
+            ),
+            Evidence::new(
+                EvidenceKind::Admin,
+                Said::plain("/runtime"),
+                Said::plain(format!("{key}: {share}")),
+            ),
+        )
+        .about(Subject::cluster(cluster))
+        .effect(crate::Effect {
+            status: Some(503),
+            flags: "UO".to_owned(),
+            details: "maintenance_mode".to_owned(),
+            words: None,
+        })
+    })
+    .collect()
+}
+
+/// What a control plane sent and it did not take.
+pub(super) fn updates(observed: &Observed, report: &mut Report) {
+    let mut found = Vec::new();
+    for (kind, list, key) in [
+        ("ListenersConfigDump", "dynamic_listeners", "listener"),
+        ("ClustersConfigDump", "dynamic_active_clusters", "cluster"),
+        ("ClustersConfigDump", "dynamic_warming_clusters", "cluster"),
+        ("RoutesConfigDump", "dynamic_route_configs", "route_config"),
+        ("EndpointsConfigDump", "dynamic_endpoint_configs", "endpoint_config"),
+    ] {
+        for entry in observed.sections(kind).filter_map(|section| section.get(list)?.as_array()).flatten() {
+            let details = text(entry, &["error_state", "details"]);
+            if details.is_empty() {
+                continue;
+            }
+            let name = [text(entry, &["name"]), text(entry, &[key, "name"])]
+                .into_iter()
+                .find(|name| !name.is_empty())
+                .unwrap_or_default();
+            let at = text(entry, &["error_state", "last_update_attempt"]);
+            let subject = if key == "cluster" { Subject::cluster(name) } else { Subject::listener(name) };
+            found.push(
+                Finding::new(
+                    Condition::UpdateRejected,
+                    Severity::Error,
+                    said!(
+                        "the last update of {key} `{name}` was rejected; what ran before runs on",
+                        "{key} `{name}`의 마지막 갱신이 거부되어 이전 설정으로 계속 동작합니다"
+                    ),
+                    Evidence::new(
+                        EvidenceKind::Admin,
+                        Said::plain("/config_dump error_state"),
+                        Said::plain(format!("{details} ({at})")),
+                    ),
+                )
+                .about(subject),
+            );
+        }
+    }
+    let rejected: Vec<_> = observed
+        .after
+        .0
+        .iter()
+        .filter(|(name, value)| name.ends_with(".update_rejected") && **value > 0)
+        .collect();
+    if found.is_empty() {
+        for (name, value) in rejected {
+            let grew = observed.grew(name);
+            found.push(
+                Finding::new(
+                    Condition::UpdateRejected,
+                    if grew > 0 { Severity::Error } else { Severity::Warning },
+                    said!(
+                        "updates were rejected: {name} is {value}",
+                        "갱신이 거부된 적이 있습니다: {name} = {value}"
+                    ),
+                    Evidence::new(
+                        EvidenceKind::Admin,
+                        Said::plain("/stats"),
+                        Said::plain(format!("{name}: {value} (+{grew})")),
+                    ),
+                )
+                .grade(if grew > 0 { Grade::Proven } else { Grade::Likely }),
+            );
+        }
+    }
+    let plane = "control_plane.connected_state";
+    if observed.after.0.get(plane) == Some(&0)
+        && observed.sections("BootstrapConfigDump").any(has_control_plane)
+    {
+        found.push(
+            Finding::new(
+                Condition::UpdateRejected,
+                Severity::Warning,
+                said!(
+                    "it is not connected to its control plane: what changes there does not come here",
+                    "컨트롤 플레인에 연결되어 있지 않아 변경이 반영되지 않습니다"
+                ),
+                Evidence::new(EvidenceKind::Admin, Said::plain("/stats"), Said::plain(format!("{plane}: 0"))),
+            )
+            .grade(Grade::Likely),
+        );
+    }
+    if found.is_empty() {
+        report.passed("admin.updates", said!("", ""));
+    } else {
+        report.failed("admin.updates", found);
+    }
+}
+
+fn has_control_plane(section: &Value) -> bool {
+    at(section, &["bootstrap", "dynamic_resources"]).is_some_and(|resources| {
+        ["ads_config", "lds_config", "cds_config"].iter().any(|name| resources.get(name).is_some())
+    })
+}

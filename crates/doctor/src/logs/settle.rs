@@ -1,0 +1,141 @@
+//! Failures that were counted, and what was found elsewhere: a probe that says why a cluster fails says too which of the causes
+//! it was.
+
+use causeway_reason::{Cause, Condition, HaproxyLine, Line, Protocol};
+
+use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity};
+use crate::report::Report;
+use crate::said;
+
+/// What leaves a cluster without hosts, beside the causes that lines name.
+const OF_NO_HOST: &[Cause] = &[
+    Cause::Condition(Condition::NoTrafficInterval),
+    Cause::Condition(Condition::HealthCheckHost),
+    Cause::Condition(Condition::HealthCheckMethod),
+    Cause::Condition(Condition::LoopbackInContainer),
+    Cause::Condition(Condition::NetworkNotShared),
+];
+
+/// Joins each finding about what was counted, in a log or by a proxy, with the one about the same cluster that names its cause:
+/// one fault is said once, with all that speaks for it.
+pub fn settle(report: &mut Report) {
+    let (counted, mut known): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut report.findings).into_iter().partition(is_counted);
+    for finding in counted {
+        let fitting = which(&finding, &known);
+        match &fitting[..] {
+            [] => known.push(finding),
+            [first, ..] if !finding.subject.is_empty() || fitting.len() == 1 => {
+                if let Some(other) = known.get_mut(*first) {
+                    other.evidence.extend(finding.evidence);
+                    other.severity = other.severity.min(finding.severity);
+                }
+            }
+            several => {
+                let finding = one_of(finding, several.iter().filter_map(|at| known.get(*at)));
+                known.push(finding);
+            }
+        }
+    }
+    report.findings = known;
+}
+
+/// Whether it was counted rather than asked for.
+fn is_counted(finding: &Finding) -> bool {
+    finding
+        .evidence
+        .first()
+        .is_some_and(|evidence| matches!(evidence.kind, EvidenceKind::Log | EvidenceKind::Admin))
+}
+
+/// Those that may say why, the best first.
+fn which(finding: &Finding, known: &[Finding]) -> Vec<usize> {
+    let none = Effect::default();
+    let effect = finding.effect.as_ref().unwrap_or(&none);
+    let causes = causes_of(finding, effect);
+    let of_no_host = effect.flags.split(',').any(|flag| flag == "UH");
+    let fits = |other: &Finding| {
+        if finding.grade != Grade::Possible || other.severity == Severity::Note {
+            return other.cause == finding.cause && same_subject(finding, other);
+        }
+        // A rule about the file says what would happen, not what does.
+        let asked = other.evidence.first().is_some_and(|evidence| evidence.kind != EvidenceKind::File);
+        let same_flags = !effect.flags.is_empty()
+            && other.effect.as_ref().is_some_and(|other| other.flags == effect.flags);
+        let explains = other.cause == finding.cause
+            || causes.contains(&other.cause)
+            || same_flags
+            || (of_no_host && OF_NO_HOST.contains(&other.cause))
+            || (same_endpoint(finding, other) && other.grade == Grade::Proven)
+            || (is_check(finding.cause) && is_check(other.cause));
+        let nameless = finding.subject.is_empty() && same_flags;
+        asked && explains && (nameless || same_subject(finding, other))
+    };
+    let mut fitting: Vec<_> =
+        known.iter().enumerate().filter(|(_, other)| !open(other) && fits(other)).collect();
+    fitting.sort_by_key(|(_, other)| (other.severity, other.grade));
+    fitting.into_iter().map(|(at, _)| at).collect()
+}
+
+/// What gives such a line, of Envoy or of HAProxy.
+fn causes_of(finding: &Finding, effect: &Effect) -> Vec<Cause> {
+    let status = effect.status.unwrap_or(0);
+    let backend = finding.subject.cluster.as_deref().unwrap_or_default();
+    let protocol = match effect.details.len() {
+        4 if effect.flags.is_empty() => Protocol::Http,
+        2 if effect.flags.is_empty() => Protocol::Tcp,
+        _ => return Line::of_parts(status, &effect.flags, &effect.details, "").causes,
+    };
+    let of = |server: &str| {
+        let state = &effect.details;
+        HaproxyLine { protocol, time: "", frontend: "", backend, server, total: None, status, state }.causes()
+    };
+    [of("<NOSRV>"), of("one")].concat()
+}
+
+fn same_endpoint(finding: &Finding, other: &Finding) -> bool {
+    let (a, b) = (&finding.subject, &other.subject);
+    a.cluster.is_some() && a.cluster == b.cluster && a.endpoint.is_some() && a.endpoint == b.endpoint
+}
+
+/// Whether it is counted, and its cause is not known.
+fn open(finding: &Finding) -> bool {
+    is_counted(finding) && finding.grade == Grade::Possible
+}
+
+/// Whether it is about a health check that fails.
+fn is_check(cause: Cause) -> bool {
+    cause.key().starts_with("health_check")
+}
+
+/// Requests of a line that does not name their cluster may have met any of these.
+fn one_of<'a>(mut finding: Finding, others: impl Iterator<Item = &'a Finding>) -> Finding {
+    let others: Vec<_> = others.collect();
+    let Some(first) = others.first() else { return finding };
+    finding.cause = first.cause;
+    finding.grade = Grade::Likely;
+    finding.fixes.clear();
+    let mut codes: Vec<_> = others.iter().map(|other| other.cause.code()).collect();
+    codes.dedup();
+    let codes = codes.join(", ");
+    for other in others {
+        let (code, en, ko) = (other.cause.code(), &other.title.en, &other.title.ko);
+        finding = finding.and(Evidence::new(
+            EvidenceKind::Probe,
+            said!("asked now", "지금 확인"),
+            said!("{code}: {en}", "{code}: {ko}"),
+        ));
+    }
+    finding.fix(Fix::manual(said!(
+        "mend what is said of {codes}; a log format with %UPSTREAM_CLUSTER% says which it was",
+        "{codes}을(를) 조치하십시오. 로그 형식에 %UPSTREAM_CLUSTER%가 있으면 어느 것인지 알 수 있습니다"
+    )))
+}
+
+fn same_subject(finding: &Finding, other: &Finding) -> bool {
+    let (a, b) = (&finding.subject, &other.subject);
+    let endpoint = a.endpoint.is_some() && a.endpoint == b.endpoint;
+    let same = |subject: &crate::Subject| a.cluster.is_some() && a.cluster == subject.cluster;
+    let contradicts = a.endpoint.is_some() && b.endpoint.is_some() && !endpoint;
+    (same(b) || endpoint || other.also_explains.iter().any(same)) && !contradicts
+}

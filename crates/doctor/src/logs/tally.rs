@@ -1,0 +1,199 @@
+//! Failures, counted by kind.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use causeway_model::{Bootstrap, EndpointAddress};
+use causeway_reason::{Line, Maker};
+
+use super::entry::Entry;
+use super::rounds::Durations;
+
+/// What a log holds.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Lines.
+    pub(super) lines: u64,
+    /// Those that tell of a request.
+    pub(super) requests: u64,
+    /// Those of them that failed.
+    pub(super) failed: u64,
+    /// Failures of kinds that came when there were too many to be kept apart.
+    pub(super) others: u64,
+    /// Times of the first request and of the last, as they are written.
+    pub(super) span: Span,
+    groups: HashMap<String, Group>,
+    /// The cluster of each address that the configuration names.
+    clusters: HashMap<String, String>,
+    key: String,
+}
+
+/// One kind of failure.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Who made the answer.
+    pub(super) made_by: Option<Maker>,
+    /// Status; 0 for none.
+    pub(super) status: u16,
+    /// Flags, or nothing.
+    pub(super) flags: String,
+    /// Details, HAProxy's termination state, or nothing.
+    pub(super) details: String,
+    /// Cluster or backend, or nothing.
+    pub(super) cluster: String,
+    /// What the line means.
+    pub(super) line: Line,
+    /// How many.
+    pub(super) count: u64,
+    /// First and last.
+    pub(super) span: Span,
+    /// How long they took.
+    pub(super) durations: Durations,
+    /// The hosts, with how many each; those beyond a number together under nothing.
+    pub(super) hosts: Vec<(String, u64)>,
+}
+
+/// A first time and a last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) first: String,
+    pub(super) last: String,
+}
+
+/// Kinds that are kept apart.
+const MOST_GROUPS: usize = 1024;
+/// Hosts of a kind that are counted each.
+const MOST_HOSTS: usize = 8;
+/// Longest details, in bytes: what transports say can be as long as they like.
+const LONGEST: usize = 240;
+
+impl Tally {
+    pub(super) fn new(bootstrap: Option<&Bootstrap>) -> Self {
+        let mut clusters = HashMap::new();
+        for cluster in bootstrap.into_iter().flat_map(|bootstrap| &bootstrap.clusters) {
+            for endpoint in cluster.localities.iter().flat_map(|locality| &locality.endpoints) {
+                if let EndpointAddress::Resolved(address) = &endpoint.address {
+                    let name =
+                        clusters.entry(address.to_string()).or_insert_with(|| cluster.name.to_string());
+                    // Two clusters have it: a line does not say which.
+                    if **name != *cluster.name {
+                        name.clear();
+                    }
+                }
+            }
+        }
+        Self { clusters, ..Self::default() }
+    }
+
+    /// A line that tells of no request.
+    pub(super) const fn foreign(&mut self) {
+        self.lines += 1;
+    }
+
+    /// A line that does.
+    pub(super) fn add(&mut self, entry: &Entry<'_>) {
+        self.lines += 1;
+        self.requests += 1;
+        self.span.add(&entry.time);
+        if !entry.failed() {
+            return;
+        }
+        self.failed += 1;
+        let cluster = if entry.cluster.is_empty() {
+            self.clusters.get(&*entry.host).map_or("", String::as_str)
+        } else {
+            &*entry.cluster
+        };
+        let details = cut(&entry.details);
+        self.key.clear();
+        // A host stands for its cluster where nothing names that.
+        let target = if cluster.is_empty() { &*entry.host } else { cluster };
+        let server = entry.haproxy.is_none_or(|line| line.has_server());
+        let _ = write!(
+            self.key,
+            "{}\u{1f}{}\u{1f}{details}\u{1f}{}\u{1f}{target}\u{1f}{}{server}",
+            entry.status.unwrap_or(0),
+            entry.flags,
+            cut(&entry.transport),
+            entry.answered
+        );
+        if !self.groups.contains_key(&self.key) {
+            if self.groups.len() >= MOST_GROUPS {
+                self.others += 1;
+                return;
+            }
+            let line = entry.explain();
+            let group = Group {
+                made_by: line.made_by,
+                status: entry.status.unwrap_or(0),
+                flags: entry.flags.to_string(),
+                details: details.to_owned(),
+                cluster: cluster.to_owned(),
+                line,
+                count: 0,
+                span: Span::default(),
+                durations: Durations::default(),
+                hosts: Vec::new(),
+            };
+            self.groups.insert(self.key.clone(), group);
+        }
+        if let Some(group) = self.groups.get_mut(&self.key) {
+            group.add(entry);
+        }
+    }
+
+    /// All kinds, the commonest first.
+    pub(super) fn groups(&self) -> Vec<&Group> {
+        let mut groups: Vec<_> = self.groups.values().collect();
+        groups.sort_by(|a, b| {
+            (b.count, &a.flags, &a.details, &a.cluster).cmp(&(a.count, &b.flags, &b.details, &b.cluster))
+        });
+        groups
+    }
+}
+
+impl Group {
+    fn add(&mut self, entry: &Entry<'_>) {
+        self.count += 1;
+        self.span.add(&entry.time);
+        if let Some(duration) = entry.duration {
+            self.durations.add(duration);
+        }
+        if entry.host.is_empty() {
+            return;
+        }
+        let room = self.hosts.len() < MOST_HOSTS;
+        match self.hosts.iter_mut().find(|(host, _)| *host == entry.host || (!room && host.is_empty())) {
+            Some((_, count)) => *count += 1,
+            None if room => self.hosts.push((entry.host.to_string(), 1)),
+            None => self.hosts.push((String::new(), 1)),
+        }
+    }
+}
+
+impl Span {
+    fn add(&mut self, time: &str) {
+        if time.is_empty() {
+            return;
+        }
+        if self.first.is_empty() {
+            time.clone_into(&mut self.first);
+        }
+        time.clone_into(&mut self.last);
+    }
+
+    /// Seconds between both, where they can be read.
+    pub(super) fn seconds(&self) -> Option<f64> {
+        Some(super::time::seconds(&self.last)? - super::time::seconds(&self.first)?)
+    }
+}
+
+/// Details without what is different each time, and no longer than they need to be.
+fn cut(details: &str) -> &str {
+    let details = details.split("|remote_address:").next().unwrap_or(details);
+    let mut end = details.len().min(LONGEST);
+    while !details.is_char_boundary(end) {
+        end -= 1;
+    }
+    details.get(..end).unwrap_or(details)
+}
