@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use crate::cli::{WhyArguments, complain, print};
-use crate::remote::{UNREACHABLE, admin, ask, silence};
+use crate::remote::{UNREACHABLE, admin, silence};
 
 /// Prints what a running Causeway says.
 pub(crate) fn run(arguments: &WhyArguments) -> ExitCode {
@@ -12,7 +12,7 @@ pub(crate) fn run(arguments: &WhyArguments) -> ExitCode {
         Ok(admin) => admin,
         Err(fault) => return complain(&fault),
     };
-    match ask(&admin, &target(arguments)) {
+    match admin.get(&target(arguments)) {
         Ok((200, body)) => print(&body),
         Ok((404, body)) if body.starts_with("invalid path") => {
             complain(&format!("what answers at {admin} is no Causeway: it has no /why"));

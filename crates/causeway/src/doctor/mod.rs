@@ -51,15 +51,20 @@ async fn until_well(arguments: &DoctorArguments) -> ExitCode {
     let began = Instant::now();
     loop {
         let examined = match &arguments.what {
-            Examine::Config(path) => config(path, arguments).await.map(|(source, report)| (Some(source), report)),
-            Examine::Foreign(foreign) => foreign::report(foreign, arguments).await.map(|report| (None, report)),
+            Examine::Config(path) => {
+                config(path, arguments).await.map(|(source, report)| (Some(source), report))
+            }
+            Examine::Foreign(foreign) => {
+                foreign::report(foreign, arguments).await.map(|report| (None, report))
+            }
             Examine::List | Examine::Schema => return ExitCode::SUCCESS,
         };
         let (source, report) = match examined {
             Ok(examined) => examined,
             Err(code) => return code,
         };
-        if let (Some(what), Examine::Config(path), Some(source)) = (&arguments.fix, &arguments.what, &source) {
+        if let (Some(what), Examine::Config(path), Some(source)) = (&arguments.fix, &arguments.what, &source)
+        {
             return fix::fix(path, source, &options(), &report, arguments, what).await;
         }
         let code = report.exit_code(arguments.strict);

@@ -16,7 +16,8 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use crate::cli::{Form, Subject, TableArguments, complain, print};
-use crate::remote::{UNREACHABLE, admin, ask, silence};
+use crate::remote::{UNREACHABLE, admin, silence};
+use causeway_doctor::foreign::http::AdminServer;
 
 /// Prints a table.
 pub(crate) fn run(arguments: &TableArguments) -> ExitCode {
@@ -60,13 +61,13 @@ fn width() -> Option<usize> {
 
 /// A running proxy.
 struct Remote {
-    address: String,
+    address: AdminServer,
 }
 
 impl Remote {
     /// What it says on a page of JSON.
     fn page(&self, target: &str) -> Result<Value, String> {
-        let (status, body) = ask(&self.address, target).map_err(|error| silence(&self.address, &error))?;
+        let (status, body) = self.address.get(target).map_err(|error| silence(&self.address, &error))?;
         let value = serde_json::from_str(&body).ok().filter(|_| status == 200);
         value.ok_or_else(|| {
             format!(
