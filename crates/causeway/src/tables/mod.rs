@@ -13,11 +13,11 @@ mod secrets;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use causeway_doctor::foreign::http::AdminServer;
 use serde_json::Value;
 
 use crate::cli::{Form, Subject, TableArguments, complain, print};
 use crate::remote::{UNREACHABLE, admin, silence};
-use causeway_doctor::foreign::http::AdminServer;
 
 /// Prints a table.
 pub(crate) fn run(arguments: &TableArguments) -> ExitCode {
