@@ -173,13 +173,14 @@ async fn forty_dead_endpoints_are_one_finding_in_seconds() {
         causeway_testkit::skip!("forty_dead_endpoints", why, HOW);
     }
     let netns = causeway_testkit::Netns::new();
-    netns.iptables("-A OUTPUT -p tcp --dport 8000 -j DROP");
+    netns.iptables("-A OUTPUT -p tcp --dport 8000:8029 -j DROP");
     let mut clusters = String::new();
     let host = netns.host_address();
     for n in 0..40 {
         clusters += &format!(
             "- name: c{n}\n  load_assignment: {{cluster_name: c{n}, endpoints: [{{lb_endpoints: [{{endpoint: {{address: \
-             {{socket_address: {{address: {host}, port_value: 8000}}}}}}}}]}}]}}\n"
+             {{socket_address: {{address: {host}, port_value: {}}}}}}}}}]}}]}}\n",
+            8000 + n % 30
         );
     }
     let routes = "- match: {prefix: /}\n  route: {cluster: c0}\n";

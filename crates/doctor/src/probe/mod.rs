@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use causeway_model::{
-    Address, Bootstrap, Cluster, ClusterType, DnsOptions, DnsResolver, Endpoint, EndpointAddress,
+    Address, BindConfig, Bootstrap, Cluster, ClusterType, DnsOptions, DnsResolver, Endpoint, EndpointAddress,
 };
 use causeway_upstream::{NameServers, hosts_file};
 use tokio::sync::{Mutex, Semaphore};
@@ -116,7 +116,7 @@ async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, 
     progress.begin(all.min(MOST));
     let mut left = MOST;
     let mut probing = Vec::new();
-    let mut locks: HashMap<Address, Rc<Mutex<()>>> = HashMap::new();
+    let mut endpoints: HashMap<Address, Rc<Mutex<Shared>>> = HashMap::new();
     for of in &mut clusters {
         let count = left.min(of.targets.len());
         left -= count;
@@ -125,11 +125,13 @@ async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, 
             let name = Arc::clone(&of.cluster.name);
             let (turns, progress) = (Rc::clone(&turns), progress.clone());
             // Clusters that share an endpoint ask it one behind the other.
-            let alone = Rc::clone(locks.entry(target.address.clone()).or_default());
+            let shared = Rc::clone(endpoints.entry(target.address.clone()).or_default());
             let task = spawn_local(async move {
-                let _alone = alone.lock().await;
+                let mut shared = shared.lock().await;
+                let known = shared.for_target(&target);
                 let _turn = turns.acquire().await;
-                let result = examine(&target).await;
+                let result = examine(&target, known).await;
+                shared.keep(&target, &result.0);
                 progress.one_more();
                 (target, result)
             });
@@ -169,6 +171,26 @@ struct Of {
 struct Probed {
     address: Address,
     findings: Vec<Finding>,
+}
+
+/// What clusters that share an endpoint know of it: who could not connect needs not be followed by forty others.
+#[derive(Default)]
+struct Shared(Option<(Option<Arc<BindConfig>>, Observations)>);
+
+impl Shared {
+    /// What holds for another cluster too.
+    fn for_target(&self, target: &Target) -> Observations {
+        match &self.0 {
+            Some((source, known)) if *source == target.cluster.upstream_bind_config => known.of(target),
+            Some(_) | None => Observations::default(),
+        }
+    }
+
+    fn keep(&mut self, target: &Target, seen: &Observations) {
+        if seen.is_unreachable() {
+            self.0 = Some((target.cluster.upstream_bind_config.clone(), seen.clone()));
+        }
+    }
 }
 
 /// What was found out about a name.
@@ -270,10 +292,10 @@ fn addresses(
 }
 
 /// Asks an endpoint until all is known that can be.
-async fn examine(target: &Target) -> (Observations, Vec<endpoint::Diagnosis>) {
+async fn examine(target: &Target, known: Observations) -> (Observations, Vec<endpoint::Diagnosis>) {
     let began = Instant::now();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let mut seen = Observations { now: i64::try_from(now).unwrap_or(i64::MAX), ..Observations::default() };
+    let mut seen = Observations { now: i64::try_from(now).unwrap_or(i64::MAX), ..known };
     loop {
         match endpoint::next(target, &seen) {
             Step::Conclude(diagnoses) => return (seen, diagnoses),

@@ -20,7 +20,7 @@ pub const TRIALS: usize = 8;
 const SOON: i64 = 14 * 86_400;
 
 /// What is known.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Observations {
     /// Trials that were made, in their order.
     pub trials: Vec<(Trial, Seen)>,
@@ -47,6 +47,21 @@ pub enum Step {
 pub(super) type Known<'o> = Result<Option<(usize, &'o Seen)>, Step>;
 
 impl Observations {
+    /// Whether no connection could be made.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.trials.first().is_some_and(|(_, seen)| matches!(seen.got, Got::NoConnection(_)))
+    }
+
+    /// The same for another cluster with the same endpoint, where no connection could be made: that has nothing to do with
+    /// what would have been said on it.
+    pub(crate) fn of(&self, target: &Target) -> Self {
+        let mut known = self.clone();
+        if let Some((trial, _)) = known.trials.first_mut() {
+            *trial = target.main();
+        }
+        known
+    }
+
     /// What came of a trial that was made.
     fn made(&self, trial: &Trial) -> Option<(usize, &Seen)> {
         let at = self.trials.iter().position(|(known, _)| known == trial)?;
