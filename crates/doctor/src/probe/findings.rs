@@ -1,7 +1,7 @@
 //! What was concluded, as findings of a report.
 
 use causeway_envoy::Spot;
-use causeway_model::{Cluster, ClusterType};
+use causeway_model::{Cluster, ClusterType, HealthChecker, HttpHealthCheck};
 use causeway_reason::{Cause, Condition, Reason};
 
 use super::dns::{Answered, Name, Wrong};
@@ -287,11 +287,17 @@ fn fix(target: &Target, diagnosis: &Diagnosis, remedy: &Remedy) -> Fix {
             kilobytes.to_string(),
         )
         .to_be_considered(),
-        Remedy::CheckPath(path) => Fix::set(
-            said!("check the path that passes: {path}", "통과하는 경로로 체크하십시오: {path}"),
-            of_check("http_health_check.path"),
-            format!("\"{path}\""),
-        ),
+        Remedy::CheckPath(path) => {
+            let fix = Fix::set(
+                said!("check the path that passes: {path}", "통과하는 경로로 체크하십시오: {path}"),
+                of_check("http_health_check.path"),
+                format!("\"{path}\""),
+            );
+            let own = diagnosis.check.and_then(|index| target.check(index)).map(|check| &check.checker);
+            let is_same = |http: &HttpHealthCheck| http.path.trim_end_matches('/') == path.trim_end_matches('/');
+            // A page that a redirect leads to, such as a login, may say little about the health of what is behind it.
+            if matches!(own, Some(HealthChecker::Http(http)) if is_same(http)) { fix } else { fix.to_be_considered() }
+        }
         Remedy::CheckHost(host) => Fix::set(
             said!("check with the Host that the back-end knows: {host}", "백엔드가 아는 Host로 체크하십시오: {host}"),
             of_check("http_health_check.host"),
