@@ -83,8 +83,8 @@ pub(super) struct Aimed {
     /// The listener's number in the file.
     pub(super) listener: usize,
     pub(super) caller: Caller,
-    /// Why this listener, where that is not plain.
-    pub(super) why: Option<String>,
+    /// No listener has this port, which is that of the URL, and this is the only one that can be meant.
+    pub(super) missing_port: Option<u16>,
 }
 
 /// The request that the command line asks about.
@@ -125,7 +125,7 @@ pub(super) fn question(url: &Url, arguments: &RouteArguments) -> Result<Question
 
 /// Finds the listener, and says how the client gets there.
 pub(super) fn aim(bootstrap: &Bootstrap, url: &Url, arguments: &RouteArguments) -> Result<Aimed, String> {
-    let (listener, to, why) = target(bootstrap, url, arguments)?;
+    let (listener, to, missing_port) = target(bootstrap, url, arguments)?;
     let from = arguments.from.as_deref().map(address).transpose()?;
     let tls = url.https.then(|| Hello {
         server_name: arguments.sni.as_deref().unwrap_or(url.server_name()).into(),
@@ -139,7 +139,7 @@ pub(super) fn aim(bootstrap: &Bootstrap, url: &Url, arguments: &RouteArguments) 
         return Err("--sni and --alpn are for https".to_owned());
     }
     let from = from.unwrap_or_else(|| default_client(&to));
-    Ok(Aimed { listener, caller: Caller { from, to, tls, http2: arguments.http2 }, why })
+    Ok(Aimed { listener, caller: Caller { from, to, tls, http2: arguments.http2 }, missing_port })
 }
 
 /// A client that may reach an address: one of the addresses that are nobody's (RFC 5737, RFC 3849), unless only this
@@ -154,9 +154,9 @@ pub(crate) fn default_client(to: &Address) -> Address {
     Address::Ip((ip, PORT).into())
 }
 
-type Target = (usize, Address, Option<String>);
+type Target = (usize, Address, Option<u16>);
 
-/// The listener, the address at which it is reached, and why it is that one.
+/// The listener, the address at which it is reached, and the port of the URL where it has another one.
 fn target(bootstrap: &Bootstrap, url: &Url, arguments: &RouteArguments) -> Result<Target, String> {
     let listeners = || bootstrap.listeners.iter().enumerate();
     if bootstrap.listeners.is_empty() {
@@ -197,11 +197,7 @@ fn target(bootstrap: &Bootstrap, url: &Url, arguments: &RouteArguments) -> Resul
     // A port may be another one where the proxy runs: that of a container, say.
     let suited: Vec<_> = listeners().filter(|(_, listener)| is_suited(listener, url.https)).collect();
     match &suited[..] {
-        [(at, listener)] => {
-            let why =
-                format!("no listener has port {}, and this is the only one for such requests", url.port());
-            Ok((*at, first_address(listener)?, Some(why)))
-        }
+        [(at, listener)] => Ok((*at, first_address(listener)?, Some(url.port()))),
         _ => Err(format!(
             "no listener has port {}: --listener NAME or --to ADDRESS:PORT says which; {}",
             url.port(),

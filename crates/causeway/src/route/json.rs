@@ -2,9 +2,11 @@
 
 use causeway_model::{Bootstrap, NetworkFilter, SourcePosition, TcpTarget};
 use causeway_proxy::{Answer, Answerer, Chance, Heard, Outcome, Sent};
+use causeway_reason::Language;
 use causeway_routing::PathWords;
 use serde_json::{Value, json};
 
+use super::words::Words;
 use super::{End, Looked, Report};
 
 /// What is to be said about a request.
@@ -35,7 +37,7 @@ pub(super) fn report(looked: &Looked, report: &Report) -> Value {
         "listener": {
             "name": *report.listener.name,
             "place": place(&report.listener.position),
-            "why": report.why_listener,
+            "why": report.missing_port.map(|port| Words::of(Language::English).only_one(port)),
         },
         "filter_chain": report.chain().map(|chain| json!({"name": *chain.name, "place": place(&chain.position)})),
         "other_filter_chains": misfits,

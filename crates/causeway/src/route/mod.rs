@@ -43,8 +43,8 @@ pub(crate) struct Report {
     pub(crate) url: Url,
     pub(crate) question: Question,
     pub(crate) caller: Caller,
-    /// Why this listener, where that is not plain.
-    pub(crate) why_listener: Option<String>,
+    /// No listener has this port, which is that of the URL, and this is the only one that can be meant.
+    pub(crate) missing_port: Option<u16>,
     pub(crate) listener: Arc<Listener>,
     pub(crate) knock: Knock,
     /// What the filter chain does.
@@ -142,7 +142,7 @@ fn report(bootstrap: &Bootstrap, arguments: &RouteArguments) -> Result<Report, S
         url,
         question,
         caller: aimed.caller,
-        why_listener: aimed.why,
+        missing_port: aimed.missing_port,
         listener: Arc::clone(listener),
         knock,
         end,

@@ -79,11 +79,12 @@ impl Page {
         let addresses: Vec<String> = listener.addresses.iter().map(ToString::to_string).collect();
         self.row(
             self.words.listener,
-            &format!("{} on {}", listener.name, addresses.join(", ")),
+            &format!("{} {} {}", listener.name, self.words.on, addresses.join(", ")),
             Some(&listener.position),
         );
-        if let Some(why) = &report.why_listener {
-            self.row("", why, None);
+        if let Some(port) = report.missing_port {
+            let why = self.words.only_one(port);
+            self.row("", &why, None);
         }
     }
 
@@ -174,7 +175,7 @@ impl Page {
                 let domain = heard.domain.as_deref().unwrap_or_default();
                 self.row(
                     self.words.host,
-                    &format!("{}, which has `{domain}`", host.name),
+                    &format!("{}{}`{domain}`{}", host.name, self.words.domain.0, self.words.domain.1),
                     Some(&host.position),
                 );
             }

@@ -10,6 +10,9 @@ pub(super) struct Words {
     pub(super) chain: &'static str,
     pub(super) host: &'static str,
     pub(super) route: &'static str,
+    pub(super) on: &'static str,
+    pub(super) domain: (&'static str, &'static str),
+    pub(super) only_one: (&'static str, &'static str),
     pub(super) not: &'static str,
     pub(super) filters: &'static str,
     pub(super) cluster: &'static str,
@@ -49,6 +52,12 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// Why the listener is one with another port.
+    pub(super) fn only_one(&self, port: u16) -> String {
+        let (before, behind) = self.only_one;
+        format!("{before}{port}{behind}")
+    }
+
     pub(super) const fn of(language: Language) -> Self {
         match language {
             Language::English => Self {
@@ -56,6 +65,9 @@ impl Words {
                 chain: "filter chain",
                 host: "virtual host",
                 route: "route",
+                on: "on",
+                domain: (", which has ", ""),
+                only_one: ("no listener has port ", ", and this is the only one for such requests"),
                 not: "not",
                 filters: "filters",
                 cluster: "cluster",
@@ -98,6 +110,9 @@ impl Words {
                 chain: "필터 체인",
                 host: "가상 호스트",
                 route: "라우트",
+                on: "@",
+                domain: (", 도메인 ", ""),
+                only_one: ("포트 ", "의 리스너가 없고, 이런 요청을 받을 수 있는 리스너는 이것뿐입니다"),
                 not: "제외",
                 filters: "필터",
                 cluster: "클러스터",
