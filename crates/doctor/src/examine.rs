@@ -7,14 +7,17 @@ use causeway_model::Bootstrap;
 
 use crate::foreign;
 use crate::lint;
+use crate::listeners;
 use crate::probe::{self, Progress};
 use crate::report::Report;
 use crate::said;
 use crate::selection::Selection;
+use crate::world::{self, World};
 
 /// Names of all checks that there are; those of clusters and listeners with `*` in place of a name.
 pub fn names() -> impl Iterator<Item = String> {
-    std::iter::once("config".to_owned()).chain(lint::names()).chain(probe::names()).chain(foreign::names())
+    let file = std::iter::once("config".to_owned()).chain(lint::names());
+    file.chain(world::names()).chain(listeners::names()).chain(probe::names()).chain(foreign::names())
 }
 
 /// Examines a configuration and the world around it.
@@ -31,16 +34,44 @@ pub async fn config(
     let began = Instant::now();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let mut report = Report { target: source.name().to_string(), started, ..Report::default() };
-    let loaded = load(source, options);
+    let mut loaded = load(source, options);
+    // Files that are not as they should be are findings; the rest is examined all the same.
+    if loaded.bootstrap.is_none()
+        && let Some(faults) = listeners::faults(&loaded.diagnostics)
+    {
+        report.failed("config", faults);
+        loaded.bootstrap = load(source, &LoadOptions { check_files: false, ..options.clone() }).bootstrap;
+    }
     let Some(bootstrap) = &loaded.bootstrap else { return Err(loaded.diagnostics) };
-    if selection.takes("config") {
+    if selection.takes("config") && report.checks.is_empty() {
         summary(source, bootstrap, &loaded.diagnostics, &mut report);
     }
     lint::lint(bootstrap, selection, &mut report);
+    around(bootstrap, selection, &mut report);
     probe::probe(bootstrap, selection, progress, &mut report).await;
+    report.join();
     report.locate(source, options);
     report.took = began.elapsed();
     Ok(report)
+}
+
+/// This host, and what the proxy opens on it.
+fn around(bootstrap: &Bootstrap, selection: &Selection, report: &mut Report) {
+    report.ran_from = world::ran_from();
+    if !world::names().chain(listeners::names()).any(|name| selection.takes_some_of(area(&name))) {
+        return;
+    }
+    let mut world = World::read();
+    if selection.takes("host.firewall") {
+        world = world.with_firewall();
+    }
+    world::check(&world, bootstrap, selection, report);
+    listeners::check(&world, bootstrap, selection, report);
+}
+
+/// The first part of a name.
+fn area(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 /// What the file is.

@@ -5,6 +5,7 @@
 //!  what is examined             how                                   what comes of it
 //!  envoy.yaml ── lint ────────▶ rules about the model ─────────┐
 //!  the host ──── world ───────▶ facts, read once ──────────────┤
+//!  listeners ─── listeners ───▶ addresses, certificates ───────┤
 //!  names ─────── probe::dns ──▶ the same questions ────────────┼──▶ Report ─▶ text, JSON
 //!  endpoints ─── probe ───────▶ as configured, then otherwise ─┤
 //!  a log ─────── logs ────────▶ failures, counted by kind ─────┤
@@ -19,12 +20,17 @@ pub mod examine;
 pub mod finding;
 pub mod foreign;
 pub mod lint;
+pub mod listeners;
 pub mod logs;
 pub mod mend;
 pub mod probe;
 pub mod report;
 pub mod said;
 pub mod selection;
+#[cfg(test)]
+mod testing;
+mod time;
+pub mod world;
 
 pub use finding::{Edit, Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject, under};
 pub use probe::Progress;

@@ -1,5 +1,6 @@
 //! What an examination found: each check that was made, and each finding.
 
+mod join;
 mod json;
 mod text;
 mod words;
