@@ -1,5 +1,8 @@
 //! Where fields of a configuration are written, for whoever has something to say about them later.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use causeway_model::SourcePosition;
 
 use crate::diagnostic::{Place, Sink, place};
@@ -40,12 +43,21 @@ pub fn locate(source: &Source, options: &LoadOptions, spots: &[Spot]) -> Vec<Opt
     let Some(root) = inputs.root("envoy.config.bootstrap.v3.Bootstrap", source, &files, &sink) else {
         return nowhere();
     };
+    let mut search = Search { files: &files, wanted: HashMap::new(), steps: Vec::new() };
+    for spot in spots {
+        if let Spot::Under(position, _) = spot {
+            search.wanted.insert((position.line, position.column), None);
+        }
+    }
+    if !search.wanted.is_empty() {
+        search.message(&root);
+    }
     let find = |spot: &Spot| {
         let path = match spot {
             Spot::Path(path) => path.clone(),
             Spot::Under(position, rest) => {
-                let mut search = Search { files: &files, position, steps: Vec::new() };
-                search.message(&root).then(|| with_rest(join(&search.steps), rest))?
+                let (file, path) = search.wanted.get(&(position.line, position.column))?.as_ref()?;
+                (position.file.as_ref() == Some(file)).then(|| with_rest(path.clone(), rest))?
             }
         };
         let (span, is_set) = find(&root, &path);
@@ -66,55 +78,56 @@ fn with_rest(path: String, rest: &str) -> String {
     }
 }
 
-/// Looks for the message that is written at a position.
+/// Looks for the messages that are written at positions, all in one walk.
 struct Search<'s> {
     files: &'s Files<'s>,
-    position: &'s SourcePosition,
+    /// By line and column: the file, and the path of the outermost message that begins there.
+    wanted: HashMap<(u32, u32), Option<(Arc<str>, String)>>,
     steps: Vec<TreeStep>,
 }
 
 impl Search<'_> {
-    /// Whether it is this one, or in it; the steps lead there then.
-    fn message(&mut self, message: &Message<'_>) -> bool {
-        self.is_here(message.span)
-            || message.entries.iter().any(|entry| {
-                self.steps.push(TreeStep::Field(entry.field.name()));
-                let found = self.value(&entry.value);
-                if !found {
-                    self.steps.pop();
-                }
-                found
-            })
+    fn message(&mut self, message: &Message<'_>) {
+        self.note(message.span);
+        for entry in &message.entries {
+            self.within(TreeStep::Field(entry.field.name()), &entry.value);
+        }
     }
 
-    fn value(&mut self, value: &Value<'_>) -> bool {
+    fn value(&mut self, value: &Value<'_>) {
         match value {
             Value::Message(message) => self.message(message),
-            Value::Any(any) => message_of(any).is_some_and(|message| self.message(message)),
-            Value::List(items) => {
-                items.iter().enumerate().any(|(index, item)| self.within(TreeStep::Index(index), &item.value))
+            Value::Any(any) => {
+                if let Some(message) = message_of(any) {
+                    self.message(message);
+                }
             }
-            Value::Map(items) => items
-                .iter()
-                .any(|item| self.within(TreeStep::Key(item.key.to_text().into_owned()), &item.item.value)),
-            _ => false,
+            Value::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.within(TreeStep::Index(index), &item.value);
+                }
+            }
+            Value::Map(items) => {
+                for item in items {
+                    self.within(TreeStep::Key(item.key.to_text().into_owned()), &item.item.value);
+                }
+            }
+            _ => {}
         }
     }
 
-    fn within(&mut self, step: TreeStep, value: &Value<'_>) -> bool {
+    fn within(&mut self, step: TreeStep, value: &Value<'_>) {
         self.steps.push(step);
-        let found = self.value(value);
-        if !found {
-            self.steps.pop();
-        }
-        found
+        self.value(value);
+        self.steps.pop();
     }
 
-    fn is_here(&self, span: Span) -> bool {
-        let Some((file, range)) = self.files.file(span) else { return false };
+    fn note(&mut self, span: Span) {
+        let Some((file, range)) = self.files.file(span) else { return };
         let at = file.line_column(range.start);
-        self.position.file.as_ref() == Some(&file.name)
-            && (at.line, at.column) == (self.position.line, self.position.column)
+        if let Some(found @ None) = self.wanted.get_mut(&(at.line, at.column)) {
+            *found = Some((file.name.clone(), join(&self.steps)));
+        }
     }
 }
 

@@ -18,6 +18,9 @@ use crate::said::Said;
 pub use json::SCHEMA;
 pub use text::TextOptions;
 
+/// Fixes that are shown as diffs; the others say which field gets which value.
+const MOST_PATCHES: usize = 50;
+
 /// What an examination found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -35,7 +38,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// What is wrong.
     pub findings: Vec<Finding>,
-    /// What fixes would change in the file, as unified diffs, by the numbers of finding and fix.
+    /// What fixes would change in the file, as unified diffs, by the numbers of finding and fix; of the first few, where
+    /// there are very many, since the whole file is read for each.
     pub patches: BTreeMap<(usize, usize), String>,
 }
 
@@ -124,6 +128,7 @@ impl Report {
         for (number, finding) in self.findings.iter().enumerate() {
             for (at, fix) in finding.fixes.iter().enumerate() {
                 if !fix.edits.is_empty()
+                    && self.patches.len() < MOST_PATCHES
                     && let Some(patch) = mend::patch(source, fix)
                 {
                     self.patches.insert((number, at), patch);

@@ -97,18 +97,21 @@ fn apply(text: &str, change: &FieldChange) -> Result<String, EditError> {
         Some(value) => Some(read(value).ok_or_else(|| EditError::Value(change.path.clone()))?),
         None => None,
     };
-    let before = read(text).ok_or(EditError::Syntax)?;
-    let mut wanted = before.clone();
-    wanted.change(&steps, value.as_ref()).ok_or_else(|| EditError::Path(change.path.clone()))?;
-    if wanted == before {
-        return Ok(text.to_owned());
-    }
-    let ways = with_nodes(text, |root| match (&change.value, value) {
-        (Some(written), Some(value)) => write::set(text, root, &steps, written, &value),
-        _ => write::remove(text, root, &steps),
+    let made = with_nodes(text, |root| {
+        let before = Plain::of(root);
+        let mut wanted = before.clone();
+        wanted.change(&steps, value.as_ref())?;
+        let ways = match (&change.value, &value) {
+            _ if wanted == before => vec![text.to_owned()],
+            (Some(written), Some(value)) => write::set(text, root, &steps, written, value),
+            _ => write::remove(text, root, &steps),
+        };
+        Some((wanted, ways))
     });
-    let mut ways = ways.ok_or(EditError::Syntax)?.into_iter();
-    ways.find(|way| read(way).as_ref() == Some(&wanted)).ok_or_else(|| EditError::NoWay(change.path.clone()))
+    let made = made.ok_or(EditError::Syntax)?;
+    let (wanted, ways) = made.ok_or_else(|| EditError::Path(change.path.clone()))?;
+    let way = ways.into_iter().find(|way| read(way).as_ref() == Some(&wanted));
+    way.ok_or_else(|| EditError::NoWay(change.path.clone()))
 }
 
 /// The steps of a path; `None` where it is none.
