@@ -72,7 +72,6 @@ impl Reader {
                     self.answer = Some(Box::new(Answer {
                         status: head.status,
                         location: text("location"),
-                        server: text("server"),
                         keep_alive: text("keep-alive").and_then(|value| timeout_of(&value)),
                         ..Answer::default()
                     }));

@@ -137,9 +137,7 @@ pub struct Answer {
     pub status: u16,
     /// `Location`.
     pub location: Option<String>,
-    /// `Server`.
-    pub server: Option<String>,
-    /// `Date`, in seconds since 1970 before or behind this host's clock, where it is readable.
+    /// How long an idle connection is kept, as `Keep-Alive: timeout=` says.
     pub keep_alive: Option<Duration>,
     /// The first bytes of its body.
     pub body: String,
