@@ -15,6 +15,8 @@
 //! What decides is free of I/O: a rule takes the model, a diagnosis takes observations. A [`Finding`] is never printed
 //! without its evidence, and says what was ruled out.
 
+pub mod backend;
+pub mod bundle;
 mod candidates;
 pub mod examine;
 pub mod finding;
@@ -24,6 +26,7 @@ pub mod listeners;
 pub mod logs;
 pub mod mend;
 pub mod probe;
+pub mod redact;
 pub mod report;
 pub mod said;
 pub mod selection;
@@ -34,6 +37,7 @@ pub mod world;
 
 pub use finding::{Edit, Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject, under};
 pub use probe::Progress;
+pub use redact::Redactor;
 pub use report::{Check, Outcome, Report};
 pub use said::Said;
 pub use selection::Selection;

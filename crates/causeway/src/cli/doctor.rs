@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use causeway_doctor::Selection;
+use causeway_doctor::backend::BackEnd;
 use causeway_reason::{Cause, Language};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
 
+use super::back_end::{self, back_end};
 use super::foreign::{self, ForeignArguments};
 use super::language::{language, spoken};
 use super::{is_json, output, usage};
@@ -25,6 +27,10 @@ pub(crate) struct DoctorArguments {
     pub(crate) quiet: bool,
     /// Warnings change how it ends.
     pub(crate) strict: bool,
+    /// Addresses and names of hosts are replaced.
+    pub(crate) redact: bool,
+    /// Everything that is known is written here too, without what is secret.
+    pub(crate) bundle: Option<PathBuf>,
     /// It is repeated until all is well, for this long.
     pub(crate) wait: Option<Duration>,
     /// What the findings propose to write is written, or shown.
@@ -45,6 +51,8 @@ pub(crate) struct FixArguments {
 pub(crate) enum Examine {
     /// A configuration and the world around it.
     Config(PathBuf),
+    /// This host, as that of a back-end.
+    BackEnd(BackEnd),
     /// A log or a proxy that runs, perhaps with a configuration.
     Foreign(ForeignArguments),
     /// The names of the checks are printed.
@@ -69,6 +77,8 @@ pub(super) fn command() -> Command {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
     Command::new("doctor")
+        .subcommand(back_end::command())
+        .args_conflicts_with_subcommands(true)
         .about("Examines a configuration and the world around it, and proves what is wrong")
         .after_help(
             "Examples: causeway doctor -c envoy.yaml\n          \
@@ -92,6 +102,16 @@ pub(super) fn command() -> Command {
         .arg(switch("all", "Prints every check, also those that passed"))
         .arg(switch("quiet", "Prints errors only").short('q'))
         .arg(switch("strict", "Ends with 4 where there are warnings"))
+        .arg(back_end::redact().conflicts_with("fix"))
+        .arg(
+            Arg::new("bundle")
+                .long("bundle")
+                .value_name("FILE")
+                .requires("config-path")
+                .conflicts_with("fix")
+                .value_parser(value_parser!(PathBuf))
+                .help("Writes all that is known to a new file, as JSON, redacted and without what is secret, to send to others"),
+        )
         .arg(switch("schema", "Prints the JSON schema of reports"))
         .arg(
             Arg::new("wait")
@@ -125,6 +145,23 @@ fn cause(text: &str) -> Result<Cause, String> {
 }
 
 pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
+    if let Some(("backend", matches)) = matches.subcommand()
+        && let Some(back_end) = back_end(matches)
+    {
+        return Ok(DoctorArguments {
+            what: Examine::BackEnd(back_end),
+            selection: Selection::default(),
+            json: is_json(matches),
+            language: spoken(matches),
+            all: matches.get_flag("all"),
+            quiet: matches.get_flag("quiet"),
+            strict: matches.get_flag("strict"),
+            redact: matches.get_flag("redact"),
+            bundle: None,
+            wait: None,
+            fix: None,
+        });
+    }
     let names = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
     let what = if matches.get_flag("list") {
         Examine::List
@@ -163,6 +200,8 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
         all: matches.get_flag("all"),
         quiet: matches.get_flag("quiet"),
         strict: matches.get_flag("strict"),
+        redact: matches.get_flag("redact"),
+        bundle: matches.get_one::<PathBuf>("bundle").cloned(),
         wait: matches.get_one::<u64>("wait").copied().map(Duration::from_secs),
     })
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ask;
+mod back_end;
 mod diff;
 mod doctor;
 mod flags;
@@ -149,7 +150,7 @@ fn command() -> clap::Command {
         .after_help("Signals: SIGHUP reloads the configuration, SIGUSR1 opens log files anew, SIGTERM and SIGINT let\nrequests end and then the process; a second one ends it at once.")
         .disable_version_flag(true)
         .args_conflicts_with_subcommands(true)
-        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway route -c FILE URL [OPTIONS]\n       causeway diff OLD NEW [OPTIONS]\n       causeway clusters|endpoints|listeners|routes|secrets [NAME] [OPTIONS]\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
+        .override_usage("causeway -c FILE [OPTIONS]\n       causeway validate FILE [OPTIONS]\n       causeway why [ID] [OPTIONS]\n       causeway explain CODE | 'LOG LINE'\n       causeway route -c FILE URL [OPTIONS]\n       causeway diff OLD NEW [OPTIONS]\n       causeway clusters|endpoints|listeners|routes|secrets [NAME] [OPTIONS]\n       causeway doctor backend --port PORT [OPTIONS]\n       causeway doctor -c FILE [OPTIONS]\n       causeway demo [OPTIONS]")
         .subcommand(validate_command())
         .subcommand(ask::why_command())
         .subcommand(ask::explain_command())

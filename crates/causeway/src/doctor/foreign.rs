@@ -10,8 +10,8 @@ use causeway_doctor::{Progress, Report, examine, logs};
 use causeway_envoy::{Source, load};
 use causeway_model::Bootstrap;
 
-use super::{UNUSABLE, colors, log, options, progress};
-use crate::cli::{DoctorArguments, ForeignArguments, complain, print};
+use super::{UNUSABLE, log, options, progress, unusable};
+use crate::cli::{DoctorArguments, ForeignArguments, complain};
 
 /// Nobody answers.
 const UNREACHABLE: u8 = 3;
@@ -38,11 +38,7 @@ pub(super) async fn report(
             let options = options();
             let examined = examine::config(file, &options, &arguments.selection, &progress);
             progress::shown(examined, &progress, arguments.language).await.map_err(|diagnostics| {
-                if arguments.json {
-                    print(&format!("{:#}\n", diagnostics.to_json()));
-                } else {
-                    print(&diagnostics.render(colors()));
-                }
+                unusable(&diagnostics, arguments);
                 ExitCode::from(UNUSABLE)
             })?
         }

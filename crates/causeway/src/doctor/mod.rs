@@ -1,5 +1,6 @@
 //! `causeway doctor`: runs examinations and prints their reports.
 
+mod bundle;
 mod fix;
 mod foreign;
 mod log;
@@ -11,8 +12,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use causeway_doctor::report::{SCHEMA, TextOptions};
-use causeway_doctor::{Progress, Report, examine};
-use causeway_envoy::{LoadOptions, Source};
+use causeway_doctor::{Progress, Redactor, Report, backend, examine};
+use causeway_envoy::{Diagnostic, Diagnostics, LoadOptions, Source, load};
 
 use tokio::runtime::Builder;
 
@@ -34,6 +35,11 @@ pub(crate) fn run(arguments: &DoctorArguments) -> ExitCode {
             print(&names.join("\n"))
         }
         Examine::Schema => print(SCHEMA),
+        Examine::BackEnd(back_end) => {
+            let report = backend::examine(back_end, &arguments.selection);
+            show(&report, Redactor::default(), arguments);
+            ExitCode::from(report.exit_code(arguments.strict))
+        }
         Examine::Config(_) | Examine::Foreign(_) => {
             match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(until_well(arguments)),
@@ -57,7 +63,7 @@ async fn until_well(arguments: &DoctorArguments) -> ExitCode {
             Examine::Foreign(foreign) => {
                 foreign::report(foreign, arguments).await.map(|report| (None, report))
             }
-            Examine::List | Examine::Schema => return ExitCode::SUCCESS,
+            Examine::List | Examine::Schema | Examine::BackEnd(_) => return ExitCode::SUCCESS,
         };
         let (source, report) = match examined {
             Ok(examined) => examined,
@@ -72,7 +78,14 @@ async fn until_well(arguments: &DoctorArguments) -> ExitCode {
             tokio::time::sleep(PAUSE).await;
             continue;
         }
-        show(&report, arguments);
+        show(&report, redactor(arguments, source.as_ref()), arguments);
+        if let (Some(file), Examine::Config(path), Some(source)) =
+            (&arguments.bundle, &arguments.what, &source)
+            && let Err(error) = bundle::write(file, path, source, &report, arguments.language)
+        {
+            complain(&format!("cannot write {}: {error}", file.display()));
+            return ExitCode::from(UNUSABLE);
+        }
         return ExitCode::from(code);
     }
 }
@@ -86,11 +99,7 @@ async fn config(path: &Path, arguments: &DoctorArguments) -> Result<(Source, Rep
     let progress = Progress::default();
     let examined = examine::config(&source, &options, &arguments.selection, &progress);
     let report = progress::shown(examined, &progress, arguments.language).await.map_err(|diagnostics| {
-        if arguments.json {
-            print(&format!("{:#}\n", diagnostics.to_json()));
-        } else {
-            print(&diagnostics.render(colors()));
-        }
+        unusable(&diagnostics, arguments);
         ExitCode::from(UNUSABLE)
     })?;
     Ok((source, report))
@@ -101,12 +110,38 @@ fn options() -> LoadOptions {
     LoadOptions { allow_unsupported: true, check_files: true, ..LoadOptions::default() }
 }
 
-fn show(report: &Report, arguments: &DoctorArguments) {
+/// What replaces names of hosts: it knows those of the file that is examined.
+fn redactor(arguments: &DoctorArguments, source: Option<&Source>) -> Redactor {
+    let source = match &arguments.what {
+        Examine::Foreign(foreign) => foreign.config.as_deref().and_then(|path| Source::read(path).ok()),
+        Examine::Config(_) | Examine::BackEnd(_) | Examine::List | Examine::Schema => source.cloned(),
+    };
+    source.map(|source| Redactor::of(&load(&source, &options()).dump.bootstrap())).unwrap_or_default()
+}
+
+fn show(report: &Report, mut redactor: Redactor, arguments: &DoctorArguments) {
+    let redacted = arguments.redact.then(|| redactor.report(report));
+    let report = redacted.as_ref().unwrap_or(report);
     if arguments.json {
         print(&format!("{:#}\n", report.to_json(arguments.language)));
     } else {
         let options = TextOptions { color: colors(), all: arguments.all, quiet: arguments.quiet };
         print(&report.to_text(arguments.language, &options));
+    }
+}
+
+/// What is wrong with a configuration that can't be used. Its messages quote what is written, which is not for others.
+fn unusable(diagnostics: &Diagnostics, arguments: &DoctorArguments) {
+    if arguments.redact {
+        let line = |found: &Diagnostic| {
+            let place = found.place.as_ref().map_or(0, |place| place.line);
+            format!("{} line {place}\n", found.code)
+        };
+        print(&diagnostics.iter().map(line).collect::<String>());
+    } else if arguments.json {
+        print(&format!("{:#}\n", diagnostics.to_json()));
+    } else {
+        print(&diagnostics.render(colors()));
     }
 }
 

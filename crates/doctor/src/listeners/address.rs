@@ -142,6 +142,12 @@ fn in_use(owner: &Owner<'_>, address: SocketAddr, world: &World, file: &str) -> 
     };
     let Some(process) = world.holders.of(socket.inode) else {
         let uid = socket.uid;
+        if !world.holders.blind {
+            return Verdict::Inconclusive(said!(
+                "{address} is held by a process that can't be seen from here: one of another container, or outside of this one",
+                "{address}를 여기서 보이지 않는 프로세스가 쓰고 있습니다. 다른 컨테이너나 이 컨테이너 밖의 프로세스입니다"
+            ));
+        }
         return Verdict::Inconclusive(said!(
             "{address} is held by a process of user {uid}; only root sees whether it is the proxy: {command}",
             "{address}는 사용자 {uid}의 프로세스가 쓰고 있습니다. 프록시인지는 root만 알 수 있습니다: {command}"

@@ -44,7 +44,7 @@ pub(super) fn check(now: i64, bootstrap: &Bootstrap, selection: &Selection, repo
         }
     }
     for cluster in &bootstrap.clusters {
-        let id = format!("clusters.{}.certificate", cluster.name);
+        let id = format!("certificates.{}", cluster.name);
         let contexts = contexts(cluster).filter(|tls| !tls.common.certificates.is_empty());
         let found: Vec<_> =
             contexts.map(|tls| of_context(now, tls, &Subject::cluster(&cluster.name), told)).collect();

@@ -1,5 +1,5 @@
 //! Checks of what the proxy opens, and of the certificates that it shows (`listeners.*`, `admin.*`,
-//! `clusters.*.certificate`).
+//! `certificates.*`).
 
 mod address;
 pub(crate) mod certificate;
@@ -17,7 +17,7 @@ pub use faults::faults;
 
 /// Names of all checks that there are; `*` stands for that of a listener or cluster.
 pub fn names() -> impl Iterator<Item = String> {
-    ["listeners.*.address", "listeners.*.certificate", "clusters.*.certificate", "admin.address"]
+    ["listeners.*.address", "listeners.*.certificate", "certificates.*", "admin.address"]
         .into_iter()
         .map(str::to_owned)
 }

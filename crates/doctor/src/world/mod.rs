@@ -21,7 +21,7 @@ use kernel::{AcceptQueues, Conntrack, DescriptorLimit, SilentNeighbour};
 use process::Holders;
 use sockets::Sockets;
 
-pub(crate) use checks::Verdict;
+pub(crate) use checks::{Verdict, unknown_firewall};
 pub use checks::{check, names};
 
 /// The bit of `CAP_NET_BIND_SERVICE` (capabilities(7)).

@@ -111,6 +111,14 @@ impl Place {
         (&self.excerpt.text, self.excerpt.first_line)
     }
 
+    /// The same place with another text in place of its lines, all of which is meant: for who is to see where something
+    /// stands, but not what.
+    #[must_use]
+    pub fn with_text(&self, text: &str) -> Self {
+        let excerpt = Excerpt { text: text.to_owned(), first_line: self.line, marked: 0..text.len() };
+        Self { excerpt, ..self.clone() }
+    }
+
     /// Which bytes of [`Place::lines`] are meant.
     #[must_use]
     pub const fn marked(&self) -> &std::ops::Range<usize> {

@@ -180,3 +180,48 @@ fn camel_case(name: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+    use crate::source::Span;
+    use crate::tree::Item;
+
+    const SECRET: &str = "a secret";
+
+    /// A message with a secret in each of its texts, as deep as it goes.
+    fn full(schema: schema::Message, depth: usize) -> Message<'static> {
+        let mut message = Message::empty(schema, Span::NONE);
+        message.entries.extend(schema.fields().filter_map(|field| entry(field, depth)));
+        message
+    }
+
+    fn entry(field: Field, depth: usize) -> Option<Entry<'static>> {
+        let value = match field.kind() {
+            Kind::Scalar(Scalar::String) => Value::Text(SECRET.into()),
+            Kind::Scalar(Scalar::Bytes) => Value::Bytes(SECRET.as_bytes().into()),
+            Kind::Message(message) if depth > 0 && !field.is_map() => {
+                Value::Message(Box::new(full(message, depth - 1)))
+            }
+            Kind::Scalar(_) | Kind::Enum(_) | Kind::Message(_) => return None,
+        };
+        let value = if field.is_list() { Value::List(vec![Item { span: Span::NONE, value }]) } else { value };
+        Some(Entry::new(field, Span::NONE, Item { span: Span::NONE, value }))
+    }
+
+    #[test]
+    fn no_text_of_a_sensitive_field_is_printed() {
+        let mut looked_at = 0;
+        for schema in schema::Message::all() {
+            let secret = schema.fields().filter(|field| field.is_sensitive());
+            let mut message = Message::empty(schema, Span::NONE);
+            message.entries.extend(secret.filter_map(|field| entry(field, 3)));
+            looked_at += message.entries.len();
+            let printed = print(&message).to_string();
+            let hidden = !printed.contains(SECRET) && !printed.contains(&base64::encode(SECRET.as_bytes()));
+            assert!(hidden, "{}: {printed}", schema.name());
+        }
+        assert!(looked_at > 10, "there are {looked_at} sensitive fields");
+    }
+}

@@ -9,7 +9,7 @@ use crate::said;
 use crate::world::firewall::{Blocked, Direction, Firewall, Obstacle};
 
 /// Shows the rules, for who may.
-pub(crate) const COMMAND: &str = "sudo nft list ruleset || sudo iptables-save";
+const COMMAND: &str = "sudo nft list ruleset || sudo iptables-save";
 
 pub(super) fn check(context: &Context<'_>) -> Verdict {
     let firewall = &context.world.firewall;
@@ -101,7 +101,7 @@ pub(crate) fn unknown(firewall: &Firewall) -> Option<crate::Said> {
 }
 
 /// A rule that is in the way.
-pub(crate) fn of(found: &Obstacle, title: crate::Said) -> Finding {
+fn of(found: &Obstacle, title: crate::Said) -> Finding {
     let reason = match found.blocked {
         Blocked::Dropped => Reason::ConnectTimeout,
         Blocked::Rejected => Reason::ConnectRejected,

@@ -17,6 +17,8 @@ use crate::report::Report;
 use crate::said::Said;
 use crate::selection::Selection;
 
+pub(crate) use firewall::unknown as unknown_firewall;
+
 /// What came of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
