@@ -6,6 +6,7 @@
 //!  stats socket ── haproxy ────▶ Observed ── rules ──▶ findings ┘
 //! ```
 
+mod disk;
 pub mod envoy;
 pub mod haproxy;
 pub mod http;

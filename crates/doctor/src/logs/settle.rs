@@ -28,6 +28,11 @@ pub fn settle(report: &mut Report) {
             [first, ..] if !finding.subject.is_empty() || fitting.len() == 1 => {
                 if let Some(other) = known.get_mut(*first) {
                     other.evidence.extend(finding.evidence);
+                    // What happens is said rather than what would.
+                    if finding.cause == other.cause && finding.severity < other.severity {
+                        other.title = finding.title;
+                        other.effect = finding.effect.or(other.effect.take());
+                    }
                     other.severity = other.severity.min(finding.severity);
                 }
             }

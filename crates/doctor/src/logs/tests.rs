@@ -196,3 +196,45 @@ fn memory_does_not_grow_with_kinds() {
             && report.checks.first().unwrap().words.en.contains("2980 requests, are not")
     );
 }
+
+/// Logs hold whatever clients send.
+#[test]
+fn no_line_is_too_strange_to_be_read() {
+    const LINES: &[&str] = &[
+        r#"[2026-11-28T17:31:26.161Z] "GET /a HTTP/1.1" 503 UF 0 98 0 - "-" "c" "id" "a:1" "10.0.0.1:80""#,
+        r#"10.0.0.1:4 [20/Nov/2026:16:32:43.163] fe be/s1 0/0/0/-1/10001 504 198 - - sH-- 1/1/0/0/0 0/0 "GET / HTTP/1.1""#,
+        r#"{"response_code":503,"response_flags":"UF","time":"2026-11-20T16:22:33.021Z","duration":1}"#,
+        r#"time="2026-11-20T16:22:34Z" status=404 flags=NR path="/a b" dur=1 upstream_reset_{é"#,
+    ];
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % u64::try_from(below.max(1)).unwrap()).unwrap()
+    };
+    let mut reader = Reader::new(None);
+    for _ in 0..4000 {
+        let mut line: Vec<char> = LINES.get(random(LINES.len())).unwrap().chars().collect();
+        for _ in 0..random(6) {
+            if line.is_empty() {
+                break;
+            }
+            let at = random(line.len());
+            match random(3) {
+                0 => drop(line.remove(at)),
+                1 => {
+                    line.insert(
+                        at,
+                        ['"', '[', '=', '/', ' ', '-', '{', 'é'].get(random(8)).copied().unwrap(),
+                    );
+                }
+                _ => line.truncate(at.max(1)),
+            }
+        }
+        reader.line(&line.iter().collect::<String>());
+    }
+    let mut report = Report::default();
+    reader.finish("log", &mut report);
+    assert!(!report.checks.is_empty());
+}

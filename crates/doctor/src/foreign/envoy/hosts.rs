@@ -226,7 +226,12 @@ fn about(name: &str, hosts: &[Host<'_>], cause: Cause, flag: &str) -> Finding {
     };
     let sentence = cause.sentence();
     let (en, ko) = (sentence.en.trim_end_matches('.'), sentence.ko.trim_end_matches('.'));
-    let (en, ko) = if flag == "failed_active_health_check" && cause != Condition::NoTrafficInterval.into() {
+    let (en, ko) = if cause == Condition::NoTrafficInterval.into() {
+        (
+            "they wait for the next health check, which no_traffic_interval puts off",
+            "no_traffic_interval 때문에 다음 헬스 체크를 기다리고 있습니다",
+        )
+    } else if flag == "failed_active_health_check" {
         ("health checks fail", "헬스 체크가 실패합니다")
     } else {
         (en, ko)

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::observed::Observed;
 use super::{at, text};
-use crate::finding::{Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
+use crate::finding::{Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject};
 use crate::report::Report;
 use crate::said;
 use crate::said::Said;
@@ -20,17 +20,22 @@ pub(super) fn state(observed: &Observed, report: &mut Report) {
         |what: &str, seen: String| Evidence::new(EvidenceKind::Admin, Said::plain(what), Said::plain(seen));
     match state {
         "LIVE" | "" => {}
+        // Envoy says so exactly when it has been told to fail health checks.
         "DRAINING" => found.push(
             Finding::new(
-                Reason::DrainDeadline,
+                Reason::DeclaredFailing,
                 Severity::Error,
                 said!(
-                    "it is draining: health checks of it fail, and its connections are being closed",
-                    "드레인 중입니다. 이 프록시의 헬스 체크가 실패하고 연결을 닫고 있습니다"
+                    "it has been told to fail: health checks of it are answered 503, and connections are being closed",
+                    "실패로 표시된 상태입니다. 이 프록시의 헬스 체크에 503으로 응답하고 연결을 닫고 있습니다"
                 ),
                 seen("/server_info", format!("state {state}")),
             )
-            .and(seen("/ready", format!("{} {}", observed.ready.0, observed.ready.1))),
+            .and(seen("/ready", format!("{} {}", observed.ready.0, observed.ready.1)))
+            .fix(Fix::manual(said!(
+                "POST /healthcheck/ok undoes POST /healthcheck/fail; where it is being stopped or restarted, this is as it should be",
+                "POST /healthcheck/fail은 POST /healthcheck/ok로 되돌립니다. 종료나 재시작 중이라면 정상입니다"
+            ))),
         ),
         _ => {
             let waits = waits_for(&observed.init);
@@ -203,4 +208,49 @@ fn has_control_plane(section: &Value) -> bool {
     at(section, &["bootstrap", "dynamic_resources"]).is_some_and(|resources| {
         ["ads_config", "lds_config", "cds_config"].iter().any(|name| resources.get(name).is_some())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn codes(observed: &Observed) -> Vec<&'static str> {
+        let mut report = Report::default();
+        state(observed, &mut report);
+        updates(observed, &mut report);
+        report.findings.iter().map(|finding| finding.cause.code()).collect()
+    }
+
+    #[test]
+    fn what_keeps_it_from_serving_is_named() {
+        let with = |state: &str| Observed {
+            server: json!({"state": state, "uptime_all_epochs": "9s"}),
+            ..Observed::default()
+        };
+        assert_eq!(codes(&with("LIVE")), [""; 0]);
+        assert_eq!(codes(&with("DRAINING")), ["H515"]);
+        let init = json!({"unready_targets_dumps": [{"name": "init manager Server", "target_names": ["target SdsApi cert"]}]});
+        let waiting = Observed { init, ..with("INITIALIZING") };
+        let mut report = Report::default();
+        state(&waiting, &mut report);
+        let finding = report.findings.first().unwrap();
+        assert_eq!(finding.cause.code(), "K916");
+        assert!(finding.title.en.contains("target SdsApi cert"), "{}", finding.title.en);
+    }
+
+    #[test]
+    fn maintenance_and_rejected_updates_are_found() {
+        let observed = Observed {
+            server: json!({"state": "LIVE"}),
+            runtime: json!({"entries": {
+                "upstream.maintenance_mode.app": {"final_value": "100"},
+                "upstream.maintenance_mode.other": {"final_value": "0"}}}),
+            dump: Some(json!({"configs": [{"@type": "x.ListenersConfigDump", "dynamic_listeners": [
+                {"name": "web", "error_state": {"details": "no such cluster", "last_update_attempt": "t"}}]}]})),
+            ..Observed::default()
+        };
+        assert_eq!(codes(&observed), ["R609", "C952"]);
+    }
 }

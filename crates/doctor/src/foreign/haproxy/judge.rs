@@ -17,6 +17,7 @@ pub(super) fn judge(observed: &Observed, cfg: Option<&Cfg>, report: &mut Report)
     process::process(observed, report);
     process::resolvers(observed, report);
     process::errors(observed, report);
+    process::certificates(observed, report);
     let mut backends: Vec<&str> = observed.server_rows().map(Row::backend).collect();
     backends.dedup();
     for backend in backends {

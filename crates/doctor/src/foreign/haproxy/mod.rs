@@ -34,9 +34,16 @@ pub struct Question<'a> {
 
 /// Names of all checks, with `*` in place of a name.
 pub fn names() -> impl Iterator<Item = String> {
-    ["haproxy.process", "haproxy.*", "haproxy.*.counters", "haproxy.resolvers", "haproxy.errors"]
-        .into_iter()
-        .map(str::to_owned)
+    [
+        "haproxy.process",
+        "haproxy.*",
+        "haproxy.*.counters",
+        "haproxy.resolvers",
+        "haproxy.errors",
+        "haproxy.certificates",
+    ]
+    .into_iter()
+    .map(str::to_owned)
 }
 
 /// Examines an HAProxy by what it says, and its servers by the probes that examine those of a file.

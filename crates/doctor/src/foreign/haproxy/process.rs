@@ -4,7 +4,8 @@ use causeway_reason::{Cause, Condition, Reason};
 
 use super::state::Observed;
 use crate::candidates::tell_apart;
-use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity};
+use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject};
+use crate::foreign::disk::{on_disk, same_serial};
 use crate::report::Report;
 use crate::said;
 use crate::said::Said;
@@ -13,10 +14,6 @@ pub(super) fn process(observed: &Observed, report: &mut Report) {
     let value = |name: &str| observed.info.get(name).map_or("", String::as_str);
     let number = |name: &str| value(name).parse::<u64>().unwrap_or(0);
     if observed.info.is_empty() {
-        report.inconclusive(
-            "haproxy.process",
-            said!("`show info` is not permitted", "`show info`를 사용할 수 없습니다"),
-        );
         return;
     }
     let (current, most) = (number("CurrConns"), number("Maxconn"));
@@ -155,4 +152,71 @@ pub(super) fn errors(observed: &Observed, report: &mut Report) {
     .grade(Grade::Possible)
     .effect(Effect { status: Some(502), details: "PH--".to_owned(), ..Effect::default() });
     report.failed("haproxy.errors", [tell_apart(finding, causes)]);
+}
+
+/// Certificates that lie on the disk, and are not the ones in use.
+pub(super) fn certificates(observed: &Observed, report: &mut Report) {
+    let mut found = Vec::new();
+    let mut unread = None;
+    for shown in &observed.certificates {
+        let facts = match on_disk(&shown.file) {
+            Ok(facts) => facts,
+            Err(why) => {
+                unread = Some(why);
+                continue;
+            }
+        };
+        if same_serial(&facts.serial, &shown.serial) {
+            continue;
+        }
+        let (file, in_use, on_disk) = (&shown.file, &shown.serial, &facts.serial);
+        found.push(
+            Finding::new(
+                Condition::CertificateNotReloaded,
+                Severity::Error,
+                said!(
+                    "{file} holds another certificate than HAProxy uses",
+                    "{file}의 인증서가 HAProxy가 쓰는 것과 다릅니다"
+                ),
+                Evidence::new(
+                    EvidenceKind::Admin,
+                    Said::plain(format!("show ssl cert {file}")),
+                    said!("serial {in_use}, until {}", "일련번호 {in_use}, {}까지", shown.not_after),
+                ),
+            )
+            .and(Evidence::new(
+                EvidenceKind::Host,
+                Said::plain(file),
+                said!("serial {on_disk}", "일련번호 {on_disk}"),
+            ))
+            .about(Subject { file: Some(file.clone()), ..Subject::default() })
+            .fix(Fix::manual(said!(
+                "reload HAProxy, or `set ssl cert` and `commit ssl cert` on its socket",
+                "HAProxy를 reload하거나 소켓에서 `set ssl cert`와 `commit ssl cert`를 실행하십시오"
+            ))),
+        );
+    }
+    if !observed.denied.is_empty() {
+        let commands = observed.denied.join("`, `");
+        report.inconclusive(
+            "haproxy.permissions",
+            said!(
+                "the socket's level does not permit `{commands}`; one with `level admin` does",
+                "이 소켓의 level로는 `{commands}`를 쓸 수 없습니다. `level admin` 소켓이면 됩니다"
+            ),
+        );
+    }
+    let count = observed.certificates.len();
+    match (found.is_empty(), unread) {
+        (false, _) => report.failed("haproxy.certificates", found),
+        (true, Some(why)) => report.inconclusive(
+            "haproxy.certificates",
+            said!("not compared with the files: {why}", "파일과 비교하지 못했습니다: {why}"),
+        ),
+        (true, None) if count > 0 => {
+            report
+                .passed("haproxy.certificates", said!("{count} as on the disk", "{count}개가 디스크와 같음"));
+        }
+        (true, None) => {}
+    }
 }

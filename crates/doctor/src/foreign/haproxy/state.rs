@@ -21,7 +21,22 @@ pub(super) struct Observed {
     pub(super) errors: String,
     /// `show resolvers`
     pub(super) resolvers: String,
+    /// `show ssl cert FILE`: file, serial number and end of validity, as it has them.
+    pub(super) certificates: Vec<Certificate>,
+    /// Commands that the socket's level does not permit.
+    pub(super) denied: Vec<&'static str>,
 }
+
+/// A certificate that is in use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Certificate {
+    pub(super) file: String,
+    pub(super) serial: String,
+    pub(super) not_after: String,
+}
+
+/// Certificates that are asked for.
+const CERTIFICATES: usize = 32;
 
 /// A line of `show stat`, by the names of its columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,15 +64,27 @@ impl Observed {
         if before.is_empty() {
             return Err(format!("{socket} is no stats socket of HAProxy: `show stat` gives no table"));
         }
-        let ask = |command: &str| socket.ask(command).unwrap_or_default();
+        let mut denied = Vec::new();
+        let mut ask = |command: &'static str| {
+            let answer = socket.ask(command).unwrap_or_default();
+            if is_denied(&answer) {
+                denied.push(command);
+                return String::new();
+            }
+            answer
+        };
+        let (info_text, states) = (ask("show info"), ask("show servers state"));
+        let (errors, resolvers, list) = (ask("show errors"), ask("show resolvers"), ask("show ssl cert"));
         Ok(Self {
-            info: info(&ask("show info")),
+            info: info(&info_text),
             after: before.clone(),
             before,
             between: Duration::ZERO,
-            servers: servers(&ask("show servers state")),
-            errors: ask("show errors"),
-            resolvers: ask("show resolvers"),
+            servers: servers(&states),
+            errors,
+            resolvers,
+            certificates: certificates(&list, |command| socket.ask(command).unwrap_or_default()),
+            denied,
         })
     }
 
@@ -114,6 +141,27 @@ pub(super) fn rows(text: &str) -> Vec<Row> {
         Row(names.iter().zip(values).map(|(name, value)| ((*name).to_owned(), value)).collect())
     };
     lines.filter(|line| !line.is_empty()).map(row).collect()
+}
+
+/// How HAProxy says that a level may not do something; the second is what 2.6 says of certificates.
+fn is_denied(answer: &str) -> bool {
+    ["Permission denied", "Can't allocate memory"].iter().any(|words| answer.trim_start().starts_with(words))
+}
+
+/// The files of `show ssl cert`, each asked for.
+fn certificates(list: &str, ask: impl Fn(&str) -> String) -> Vec<Certificate> {
+    let files = list.lines().filter(|line| line.starts_with('/')).take(CERTIFICATES);
+    files.filter_map(|file| certificate(file, &ask(&format!("show ssl cert {file}")))).collect()
+}
+
+pub(super) fn certificate(file: &str, text: &str) -> Option<Certificate> {
+    let value =
+        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(|it| it.trim().to_owned());
+    Some(Certificate {
+        file: file.to_owned(),
+        serial: value("Serial:")?,
+        not_after: value("notAfter:").unwrap_or_default(),
+    })
 }
 
 /// The fields of a line of CSV (RFC 4180 §2).
@@ -177,6 +225,19 @@ mod tests {
         );
         assert_eq!((rows.len(), row.number("type"), row.number("none")), (2, 2, 0));
         assert!(self::rows("Permission denied\n").is_empty());
+    }
+
+    #[test]
+    fn certificates_are_read_and_refusals_known() {
+        let text = "Filename: /a.pem\nSerial: 1234\nnotAfter: Feb 26 18:30:27 2027 GMT\n";
+        let list = certificates("# filename\n/a.pem\n\n", |command| {
+            assert_eq!(command, "show ssl cert /a.pem");
+            text.to_owned()
+        });
+        assert_eq!(list.first().map(|one| &*one.serial), Some("1234"));
+        assert!(
+            is_denied("Permission denied\n") && is_denied("Can't allocate memory!\n") && !is_denied("# x")
+        );
     }
 
     #[test]
