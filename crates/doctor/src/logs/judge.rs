@@ -14,7 +14,8 @@ use crate::said::Said;
 /// Kinds that are said one by one.
 const SHOWN: usize = 20;
 
-pub(super) fn judge(tally: &Tally, name: &str, report: &mut Report) {
+pub(super) fn judge(tally: &mut Tally, name: &str, report: &mut Report) {
+    let groups = tally.groups();
     let Tally { lines, requests, failed, .. } = tally;
     if *requests == 0 {
         report.inconclusive(
@@ -27,7 +28,6 @@ pub(super) fn judge(tally: &Tally, name: &str, report: &mut Report) {
         return;
     }
     let share = share(*failed, *requests);
-    let groups = tally.groups();
     let (proxy, upstream, client) = makers(&groups);
     let rest = groups.len().saturating_sub(SHOWN);
     let mut words = said!(
@@ -41,13 +41,13 @@ pub(super) fn judge(tally: &Tally, name: &str, report: &mut Report) {
     }
     report.passed("log.read", words);
     for group in groups.into_iter().take(SHOWN) {
-        let finding = finding(group, tally, name);
-        let target = if group.cluster.is_empty() { "requests" } else { &group.cluster };
+        let finding = finding(&group, tally, name);
+        let target = if group.cluster.is_empty() { "requests" } else { &*group.cluster };
         report.failed(format!("log.{target}.{}", finding.cause.code()), [finding]);
     }
 }
 
-fn makers(groups: &[&Group]) -> (u64, u64, u64) {
+fn makers(groups: &[Group]) -> (u64, u64, u64) {
     let of = |maker: Option<Maker>| {
         groups.iter().filter(|group| group.made_by == maker).map(|group| group.count).sum::<u64>()
     };

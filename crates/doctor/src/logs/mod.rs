@@ -56,8 +56,8 @@ impl Reader {
     }
 
     /// Says what was found; `name` is that of the log.
-    pub fn finish(self, name: &str, report: &mut Report) {
-        judge::judge(&self.tally, name, report);
+    pub fn finish(mut self, name: &str, report: &mut Report) {
+        judge::judge(&mut self.tally, name, report);
     }
 }
 

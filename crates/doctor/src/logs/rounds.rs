@@ -29,6 +29,19 @@ impl Durations {
         }
     }
 
+    /// Those of another as well.
+    pub(super) fn join(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.least = if self.count == 0 { other.least } else { self.least.min(other.least) };
+        self.most = self.most.max(other.most);
+        self.count += other.count;
+        for (near, more) in self.near.iter_mut().zip(other.near) {
+            *near += more;
+        }
+    }
+
     /// Shortest and longest.
     pub(super) fn range(&self) -> Option<(u64, u64)> {
         (self.count > 0).then_some((self.least, self.most))

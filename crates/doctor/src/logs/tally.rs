@@ -60,6 +60,10 @@ pub(super) struct Span {
     pub(super) last: String,
 }
 
+/// Between the parts of a key: nobody writes it into a log.
+const SEPARATOR: char = '\u{1f}';
+/// Hosts with the same symptom that are said each.
+const ALIKE: usize = 3;
 /// Kinds that are kept apart.
 const MOST_GROUPS: usize = 1024;
 /// Hosts of a kind that are counted each.
@@ -111,7 +115,7 @@ impl Tally {
         let server = entry.haproxy.is_none_or(|line| line.has_server());
         let _ = write!(
             self.key,
-            "{}\u{1f}{}\u{1f}{details}\u{1f}{}\u{1f}{target}\u{1f}{}{server}",
+            "{}{SEPARATOR}{}{SEPARATOR}{details}{SEPARATOR}{}{SEPARATOR}{target}{SEPARATOR}{}{server}",
             entry.status.unwrap_or(0),
             entry.flags,
             cut(&entry.transport),
@@ -142,31 +146,65 @@ impl Tally {
         }
     }
 
-    /// All kinds, the commonest first.
-    pub(super) fn groups(&self) -> Vec<&Group> {
-        let mut groups: Vec<_> = self.groups.values().collect();
+    /// All kinds, the commonest first. Where nothing names a cluster each host is a kind of its own, unless there are many
+    /// with the same symptom, which then are one.
+    pub(super) fn groups(&mut self) -> Vec<Group> {
+        let mut kinds: HashMap<String, Vec<Group>> = HashMap::new();
+        for (key, group) in self.groups.drain() {
+            // A key ends with the target and what belongs to it.
+            let kind = if group.cluster.is_empty() {
+                let symptom = key.rsplitn(3, SEPARATOR).last().unwrap_or_default();
+                format!("{symptom}{SEPARATOR}{}", group.hosts.is_empty())
+            } else {
+                key
+            };
+            kinds.entry(kind).or_default().push(group);
+        }
+        let mut groups = Vec::new();
+        for alike in kinds.into_values() {
+            if alike.len() > ALIKE {
+                groups.extend(alike.into_iter().reduce(Group::join));
+            } else {
+                groups.extend(alike);
+            }
+        }
         groups.sort_by(|a, b| {
-            (b.count, &a.flags, &a.details, &a.cluster).cmp(&(a.count, &b.flags, &b.details, &b.cluster))
+            (b.count, &a.flags, &a.details, &a.cluster, &a.hosts)
+                .cmp(&(a.count, &b.flags, &b.details, &b.cluster, &b.hosts))
         });
         groups
     }
 }
 
 impl Group {
+    /// Two kinds of the same symptom as one.
+    fn join(mut self, other: Self) -> Self {
+        self.count += other.count;
+        self.span.join(&other.span);
+        self.durations.join(&other.durations);
+        for (host, count) in other.hosts {
+            self.host(&host, count);
+        }
+        self
+    }
+
     fn add(&mut self, entry: &Entry<'_>) {
         self.count += 1;
         self.span.add(&entry.time);
         if let Some(duration) = entry.duration {
             self.durations.add(duration);
         }
-        if entry.host.is_empty() {
-            return;
+        if !entry.host.is_empty() {
+            self.host(&entry.host, 1);
         }
+    }
+
+    fn host(&mut self, name: &str, count: u64) {
         let room = self.hosts.len() < MOST_HOSTS;
-        match self.hosts.iter_mut().find(|(host, _)| *host == entry.host || (!room && host.is_empty())) {
-            Some((_, count)) => *count += 1,
-            None if room => self.hosts.push((entry.host.to_string(), 1)),
-            None => self.hosts.push((String::new(), 1)),
+        match self.hosts.iter_mut().find(|(host, _)| host == name || (!room && host.is_empty())) {
+            Some((_, sum)) => *sum += count,
+            None if room => self.hosts.push((name.to_owned(), count)),
+            None => self.hosts.push((String::new(), count)),
         }
     }
 }
@@ -180,6 +218,17 @@ impl Span {
             time.clone_into(&mut self.first);
         }
         time.clone_into(&mut self.last);
+    }
+
+    /// From the earlier first to the later last.
+    fn join(&mut self, other: &Self) {
+        use super::time::seconds;
+        if seconds(&other.first) < seconds(&self.first) || self.first.is_empty() {
+            self.first.clone_from(&other.first);
+        }
+        if seconds(&other.last) > seconds(&self.last) {
+            self.last.clone_from(&other.last);
+        }
     }
 
     /// Seconds between both, where they can be read.

@@ -197,6 +197,27 @@ fn memory_does_not_grow_with_kinds() {
     );
 }
 
+#[test]
+fn many_hosts_with_one_symptom_are_one_kind() {
+    let line = |host: usize| {
+        format!(
+            r#"[2026-11-28T17:31:2{}.161Z] "GET /a HTTP/1.1" 503 UF 0 98 0 - "-" "c" "id" "a" "10.0.0.{host}:80""#,
+            host % 10
+        )
+    };
+    let read = |hosts: usize| {
+        let lines: Vec<_> = (0..hosts).map(line).collect();
+        read(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert_eq!(read(3).findings.len(), 3);
+    let report = read(12);
+    let [finding] = &report.findings[..] else { panic!("{:?}", kinds(&report)) };
+    assert_eq!((&*finding.title.en, &finding.subject.endpoint), ("12 requests ended in 503 UF", &None));
+    let seen = &finding.evidence.first().unwrap().observed.en;
+    assert!(seen.contains("first 2026-11-28T17:31:20.161Z, last 2026-11-28T17:31:29.161Z"), "{seen}");
+    assert!(seen.contains("by host:") && seen.contains("… 4"), "{seen}");
+}
+
 /// Logs hold whatever clients send.
 #[test]
 fn no_line_is_too_strange_to_be_read() {
