@@ -11,7 +11,7 @@ use crate::lint;
 use crate::listeners;
 use crate::probe::{self, Progress};
 use crate::report::Report;
-use crate::said;
+use crate::said::Said;
 use crate::selection::Selection;
 use crate::world::{self, World};
 
@@ -84,11 +84,14 @@ fn summary(source: &Source, bootstrap: &Bootstrap, diagnostics: &Diagnostics, re
     let name = source.name();
     let (listeners, clusters) = (bootstrap.listeners.len(), bootstrap.clusters.len());
     let warnings = diagnostics.count(Level::Warning);
-    report.passed(
-        "config",
-        said!(
-            "{name}: {listeners} listeners, {clusters} clusters; causeway validate has {warnings} warnings",
-            "{name}: 리스너 {listeners}개, 클러스터 {clusters}개. causeway validate 경고 {warnings}개"
-        ),
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let en = format!(
+        "{name}: {}, {}; causeway validate has {}",
+        counted(listeners, "listener"),
+        counted(clusters, "cluster"),
+        counted(warnings, "warning")
     );
+    let ko =
+        format!("{name}: 리스너 {listeners}개, 클러스터 {clusters}개. causeway validate 경고 {warnings}개");
+    report.passed("config", Said::new(en, ko));
 }

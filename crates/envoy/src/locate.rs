@@ -78,11 +78,14 @@ fn with_rest(path: String, rest: &str) -> String {
     }
 }
 
+/// The file and the path of the message that is written at a position, once it is found.
+type Found = Option<(Arc<str>, String)>;
+
 /// Looks for the messages that are written at positions, all in one walk.
 struct Search<'s> {
     files: &'s Files<'s>,
     /// By line and column: the file, and the path of the outermost message that begins there.
-    wanted: HashMap<(u32, u32), Option<(Arc<str>, String)>>,
+    wanted: HashMap<(u32, u32), Found>,
     steps: Vec<TreeStep>,
 }
 
