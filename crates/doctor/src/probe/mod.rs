@@ -294,6 +294,7 @@ fn addresses(
 /// Asks an endpoint until all is known that can be.
 async fn examine(target: &Target, known: Observations) -> (Observations, Vec<endpoint::Diagnosis>) {
     let began = Instant::now();
+    let mut lost = Duration::ZERO;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let mut seen = Observations { now: i64::try_from(now).unwrap_or(i64::MAX), ..known };
     loop {
@@ -301,12 +302,13 @@ async fn examine(target: &Target, known: Observations) -> (Observations, Vec<end
             Step::Conclude(diagnoses) => return (seen, diagnoses),
             Step::Look => seen.sockets = Some(Sockets::read()),
             Step::Try(trial) => {
-                let left = LIMIT.saturating_sub(began.elapsed());
+                let left = (LIMIT + lost).saturating_sub(began.elapsed());
                 if left.is_zero() {
                     seen.exhausted = true;
                     continue;
                 }
-                let came = endpoint::driver::make(target, &trial, left).await;
+                let (came, wasted) = endpoint::driver::make(target, &trial, left).await;
+                lost += wasted;
                 seen.trials.push((*trial, came));
             }
         }

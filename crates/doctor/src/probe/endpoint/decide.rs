@@ -10,7 +10,7 @@ use causeway_reason::{Condition, Failure, Reason};
 use super::checks;
 use super::diagnosis::{Diagnosis, Remedy};
 use super::trial::{Ask, Got, Security, Seen, Trial};
-use crate::finding::Severity;
+use crate::finding::{Grade, Severity};
 use crate::probe::here::Sockets;
 use crate::probe::plan::{Protocol, Target};
 
@@ -131,6 +131,10 @@ fn conclude(target: &Target, seen: &Observations) -> Result<Vec<Diagnosis>, Step
         Got::NoHandshake(failure) => vec![case.no_handshake(failure)?],
         _ => case.spoken()?,
     };
+    if case.is_silence() && seen.made(&again).is_none() {
+        // There was no time left to see whether it stays silent.
+        found.iter_mut().for_each(|one| one.grade = one.grade.max(Grade::Likely));
+    }
     found.extend(case.beside());
     if found.iter().all(|diagnosis| diagnosis.severity != Severity::Error) {
         found.extend(checks::failing(target, seen)?);
@@ -154,15 +158,18 @@ impl<'o> Case<'o> {
         self.seen.want(trial)
     }
 
-    /// Something else is answered. Where the main trial was silent, that proves nothing before it was silent again: the
-    /// back-end, or this host, may have been busy for once.
-    pub(super) fn confirmed(&self) -> Result<(), Step> {
-        let is_silence = match &self.main.got {
+    fn is_silence(&self) -> bool {
+        match &self.main.got {
             Got::Silence => true,
             Got::NoHandshake(failure) => failure.reason == Reason::UpstreamTlsTimeout,
             _ => false,
-        };
-        if is_silence {
+        }
+    }
+
+    /// Something else is answered. Where the main trial was silent, that proves nothing before it was silent again: the
+    /// back-end, or this host, may have been busy for once.
+    pub(super) fn confirmed(&self) -> Result<(), Step> {
+        if self.is_silence() {
             self.seen.want(Trial { repeated: true, ..self.target.main() })?;
         }
         Ok(())
