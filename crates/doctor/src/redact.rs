@@ -81,6 +81,8 @@ impl Redactor {
     #[must_use]
     pub fn report(&mut self, report: &Report) -> Report {
         let mut report = report.clone();
+        // A diff has the lines around it, which may hold anything.
+        report.patches.clear();
         if !report.ran_from.host.is_empty() {
             report.ran_from.host = self.host(&report.ran_from.host.clone());
             self.known.push(report.ran_from.host.to_ascii_lowercase());
@@ -407,6 +409,13 @@ mod tests {
         assert_eq!(redacted("curl -H 'Authorization: Bearer x'"), "curl -H 'Authorization: [redacted]");
         assert_eq!(redacted("Is it running?"), "Is it running?");
         assert_eq!(redacted("`/a?b=c`"), "`/a?[redacted]`");
+    }
+
+    #[test]
+    fn diffs_are_left_out_for_what_stands_around_them() {
+        let mut report = Report::default();
+        report.patches.insert((0, 0), "-  a: 1\n+  a: 2\n   password: SECRET\n".to_owned());
+        assert!(Redactor::default().report(&report).patches.is_empty());
     }
 
     #[test]
