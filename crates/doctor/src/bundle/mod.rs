@@ -2,7 +2,7 @@
 //!
 //! One JSON document: versions, the report with its evidence, the configuration as `/config_dump` has it, what the admin
 //! server says of hosts and of the last failures. What the schema marks sensitive is replaced by the same code as
-//! `/config_dump`; the rest of what may be secret is replaced by [`scrub`], and addresses and names of hosts are tokens
+//! `/config_dump`; the rest of what may be secret is replaced by `scrub`, and addresses and names of hosts are tokens
 //! ([`Redactor`]) that are the same in all parts.
 
 mod scrub;

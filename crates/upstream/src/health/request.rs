@@ -18,7 +18,7 @@ static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
 /// What checks call themselves.
 pub(crate) const AGENT: &str = "Envoy/HC";
 
-/// Writes the request as Envoy sends it: `host`, `user-agent`, which is [`AGENT`] with Envoy, and what
+/// Writes the request as Envoy sends it: `host`, `user-agent`, which is `AGENT` with Envoy, and what
 /// `request_headers_to_add` makes of them. Operators about this machine or the host are filled in; those
 /// about a client's request are empty, as there is none.
 pub fn write(check: &HttpHealthCheck, host: &str, address: &Address, agent: &str) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! The names of a cluster: what is wrong with them, by what each name server says.
 //!
-//! [`next`] decides without I/O which question comes next; [`ask`] asks it.
+//! [`next`] decides without I/O which question comes next; `ask` asks it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
