@@ -16,6 +16,7 @@ mod state;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use causeway_envoy::{LoadOptions, Source};
+use causeway_reason::Condition;
 use serde_json::Value;
 
 pub use observed::{Observed, Stats};
@@ -136,6 +137,7 @@ async fn configuration(
             let passed = examined.checks.iter().filter(|check| check.outcome == Outcome::Passed);
             model.well =
                 passed.filter_map(|check| check.id.strip_prefix("clusters.")).map(str::to_owned).collect();
+            leave_out_own_sockets(&mut examined);
             report.ran_from = examined.ran_from;
             report.probes += examined.probes;
             report.checks.extend(examined.checks);
@@ -153,6 +155,14 @@ async fn configuration(
         }
     }
     model
+}
+
+/// That its own ports are taken is as it should be; whether its listeners are open, its admin server says.
+fn leave_out_own_sockets(examined: &mut Report) {
+    let of_socket =
+        |id: &str| id == "admin.address" || (id.starts_with("listeners.") && id.ends_with(".address"));
+    examined.checks.retain(|check| !of_socket(&check.id));
+    examined.findings.retain(|finding| finding.cause != Condition::ListenerNotOpen.into());
 }
 
 /// Checks and findings are made by area; those that nobody asked for are taken out again.

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub use cfg::Cfg;
 pub use socket::StatsSocket;
 
+use causeway_reason::Condition;
+
+use crate::finding::Grade;
 use crate::logs;
 use crate::probe::{self, Progress};
 use crate::report::Report;
@@ -78,8 +81,28 @@ pub async fn examine(
     judge::judge(&observed, question.cfg, &mut report);
     report.checks.retain(|check| !check.id.starts_with("haproxy.") || question.selection.takes(&check.id));
     logs::settle(&mut report);
+    explain_by_stale_addresses(&mut report);
     report.took = began.elapsed();
     Ok(report)
+}
+
+/// That nobody answers at an address which its name has left is no fault of its own: it speaks for the other.
+fn explain_by_stale_addresses(report: &mut Report) {
+    let (mut stale, others): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut report.findings).into_iter().partition(|finding| {
+            finding.cause == Condition::AddressStale.into() && finding.grade == Grade::Proven
+        });
+    for finding in others {
+        let connects = finding.cause.code().starts_with('T');
+        match stale.iter_mut().find(|stale| connects && stale.subject == finding.subject) {
+            Some(stale) => {
+                stale.evidence.extend(finding.evidence);
+                stale.effect = stale.effect.take().or(finding.effect);
+            }
+            None => report.findings.push(finding),
+        }
+    }
+    report.findings.extend(stale);
 }
 
 /// What HAProxy's log says where no server could be chosen.
@@ -89,5 +112,33 @@ fn no_server() -> crate::Effect {
         flags: String::new(),
         details: "SC--".to_owned(),
         words: Some(Said::plain("<NOSRV>")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_reason::{Cause, Reason};
+
+    use super::*;
+    use crate::finding::{Evidence, Finding, Severity, Subject};
+
+    fn finding(cause: impl Into<Cause>, endpoint: &str) -> Finding {
+        let evidence = Evidence::file(Said::plain("seen"));
+        Finding::new(cause, Severity::Error, Said::plain("it fails"), evidence)
+            .about(Subject::cluster("apps").endpoint(endpoint))
+    }
+
+    #[test]
+    fn a_stale_address_explains_why_nobody_answers_there_and_nothing_else() {
+        let findings = vec![
+            finding(Reason::ConnectRefused, "10.0.0.100:5002"),
+            finding(Reason::ConnectRefused, "10.0.0.7:5002"),
+            finding(Reason::HealthCheckStatus, "10.0.0.100:5002"),
+            finding(Condition::AddressStale, "10.0.0.100:5002"),
+        ];
+        let mut report = Report { findings, ..Report::default() };
+        explain_by_stale_addresses(&mut report);
+        let left: Vec<_> = report.findings.iter().map(|one| (one.cause.code(), one.evidence.len())).collect();
+        assert_eq!(left, [("T201", 1), ("H522", 1), ("D107", 2)]);
     }
 }
