@@ -23,6 +23,8 @@ mod tests {
     fn times_are_in_utc() {
         assert_eq!(date_and_time(0), "1970-01-01T00:00:00Z");
         assert_eq!(date(1_795_188_120), "2026-11-20");
+        assert_eq!(date(951_782_400), "2000-02-29");
+        assert_eq!(date(-86_400), "1969-12-31");
         assert_eq!(date_and_time(i64::MAX), i64::MAX.to_string());
     }
 }

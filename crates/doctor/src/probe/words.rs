@@ -11,6 +11,7 @@ use super::plan::Target;
 use crate::finding::{Evidence, EvidenceKind};
 use crate::said;
 use crate::said::Said;
+use crate::time::date;
 
 /// A trial as evidence.
 pub(super) fn evidence(target: &Target, trial: &Trial, seen: &Seen) -> Evidence {
@@ -169,21 +170,6 @@ fn shown(subject: &str, names: &[String]) -> String {
     if names.is_empty() { subject.to_owned() } else { names.join(", ") }
 }
 
-/// A day, `2026-11-28`.
-pub(super) fn date(seconds: i64) -> String {
-    // Days since 1970 to a date of the Gregorian calendar, by the algorithm that counts from March 1st of year 0.
-    let days = seconds.div_euclid(86_400) + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 /// A command that shows the same, where there is one.
 fn command(target: &Target, trial: &Trial) -> Option<String> {
     let Address::Ip(address) = trial.to else { return None };
@@ -249,21 +235,4 @@ pub(super) fn of_answer(name: &Name, answer: &Answered) -> Evidence {
     Evidence::new(EvidenceKind::Dns, what, observed)
         .took(answer.took)
         .command(format!("dig @{}{port} {host} {record}", server.ip()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_have_dates() {
-        for (seconds, text) in [
-            (0, "1970-01-01"),
-            (951_782_400, "2000-02-29"),
-            (1_795_824_000, "2026-11-28"),
-            (-86_400, "1969-12-31"),
-        ] {
-            assert_eq!(date(seconds), text);
-        }
-    }
 }
