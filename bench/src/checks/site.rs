@@ -66,9 +66,7 @@ impl Site {
         if self.peer == Peer::Haproxy {
             // It takes servers for healthy until it knows better, and says when it does.
             tokio::time::sleep(limit).await;
-            let log = self.proxy.log();
-            let down = log.lines().find(|line| line.contains("is DOWN"));
-            return down.map_or(Ok(()), |line| Err(line.to_owned()));
+            return still_down(&self.proxy.log()).map_or(Ok(()), |line| Err(line.to_owned()));
         }
         let wanted = format!("cluster.apps.membership_healthy: {endpoints}\n");
         let mut page = String::new();
@@ -80,6 +78,22 @@ impl Site {
         };
         if eventually(limit, well).await { Ok(()) } else { Err(format!("not all are well: {page}")) }
     }
+}
+
+/// What HAProxy's log says last of a server that is down. While it starts one failure is enough, and it may be busy with
+/// starting for longer than a check may take; such a server is back with its next check.
+fn still_down(log: &str) -> Option<&str> {
+    let server = |line: &str| line.split("Server ").nth(1)?.split(' ').next().map(str::to_owned);
+    let mut down = std::collections::BTreeMap::new();
+    for line in log.lines() {
+        let Some(name) = server(line) else { continue };
+        if line.contains(" is DOWN") {
+            down.insert(name, line);
+        } else if line.contains(" is UP") {
+            down.remove(&name);
+        }
+    }
+    down.into_values().next()
 }
 
 /// The endpoints have addresses of their own in 127.1.0.0/16, and one port.
@@ -116,4 +130,18 @@ fn config(peer: Peer, kind: Kind, origin: u16, options: &Options) -> String {
     out.replace("{{check}}", check)
         .replace("{{interval}}", &interval.to_string())
         .replace("{{reuse}}", if kind == Kind::HttpKept { "true" } else { "false" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_back_is_not_down() {
+        let down = "[WARNING]  (8) : Server apps/s0 is DOWN, reason: Layer7 timeout";
+        let up = "[WARNING]  (8) : Server apps/s0 is UP, reason: Layer7 check passed";
+        assert_eq!(still_down(&format!("{down}\n{up}\n")), None);
+        assert_eq!(still_down(&format!("{up}\n{down}\n")), Some(down));
+        assert_eq!(still_down("[NOTICE] (1) : New worker (8) forked\n"), None);
+    }
 }

@@ -313,7 +313,7 @@ mod tests {
         let seen = |status, planned, broken| Seen { status, planned, closes: false, broken };
         let good = plan(|plan| plan.answer == Answer::Good);
         assert!(judge(&good, &seen(200, true, None), &ledger).unwrap().contains("not seen"));
-        assert!(ledger.reached(good.id) && !ledger.reached(good.id));
+        assert_eq!([ledger.reached(good.id), ledger.reached(good.id), ledger.reached(good.id)], [1, 2, 3]);
         assert_eq!(judge(&good, &seen(200, true, None), &ledger), None);
         for wrong in [seen(503, false, None), seen(200, false, None), seen(404, true, None)] {
             assert!(judge(&good, &wrong, &ledger).is_some(), "{wrong:?}");

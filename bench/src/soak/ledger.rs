@@ -22,6 +22,8 @@ pub(crate) struct Ledger {
     done: RefCell<BTreeMap<String, u64>>,
     /// One bit for each request that the origin has seen.
     seen: RefCell<Vec<u64>>,
+    /// How often it has seen those that came more than once.
+    again: RefCell<BTreeMap<u64, u32>>,
     /// The configuration under which the last response was made.
     pub(crate) marker: RefCell<String>,
 }
@@ -51,18 +53,24 @@ impl Ledger {
         self.done.borrow().clone()
     }
 
-    /// Notes that a request has reached the origin; whether it is the first time.
-    pub(crate) fn reached(&self, id: u64) -> bool {
-        let mut seen = self.seen.borrow_mut();
-        let (Ok(word), bit) = (usize::try_from(id / 64), 1 << (id % 64)) else { return false };
-        if seen.len() <= word {
-            seen.resize(word + 1, 0);
+    /// Notes that a request has reached the origin; how often it has by now.
+    pub(crate) fn reached(&self, id: u64) -> u32 {
+        if self.has_reached(id) {
+            let mut again = self.again.borrow_mut();
+            let times = again.entry(id).or_insert(1);
+            *times += 1;
+            return *times;
         }
-        seen.get_mut(word).is_some_and(|word| {
-            let first = *word & bit == 0;
-            *word |= bit;
-            first
-        })
+        let mut seen = self.seen.borrow_mut();
+        if let Ok(word) = usize::try_from(id / 64) {
+            if seen.len() <= word {
+                seen.resize(word + 1, 0);
+            }
+            if let Some(word) = seen.get_mut(word) {
+                *word |= 1 << (id % 64);
+            }
+        }
+        1
     }
 
     /// Whether a request has reached the origin.

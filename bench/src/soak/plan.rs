@@ -220,6 +220,13 @@ impl Plan {
         bytes(self.id.wrapping_mul(104_729).wrapping_add(1), self.download)
     }
 
+    /// How often it may reach the origin. One that met a connection which the origin closed without a word is sent once
+    /// more, on a fresh one, where its method is idempotent (D-140 of docs/differences.md).
+    pub(crate) const fn arrivals(&self) -> u32 {
+        let unanswered = matches!(self.answer, Answer::CloseBeforeHead | Answer::ResetBeforeHead);
+        if unanswered && !matches!(self.method, Method::Post) { 2 } else { 1 }
+    }
+
     /// What the client may see; it is asked where the client has not given up.
     pub(crate) const fn expected(&self) -> Expected {
         match self.answer {
