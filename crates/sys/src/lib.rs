@@ -7,6 +7,7 @@ mod heap;
 mod icmp;
 mod limit;
 mod option;
+pub mod sockets;
 mod tcp_info;
 
 pub use heap::give_back_memory;

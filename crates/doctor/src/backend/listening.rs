@@ -10,8 +10,8 @@ use crate::report::Report;
 use crate::said;
 use crate::selection::Selection;
 use crate::world::firewall::{Blocked, Direction};
-use crate::world::sockets::Socket;
 use crate::world::{Verdict, World, unknown_firewall};
+use causeway_sys::sockets::Socket;
 
 /// Names of the checks.
 pub(super) const NAMES: &[&str] =
@@ -320,7 +320,7 @@ fn firewall(context: &Context<'_>) -> Verdict {
 mod tests {
     use super::*;
     use crate::world::kernel::AcceptQueues;
-    use crate::world::sockets::Sockets;
+    use causeway_sys::sockets::Sockets;
 
     fn world(sockets: &str, overflows: u64) -> World {
         World {

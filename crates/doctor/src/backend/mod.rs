@@ -144,7 +144,7 @@ fn answers(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::sockets::Sockets;
+    use causeway_sys::sockets::Sockets;
 
     #[test]
     fn sockets_on_all_addresses_are_asked_at_each() {

@@ -132,7 +132,7 @@ fn of(owner: &Owner<'_>, address: &Address, trial: Trial, world: &World, file: &
 
 fn in_use(owner: &Owner<'_>, address: SocketAddr, world: &World, file: &str) -> Verdict {
     let command = format!("sudo ss -ltnp 'sport = :{}'", address.port());
-    let Some(socket) = world.sockets.in_the_way(address) else {
+    let Some(socket) = world.sockets.in_the_way(address).next() else {
         let title = said!(
             "{address} is taken by a socket that does not listen",
             "{address}를 듣지 않는 소켓이 차지하고 있습니다"

@@ -1,37 +1,27 @@
-//! Sockets of this host that listen, out of `/proc/net/tcp` and `/proc/net/tcp6` (proc(5)).
+//! What is on this host itself: sockets that listen, addresses, and the way out of a container.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+
+use causeway_sys::sockets;
 
 /// Sockets of this host that listen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sockets(Vec<Listening>);
-
-/// One of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Listening {
-    address: SocketAddr,
-    /// Connections that wait to be accepted.
-    waiting: u32,
-}
+pub struct Sockets(sockets::Sockets);
 
 /// Ports from here on are handed out by the system, unless it is told otherwise (ip(7)).
 const EPHEMERAL: u16 = 32_768;
-/// The state of a socket that listens.
-const LISTEN: &str = "0A";
 
 impl Sockets {
-    /// Reads the two files. A network namespace of its own has its own.
+    /// Those of the network namespace that this thread is in; `None` where they can't be read.
     #[must_use]
     pub fn read() -> Option<Self> {
-        let four = std::fs::read_to_string("/proc/thread-self/net/tcp").ok()?;
-        let six = std::fs::read_to_string("/proc/thread-self/net/tcp6").unwrap_or_default();
-        Some(Self::parse(&four, &six))
+        sockets::Sockets::read().map(Self)
     }
 
-    /// Out of the texts of the two files.
+    /// Out of the texts of the kernel's two tables.
     #[must_use]
     pub fn parse(four: &str, six: &str) -> Self {
-        Self(four.lines().chain(six.lines()).filter_map(line).collect())
+        Self(sockets::Sockets::parse(four, six))
     }
 
     /// Whether one takes connections to that address.
@@ -49,7 +39,7 @@ impl Sockets {
     /// Addresses that listen on that port.
     #[must_use]
     pub fn on_port(&self, port: u16) -> Vec<SocketAddr> {
-        self.0.iter().map(|socket| socket.address).filter(|address| address.port() == port).collect()
+        self.0.on_port(port).map(|socket| socket.local).collect()
     }
 
     /// A port that looks like that of the address and takes connections to it: ten away at most, or the same with digits in
@@ -66,8 +56,8 @@ impl Sockets {
         };
         let mut ports: Vec<u16> = self
             .0
-            .iter()
-            .map(|socket| socket.address)
+            .listening()
+            .map(|socket| socket.local)
             .filter(|candidate| alike(candidate.port()))
             .filter(|candidate| covers(*candidate, SocketAddr::new(address.ip(), candidate.port())))
             .filter(|candidate| !taken.iter().any(|taken| covers(*candidate, *taken)))
@@ -78,8 +68,8 @@ impl Sockets {
         if let [only] = ports.as_slice() { Some(*only) } else { None }
     }
 
-    fn of(&self, address: SocketAddr) -> Option<Listening> {
-        self.0.iter().copied().find(|socket| covers(socket.address, address))
+    fn of(&self, address: SocketAddr) -> Option<&sockets::Socket> {
+        self.0.listening().find(|socket| covers(socket.local, address))
     }
 }
 
@@ -90,38 +80,9 @@ fn covers(listening: SocketAddr, address: SocketAddr) -> bool {
         && match (listening.ip(), address.ip()) {
             (ip, other) if ip == other => true,
             (IpAddr::V4(ip), IpAddr::V4(_)) => ip.is_unspecified(),
-            (IpAddr::V6(ip), _) => {
-                ip.is_unspecified() || ip.to_ipv4_mapped().is_some_and(|ip| IpAddr::V4(ip) == address.ip())
-            }
+            (IpAddr::V6(ip), _) => ip.is_unspecified(),
             (IpAddr::V4(_), IpAddr::V6(_)) => false,
         }
-}
-
-fn line(line: &str) -> Option<Listening> {
-    let mut words = line.split_whitespace().skip(1);
-    let (local, _, state, queues) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    if state != LISTEN {
-        return None;
-    }
-    let (ip, port) = local.split_once(':')?;
-    let (_, waiting) = queues.split_once(':')?;
-    Some(Listening {
-        address: SocketAddr::new(address(ip)?, u16::from_str_radix(port, 16).ok()?),
-        waiting: u32::from_str_radix(waiting, 16).ok()?,
-    })
-}
-
-/// Words of 32 bits as this host stores them.
-fn address(hex: &str) -> Option<IpAddr> {
-    let word = |at: usize| u32::from_str_radix(hex.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
-    if hex.len() == 8 {
-        return Some(IpAddr::V4(Ipv4Addr::from(word(0)?)));
-    }
-    let mut bytes = [0; 16];
-    for (at, part) in bytes.chunks_exact_mut(4).enumerate() {
-        part.copy_from_slice(&word(at * 8)?);
-    }
-    Some(IpAddr::V6(Ipv6Addr::from(bytes)))
 }
 
 /// Whether an address is one of this host: a socket can be bound to it.
@@ -144,7 +105,9 @@ fn gateway(routes: &str) -> Option<IpAddr> {
     routes.lines().skip(1).find_map(|line| {
         let mut words = line.split_whitespace().skip(1);
         let (destination, gateway) = (words.next()?, words.next()?);
-        (destination == "00000000" && gateway != "00000000").then(|| address(gateway))?
+        // A word of 32 bits as this host stores it.
+        let address = u32::from_str_radix(gateway, 16).ok().map(u32::to_ne_bytes)?;
+        (destination == "00000000" && address != [0; 4]).then(|| Ipv4Addr::from(address).into())
     })
 }
 

@@ -1,25 +1,24 @@
 //! The host that an examination runs on: facts, read once, and checks of them (`host.*`).
 //!
-//! What the kernel says is text, and is parsed without looking anywhere ([`sockets`], [`kernel`], [`process`],
-//! [`firewall`]); [`World::read`] is all that looks. What can't be read is absent, and the checks that need it say what
+//! What the kernel says is text, and is parsed without looking anywhere ([`kernel`], [`process`], [`firewall`]); [`World::read`] is all that looks. What can't be read is absent, and the checks that need it say what
 //! would help.
 
 mod checks;
 pub mod firewall;
 pub mod kernel;
 pub mod process;
-pub mod sockets;
 
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use causeway_sys::sockets::Sockets;
+
 use crate::report::RanFrom;
 use firewall::Firewall;
 use kernel::{AcceptQueues, Conntrack, DescriptorLimit, SilentNeighbour};
 use process::Holders;
-use sockets::Sockets;
 
 pub(crate) use checks::{Verdict, unknown_firewall};
 pub use checks::{check, names};
@@ -68,7 +67,7 @@ impl World {
         // That of the thread, which may be in another network namespace than the process began in.
         let net = |file: &str| read(&format!("/proc/thread-self/net/{file}"));
         let sys = |file: &str| read(&format!("/proc/sys/net/{file}"));
-        let sockets = Sockets::parse(&net("tcp").unwrap_or_default(), &net("tcp6").unwrap_or_default());
+        let sockets = Sockets::read().unwrap_or_default();
         let inodes: Vec<_> = sockets.listening().map(|socket| socket.inode).collect();
         let count = sys("netfilter/nf_conntrack_count").as_deref().and_then(kernel::number);
         let max = sys("netfilter/nf_conntrack_max").as_deref().and_then(kernel::number);

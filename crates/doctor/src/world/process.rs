@@ -150,7 +150,7 @@ mod tests {
     fn this_process_is_found_by_its_socket() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let world = World::read();
-        let socket = world.sockets.in_the_way(listener.local_addr().unwrap()).unwrap();
+        let socket = world.sockets.in_the_way(listener.local_addr().unwrap()).next().unwrap();
         let process = world.holders.of(socket.inode).unwrap();
         assert_eq!(process.pid, std::process::id());
         assert!(process.descriptors > 3 && process.limit.is_some(), "{process:?}");

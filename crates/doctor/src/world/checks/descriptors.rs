@@ -105,7 +105,7 @@ pub(super) fn check(context: &Context<'_>) -> Verdict {
 fn running<'a>(context: &'a Context<'_>) -> Option<&'a crate::world::process::Process> {
     let addresses = context.bootstrap.listeners.iter().flat_map(|listener| &listener.addresses);
     let found = addresses.filter_map(Address::ip).find_map(|address| {
-        let socket = context.world.sockets.in_the_way(address)?;
+        let socket = context.world.sockets.in_the_way(address).next()?;
         context.world.holders.of(socket.inode)
     });
     found.filter(|process| process.runs(context.file))

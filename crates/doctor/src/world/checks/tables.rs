@@ -111,9 +111,9 @@ pub(super) fn conntrack(context: &Context<'_>) -> Verdict {
 mod tests {
     use super::super::super::World;
     use super::super::super::kernel::Conntrack;
-    use super::super::super::sockets::Sockets;
     use super::*;
     use crate::testing;
+    use causeway_sys::sockets::Sockets;
 
     fn context_of(world: &World, check: fn(&Context<'_>) -> Verdict) -> Verdict {
         let bootstrap = testing::bootstrap(&testing::one_cluster("10.0.0.2", 8080));

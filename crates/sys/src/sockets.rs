@@ -37,6 +37,15 @@ pub enum State {
 }
 
 impl Sockets {
+    /// Those of the network namespace that this thread is in, which may be another than the process began in; `None` where
+    /// they can't be read.
+    #[must_use]
+    pub fn read() -> Option<Self> {
+        let table = |name: &str| std::fs::read_to_string(format!("/proc/thread-self/net/{name}"));
+        // A host without IPv6 has one table.
+        Some(Self::parse(&table("tcp").ok()?, &table("tcp6").unwrap_or_default()))
+    }
+
     /// Out of the texts of the two files; lines that are none are left out.
     #[must_use]
     pub fn parse(four: &str, six: &str) -> Self {
@@ -53,11 +62,10 @@ impl Sockets {
         self.listening().filter(move |socket| socket.local.port() == port)
     }
 
-    /// The one that keeps an address from being bound: it listens on the same port, on this address or on all.
-    #[must_use]
-    pub fn in_the_way(&self, wanted: SocketAddr) -> Option<&Socket> {
+    /// Those that keep an address from being bound: they listen on the same port, on this address or on all.
+    pub fn in_the_way(&self, wanted: SocketAddr) -> impl Iterator<Item = &Socket> {
         let wanted_ip = wanted.ip().to_canonical();
-        self.on_port(wanted.port()).find(|socket| {
+        self.on_port(wanted.port()).filter(move |socket| {
             let bound = socket.local.ip();
             bound == wanted_ip || bound.is_unspecified() || wanted_ip.is_unspecified()
         })
@@ -148,12 +156,24 @@ mod tests {
             return;
         }
         let sockets = Sockets::parse(FOUR, SIX);
-        let inode = |wanted: &str| sockets.in_the_way(wanted.parse().unwrap()).map(|socket| socket.inode);
+        let inode =
+            |wanted: &str| sockets.in_the_way(wanted.parse().unwrap()).next().map(|socket| socket.inode);
         assert_eq!(inode("127.0.0.1:8080"), Some(4711));
         assert_eq!(inode("0.0.0.0:8080"), Some(4711));
         assert_eq!(inode("10.0.0.1:8080"), None);
         assert_eq!(inode("10.0.0.1:80"), Some(815));
         assert_eq!(inode("127.0.0.1:81"), None);
+    }
+
+    #[test]
+    fn addresses_are_those_of_any_family() {
+        if cfg!(target_endian = "little") {
+            assert_eq!(address("0100007F:1F90"), "127.0.0.1:8080".parse().ok());
+            assert_eq!(address("00000000000000000000000001000000:0050"), "[::1]:80".parse().ok());
+        }
+        for wrong in ["", "01:02", "zzzzzzzz:1F90", "0100007F", "0100007F:1F90F"] {
+            assert_eq!(address(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
