@@ -11,6 +11,14 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// A name that can't be that of a check, where there is one: whoever misspells one would take silence for health.
+    /// `names` are those of all checks, with `*` in place of what files name.
+    #[must_use]
+    pub fn unknown(&self, names: &[String]) -> Option<&str> {
+        let is_known = |given: &&String| names.iter().any(|name| may_begin(name, given));
+        self.only.iter().chain(&self.skip).find(|given| !is_known(given)).map(String::as_str)
+    }
+
     /// Whether a check is made.
     #[must_use]
     pub fn takes(&self, id: &str) -> bool {
@@ -31,9 +39,35 @@ fn begins(id: &str, name: &str) -> bool {
     id.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// Whether names like this one may begin as was given: behind a `*` anything goes, since names of clusters have dots.
+fn may_begin(name: &str, given: &str) -> bool {
+    let mut parts = name.split('.');
+    for given in given.split('.') {
+        match parts.next() {
+            Some("*") => return true,
+            Some(part) if part == given => {}
+            Some(_) | None => return false,
+        }
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_no_check_has_are_found() {
+        let names = ["config", "lint.router", "clusters.*.dns"].map(str::to_owned);
+        let unknown = |only: &str, skip: &str| {
+            let selection = Selection { only: vec![only.to_owned()], skip: vec![skip.to_owned()] };
+            selection.unknown(&names).map(str::to_owned)
+        };
+        assert_eq!(unknown("config", "lint"), None);
+        assert_eq!(unknown("lint.router", "clusters.web.example.tcp"), None);
+        assert_eq!(unknown("clusters", "lint.ruoter"), Some("lint.ruoter".to_owned()));
+        assert_eq!(unknown("config.x", "lint"), Some("config.x".to_owned()));
+    }
 
     #[test]
     fn names_are_beginnings_up_to_a_dot() {

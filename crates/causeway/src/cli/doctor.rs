@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use causeway_doctor::Selection;
 use causeway_doctor::backend::BackEnd;
+use causeway_doctor::{Selection, examine};
 use causeway_reason::{Cause, Language};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, value_parser};
@@ -108,7 +108,7 @@ pub(super) fn command() -> Command {
                 .long("bundle")
                 .value_name("FILE")
                 .requires("config-path")
-                .conflicts_with("fix")
+                .conflicts_with_all(["fix", "log", "envoy", "istio", "haproxy"])
                 .value_parser(value_parser!(PathBuf))
                 .help("Writes all that is known to a new file, as JSON, redacted and without what is secret, to send to others"),
         )
@@ -177,7 +177,12 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
             "what is to be examined? -c FILE names a configuration, --log FILE a log, --envoy URL or --haproxy SOCKET a proxy that runs",
         ));
     };
-    let mut skip: Vec<String> = names("skip");
+    let given = Selection { only: names("only"), skip: names("skip") };
+    if let Some(unknown) = given.unknown(&examine::names().collect::<Vec<_>>()) {
+        let what = format!("no check has the name '{unknown}'; --list prints all");
+        return Err(usage(ErrorKind::InvalidValue, what));
+    }
+    let Selection { only, mut skip } = given;
     if matches.get_flag("no-probe") {
         skip.extend(PROBES.iter().map(|&area| area.to_owned()));
     }
@@ -194,7 +199,7 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
     Ok(DoctorArguments {
         fix,
         what,
-        selection: Selection { only: names("only"), skip },
+        selection: Selection { only, skip },
         json: is_json(matches),
         language: spoken(matches),
         all: matches.get_flag("all"),

@@ -25,6 +25,9 @@ pub(crate) struct ForeignArguments {
     pub(crate) interval: Duration,
 }
 
+/// Seconds between two readings, unless somebody says otherwise.
+const INTERVAL: u64 = 5;
+
 /// Where Istio's proxy has its admin server.
 const ISTIO: &str = "http://127.0.0.1:15000";
 
@@ -59,8 +62,7 @@ pub(super) fn arguments() -> Vec<Arg> {
             .long("interval")
             .value_name("SECONDS")
             .value_parser(value_parser!(u64))
-            .default_value("5")
-            .help("Time between two readings of the counters of a proxy that runs"),
+            .help("Time between two readings of the counters of a proxy that runs [default: 5]"),
     ]
 }
 
@@ -79,6 +81,13 @@ pub(super) fn foreign(matches: &ArgMatches) -> Result<Option<ForeignArguments>, 
     let haproxy = matches
         .get_one::<String>("haproxy")
         .map(|socket| (StatsSocket::new(socket), matches.get_one::<PathBuf>("haproxy-cfg").cloned()));
+    let interval = matches.get_one::<u64>("interval").copied();
+    if envoy.is_none() && haproxy.is_none() && interval.is_some() {
+        return Err(usage(
+            ErrorKind::MissingRequiredArgument,
+            "--interval is for --envoy, --istio and --haproxy",
+        ));
+    }
     if envoy.is_none() && log.is_none() && haproxy.is_none() {
         return Ok(None);
     }
@@ -87,6 +96,6 @@ pub(super) fn foreign(matches: &ArgMatches) -> Result<Option<ForeignArguments>, 
         envoy,
         haproxy,
         config: matches.get_one::<PathBuf>("config-path").cloned(),
-        interval: Duration::from_secs(matches.get_one::<u64>("interval").copied().unwrap_or(5)),
+        interval: Duration::from_secs(interval.unwrap_or(INTERVAL)),
     }))
 }

@@ -503,6 +503,29 @@ mod tests {
     }
 
     #[test]
+    fn the_doctor_leaves_out_nothing_that_was_asked_for() {
+        let file = ["doctor", "-c", "x.yaml"];
+        for (more, expected) in [
+            (&["--only", "lint.ruoter"][..], "no check has the name 'lint.ruoter'"),
+            (&["--skip", "nonsense"], "no check has the name 'nonsense'"),
+            (&["--interval", "3"], "--interval is for"),
+            (&["--bundle", "b.json", "--log", "access.log"], "cannot be used with"),
+            (&["--bundle", "b.json", "--envoy", "http://127.0.0.1:1"], "cannot be used with"),
+            (&["--bundle", "b.json", "--haproxy", "h.sock"], "cannot be used with"),
+        ] {
+            let arguments: Vec<_> = file.iter().chain(more).copied().collect();
+            let error = parsed(&arguments).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(expected), "{more:?}: {error}");
+        }
+        for more in
+            [&["--only", "clusters.web,lint"][..], &["--skip", "host.firewall"], &["--bundle", "b.json"]]
+        {
+            let arguments: Vec<_> = file.iter().chain(more).copied().collect();
+            assert!(parsed(&arguments).is_ok(), "{more:?}");
+        }
+    }
+
+    #[test]
     fn commands_have_options_of_their_own() {
         let Ok(Command::Validate(validate)) = parsed(&["validate", "a.yaml", "-o", "json", "--no-files"])
         else {

@@ -21,6 +21,7 @@ mod http;
 #[path = "../site/mod.rs"]
 mod site;
 mod tls;
+mod world;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

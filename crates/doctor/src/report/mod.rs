@@ -156,7 +156,7 @@ impl Report {
         let inconclusive = self.count_checks(Outcome::Inconclusive);
         if self.count(Severity::Error) > 0 {
             1
-        } else if inconclusive > 0 && inconclusive == self.checks.len() {
+        } else if inconclusive == self.checks.len() {
             3
         } else if strict && self.count(Severity::Warning) > 0 {
             4
