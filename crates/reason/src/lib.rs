@@ -16,6 +16,7 @@
 mod answer;
 mod catalogue;
 mod cause;
+mod codes;
 mod condition;
 mod failure;
 mod flag;

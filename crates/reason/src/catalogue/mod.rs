@@ -16,40 +16,12 @@ mod tls;
 mod upstream_tls;
 
 use crate::Spec;
+use crate::codes::codes;
 
-macro_rules! reasons {
-    ($($family:ident { $($(#[$doc:meta])* $variant:ident = $code:ident $row:ident,)* })*) => {
-        /// Every way a request can fail, or be answered by the proxy itself: the root cause, under one
-        /// name everywhere.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Reason { $($($(#[$doc])* $variant,)*)* }
-
-        impl Reason {
-            /// Every reason, by family.
-            pub const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
-
-            /// The families, in the order of the documentation: their names and members.
-            pub const FAMILIES: &'static [(&'static str, &'static [Self])] =
-                &[$((stringify!($family), &[$(Self::$variant,)*]),)*];
-
-            /// Its code: a letter for the field it belongs to, and three digits. It never changes once released, and is
-            /// never given to another reason. `D` names, `T` connections, `S` TLS to back-ends, `P` protocols to
-            /// back-ends, `H` hosts and health checks, `R` routes, `L` limits, `O` timeouts, `K` clients, `X` the proxy.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $($(Self::$variant => stringify!($code),)*)* }
-            }
-
-            /// The row of the catalogue.
-            #[must_use]
-            pub const fn spec(self) -> Spec {
-                match self { $($(Self::$variant => $family::$row,)*)* }
-            }
-        }
-    };
-}
-
-reasons! {
+codes! {
+    /// Every way a request can fail, or be answered by the proxy itself: the root cause, under one
+    /// name everywhere.
+    enum Reason: Spec;
     client {
         /// The client closed the connection before its answer was complete.
         ClientDisconnected = O808 CLIENT_DISCONNECTED,
@@ -447,12 +419,6 @@ reasons! {
 }
 
 impl Reason {
-    /// The reason's name, as in [`Spec::key`].
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        self.spec().key
-    }
-
     /// The reason of that code or name, in any case.
     #[must_use]
     pub fn find(text: &str) -> Option<Self> {

@@ -14,6 +14,7 @@ mod routing;
 mod timeouts;
 mod upstream_tls;
 
+use crate::codes::codes;
 use crate::{Blame, Text};
 
 /// All that is known about a condition before it is found.
@@ -29,43 +30,9 @@ pub struct ConditionSpec {
     pub advice: Text,
 }
 
-macro_rules! conditions {
-    ($($family:ident { $($(#[$doc:meta])* $variant:ident = $code:ident $row:ident,)* })*) => {
-        /// Everything that a doctor finds and that is no reason.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Condition { $($($(#[$doc])* $variant,)*)* }
-
-        impl Condition {
-            /// Every condition, by family.
-            pub const ALL: &'static [Self] = &[$($(Self::$variant,)*)*];
-
-            /// The families, in the order of the documentation: their names and members.
-            pub const FAMILIES: &'static [(&'static str, &'static [Self])] =
-                &[$((stringify!($family), &[$(Self::$variant,)*]),)*];
-
-            /// Its code: letters and rules are those of [`crate::Reason::code`], and `C` is for the life of a
-            /// configuration.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $($(Self::$variant => stringify!($code),)*)* }
-            }
-
-            /// The row of the catalogue.
-            #[must_use]
-            pub const fn spec(self) -> ConditionSpec {
-                match self { $($(Self::$variant => $family::$row,)*)* }
-            }
-
-            /// Its name, as in [`ConditionSpec::key`].
-            #[must_use]
-            pub const fn key(self) -> &'static str {
-                self.spec().key
-            }
-        }
-    };
-}
-
-conditions! {
+codes! {
+    /// Everything that a doctor finds and that is no reason.
+    enum Condition: ConditionSpec;
     names {
         /// The name led to an IPv6 address where only IPv4 answers.
         Ipv6Chosen = D103 IPV6_CHOSEN,
