@@ -29,6 +29,8 @@ pub(crate) struct Contender {
     pub(crate) peer: Peer,
     pub(crate) binary: PathBuf,
     pub(crate) version: String,
+    /// Options of its command line, besides those that it needs.
+    pub(crate) options: Vec<String>,
 }
 
 /// What a configuration has to be told.
@@ -43,7 +45,13 @@ pub(crate) struct Places<'a> {
 impl Contender {
     pub(crate) fn new(name: &str, peer: Peer, binary: PathBuf) -> Self {
         let version = version_of(peer, &binary);
-        Self { name: name.into(), peer, binary, version }
+        Self { name: name.into(), peer, binary, version, options: Vec::new() }
+    }
+
+    /// The same with these options, separated by spaces.
+    pub(crate) fn with(mut self, options: &str) -> Self {
+        self.options = options.split_whitespace().map(str::to_owned).collect();
+        self
     }
 
     /// The configuration for a kind of work.
@@ -177,8 +185,7 @@ mod tests {
     fn every_place_is_filled_in() {
         let places = Places { listen: 1, admin: 2, origin: 3, directory: Path::new("/d") };
         for peer in [Peer::Causeway, Peer::Envoy, Peer::Haproxy, Peer::Nginx] {
-            let contender =
-                Contender { name: "x".into(), peer, binary: PathBuf::new(), version: String::new() };
+            let contender = Contender::new("x", peer, PathBuf::new());
             for work in WORKS {
                 let text = contender.config(work, &places);
                 assert!(!text.contains("{{"), "{text}");

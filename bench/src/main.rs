@@ -44,6 +44,9 @@ struct Args {
     /// Another build of Causeway, under a name of its own; may be repeated
     #[arg(long, value_name = "NAME=PATH")]
     peer: Vec<String>,
+    /// Causeway with further options, under a name of its own, as --with 'quiet=--failures-kept 0'; may be repeated
+    #[arg(long, value_name = "NAME=OPTIONS", allow_hyphen_values = true)]
+    with: Vec<String>,
     /// Compares this older build of Causeway with the current one, and nobody else
     #[arg(long, value_name = "BIN")]
     vs: Option<PathBuf>,
@@ -188,6 +191,12 @@ impl Args {
         for named in &self.peer {
             let (name, path) = named.split_once('=').ok_or(format!("--peer {named}: NAME=PATH is needed"))?;
             found.push(Contender::new(name, Peer::Causeway, existing(Path::new(path))?));
+        }
+        for named in &self.with {
+            let (name, options) =
+                named.split_once('=').ok_or(format!("--with {named}: NAME=OPTIONS is needed"))?;
+            let binary = Peer::Causeway.find().map_err(|missing| missing.to_string())?;
+            found.push(Contender::new(name, Peer::Causeway, binary).with(options));
         }
         if found.is_empty() { Err("there is no proxy to measure".into()) } else { Ok(found) }
     }

@@ -77,6 +77,7 @@ pub(crate) fn measure(contender: &Contender, work: &Work, setting: Setting) -> R
     let begin = Instant::now();
     let builder = Proxy::build(contender.peer, &contender.binary, &config);
     let builder = builder.on_cpu(setting.proxy_cpu).listener(listen.number()).directory(scratch);
+    let builder = contender.options.iter().fold(builder, |builder, option| builder.arg(option));
     let proxy = runtime.block_on(builder.start()).map_err(|e| e.to_string())?;
     let start = begin.elapsed().as_secs_f64();
 

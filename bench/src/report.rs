@@ -260,7 +260,7 @@ mod tests {
     fn row(name: &str, peer: Peer, cpu: f64, resets: u64) -> Row {
         let errors = Errors { reset: resets, ..Errors::default() };
         let figures = Figures { cpu, errors, load_busy: 0.5, ..Figures::default() };
-        let contender = Contender { name: name.into(), peer, binary: PathBuf::new(), version: "1".into() };
+        let contender = Contender { version: "1".into(), ..Contender::new(name, peer, PathBuf::new()) };
         let measured = Measured { figures, config: String::new(), command: String::new() };
         Row { work: WORKS[0], contender, rounds: vec![measured], failure: None }
     }

@@ -237,12 +237,7 @@ mod tests {
 
     #[test]
     fn medians_are_shown_and_failures_named() {
-        let contender = Contender {
-            name: "x".into(),
-            peer: Peer::Causeway,
-            binary: PathBuf::new(),
-            version: String::new(),
-        };
+        let contender = Contender::new("x", Peer::Causeway, PathBuf::new());
         let figures = |share| Figures { share, each: 2.0, memory: 3.0, start: 4.0 };
         let rounds = vec![figures(9.0), figures(1.0), figures(5.0)];
         let row = Row { kind: Kind::Tcp, contender: contender.clone(), rounds, failure: None };

@@ -6,6 +6,7 @@
 
 mod check;
 mod descriptors;
+mod failures;
 mod idle;
 mod site;
 mod slow;
@@ -27,7 +28,7 @@ use site::Site;
 /// Measures what hardship does to a proxy, and fails where a limit is passed.
 #[derive(Debug, Parser)]
 pub(crate) struct Options {
-    /// Only these: slow, idle, stalled, descriptors
+    /// Only these: slow, idle, stalled, descriptors, failures
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// These proxies beside Causeway, whose figures are printed and judged by nobody: haproxy, nginx, envoy
@@ -48,6 +49,12 @@ pub(crate) struct Options {
     /// Descriptors of the proxy while there are too few
     #[arg(long, default_value_t = 250)]
     descriptors: u64,
+    /// Requests that fail in a second, at least
+    #[arg(long, default_value_t = 10_000)]
+    failures: usize,
+    /// Seconds for which requests fail
+    #[arg(long, default_value_t = 60)]
+    failing: u64,
     /// Seconds that a request has to arrive
     #[arg(long, default_value_t = 10)]
     deadline: u64,
@@ -66,6 +73,9 @@ pub(crate) struct Options {
     /// Milliseconds of the 99th percentile of requests beside slow connections
     #[arg(long, default_value_t = 20.0)]
     max_p99: f64,
+    /// KiB by which failures may make memory grow, once their journal is full
+    #[arg(long, default_value_t = 256.0)]
+    max_failures: f64,
     /// Where figures and configurations are written
     #[arg(long, default_value = "bench/out/hardship")]
     out: PathBuf,
@@ -77,7 +87,9 @@ pub(crate) struct Options {
     load_cpu: usize,
 }
 
-const KINDS: [&str; 4] = ["slow", "idle", "stalled", "descriptors"];
+const KINDS: [&str; 5] = ["slow", "idle", "stalled", "descriptors", FAILURES];
+/// Others keep no journal that this could be asked of.
+const FAILURES: &str = "failures";
 
 /// Measures, prints, writes; whether Causeway passed everything.
 pub(crate) fn run(options: &Options) -> Result<bool, String> {
@@ -89,6 +101,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, String> {
     let mut checks = Vec::new();
     for contender in options.contenders()? {
         for kind in KINDS.into_iter().filter(|kind| options.wants(kind)) {
+            if kind == FAILURES && contender.peer != Peer::Causeway {
+                continue;
+            }
             eprintln!("{}: {kind} …", contender.name);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|e| format!("no runtime: {e}"))?;
@@ -145,6 +160,7 @@ impl Options {
             "slow" => slow::measure(&site, self).await,
             "idle" => idle::measure(&site, self).await,
             "stalled" => stalled::measure(&site, self).await,
+            FAILURES => failures::measure(&site, self).await,
             _ => descriptors::measure(&mut site, self).await,
         }
     }

@@ -24,10 +24,12 @@ pub(super) const SHORT: &str = "GET / HTTP/1.1\r\nHost: hardship.test\r\n\r\n";
 /// A proxy that runs.
 pub(super) struct Site {
     pub(super) address: SocketAddr,
+    /// Its admin server, where it has one.
+    pub(super) admin: SocketAddr,
     pub(super) origin: Backend,
     pub(super) pids: Vec<u32>,
-    _proxy: Proxy,
-    _ports: (Port, Port),
+    proxy: Proxy,
+    _ports: [Port; 3],
 }
 
 impl Site {
@@ -38,7 +40,8 @@ impl Site {
             _ => Reply::ok("x").into(),
         });
         let origin = Backend::start(script).await;
-        let (listen, admin, scratch) = (Port::reserve(), Port::reserve(), Scratch::new());
+        let [listen, admin, nobody] = std::array::from_fn(|_| Port::reserve());
+        let scratch = Scratch::new();
         let template = match contender.peer {
             Peer::Haproxy => HAPROXY,
             Peer::Nginx => NGINX,
@@ -48,6 +51,7 @@ impl Site {
             .replace("{{listen}}", &listen.number().to_string())
             .replace("{{admin}}", &admin.number().to_string())
             .replace("{{origin}}", &origin.port().to_string())
+            .replace("{{nobody}}", &nobody.number().to_string())
             .replace("{{deadline}}", &options.deadline.to_string())
             .replace("{{dir}}", &scratch.path().display().to_string());
         let directory = options.out.join("configs");
@@ -61,10 +65,11 @@ impl Site {
         let proxy = builder.start().await.map_err(|e| e.to_string())?;
         let site = Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, listen.number())),
+            admin: SocketAddr::from((Ipv4Addr::LOCALHOST, admin.number())),
             origin,
             pids: family(proxy.pid()),
-            _proxy: proxy,
-            _ports: (listen, admin),
+            proxy,
+            _ports: [listen, admin, nobody],
         };
         // What it takes once for all is not what a connection costs.
         let warm = Load::to(site.address).connections(64).run(Duration::from_millis(500)).await;
@@ -72,6 +77,11 @@ impl Site {
             0 => Ok(site),
             failed => Err(format!("{failed} requests failed before anything was measured")),
         }
+    }
+
+    /// Lines that it has printed.
+    pub(super) fn printed(&self) -> usize {
+        self.proxy.log().lines().count()
     }
 
     /// Resident memory in KiB.
