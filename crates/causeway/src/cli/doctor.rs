@@ -107,10 +107,12 @@ pub(super) fn command() -> Command {
             Arg::new("bundle")
                 .long("bundle")
                 .value_name("FILE")
-                .requires("config-path")
-                .conflicts_with_all(["fix", "log", "envoy", "istio", "haproxy"])
+                .conflicts_with_all(["fix", "haproxy"])
                 .value_parser(value_parser!(PathBuf))
-                .help("Writes all that is known to a new file, as JSON, redacted and without what is secret, to send to others"),
+                .help(
+                    "Writes all that is known of a file or of a proxy that runs to a new file, as JSON, redacted and without \
+                     what is secret, to send to others",
+                ),
         )
         .arg(switch("schema", "Prints the JSON schema of reports"))
         .arg(
@@ -185,6 +187,13 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
     let Selection { only, mut skip } = given;
     if matches.get_flag("no-probe") {
         skip.extend(PROBES.iter().map(|&area| area.to_owned()));
+    }
+    let has_configuration = ["config-path", "envoy"].into_iter().any(|name| matches.contains_id(name));
+    if matches.contains_id("bundle") && !has_configuration && !matches.get_flag("istio") {
+        return Err(usage(
+            ErrorKind::MissingRequiredArgument,
+            "--bundle needs a configuration: -c FILE, --envoy URL or --istio",
+        ));
     }
     let fix = matches.contains_id("fix").then(|| FixArguments {
         causes: matches.get_many::<Cause>("fix").into_iter().flatten().copied().collect(),

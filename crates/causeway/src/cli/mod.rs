@@ -509,8 +509,6 @@ mod tests {
             (&["--only", "lint.ruoter"][..], "no check has the name 'lint.ruoter'"),
             (&["--skip", "nonsense"], "no check has the name 'nonsense'"),
             (&["--interval", "3"], "--interval is for"),
-            (&["--bundle", "b.json", "--log", "access.log"], "cannot be used with"),
-            (&["--bundle", "b.json", "--envoy", "http://127.0.0.1:1"], "cannot be used with"),
             (&["--bundle", "b.json", "--haproxy", "h.sock"], "cannot be used with"),
         ] {
             let arguments: Vec<_> = file.iter().chain(more).copied().collect();

@@ -16,11 +16,12 @@ use crate::cli::{DoctorArguments, ForeignArguments, complain};
 /// Nobody answers.
 const UNREACHABLE: u8 = 3;
 
-/// Examines what was given, all in one report: what a log counts and what a probe proves belong together.
+/// Examines what was given, all in one report: what a log counts and what a probe proves belong together. With it comes the
+/// file, where one was named.
 pub(super) async fn report(
     foreign: &ForeignArguments,
     arguments: &DoctorArguments,
-) -> Result<Report, ExitCode> {
+) -> Result<(Option<Source>, Report), ExitCode> {
     let began = Instant::now();
     let file = foreign.config.as_deref().map(read).transpose()?;
     let progress = Progress::default();
@@ -72,7 +73,7 @@ pub(super) async fn report(
         logs::settle(&mut report);
     }
     report.took = began.elapsed();
-    Ok(report)
+    Ok((file, report))
 }
 
 /// One report of two.

@@ -60,9 +60,7 @@ async fn until_well(arguments: &DoctorArguments) -> ExitCode {
             Examine::Config(path) => {
                 config(path, arguments).await.map(|(source, report)| (Some(source), report))
             }
-            Examine::Foreign(foreign) => {
-                foreign::report(foreign, arguments).await.map(|report| (None, report))
-            }
+            Examine::Foreign(foreign) => foreign::report(foreign, arguments).await,
             Examine::List | Examine::Schema | Examine::BackEnd(_) => return ExitCode::SUCCESS,
         };
         let (source, report) = match examined {
@@ -78,10 +76,10 @@ async fn until_well(arguments: &DoctorArguments) -> ExitCode {
             tokio::time::sleep(PAUSE).await;
             continue;
         }
-        show(&report, redactor(arguments, source.as_ref()), arguments);
-        if let (Some(file), Examine::Config(path), Some(source)) =
-            (&arguments.bundle, &arguments.what, &source)
-            && let Err(error) = bundle::write(file, path, source, &report, arguments.language)
+        show(&report, redactor(source.as_ref()), arguments);
+        if let Some(file) = &arguments.bundle
+            && let Err(error) =
+                bundle::write(file, &arguments.what, source.as_ref(), &report, arguments.language)
         {
             complain(&format!("cannot write {}: {error}", file.display()));
             return ExitCode::from(UNUSABLE);
@@ -111,12 +109,8 @@ fn options() -> LoadOptions {
 }
 
 /// What replaces names of hosts: it knows those of the file that is examined.
-fn redactor(arguments: &DoctorArguments, source: Option<&Source>) -> Redactor {
-    let source = match &arguments.what {
-        Examine::Foreign(foreign) => foreign.config.as_deref().and_then(|path| Source::read(path).ok()),
-        Examine::Config(_) | Examine::BackEnd(_) | Examine::List | Examine::Schema => source.cloned(),
-    };
-    source.map(|source| Redactor::of(&load(&source, &options()).dump.bootstrap())).unwrap_or_default()
+fn redactor(source: Option<&Source>) -> Redactor {
+    source.map(|source| Redactor::of(&load(source, &options()).dump.bootstrap())).unwrap_or_default()
 }
 
 fn show(report: &Report, mut redactor: Redactor, arguments: &DoctorArguments) {

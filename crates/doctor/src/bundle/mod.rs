@@ -20,7 +20,7 @@ const NAME: &str = "causeway-bundle/1";
 /// What an admin server said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Admin {
-    /// `/hosts?format=json`.
+    /// `/hosts?format=json`, or Envoy's `/clusters?format=json`.
     pub hosts: Option<String>,
     /// `/why?format=json`.
     pub failures: Option<String>,

@@ -101,6 +101,17 @@ pub async fn examine(
     Ok(report)
 }
 
+/// What a proxy runs, as a configuration; `None` where its admin server does not say.
+#[must_use]
+pub fn configuration_of(server: &AdminServer) -> Option<Source> {
+    dumped(server, ask::dump(server).as_ref())
+}
+
+fn dumped(server: &AdminServer, dump: Option<&Value>) -> Option<Source> {
+    let bootstrap = assemble::bootstrap(dump?)?;
+    Some(Source::new(&format!("{server}/config_dump.json"), format!("{bootstrap:#}")))
+}
+
 /// What the rules and probes for configurations say about what runs.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
@@ -119,13 +130,7 @@ async fn configuration(
     report: &mut Report,
 ) -> Model {
     let mut model = Model::default();
-    let source = match (file, observed.dump.as_ref().and_then(assemble::bootstrap)) {
-        (Some(file), _) => file.clone(),
-        (None, Some(bootstrap)) => {
-            Source::new(&format!("{server}/config_dump.json"), format!("{bootstrap:#}"))
-        }
-        (None, None) => return model,
-    };
+    let Some(source) = file.cloned().or_else(|| dumped(server, observed.dump.as_ref())) else { return model };
     let options = LoadOptions { allow_unsupported: true, allow_unknown: true, ..LoadOptions::default() };
     match examine::config(&source, &options, selection, progress).await {
         Ok(mut examined) => {
