@@ -88,7 +88,8 @@ fn run_all(cases: &[&(String, Case)], args: &Args, binaries: &Binaries) -> Vec<V
     let queue: Mutex<VecDeque<_>> = Mutex::new(cases.iter().copied().collect());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     // Cases mostly wait, for processes to start and for time-outs to pass.
-    let jobs = args.jobs.unwrap_or_else(|| available_parallelism().map_or(2, usize::from) + 1).max(1);
+    let cores = available_parallelism().map_or(2, usize::from);
+    let jobs = args.jobs.unwrap_or(3 * cores).max(1);
     let (done, verdicts) = channel();
     thread::scope(|scope| {
         for _ in 0..jobs {
