@@ -15,7 +15,54 @@ fn upgrade(target: &str) -> Request {
         .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
 }
 
+/// What `Connection` says of an upgrade, besides the upgrade: on both sides it is passed on as it came.
+fn connection_options() -> Vec<Case> {
+    let request = |connection: &[&str]| {
+        let request = Request::get("/ws").header("Upgrade", "websocket").header("X-Own", "1");
+        connection.iter().fold(request, |request, line| request.header("Connection", line))
+    };
+    let case = |name, asked: &[&str], answered: &[&str]| {
+        let switch = Reply::status(101).header("upgrade", "websocket").header("x-own", "2");
+        let switch = answered.iter().fold(switch, |switch, line| switch.header("connection", line));
+        let asked = request(asked);
+        Case::new(name)
+            .hcm(ENABLED)
+            .backend("app", Answer::from(switch).then_pause(Duration::from_millis(50)).then_close())
+            .step(async move |run: &mut Run| {
+                let mut connection = run.connect().await;
+                let response = connection.exchange(&asked).await;
+                run.note_response("switch", &response);
+                let sent = run.backend("app").received();
+                let lines: Vec<_> = sent.iter().map(|sent| sent.headers.to_json()).collect();
+                run.note("upstream", json!(lines));
+            })
+    };
+    vec![
+        case("options_of_an_upgrade_keep_alive", &["keep-alive, Upgrade"], &["keep-alive, Upgrade"]),
+        case("options_of_an_upgrade_in_capitals", &["UPGRADE"], &["UPGRADE"]),
+        case("options_of_an_upgrade_that_closes", &["close, upgrade"], &["close, upgrade"]),
+        case("options_of_an_upgrade_and_a_field", &["Upgrade, X-Own"], &["Upgrade, X-Own"]),
+        case("options_of_an_upgrade_on_two_lines", &["keep-alive", "Upgrade"], &["keep-alive", "Upgrade"]),
+        case("options_of_an_upgrade_without_an_answer", &["Upgrade"], &[])
+            .differs("D-290", &["switch", "headers", "connection"], "Upgrade")
+            .differs("D-290", &["switch", "headers", "upgrade"], "websocket")
+            .differs("D-290", &["switch", "end"], "open")
+            .differs(
+                "D-290",
+                &["log", "0"],
+                "GET /ws HTTP/1.1 101 DC downstream_remote_disconnect received=0 sent=0 cluster=app host=127.0.0.1:<app>",
+            ),
+        case("options_of_an_upgrade_with_spaces", &["keep-alive ,  upgrade"], &["upgrade ,keep-alive"]),
+    ]
+}
+
 pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = connection_options();
+    cases.extend(upgrades());
+    cases
+}
+
+fn upgrades() -> Vec<Case> {
     vec![
         Case::new("data_goes_both_ways_after_101")
             .hcm(ENABLED)

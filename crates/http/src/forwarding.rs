@@ -61,8 +61,7 @@ const OF_ONE_CONNECTION: KnownSet = KnownSet::of(&[
 /// Removes the fields that belong to the connection on which the request arrived (RFC 9110 §7.6.1). `TE:
 /// trailers` stays, since it speaks of the whole way.
 pub fn remove_hop_by_hop_request(block: &mut HeaderBlock, options: ConnectionOptions) {
-    let keeps_trailers =
-        block.values(Known::Te).flat_map(h1_tokens).any(|token| token.eq_ignore_ascii_case(b"trailers"));
+    let keeps_trailers = speaks_of_trailers(block);
     remove_named_by_connection(block, options);
     block.remove_all(OF_ONE_CONNECTION);
     if keeps_trailers {
@@ -99,6 +98,29 @@ const OF_ONE_CONNECTION_BACK: KnownSet = KnownSet::of(&[
 pub fn remove_hop_by_hop_response(block: &mut HeaderBlock, options: ConnectionOptions) {
     remove_named_by_connection(block, options);
     block.remove_all(OF_ONE_CONNECTION_BACK);
+}
+
+/// The same of a request that asks for an upgrade, or of the answer that grants it: `Upgrade` and `Connection` go on, and so
+/// do the fields that `Connection` names. Several lines of `Connection` become one, with commas.
+pub fn remove_hop_by_hop_upgrade(block: &mut HeaderBlock) {
+    let lines: Vec<&[u8]> = block.values(Known::Connection).collect();
+    if lines.len() > 1 {
+        let joined = lines.join(&b","[..]);
+        block.set(Known::Connection, &joined);
+    }
+    let keeps_trailers = speaks_of_trailers(block);
+    block.remove_all(OF_ONE_CONNECTION_UPGRADED);
+    if !keeps_trailers {
+        block.remove(Known::Te);
+    }
+}
+
+/// What does not go on even then.
+const OF_ONE_CONNECTION_UPGRADED: KnownSet =
+    KnownSet::of(&[Known::KeepAlive, Known::ProxyConnection, Known::TransferEncoding, Known::Http2Settings]);
+
+fn speaks_of_trailers(block: &HeaderBlock) -> bool {
+    block.values(Known::Te).flat_map(h1_tokens).any(|token| token.eq_ignore_ascii_case(b"trailers"))
 }
 
 fn remove_named_by_connection(block: &mut HeaderBlock, options: ConnectionOptions) {
@@ -165,6 +187,21 @@ mod tests {
         remove_hop_by_hop_request(&mut fields, options);
         let left: Vec<_> = fields.iter().map(|field| format!("{field:?}")).collect();
         assert_eq!(left, ["host: a", "te: trailers", "content-length: 3"]);
+    }
+
+    #[test]
+    fn an_upgrade_goes_further() {
+        let (mut fields, _) = block(&[
+            ("host", "a"),
+            ("Connection", "keep-alive"),
+            ("Upgrade", "websocket"),
+            ("Keep-Alive", "5"),
+            ("X-A", "1"),
+            ("Connection", "Upgrade, X-A"),
+        ]);
+        remove_hop_by_hop_upgrade(&mut fields);
+        let left: Vec<_> = fields.iter().map(|field| format!("{field:?}")).collect();
+        assert_eq!(left, ["host: a", "connection: keep-alive,Upgrade, X-A", "upgrade: websocket", "X-A: 1"]);
     }
 
     #[test]

@@ -280,7 +280,9 @@ impl Downstream {
         let mut head = HeadWriter::response(exchange.to_client.bytes(), format, version, status);
         let line_end = head.position();
         head.fields(&exchange.response, |known| known != Some(Known::ContentLength) || status != 204);
-        if status == 101 {
+        if status == 101 && exchange.response.has(Known::Connection) {
+            // The back-end has said it.
+        } else if status == 101 {
             // Envoy writes it so where it was no answer of HTTP/1.
             let stream = exchange.facts.upstream_count.is_some();
             head.field("connection", if stream { b"upgrade" } else { b"Upgrade" });

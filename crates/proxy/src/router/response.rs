@@ -90,7 +90,11 @@ impl Relay<'_> {
 
     /// Changes the fields of the response as filters, route and connection manager say.
     pub(super) fn change_fields(&mut self, head: &ResponseHead) {
-        forwarding::remove_hop_by_hop_response(&mut self.request.response, head.connection);
+        if head.status == 101 && head.connection.upgrade && !self.upstream.is_http2() {
+            forwarding::remove_hop_by_hop_upgrade(&mut self.request.response);
+        } else {
+            forwarding::remove_hop_by_hop_response(&mut self.request.response, head.connection);
+        }
         let facts = &self.request.facts;
         let complete = self.upload.is_none() && !self.request.facts.upgrade;
         if complete && !self.downstream.listener.manager.config.suppress_envoy_headers {

@@ -9,7 +9,13 @@ use crate::snapshot::key_format;
 /// Writes the head, and says whether the body behind it goes in chunks.
 pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> bool {
     let Some(head) = exchange.head.clone() else { return false };
-    forwarding::remove_hop_by_hop_request(&mut exchange.request, head.connection);
+    // What was asked by HTTP/2 has no such fields, and gets those that Envoy writes.
+    let new_fields = upgrade.filter(|_| head.version == Version::Http2);
+    if upgrade.is_some() && new_fields.is_none() {
+        forwarding::remove_hop_by_hop_upgrade(&mut exchange.request);
+    } else {
+        forwarding::remove_hop_by_hop_request(&mut exchange.request, head.connection);
+    }
     let format = exchange
         .facts
         .cluster
@@ -38,10 +44,8 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
         writer.fields(&exchange.request, |known| known == Some(Known::Host));
     }
     writer.fields(&exchange.request, |known| known != Some(Known::Host));
-    if let Some(upgrade) = upgrade {
-        // As Envoy writes what was asked by HTTP/2.
-        let asked_by_stream = head.version == Version::Http2;
-        writer.field("connection", if asked_by_stream { b"upgrade" } else { b"Upgrade" });
+    if let Some(upgrade) = new_fields {
+        writer.field("connection", b"upgrade");
         writer.field("upgrade", upgrade);
     }
     let chunked = head.framing == BodyFraming::Chunked;
@@ -55,9 +59,9 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     }
     let fields = writer.position() - line_end;
     writer.end();
-    if let Some(upgrade) = upgrade {
+    if let Some(upgrade) = new_fields {
         // Logs show them: here they are more than matters of one connection.
-        exchange.request.append("connection", b"Upgrade");
+        exchange.request.append("connection", b"upgrade");
         exchange.request.append("upgrade", upgrade);
     }
     exchange.facts.upstream_fields_sent = fields as u64;
