@@ -268,6 +268,12 @@ impl Fix {
         self
     }
 
+    /// Leaves the words: what was to be written can't be.
+    pub(crate) fn take_back(&mut self) {
+        self.edits.clear();
+        self.machine_applicable = false;
+    }
+
     /// The same, but somebody has to think about it before.
     #[must_use]
     pub const fn to_be_considered(mut self) -> Self {

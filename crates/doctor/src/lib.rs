@@ -21,6 +21,7 @@ mod candidates;
 pub mod examine;
 pub mod finding;
 pub mod foreign;
+mod http_options;
 pub mod lint;
 pub mod listeners;
 pub mod logs;

@@ -310,6 +310,28 @@ pub struct ClusterHttpOptions {
     /// Which answers are failures for outlier detection, whatever their status (`outlier_detection.error_matcher`), but
     /// for calls of gRPC; `None` for those of 5xx.
     pub error_matcher: Option<Box<ResponsePredicate>>,
+    /// Where they are written.
+    pub written: HttpOptionsForm,
+}
+
+/// Where HTTP options of a cluster are written, for whoever wants to change one of them.
+///
+/// Any two compare equal, as positions do: a cluster that is only written otherwise is the same cluster.
+#[derive(Debug, Clone, Default)]
+pub enum HttpOptionsForm {
+    /// Nowhere.
+    #[default]
+    Unset,
+    /// In the cluster itself, in the fields that `HttpProtocolOptions` took the place of.
+    Cluster,
+    /// In the `HttpProtocolOptions` there.
+    Message(SourcePosition),
+}
+
+impl PartialEq for HttpOptionsForm {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
 }
 
 /// `config.core.v3.UpstreamHttpProtocolOptions`: TLS by what the request says.
@@ -365,6 +387,7 @@ impl Default for ClusterHttpOptions {
             send_fully_qualified_url: false,
             server_name: ServerNameOptions::default(),
             error_matcher: None,
+            written: HttpOptionsForm::Unset,
         }
     }
 }

@@ -56,8 +56,8 @@ pub use bind::{BindConfig, SourceAddress};
 pub use bootstrap::{Admin, ApplicationLogFormat, Bootstrap, Node, StatsMatcher, StatsReceiver, StatsSink};
 pub use cluster::{
     CircuitBreakers, Cluster, ClusterHttpOptions, ClusterType, DnsLookupFamily, DnsOptions, DnsResolver,
-    Endpoint, HealthStatus, Locality, LocalityEndpoints, RetryBudget, ServerNameOptions, TcpKeepalive,
-    Thresholds, UpstreamProtocol,
+    Endpoint, HealthStatus, HttpOptionsForm, Locality, LocalityEndpoints, RetryBudget, ServerNameOptions,
+    TcpKeepalive, Thresholds, UpstreamProtocol,
 };
 pub use filter::{
     Cors, CorsPolicy, FilterConfig, FilterSettings, HealthCheckFilter, HttpFilter, MessageMutations,

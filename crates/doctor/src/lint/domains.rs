@@ -1,11 +1,13 @@
 //! Domains that no request fits.
 
+use causeway_envoy::Spot;
 use causeway_model::{Bootstrap, StripPort, VirtualHost};
 use causeway_reason::{Condition, Reason};
 
 use super::walk::{self, ManagerAt};
 use crate::finding::{Effect, Evidence, Finding, Fix, Severity, Subject, under};
 use crate::said;
+use crate::said::Said;
 
 pub(super) fn look(bootstrap: &Bootstrap) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -34,7 +36,7 @@ fn of_domain(of: &ManagerAt<'_>, host: &VirtualHost, index: usize, domain: &str)
         let label = said!("a URL, not a host", "호스트가 아니라 URL입니다");
         Finding::new(Condition::DomainIsUrl, severity(host), title, Evidence::file(seen))
             .at(spot.clone(), label)
-            .fix(Fix::set(said!("write the host alone", "호스트만 적습니다"), spot, quoted(bare)))
+            .fix(written_as(host, spot, bare, said!("write the host alone", "호스트만 적습니다")))
     } else {
         let bare = stripped(of, domain)?;
         let by = if of.manager.route_config.ignore_port_in_host_matching {
@@ -50,7 +52,7 @@ fn of_domain(of: &ManagerAt<'_>, host: &VirtualHost, index: usize, domain: &str)
         );
         Finding::new(Reason::PortInHost, severity(host), title, Evidence::file(seen))
             .at(spot.clone(), said!("the port is taken off before", "비교 전에 포트가 제거됩니다"))
-            .fix(Fix::set(said!("write it without the port", "포트를 빼고 적습니다"), spot, quoted(bare)))
+            .fix(written_as(host, spot, bare, said!("write it without the port", "포트를 빼고 적습니다")))
     };
     let subject =
         Subject { virtual_host: Some(host.name.to_string()), ..Subject::listener(&of.listener.name) };
@@ -95,8 +97,15 @@ fn stripped<'d>(of: &ManagerAt<'_>, domain: &'d str) -> Option<&'d str> {
     certain.then_some(bare)
 }
 
-fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
+/// The domain as it should be; where that is there already, it is only in the way.
+fn written_as(host: &VirtualHost, spot: Spot, bare: &str, what: Said) -> Fix {
+    if host.domains.iter().any(|known| known.eq_ignore_ascii_case(bare)) {
+        return Fix::manual(said!(
+            "remove it: `{bare}` is there already",
+            "제거하십시오. `{bare}`이(가) 이미 있습니다"
+        ));
+    }
+    Fix::set(what, spot, format!("\"{bare}\""))
 }
 
 #[cfg(test)]

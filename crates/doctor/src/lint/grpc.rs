@@ -4,7 +4,8 @@ use causeway_model::{Bootstrap, PathMatch, RouteMatch, UpstreamProtocol};
 use causeway_reason::Reason;
 
 use super::walk;
-use crate::finding::{Effect, Evidence, Finding, Fix, Grade, Severity, Subject, under};
+use crate::finding::{Effect, Evidence, Finding, Grade, Severity, Subject, under};
+use crate::http_options;
 use crate::said;
 
 pub(super) fn look(bootstrap: &Bootstrap) -> Vec<Finding> {
@@ -43,23 +44,27 @@ pub(super) fn look(bootstrap: &Bootstrap) -> Vec<Finding> {
                 Hint::Said => (Severity::Warning, Grade::Likely),
                 Hint::Path => (Severity::Note, Grade::Possible),
             };
-            let value = "\n  \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n  explicit_http_config:\n    http2_protocol_options: {}";
             findings.push(
                 Finding::new(Reason::UpstreamSpeaksHttp2, severity, title, Evidence::file(seen))
                     .grade(grade)
                     .about(Subject { cluster: Some(name.to_string()), ..at.subject() })
-                    .at(under(&cluster.position, "typed_extension_protocol_options"), said!("HTTP/1.1", "HTTP/1.1"))
+                    .at(
+                        under(&cluster.position, "typed_extension_protocol_options"),
+                        said!("HTTP/1.1", "HTTP/1.1"),
+                    )
                     .effect(Effect {
                         status: Some(200),
                         flags: "UPE".to_owned(),
                         details: "upstream_reset_before_response_started{protocol_error}".to_owned(),
-                        words: Some(said!("with `grpc-status: 14`, unless the back-end takes gRPC by HTTP/1.1", "`grpc-status: 14`와 함께. 백엔드가 HTTP/1.1 gRPC를 받는 경우는 제외합니다")),
+                        words: Some(said!(
+                            "with `grpc-status: 14`, unless the back-end takes gRPC by HTTP/1.1",
+                            "`grpc-status: 14`와 함께. 백엔드가 HTTP/1.1 gRPC를 받는 경우는 제외합니다"
+                        )),
                     })
                     .fix(
-                        Fix::set(
+                        http_options::speak_http2(
                             said!("speak HTTP/2 with it", "HTTP/2를 사용합니다"),
-                            under(&cluster.position, "typed_extension_protocol_options[\"envoy.extensions.upstreams.http.v3.HttpProtocolOptions\"]"),
-                            value.trim_start_matches('\n').replace("\n  ", "\n").trim_start(),
+                            cluster,
                         )
                         .to_be_considered(),
                     ),

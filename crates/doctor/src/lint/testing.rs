@@ -71,7 +71,9 @@ pub(super) fn findings(rule: &str, file: &str) -> Vec<Finding> {
     assert!(known, "no rule {rule}");
     let selection = Selection { only: vec![format!("lint.{rule}")], skip: Vec::new() };
     super::lint(&bootstrap, &selection, &mut report);
+    let proposed = edits(&report);
     report.locate(&source, &options);
+    assert_eq!(edits(&report), proposed, "a fix does not load\n{file}");
     for finding in &report.findings {
         let code = finding.cause.code();
         assert!(finding.place.is_some(), "{code} has no place: {:?}\n{file}", finding.spot);
@@ -83,6 +85,11 @@ pub(super) fn findings(rule: &str, file: &str) -> Vec<Finding> {
         }
     }
     report.findings
+}
+
+/// How many fields fixes write.
+fn edits(report: &Report) -> usize {
+    report.findings.iter().flat_map(|finding| &finding.fixes).map(|fix| fix.edits.len()).sum()
 }
 
 /// What the rule says, each as its code and what is underlined.

@@ -8,7 +8,7 @@ mod diff;
 
 use std::collections::HashMap;
 
-use causeway_envoy::{EditError, FieldChange, Source, edit};
+use causeway_envoy::{EditError, FieldChange, Format, LoadOptions, Source, edit, load};
 use causeway_reason::Cause;
 
 use crate::finding::{EvidenceKind, Finding, Fix, Severity, Subject};
@@ -113,11 +113,53 @@ pub fn remains(mended: &Mended, before: &Report, after: &Report) -> Vec<Target> 
     left.chain(new).collect()
 }
 
-/// The unified diff of one fix; `None` where its edits can't be made.
-#[must_use]
-pub fn patch(source: &Source, fix: &Fix) -> Option<String> {
-    let edited = edit(source, &changes(fix)).ok()?;
-    Some(difference(source, &edited))
+/// Tries what fixes would write.
+#[derive(Debug)]
+pub struct Trial<'s> {
+    source: &'s Source,
+    /// How the file is read as it is: a fix has to leave it as readable as that. `None` where it can't be used at all.
+    options: Option<LoadOptions>,
+}
+
+/// What a file would be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tried {
+    /// It loads; the unified diff.
+    Loads(String),
+    /// It does not load any more.
+    Breaks,
+    /// The text can't be changed like that, as [`mend`] says: it is JSON, or an anchor shares the field.
+    NotEdited,
+}
+
+impl<'s> Trial<'s> {
+    /// For this file.
+    #[must_use]
+    pub fn new(source: &'s Source, options: &LoadOptions) -> Self {
+        // Files that are missing are missing with and without the fix.
+        let indulgent = LoadOptions { check_files: false, ..options.clone() };
+        let options = [options.clone(), indulgent]
+            .into_iter()
+            .find(|options| load(source, options).bootstrap.is_some());
+        Self { source, options }
+    }
+
+    /// What these fixes would make of it, all of them together.
+    #[must_use]
+    pub fn of(&self, fixes: &[Fix]) -> Tried {
+        let changes: Vec<_> = fixes.iter().flat_map(changes).collect();
+        let is_json = self.source.format() == Format::Json;
+        // JSON is YAML too: what can't be left to a program has to be right all the same.
+        let as_yaml = is_json.then(|| Source::new("envoy.yaml", self.source.bytes().to_vec()));
+        let Ok(edited) = edit(as_yaml.as_ref().unwrap_or(self.source), &changes) else {
+            return Tried::NotEdited;
+        };
+        match &self.options {
+            Some(options) if load(&edited, options).bootstrap.is_none() => Tried::Breaks,
+            Some(_) | None if is_json => Tried::NotEdited,
+            Some(_) | None => Tried::Loads(difference(self.source, &edited)),
+        }
+    }
 }
 
 /// What is different between two texts of a file.
@@ -141,7 +183,6 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use causeway_envoy::{LoadOptions, load};
     use causeway_reason::Condition;
 
     use super::*;
@@ -255,6 +296,37 @@ static_resources:
         let text = String::from_utf8(mended.source.bytes().to_vec()).unwrap();
         assert!(text.contains("{socket_address: {address: 127.0.0.1, port_value: 9901}}"), "{text}");
         assert_eq!(text.lines().filter(|line| !FILE.contains(*line)).count(), 1, "one line has changed");
+    }
+
+    #[test]
+    fn what_would_not_load_is_not_proposed() {
+        use crate::finding::Evidence;
+        use crate::said::Said;
+        let proposed = |name: &str, value: &str| {
+            let text = if name.ends_with("json") {
+                "{\"static_resources\": {\"clusters\": [{\"name\": \"app\"}]}}"
+            } else {
+                "static_resources: {clusters: [{name: app}]}"
+            };
+            let source = Source::new(name, text);
+            let spot = causeway_envoy::Spot::Path("static_resources.clusters[0].connect_timeout".to_owned());
+            let words = || Said::plain("x");
+            let fix = Fix::set(words(), spot, value);
+            let finding = Finding::new(
+                Condition::ConnectTimeoutTooShort,
+                Severity::Error,
+                words(),
+                Evidence::file(words()),
+            );
+            let mut report = Report { findings: vec![finding.fix(fix)], ..Report::default() };
+            report.locate(&source, &LoadOptions::default());
+            let fix = &report.findings[0].fixes[0];
+            (fix.edits.len(), fix.machine_applicable, report.patches.len())
+        };
+        assert_eq!(proposed("envoy.yaml", "3s"), (1, true, 1));
+        assert_eq!(proposed("envoy.yaml", "soon"), (0, false, 0), "its words stay");
+        assert_eq!(proposed("envoy.json", "3s"), (1, true, 0));
+        assert_eq!(proposed("envoy.json", "soon"), (0, false, 0));
     }
 
     #[test]

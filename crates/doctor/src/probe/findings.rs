@@ -9,12 +9,9 @@ use super::endpoint::{Diagnosis, Observations, Remedy};
 use super::plan::{self, Target};
 use super::words;
 use crate::finding::{Edit, Effect, Evidence, EvidenceKind, Finding, Fix, Severity, Subject, under};
+use crate::http_options;
 use crate::said;
 use crate::said::Said;
-
-/// Where HTTP options of a cluster are written.
-const HTTP_OPTIONS: &str =
-    "typed_extension_protocol_options[\"envoy.extensions.upstreams.http.v3.HttpProtocolOptions\"]";
 
 /// A finding about an endpoint.
 pub(super) fn of_endpoint(target: &Target, seen: &Observations, diagnosis: &Diagnosis) -> Finding {
@@ -195,7 +192,7 @@ fn spot(target: &Target, diagnosis: &Diagnosis) -> (Spot, Said) {
             of_cluster("transport_socket")
         }
         (_, Cause::Reason(Reason::UpstreamSpeaksHttp1 | Reason::UpstreamSpeaksHttp2)) => {
-            of_cluster(HTTP_OPTIONS)
+            http_options::spot(&target.cluster)
         }
         (_, Cause::Reason(Reason::SocketPathMissing)) => {
             under(&target.endpoint.position, "endpoint.address.pipe.path")
@@ -263,30 +260,41 @@ fn fix(target: &Target, diagnosis: &Diagnosis, remedy: &Remedy) -> Fix {
             under(cluster, "connect_timeout"),
             seconds(*millis),
         ),
-        Remedy::IdleTimeout(time) => Fix::set(
+        Remedy::IdleTimeout(time) => http_options::set_common(
             said!("close idle connections before the back-end does, after {time} s, or retry on `reset-before-request`", "백엔드보다 먼저, {time}초 뒤에 유휴 연결을 닫거나 `reset-before-request`로 재시도하십시오"),
-            under(cluster, &format!("{HTTP_OPTIONS}.common_http_protocol_options.idle_timeout")),
-            format!("{time}s"),
+            &target.cluster,
+            "idle_timeout",
+            &format!("{time}s"),
         )
         .to_be_considered(),
-        Remedy::HeadersCount(count) => Fix::set(
+        Remedy::HeadersCount(count) => http_options::set_common(
             said!(
                 "have the back-end send fewer fields, or allow more of them",
                 "백엔드가 헤더를 덜 보내게 하거나 더 많이 허용하십시오"
             ),
-            under(cluster, &format!("{HTTP_OPTIONS}.common_http_protocol_options.max_headers_count")),
-            count.to_string(),
+            &target.cluster,
+            "max_headers_count",
+            &count.to_string(),
         )
         .to_be_considered(),
-        Remedy::HeadersSize(kilobytes) => Fix::set(
+        Remedy::HeadersSize(kilobytes) => http_options::set_common(
             said!(
                 "have the back-end send less in its head (cookies, mostly), or allow more",
                 "백엔드가 보내는 헤더(대개 쿠키)를 줄이거나 더 크게 허용하십시오"
             ),
-            under(cluster, &format!("{HTTP_OPTIONS}.common_http_protocol_options.max_response_headers_kb")),
-            kilobytes.to_string(),
+            &target.cluster,
+            "max_response_headers_kb",
+            &kilobytes.to_string(),
         )
         .to_be_considered(),
+        Remedy::SpeakHttp1 => http_options::speak_http1(
+            said!("speak HTTP/1.1 with it", "HTTP/1.1을 사용하십시오"),
+            &target.cluster,
+        )
+        .to_be_considered(),
+        Remedy::SpeakHttp2 => {
+            http_options::speak_http2(said!("speak HTTP/2 with it", "HTTP/2를 사용하십시오"), &target.cluster)
+        }
         Remedy::CheckPath(path) => {
             let fix = Fix::set(
                 said!("check the path that passes: {path}", "통과하는 경로로 체크하십시오: {path}"),
@@ -334,5 +342,59 @@ fn seconds(millis: u64) -> String {
         format!("{}s", millis / 1000)
     } else {
         format!("{}.{:03}s", millis / 1000, millis % 1000).replace("00s", "s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_envoy::LoadOptions;
+
+    use super::*;
+    use crate::probe::testing;
+    use crate::report::Report;
+
+    const TLS: &str = ", transport_socket: {name: tls, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext, sni: www.example.test}}";
+    const H2: &str = ", http2_protocol_options: {}";
+    const OPTIONS: &str = ", typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {\"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}";
+    const CHECK: &str = ", health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /health, method: HEAD}}]";
+
+    #[test]
+    fn everything_that_is_proposed_loads() {
+        let name = || "www.example.test".to_owned();
+        let everywhere = [
+            Remedy::AddTls(None),
+            Remedy::AddTls(Some(name())),
+            Remedy::LookupFamily("V4_ONLY"),
+            Remedy::ConnectTimeout(2500),
+            Remedy::IdleTimeout(4),
+            Remedy::HeadersCount(200),
+            Remedy::HeadersSize(160),
+            Remedy::SpeakHttp2,
+        ];
+        let with_tls = [Remedy::RemoveTls, Remedy::ServerName(name()), Remedy::AllowTls13];
+        let with_check = [
+            Remedy::CheckPath("/health/".to_owned()),
+            Remedy::CheckHost(name()),
+            Remedy::CheckStatuses(200, 400),
+            Remedy::CheckByGet,
+            Remedy::CheckTimeout(1500),
+        ];
+        for fields in ["", TLS, H2, OPTIONS, CHECK] {
+            let own: &[Remedy] = match fields {
+                TLS => &with_tls,
+                H2 | OPTIONS => &[Remedy::SpeakHttp1],
+                CHECK => &with_check,
+                _ => &[],
+            };
+            for remedy in own.iter().chain(&everywhere) {
+                let target = testing::target(fields);
+                let mut diagnosis = Diagnosis::for_test(remedy.clone());
+                diagnosis.check = own.contains(remedy).then_some(0).filter(|_| fields == CHECK);
+                let finding = of_endpoint(&target, &Observations::default(), &diagnosis);
+                let mut report = Report { findings: vec![finding], ..Report::default() };
+                report.locate(&testing::file(fields), &LoadOptions::default());
+                assert_eq!(report.patches.len(), 1, "{remedy:?}: {fields}");
+            }
+        }
     }
 }

@@ -18,6 +18,8 @@ mod findings;
 mod group;
 pub mod here;
 pub mod plan;
+#[cfg(test)]
+mod testing;
 mod words;
 
 use std::cell::Cell;

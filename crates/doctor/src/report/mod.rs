@@ -11,8 +11,8 @@ use std::time::Duration;
 use causeway_envoy::{LoadOptions, Source, locate};
 use causeway_reason::Language;
 
-use crate::finding::{Edit, Finding, Severity};
-use crate::mend;
+use crate::finding::{Edit, Finding, Fix, Severity};
+use crate::mend::{self, Tried};
 use crate::said::Said;
 
 pub use json::SCHEMA;
@@ -125,15 +125,35 @@ impl Report {
                 }
             }
         }
-        for (number, finding) in self.findings.iter().enumerate() {
-            for (at, fix) in finding.fixes.iter().enumerate() {
-                if !fix.edits.is_empty()
-                    && self.patches.len() < MOST_PATCHES
-                    && let Some(patch) = mend::patch(source, fix)
-                {
-                    self.patches.insert((number, at), patch);
+        self.patch(source, options);
+    }
+
+    /// Makes diffs of what fixes write. A fix whose result does not load is none: its edits go, its words stay.
+    fn patch(&mut self, source: &Source, options: &LoadOptions) {
+        if self.findings.iter().all(|finding| edits(finding).next().is_none()) {
+            return;
+        }
+        let trial = mend::Trial::new(source, options);
+        let mut rest = Vec::new();
+        for (number, finding) in self.findings.iter_mut().enumerate() {
+            for (at, fix) in finding.fixes.iter_mut().enumerate().filter(|(_, fix)| !fix.edits.is_empty()) {
+                if self.patches.len() >= MOST_PATCHES {
+                    rest.push(fix);
+                    continue;
+                }
+                match trial.of(std::slice::from_ref(fix)) {
+                    Tried::Loads(patch) => {
+                        self.patches.insert((number, at), patch);
+                    }
+                    Tried::Breaks => fix.take_back(),
+                    Tried::NotEdited => {}
                 }
             }
+        }
+        // So many are tried together.
+        let together: Vec<Fix> = rest.iter().map(|fix| (**fix).clone()).collect();
+        if matches!(trial.of(&together), Tried::Breaks) {
+            rest.into_iter().for_each(Fix::take_back);
         }
     }
 

@@ -1,6 +1,8 @@
 //! HTTP towards the back-ends of a cluster: `HttpProtocolOptions`, and the fields that it took the place of.
 
-use causeway_model::{ClusterHttpOptions, Http2Options, ServerNameOptions, UpstreamProtocol};
+use causeway_model::{
+    ClusterHttpOptions, Http2Options, HttpOptionsForm, ServerNameOptions, UpstreamProtocol,
+};
 
 use super::Cx;
 use crate::diagnostic::Draft;
@@ -68,10 +70,16 @@ impl Cx<'_> {
                         message.settle(field);
                     }
                 }
+                http.written = HttpOptionsForm::Message(self.position(options));
                 self.http_protocol_options(options, tls, &mut http);
                 http.error_matcher = self.error_matcher(options, message.has("outlier_detection"));
             }
-            None => self.deprecated_http(message, tls, &mut http),
+            None => {
+                if DEPRECATED_HTTP.iter().any(|field| message.has(field)) {
+                    http.written = HttpOptionsForm::Cluster;
+                }
+                self.deprecated_http(message, tls, &mut http);
+            }
         }
         http
     }

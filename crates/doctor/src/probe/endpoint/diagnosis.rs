@@ -49,6 +49,10 @@ pub enum Remedy {
     HeadersCount(u32),
     /// Heads of answers may have so many KiB.
     HeadersSize(u32),
+    /// HTTP/1.1 is to be spoken.
+    SpeakHttp1,
+    /// HTTP/2 is to be spoken.
+    SpeakHttp2,
     /// The check asks for this path.
     CheckPath(String),
     /// The check uses this host.
@@ -66,6 +70,12 @@ pub enum Remedy {
 }
 
 impl Diagnosis {
+    /// One that nothing stands behind, and this helps.
+    #[cfg(test)]
+    pub(crate) fn for_test(remedy: Remedy) -> Self {
+        Self::of(causeway_reason::Reason::UpstreamClosed, 0).helps(remedy)
+    }
+
     /// Something that requests meet.
     pub(super) fn met(failure: Failure, trial: usize) -> Self {
         Self { met: Some(failure.clone()), ..Self::of(failure.reason, trial) }

@@ -103,7 +103,7 @@ impl Case<'_> {
                 _ => plain.grade(Grade::Likely).helps(Remedy::AddTls(self.name().map(str::to_owned))),
             }),
             Reason::UpstreamSpeaksHttp2 => Ok(match self.varied(|trial| trial.ask = Ask::Http2)? {
-                Some((at, seen)) if seen.got == Got::Frames => plain.proof(at),
+                Some((at, seen)) if seen.got == Got::Frames => plain.proof(at).helps(Remedy::SpeakHttp2),
                 _ => plain.grade(Grade::Likely),
             }),
             Reason::UpstreamSpeaksHttp1 => {
@@ -114,7 +114,7 @@ impl Case<'_> {
                 } else {
                     Reason::UpstreamSpeaksHttp1
                 };
-                let found = Diagnosis::of(cause, self.at).meets(failure.clone());
+                let found = self.speaks_http1(Diagnosis::of(cause, self.at).meets(failure.clone()));
                 Ok(match self.varied(|trial| trial.ask = self.target.get())? {
                     Some((at, seen)) if seen.answer().is_some() => found.proof(at),
                     _ => found.grade(Grade::Likely),
@@ -156,7 +156,7 @@ impl Case<'_> {
             self.confirmed()?;
             let cause =
                 if self.main.is_secure() { Reason::UpstreamTlsAlpn } else { Reason::UpstreamSpeaksHttp1 };
-            return Ok(Diagnosis::of(cause, self.at).meets(failure).proof(at));
+            return Ok(self.speaks_http1(Diagnosis::of(cause, self.at).meets(failure).proof(at)));
         }
         if self.target.tls.is_none()
             && let Some((at, seen)) = self.any_tls(self.name())?
@@ -178,7 +178,8 @@ impl Case<'_> {
             && seen.got == Got::Frames
         {
             self.confirmed()?;
-            return Ok(Diagnosis::of(Reason::UpstreamSpeaksHttp2, self.at).meets(failure).proof(at));
+            let found = Diagnosis::of(Reason::UpstreamSpeaksHttp2, self.at).meets(failure).proof(at);
+            return Ok(found.helps(Remedy::SpeakHttp2));
         }
         self.confirmed()?;
         let plain = Diagnosis::met(failure, self.at).grade(Grade::Likely).not([
@@ -196,6 +197,11 @@ impl Case<'_> {
             Reason::RouteTimeout => plain.grade(Grade::Possible).warning(),
             _ => plain,
         })
+    }
+
+    /// What helps where HTTP/1.1 is spoken there: the file may say so, where it says HTTP/2.
+    fn speaks_http1(&self, found: Diagnosis) -> Diagnosis {
+        if self.target.protocol == Protocol::Http2 { found.helps(Remedy::SpeakHttp1) } else { found }
     }
 
     fn speaks_tls(&self, proof: usize, failure: Failure) -> Diagnosis {

@@ -2,11 +2,9 @@
 //! what has to be concluded of it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use causeway_envoy::{LoadOptions, Source, load};
-use causeway_model::{Address, EndpointAddress, ProxyProtocolVersion};
+use causeway_model::{Address, ProxyProtocolVersion};
 use causeway_reason::{Failure, Reason};
 use causeway_tls::certificate::Facts;
 
@@ -15,7 +13,8 @@ use super::diagnosis::Remedy;
 use super::trial::{Again, Answer, Ask, BodyEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};
 use crate::finding::{Grade, Severity};
 use crate::probe::here::Sockets;
-use crate::probe::plan::{self, Here, Target};
+use crate::probe::plan::Target;
+use crate::probe::testing::target;
 
 const NOW: i64 = 1_795_824_000;
 
@@ -24,22 +23,6 @@ const TLS: &str = ", transport_socket: {name: tls, typed_config: {\"@type\": typ
 const H2: &str = ", typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {\"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, explicit_http_config: {http2_protocol_options: {}}}}";
 const CHECK: &str = ", health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /health}}]";
 const HEAD: &str = ", health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /health, method: HEAD}}]";
-
-/// An endpoint of a cluster with these fields.
-fn target(fields: &str) -> Target {
-    let text = format!(
-        "static_resources: {{clusters: [{{name: app{fields}, load_assignment: {{cluster_name: app, endpoints: \
-         [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 10.0.0.1, port_value: 8080}}}}}}}}]}}]}}}}]}}"
-    );
-    let loaded = load(&Source::new("envoy.yaml", text.as_str()), &LoadOptions::default());
-    let bootstrap = loaded.bootstrap.expect(&text);
-    let cluster = &bootstrap.clusters[0];
-    let endpoint = plan::endpoints(cluster).next().unwrap();
-    let EndpointAddress::Resolved(address) = &endpoint.address else { panic!() };
-    let uses = plan::Uses { hosts: vec!["www.example.test".to_owned()], ..plan::Uses::default() };
-    let here = Here { has: |_| false, gateway: None, taken: Arc::new([]) };
-    plan::target(cluster, endpoint, address.clone(), Vec::new(), &uses, &here)
-}
 
 fn seen(got: Got) -> Seen {
     let connected = (!matches!(got, Got::NoConnection(_))).then_some(Duration::from_millis(1));
