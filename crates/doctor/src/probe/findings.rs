@@ -173,10 +173,11 @@ fn spot(target: &Target, diagnosis: &Diagnosis) -> (Spot, Said) {
     let of_cluster = |field: &str| under(cluster, field);
     if let Some(check) = diagnosis.check.and_then(|index| target.check(index)) {
         let field = match diagnosis.cause {
+            Cause::Reason(Reason::HealthCheckTimeout) => "timeout",
+            _ if matches!(check.checker, HealthChecker::Tcp(_)) => "tcp_health_check",
+            _ if matches!(check.checker, HealthChecker::Grpc(_)) => "grpc_health_check",
             Cause::Condition(Condition::HealthCheckHost) => "http_health_check.host",
             Cause::Condition(Condition::HealthCheckMethod) => "http_health_check.method",
-            Cause::Reason(Reason::HealthCheckTimeout) => "timeout",
-            Cause::Reason(Reason::HealthCheckNotServing) => "grpc_health_check",
             _ => "http_health_check.path",
         };
         return (under(&check.position, field), Said::plain(""));

@@ -20,6 +20,8 @@ pub mod here;
 pub mod plan;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::cell::Cell;
@@ -31,7 +33,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use causeway_model::{
     Address, BindConfig, Bootstrap, Cluster, ClusterType, DnsOptions, DnsResolver, Endpoint, EndpointAddress,
-    HealthCheck, HealthChecker,
 };
 use causeway_upstream::{NameServers, hosts_file};
 use tokio::sync::{Mutex, Semaphore};
@@ -152,24 +153,8 @@ async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, 
     for of in clusters {
         let endpoints = probed.remove(&of.cluster.name).unwrap_or_default();
         tell(&of, endpoints, selection, report, &mut found);
-        say_what_is_not_asked(&of.cluster, selection, report);
     }
     report.findings.extend(group::join(found));
-}
-
-/// Says of checks that are not made whole that they are not.
-fn say_what_is_not_asked(cluster: &Cluster, selection: &Selection, report: &mut Report) {
-    let talks =
-        |check: &HealthCheck| matches!(&check.checker, HealthChecker::Tcp(tcp) if !tcp.receive.is_empty());
-    let id = format!("clusters.{}.health_check", cluster.name);
-    if cluster.health_checks.iter().any(talks) && selection.takes(&id) {
-        let why = said!(
-            "its TCP check sends bytes and waits for others, which the doctor does not: only the connection was made; \
-             /clusters of the running proxy has what the check came to",
-            "TCP 체크가 바이트를 주고받지만 진단은 연결만 확인합니다. 체크 결과는 실행 중인 프록시의 /clusters에 있습니다"
-        );
-        report.inconclusive(id, why);
-    }
 }
 
 /// What is known of a cluster.

@@ -6,7 +6,7 @@ use causeway_model::{Address, HealthChecker, ProxyProtocolVersion};
 use causeway_upstream::Told;
 
 use super::dns::{Answered, Name};
-use super::endpoint::{Again, Ask, BodyEnd, CheckAsk, Got, Security, Seen, Trial};
+use super::endpoint::{Again, Ask, BodyEnd, CameEnd, CheckAsk, Got, Security, Seen, Trial};
 use super::plan::Target;
 use crate::finding::{Evidence, EvidenceKind};
 use crate::said;
@@ -84,6 +84,16 @@ fn check_words(target: &Target, ask: &CheckAsk) -> (String, String) {
             let name = &grpc.service_name;
             (format!("gRPC health check of \"{name}\""), format!("gRPC 헬스 체크 (서비스 \"{name}\")"))
         }
+        // What is sent may be a password.
+        Some(HealthChecker::Tcp(tcp)) if !tcp.receive.is_empty() => {
+            let (bytes, awaited) = (tcp.send.len(), tcp.receive.iter().map(|part| part.escape_ascii()));
+            let awaited: Vec<_> = awaited.map(|part| format!("\"{part}\"")).collect();
+            let awaited = awaited.join(" … ");
+            (
+                format!("health check by TCP that sends {bytes} bytes and waits for {awaited}"),
+                format!("{bytes}바이트를 보내고 {awaited}을(를) 기다리는 TCP 헬스 체크"),
+            )
+        }
         Some(HealthChecker::Tcp(_)) | None => ("health check by TCP".to_owned(), "TCP 헬스 체크".to_owned()),
     }
 }
@@ -138,6 +148,25 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
         Got::Reply(status) => Said::plain(format!("{status} (HTTP/2)")),
         Got::Grpc(None) => Said::plain("SERVING"),
         Got::Grpc(Some(words)) => Said::plain(words.clone()),
+        Got::Came(came) => {
+            let shown = &came.shown;
+            match came.end {
+                CameEnd::Expected => said!("\"{shown}\" came", "\"{shown}\" 수신"),
+                CameEnd::Waiting => {
+                    said!("\"{shown}\" came, and nothing behind it", "\"{shown}\" 수신, 그 뒤로는 없음")
+                }
+                CameEnd::Closed => {
+                    said!(
+                        "\"{shown}\" came, and the connection was closed",
+                        "\"{shown}\" 수신 후 연결이 닫힘"
+                    )
+                }
+                CameEnd::TooMuch => said!(
+                    "more than 64 KiB came, without it; the first are \"{shown}\"",
+                    "기다리던 것 없이 64 KiB 넘게 수신. 처음은 \"{shown}\""
+                ),
+            }
+        }
         Got::Closed => said!("the connection was closed without an answer", "응답 없이 연결이 닫힘(FIN)"),
         Got::Reset => said!("the connection was reset without an answer", "응답 없이 연결이 리셋됨(RST)"),
         Got::Silence => said!("connected, and no answer came", "연결은 되었으나 응답이 오지 않음"),

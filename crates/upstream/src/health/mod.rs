@@ -17,7 +17,7 @@ mod probe;
 pub(crate) mod request;
 mod session;
 pub(crate) mod target;
-mod tcp;
+pub(crate) mod tcp;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

@@ -11,12 +11,9 @@ use causeway_reason::{Failure, Reason};
 use crate::connect::no_answer;
 use crate::health::http::{Answer, Fault, Reader};
 use crate::health::link::{Link, Linker};
-use crate::health::tcp::contains_in_order;
+use crate::health::tcp::{MAX_ANSWER, contains_in_order};
 use crate::health::{CheckFailure, FailureKind, Outcome, http2, request};
 use crate::words::Short;
-
-/// Bytes of an answer that a TCP check looks through.
-const MAX_TCP_ANSWER: usize = 64 << 10;
 
 /// Checks one host, again and again, on one connection where that is allowed.
 #[derive(Debug)]
@@ -143,7 +140,7 @@ impl Prober {
         let exchanged = async {
             stream.write_all(&tcp.send).await?;
             while !contains_in_order(&received, &tcp.receive) {
-                if received.len() >= MAX_TCP_ANSWER {
+                if received.len() >= MAX_ANSWER {
                     return Err(io::Error::other("too much"));
                 }
                 if stream.read(&mut received).await? == 0 {

@@ -1,7 +1,11 @@
 //! What a TCP check waits for.
 
+/// Bytes of an answer that a TCP check looks through.
+pub const MAX_ANSWER: usize = 64 << 10;
+
 /// Whether these byte strings stand in what came, in this order, anything between them.
-pub(crate) fn contains_in_order(received: &[u8], expected: &[Vec<u8>]) -> bool {
+#[must_use]
+pub fn contains_in_order(received: &[u8], expected: &[Vec<u8>]) -> bool {
     let mut rest = received;
     expected.iter().all(|part| match memchr::memmem::find(rest, part) {
         Some(at) => {

@@ -1,11 +1,11 @@
 //! Health checks: whether each passes now, and what would make it pass.
 
-use causeway_model::{HealthChecker, HttpHealthCheck};
+use causeway_model::{HealthCheck, HealthChecker, HttpHealthCheck};
 use causeway_reason::{Condition, Failure, Reason};
 
 use super::decide::{Known, Observations, Step};
 use super::diagnosis::{Diagnosis, Remedy};
-use super::trial::{Ask, CheckAsk, Got, Security, Seen, Trial};
+use super::trial::{Ask, Came, CameEnd, CheckAsk, Got, Security, Seen, Trial};
 use crate::finding::Grade;
 use crate::probe::plan::{CheckPlan, Target};
 
@@ -46,7 +46,8 @@ impl<'o> Check<'o> {
 
     fn failing(&self) -> Result<Option<Diagnosis>, Step> {
         let Some(config) = self.target.check(self.plan.index) else { return Ok(None) };
-        if matches!(config.checker, HealthChecker::Tcp(_)) && self.plan.address == self.target.address {
+        let only_connects = matches!(&config.checker, HealthChecker::Tcp(tcp) if tcp.receive.is_empty());
+        if only_connects && self.plan.address == self.target.address {
             // The connection was made already.
             return Ok(None);
         }
@@ -58,8 +59,15 @@ impl<'o> Check<'o> {
             Got::Connected | Got::Frames | Got::NotAsked(_) | Got::Grpc(None) => return Ok(None),
             Got::NoConnection(failure) | Got::NoHandshake(failure) => failed(failure.reason),
             Got::Grpc(Some(_)) => failed(Reason::HealthCheckNotServing),
-            Got::Silence if late => failed(Reason::HealthCheckTimeout),
+            Got::Silence if late => self.silent(config, at, failed(Reason::HealthCheckTimeout))?,
             Got::Silence => return Ok(None),
+            Got::Came(came) if came.end == CameEnd::Expected => {
+                if !late {
+                    return Ok(None);
+                }
+                failed(Reason::HealthCheckTimeout).helps(Remedy::CheckTimeout(needed.next_multiple_of(500)))
+            }
+            Got::Came(came) => self.unexpected(came, at)?,
             Got::Closed | Got::Reset => self.closed(at, failed(Reason::HealthCheckClosed))?,
             Got::Broken(failure) => {
                 let found = failed(Reason::HealthCheckProtocol);
@@ -79,6 +87,21 @@ impl<'o> Check<'o> {
                 }
             }
         }))
+    }
+
+    /// Something else came than what a TCP check waits for.
+    fn unexpected(&self, came: &Came, at: usize) -> Result<Diagnosis, Step> {
+        let met = match came.end {
+            CameEnd::Waiting => Reason::HealthCheckTimeout,
+            CameEnd::Expected | CameEnd::Closed | CameEnd::TooMuch => Reason::HealthCheckProtocol,
+        };
+        let found = Diagnosis::of(Reason::HealthCheckProtocol, at).meets(Failure::no_host_left(met));
+        if came.secure { self.closed(at, found) } else { Ok(found) }
+    }
+
+    /// No answer: who waits for the rest of a TLS record takes the bytes of a TCP check for its beginning.
+    fn silent(&self, config: &HealthCheck, at: usize, found: Diagnosis) -> Result<Diagnosis, Step> {
+        if matches!(config.checker, HealthChecker::Tcp(_)) { self.closed(at, found) } else { Ok(found) }
     }
 
     /// It says nothing in clear: perhaps it speaks TLS there.

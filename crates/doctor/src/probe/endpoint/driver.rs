@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use causeway_http::h1::HeadLimits;
-use causeway_model::{Address, HealthChecker, TlsParams, TlsVersion, UpstreamTls};
+use causeway_model::{Address, HealthChecker, ProxyProtocolVersion, TlsParams, TlsVersion, UpstreamTls};
 use causeway_reason::{Failure, Reason};
 use causeway_tls::certificate::Facts;
 use causeway_tls::client::{ClientContext, Wanted};
@@ -17,6 +17,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::answer::{Read, Reader};
+use super::tcp_check;
 use super::trial::{Again, Ask, CheckAsk, Got, Security, Seen, TlsSeen, Trial};
 use crate::probe::plan::{Protocol, Target};
 use crate::probe::{AGENT, PATIENCE};
@@ -80,9 +81,11 @@ async fn run(
     };
     seen.connected = Some(began.elapsed());
     let mut stream = stream;
-    if let Some(version) = trial.header {
-        let mut header = Vec::new();
+    let mut header = Vec::new();
+    for version in trial.header.into_iter().chain(header_of_check(target, trial)) {
         write_proxy_header(&mut header, version, &stream);
+    }
+    if !header.is_empty() {
         if let Err(error) = stream.write_all(&header).await {
             return ended(&error);
         }
@@ -171,6 +174,14 @@ async fn run(
     }
 }
 
+/// The header that a TCP check sends by itself: where nothing is said, it is not said either.
+fn header_of_check(target: &Target, trial: &Trial) -> Option<ProxyProtocolVersion> {
+    let Ask::Check(ask) = &trial.ask else { return None };
+    let HealthChecker::Tcp(tcp) = &target.check(ask.index)?.checker else { return None };
+    let speaks = !tcp.receive.is_empty() || trial.security != Security::Plain;
+    tcp.proxy_protocol.as_ref().filter(|_| speaks).map(|config| config.version)
+}
+
 /// What the file has for such a connection.
 fn tls_of<'t>(target: &'t Target, trial: &Trial) -> Option<&'t Arc<UpstreamTls>> {
     match &trial.ask {
@@ -233,7 +244,7 @@ fn protocols(target: &Target, trial: &Trial) -> &'static [&'static str] {
     }
 }
 
-fn ended(error: &std::io::Error) -> Got {
+pub(super) fn ended(error: &std::io::Error) -> Got {
     if error.kind() == std::io::ErrorKind::UnexpectedEof { Got::Closed } else { Got::Reset }
 }
 
@@ -419,8 +430,8 @@ async fn check(target: &Target, to: &Address, mut link: Link, ask: &CheckAsk, mo
             let kind = reply.headers.get("content-type").map(http::HeaderValue::as_bytes);
             Got::Grpc(judge_grpc_health(kind, status.map(http::HeaderValue::as_bytes), &reply.body).err())
         }
-        // What it would send is bytes of the file, and nobody knows what they do.
-        HealthChecker::Tcp(_) => Got::Connected,
+        HealthChecker::Tcp(tcp) if tcp.receive.is_empty() => Got::Connected,
+        HealthChecker::Tcp(tcp) => tcp_check::exchange(&mut link, tcp, patience).await,
     }
 }
 

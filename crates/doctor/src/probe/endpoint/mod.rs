@@ -11,9 +11,10 @@ mod handshake;
 mod spoken;
 #[cfg(test)]
 mod table;
+mod tcp_check;
 pub mod trial;
 mod unreachable;
 
 pub use decide::{Observations, Step, next};
 pub use diagnosis::{Diagnosis, Remedy};
-pub use trial::{Again, Answer, Ask, BodyEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};
+pub use trial::{Again, Answer, Ask, BodyEnd, Came, CameEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};

@@ -16,7 +16,9 @@ impl Case<'_> {
     /// There is a connection, and what was to be said on it was said.
     pub(super) fn spoken(&self) -> Result<Vec<Diagnosis>, Step> {
         let found = match &self.main.got {
-            Got::Connected | Got::Frames | Got::Reply(_) | Got::NotAsked(_) | Got::Grpc(_) => None,
+            Got::Connected | Got::Frames | Got::Reply(_) | Got::NotAsked(_) | Got::Grpc(_) | Got::Came(_) => {
+                None
+            }
             Got::NoConnection(_) | Got::NoHandshake(_) => None,
             Got::Answer(answer) => self.answered(answer)?,
             Got::Broken(failure) => Some(self.broken(failure)?),

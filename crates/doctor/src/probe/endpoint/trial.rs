@@ -120,6 +120,8 @@ pub enum Got {
     Reply(u16),
     /// What gRPC's health service says: what is wrong, or nothing.
     Grpc(Option<String>),
+    /// Bytes, to those of a TCP check.
+    Came(Box<Came>),
     /// The connection was closed.
     Closed,
     /// The connection was reset.
@@ -145,6 +147,30 @@ pub struct Answer {
     pub end: BodyEnd,
     /// What came of the same request again on this connection; `None` where it was not sent.
     pub again: Option<Again>,
+}
+
+/// What came to the bytes of a TCP check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Came {
+    /// The first of them, as text.
+    pub shown: String,
+    /// Whether they begin a record of TLS.
+    pub secure: bool,
+    /// How it ended.
+    pub end: CameEnd,
+}
+
+/// How a TCP check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CameEnd {
+    /// All that was waited for has come.
+    Expected,
+    /// More was waited for, and nothing came any more.
+    Waiting,
+    /// The connection was closed before.
+    Closed,
+    /// More came than is looked through.
+    TooMuch,
 }
 
 /// What became of a body.
