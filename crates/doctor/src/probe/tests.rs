@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use causeway_envoy::{LoadOptions, Source, load};
+use causeway_testkit::{Act, Answer, Backend, Frame, Reply, Script};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -103,4 +104,80 @@ async fn the_header_of_a_tcp_check_is_sent_where_the_check_speaks() {
     let fields = PING.replace("receive", "proxy_protocol_config: {version: V1}, receive");
     assert_eq!(told(&probed(at, &fields).await).0, [""; 0]);
     assert_eq!(told(&probed(at, PING).await).0, ["H507"]);
+}
+
+const HTTP2: &str = ", http2_protocol_options: {}";
+
+/// What is said of a back-end that plays this by HTTP/2.
+async fn by_http2(answer: impl Into<Answer>) -> (Vec<String>, String) {
+    let backend = Backend::start(Script::always(answer).http2()).await;
+    told(&probed(backend.address(), HTTP2).await)
+}
+
+fn frame(frame: Frame) -> Answer {
+    Answer::frames([frame])
+}
+
+fn call(status: &str) -> Answer {
+    let fields = [(":status", "200"), ("content-type", "application/grpc"), ("grpc-status", status)];
+    frame(Frame::headers(&fields).ending())
+}
+
+#[tokio::test]
+async fn a_cluster_of_http2_is_sent_a_request() {
+    let backend = Backend::start(Script::always(Reply::ok("two")).http2()).await;
+    assert_eq!(told(&probed(backend.address(), HTTP2).await).0, [""; 0]);
+    let received = backend.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!((received[0].method.as_str(), received[0].path()), ("GET", "/"));
+
+    let (codes, evidence) = by_http2(Reply::status(503)).await;
+    assert_eq!(codes, ["P417!"]);
+    assert!(evidence.ends_with("503 (HTTP/2)"), "{evidence}");
+    assert_eq!(by_http2(Reply::status(404)).await.0, [""; 0]);
+    let (codes, evidence) = by_http2(call("14")).await;
+    assert_eq!(codes, ["P417!"]);
+    assert!(evidence.ends_with("200, grpc-status 14 (HTTP/2)"), "{evidence}");
+    assert_eq!(by_http2(call("12")).await.0, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_stream_is_told() {
+    let (codes, evidence) = by_http2(frame(Frame::reset(2))).await;
+    assert_eq!(codes, ["P409"]);
+    assert!(evidence.ends_with("RST_STREAM with INTERNAL_ERROR"), "{evidence}");
+    assert_eq!(by_http2(frame(Frame::reset(7))).await.0, ["P440"]);
+    let (codes, evidence) = by_http2(frame(Frame::goaway(0, 11)).then_close()).await;
+    assert_eq!(codes, ["P410"]);
+    assert!(evidence.ends_with("GOAWAY with ENHANCE_YOUR_CALM"), "{evidence}");
+    assert_eq!(by_http2(Answer::close()).await.0, ["P443"]);
+}
+
+/// As older servers of gRPC in Go do it.
+#[tokio::test]
+async fn a_server_that_takes_calls_alone_is_well() {
+    let script = Script::by(|request| match &*request.method {
+        "POST" => call("12"),
+        _ => frame(Frame::reset(1)),
+    });
+    let backend = Backend::start(script.http2()).await;
+    assert_eq!(told(&probed(backend.address(), HTTP2).await).0, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_answer_that_goes_on_is_one() {
+    let head = Frame::headers(&[(":status", "200")]);
+    assert_eq!(by_http2(frame(head).then(Act::Hang)).await.0, [""; 0]);
+}
+
+#[tokio::test]
+async fn http1_where_http2_is_meant() {
+    let backend = Backend::start(Reply::ok("one")).await;
+    let report = probed(backend.address(), HTTP2).await;
+    let (codes, evidence) = told(&report);
+    assert_eq!(codes, ["P402"]);
+    assert!(evidence.contains("begins \"HTTP/1.1"), "{evidence}");
+    let patch = report.patches.values().next().unwrap();
+    let new = patch.lines().skip(2).find(|line| line.starts_with('+')).unwrap();
+    assert!(patch.contains("http2_protocol_options") && !new.contains("http2_protocol_options"), "{patch}");
 }

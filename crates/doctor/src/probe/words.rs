@@ -31,6 +31,11 @@ fn what(target: &Target, trial: &Trial) -> Said {
             (text, format!("GET {path} (Host: {host})"))
         }
         Ask::Http2 => ("preface of HTTP/2".to_owned(), "HTTP/2 프리페이스".to_owned()),
+        Ask::GetHttp2 { host, path } => (
+            format!("GET {path} by HTTP/2 with :authority {host}"),
+            format!("HTTP/2로 GET {path} (:authority {host})"),
+        ),
+        Ask::Grpc { .. } => ("call of gRPC's health service".to_owned(), "gRPC 헬스 서비스 호출".to_owned()),
         Ask::Check(check) => check_words(target, check),
     };
     let (mut en, mut ko) = (format!("{to}: {asked}"), format!("{to}: {ko}"));
@@ -113,7 +118,11 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
         Got::Connected => said!("connected", "연결됨"),
         Got::Answer(answer) => {
             let status = answer.status;
-            let mut words = Said::plain(status.to_string());
+            let mut words = Said::plain(match (answer.http2, answer.grpc) {
+                (true, Some(code)) => format!("{status}, grpc-status {code} (HTTP/2)"),
+                (true, None) => format!("{status} (HTTP/2)"),
+                (false, _) => status.to_string(),
+            });
             if let Some(location) = &answer.location {
                 words = said!("{status}, to {location}", "{status}, {location}(으)로 리다이렉트");
             }
@@ -145,6 +154,9 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
             }
         }
         Got::Frames => said!("it answers with frames of HTTP/2", "HTTP/2 프레임으로 응답"),
+        Got::Unanswered => {
+            said!("its settings of HTTP/2 came, and no answer", "HTTP/2 SETTINGS는 왔으나 응답이 오지 않음")
+        }
         Got::Reply(status) => Said::plain(format!("{status} (HTTP/2)")),
         Got::Grpc(None) => Said::plain("SERVING"),
         Got::Grpc(Some(words)) => Said::plain(words.clone()),
@@ -228,6 +240,13 @@ fn command(target: &Target, trial: &Trial) -> Option<String> {
             format!("curl -si{insecure}{haproxy} -H 'Host: {host}' {scheme}://{address}{path}")
         }
         Ask::Http2 => format!("curl -si{insecure} --http2-prior-knowledge {scheme}://{address}/"),
+        Ask::GetHttp2 { host, path } => format!(
+            "curl -si{insecure}{haproxy} --http2-prior-knowledge -H 'Host: {host}' {scheme}://{address}{path}"
+        ),
+        Ask::Grpc { .. } => {
+            let plain = if trial.security == Security::Plain { " -plaintext" } else { " -insecure" };
+            format!("grpcurl{plain} {address} grpc.health.v1.Health/Check")
+        }
         Ask::Check(ask) => {
             let Some(HealthChecker::Http(http)) = target.check(ask.index).map(|check| &check.checker) else {
                 return None;

@@ -112,7 +112,7 @@ impl Prober {
             stage.set(Stage::Waiting);
             let Some((_, session)) = &mut self.session else { continue };
             let asked = session
-                .ask(request.clone(), body.clone(), grpc::MAX_ANSWER, || stage.set(Stage::Reading))
+                .ask(request.clone(), body.clone(), grpc::MAX_ANSWER, |_| stage.set(Stage::Reading))
                 .await;
             if !self.config.reuse_connection || asked.is_err() {
                 self.session = None;

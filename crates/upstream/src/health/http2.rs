@@ -5,10 +5,10 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use h2::SendStream;
 use h2::client::{Builder, SendRequest};
+use http::response::Parts;
 use http::{HeaderMap, Request};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::{JoinHandle, spawn_local};
-
-use super::link::Link;
 
 /// What Envoy tells a back-end of itself.
 const STREAM_WINDOW: u32 = 16 << 20;
@@ -41,7 +41,10 @@ impl Session {
     /// # Errors
     ///
     /// Where nothing can be sent on it.
-    pub async fn begin(stream: Link) -> Result<Self, h2::Error> {
+    pub async fn begin<T>(stream: T) -> Result<Self, h2::Error>
+    where
+        T: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
         let (sender, connection) = Builder::new()
             .enable_push(false)
             .header_table_size(4096)
@@ -60,8 +63,8 @@ impl Session {
         !self.driver.is_finished() && poll_fn(|cx| self.sender.poll_ready(cx)).await.is_ok()
     }
 
-    /// Asks, and waits for the end of the answer, of which no more than `most` bytes are kept. `begun` is called when the
-    /// head is there.
+    /// Asks, and waits for the end of the answer, of which no more than `most` bytes are kept. `begun` is called with
+    /// the head when that is there.
     ///
     /// # Errors
     ///
@@ -71,7 +74,7 @@ impl Session {
         request: Request<()>,
         body: Option<Vec<u8>>,
         most: usize,
-        begun: impl FnOnce(),
+        begun: impl FnOnce(&Parts),
     ) -> Result<Reply, h2::Error> {
         let (response, sending) = self.sender.send_request(request, body.is_none())?;
         let mut question = Question(Some(sending));
@@ -79,7 +82,7 @@ impl Session {
             sending.send_data(body.into(), true)?;
         }
         let (head, mut coming) = response.await?.into_parts();
-        begun();
+        begun(&head);
         let mut kept = Vec::new();
         while let Some(piece) = coming.data().await {
             let piece = piece?;

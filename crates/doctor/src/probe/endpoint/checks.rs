@@ -56,7 +56,9 @@ impl<'o> Check<'o> {
         let late = seen.took > config.timeout;
         let needed = u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX).saturating_mul(2);
         Ok(Some(match &seen.got {
-            Got::Connected | Got::Frames | Got::NotAsked(_) | Got::Grpc(None) => return Ok(None),
+            Got::Connected | Got::Frames | Got::Unanswered | Got::NotAsked(_) | Got::Grpc(None) => {
+                return Ok(None);
+            }
             Got::NoConnection(failure) | Got::NoHandshake(failure) => failed(failure.reason),
             Got::Grpc(Some(_)) => failed(Reason::HealthCheckNotServing),
             Got::Silence if late => self.silent(config, at, failed(Reason::HealthCheckTimeout))?,

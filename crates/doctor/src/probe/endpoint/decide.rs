@@ -83,19 +83,23 @@ impl Observations {
 impl Target {
     /// What the configuration would do.
     pub(super) fn main(&self) -> Trial {
-        let (host, path) = (self.host.clone(), self.path.clone());
-        let ask = match self.protocol {
-            Protocol::Http1 => Ask::Get { host, path },
-            Protocol::Http2 => Ask::Http2,
-            Protocol::Auto => Ask::Auto { host, path },
-            Protocol::Unknown => Ask::Nothing,
-        };
         Trial {
             to: self.address.clone(),
             header: self.header,
             security: self.security(),
-            ask,
+            ask: self.ask(self.host.clone()),
             repeated: false,
+        }
+    }
+
+    /// A request as the configuration would send it, with this host.
+    pub(super) fn ask(&self, host: String) -> Ask {
+        let path = self.path.clone();
+        match self.protocol {
+            Protocol::Http1 => Ask::Get { host, path },
+            Protocol::Http2 => Ask::GetHttp2 { host, path },
+            Protocol::Auto => Ask::Auto { host, path },
+            Protocol::Unknown => Ask::Nothing,
         }
     }
 
@@ -160,7 +164,7 @@ impl<'o> Case<'o> {
 
     fn is_silence(&self) -> bool {
         match &self.main.got {
-            Got::Silence => true,
+            Got::Silence | Got::Unanswered => true,
             Got::NoHandshake(failure) => failure.reason == Reason::UpstreamTlsTimeout,
             _ => false,
         }

@@ -17,8 +17,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::answer::{Read, Reader};
-use super::tcp_check;
 use super::trial::{Again, Ask, CheckAsk, Got, Security, Seen, TlsSeen, Trial};
+use super::{http2, tcp_check};
 use crate::probe::plan::{Protocol, Target};
 use crate::probe::{AGENT, PATIENCE};
 
@@ -54,7 +54,7 @@ pub(crate) async fn make(target: &Target, trial: &Trial, most: Duration) -> (See
 
 fn is_silence(got: &Got) -> bool {
     match got {
-        Got::Silence => true,
+        Got::Silence | Got::Unanswered => true,
         Got::NoHandshake(failure) => failure.reason == Reason::UpstreamTlsTimeout,
         Got::NoConnection(failure) => failure.reason == Reason::ConnectTimeout,
         _ => false,
@@ -85,10 +85,10 @@ async fn run(
     for version in trial.header.into_iter().chain(header_of_check(target, trial)) {
         write_proxy_header(&mut header, version, &stream);
     }
-    if !header.is_empty() {
-        if let Err(error) = stream.write_all(&header).await {
-            return ended(&error);
-        }
+    if !header.is_empty()
+        && let Err(error) = stream.write_all(&header).await
+    {
+        return ended(&error);
     }
     let left = |most: Duration| most.saturating_sub(began.elapsed());
     let mut link = match &trial.security {
@@ -162,10 +162,12 @@ async fn run(
     match &trial.ask {
         Ask::Nothing => nothing(&mut link).await,
         Ask::Get { host, path } => get(target, &mut link, host, path, patience.min(limit)).await,
-        Ask::Http2 => frames(link, limit).await,
+        Ask::Http2 => http2::frames(link, limit).await,
+        Ask::GetHttp2 { host, path } => http2::get(link, &trial.to, host, path, patience.min(limit)).await,
+        Ask::Grpc { host } => http2::call(link, &trial.to, host, patience.min(limit)).await,
         Ask::Auto { host, path } => {
             if seen.tls.as_ref().and_then(|tls| tls.alpn.as_deref()) == Some("h2") {
-                frames(link, limit).await
+                http2::get(link, &trial.to, host, path, patience.min(limit)).await
             } else {
                 get(target, &mut link, host, path, patience.min(limit)).await
             }
@@ -344,41 +346,6 @@ async fn exchange(
     (got, false)
 }
 
-/// Whether frames of HTTP/2 are understood: the back-end answers the preface with its settings (RFC 9113 §3.4).
-async fn frames(mut link: Link, most: Duration) -> Got {
-    // The preface and an empty SETTINGS frame.
-    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    let mut bytes = Vec::new();
-    let exchanged = async {
-        link.write_all(PREFACE).await?;
-        while bytes.len() < 9 {
-            if link.read(&mut bytes).await? == 0 {
-                return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
-            }
-        }
-        Ok(())
-    };
-    let end = timeout(PATIENCE.min(most), exchanged).await;
-    let words = || {
-        let seen = bytes.get(..24).unwrap_or(&bytes).escape_ascii();
-        format!("the answer to the preface of HTTP/2 begins \"{seen}\"")
-    };
-    if matches!(bytes.as_slice(), [0, _, _, 4, ..]) {
-        Got::Frames
-    } else if bytes.starts_with(b"HTTP/") {
-        Got::Broken(Failure::new(Reason::UpstreamSpeaksHttp1).with_evidence(words()))
-    } else if matches!(bytes.as_slice(), [0x15 | 0x16, 3, ..]) {
-        Got::Broken(Failure::new(Reason::UpstreamSpeaksTls).with_evidence(words()))
-    } else if !bytes.is_empty() {
-        Got::Broken(Failure::new(Reason::UpstreamNotHttp).with_evidence(words()))
-    } else {
-        match end {
-            Ok(Err(error)) => ended(&error),
-            Ok(Ok(())) | Err(_) => Got::Silence,
-        }
-    }
-}
-
 async fn check(target: &Target, to: &Address, mut link: Link, ask: &CheckAsk, most: Duration) -> Got {
     let Some(config) = target.check(ask.index) else {
         return Got::NotAsked("there is no such check".to_owned());
@@ -408,14 +375,8 @@ async fn check(target: &Target, to: &Address, mut link: Link, ask: &CheckAsk, mo
             exchange(target, &mut link, &request, &http.method, patience).await.0
         }
         HealthChecker::Grpc(grpc) => {
-            let request = http2_request("POST", &host, GRPC_HEALTH, &grpc.initial_metadata, to, AGENT).map(
-                |mut request| {
-                    let fields = request.headers_mut();
-                    fields.insert("te", http::HeaderValue::from_static("trailers"));
-                    fields.insert("content-type", http::HeaderValue::from_static("application/grpc"));
-                    request
-                },
-            );
+            let request = http2_request("POST", &host, GRPC_HEALTH, &grpc.initial_metadata, to, AGENT);
+            let request = request.map(http2::of_grpc);
             let question = grpc_health_question(&grpc.service_name);
             let reply = match reply(link, request, Some(question), patience).await {
                 Ok(reply) => reply,
@@ -445,7 +406,7 @@ async fn reply(
     let request = request.map_err(|error| Got::NotAsked(error.to_string()))?;
     let asked = async {
         let mut session = Http2Session::begin(link).await?;
-        session.ask(request, body, KEPT, || {}).await
+        session.ask(request, body, KEPT, |_| {}).await
     };
     match timeout(patience, asked).await {
         Ok(Ok(reply)) => Ok(reply),

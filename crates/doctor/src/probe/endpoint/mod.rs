@@ -8,6 +8,7 @@ pub mod decide;
 pub mod diagnosis;
 pub mod driver;
 mod handshake;
+mod http2;
 mod spoken;
 #[cfg(test)]
 mod table;

@@ -11,6 +11,8 @@ use crate::said;
 
 /// A host that nobody has (RFC 2606 §2).
 const NOBODY: &str = "nobody.invalid";
+/// `UNAVAILABLE`: what is behind the back-end is not there. Other codes may be meant for the request alone.
+const GRPC_UNAVAILABLE: u16 = 14;
 
 impl Case<'_> {
     /// There is a connection, and what was to be said on it was said.
@@ -21,7 +23,11 @@ impl Case<'_> {
             }
             Got::NoConnection(_) | Got::NoHandshake(_) => None,
             Got::Answer(answer) => self.answered(answer)?,
-            Got::Broken(failure) => Some(self.broken(failure)?),
+            Got::Broken(failure) => self.broken(failure)?,
+            Got::Unanswered => {
+                self.confirmed()?;
+                Some(Diagnosis::met(Reason::RouteTimeout.into(), self.at).grade(Grade::Possible).warning())
+            }
             Got::Closed => Some(self.unanswered(Reason::UpstreamClosed)?),
             Got::Reset => Some(self.unanswered(Reason::UpstreamReset)?),
             Got::Silence => Some(self.unanswered(Reason::RouteTimeout)?),
@@ -29,7 +35,7 @@ impl Case<'_> {
         Ok(found.into_iter().collect())
     }
 
-    /// It answers in HTTP/1.
+    /// It answers.
     fn answered(&self, answer: &Answer) -> Result<Option<Diagnosis>, Step> {
         let (status, at) = (answer.status, self.at);
         if answer.end == BodyEnd::Cut {
@@ -65,6 +71,9 @@ impl Case<'_> {
         if status >= 500 {
             return Ok(Some(Diagnosis::met(status_of(status), at).warning()));
         }
+        if answer.grpc == Some(GRPC_UNAVAILABLE) {
+            return Ok(Some(Diagnosis::met(status_of(status), at).warning()));
+        }
         if answer.again == Some(Again::Closed) {
             return Ok(Some(Diagnosis::met(Reason::KeepaliveRace.into(), at).fact(said!(
                 "it closed the connection behind its first answer, without `Connection: close`",
@@ -77,10 +86,7 @@ impl Case<'_> {
     /// By another name it answers. That the name which is sent is unknown is proven where a name that nobody has is answered
     /// in the same way: otherwise the other name may be the one that leads to a page for everybody.
     fn other_host(&self, status: u16) -> Result<Option<Diagnosis>, Step> {
-        let by_host = |host: &str| {
-            let (host, path) = (host.to_owned(), self.target.path.clone());
-            self.varied(|trial| trial.ask = Ask::Get { host, path })
-        };
+        let by_host = |host: &str| self.varied(|trial| trial.ask = self.target.ask(host.to_owned()));
         for name in self.target.names.iter().filter(|name| **name != self.target.host).take(2) {
             let Some((proof, seen)) = by_host(name)? else { continue };
             if !seen.status().is_some_and(|status| (200..300).contains(&status)) {
@@ -97,17 +103,31 @@ impl Case<'_> {
     }
 
     /// What came is not what was expected.
-    fn broken(&self, failure: &Failure) -> Result<Diagnosis, Step> {
+    fn broken(&self, failure: &Failure) -> Result<Option<Diagnosis>, Step> {
         let plain = Diagnosis::met(failure.clone(), self.at);
-        match failure.reason {
-            Reason::UpstreamSpeaksTls => Ok(match self.any_tls(self.name())? {
+        Ok(Some(match failure.reason {
+            Reason::UpstreamStreamReset
+            | Reason::UpstreamFoundFault
+            | Reason::UpstreamStreamRefused
+            | Reason::UpstreamTunnelFailed
+            | Reason::UpstreamGoaway
+            | Reason::UpstreamConnectionLost => {
+                // A server of gRPC may take calls and nothing else.
+                let host = self.target.host.clone();
+                let called = self.varied(|trial| trial.ask = Ask::Grpc { host })?;
+                if called.is_some_and(|(_, seen)| seen.answer().is_some_and(|answer| answer.grpc.is_some())) {
+                    return Ok(None);
+                }
+                plain.grade(Grade::Likely)
+            }
+            Reason::UpstreamSpeaksTls => match self.any_tls(self.name())? {
                 Some((at, seen)) if seen.is_secure() || seen.asked() => self.speaks_tls(at, failure.clone()),
                 _ => plain.grade(Grade::Likely).helps(Remedy::AddTls(self.name().map(str::to_owned))),
-            }),
-            Reason::UpstreamSpeaksHttp2 => Ok(match self.varied(|trial| trial.ask = Ask::Http2)? {
+            },
+            Reason::UpstreamSpeaksHttp2 => match self.varied(|trial| trial.ask = Ask::Http2)? {
                 Some((at, seen)) if seen.got == Got::Frames => plain.proof(at).helps(Remedy::SpeakHttp2),
                 _ => plain.grade(Grade::Likely),
-            }),
+            },
             Reason::UpstreamSpeaksHttp1 => {
                 // By ALPN the two would have agreed on what both speak.
                 let chosen = self.main.tls.as_ref().is_some_and(|tls| tls.alpn.as_deref() != Some("h2"));
@@ -117,21 +137,21 @@ impl Case<'_> {
                     Reason::UpstreamSpeaksHttp1
                 };
                 let found = self.speaks_http1(Diagnosis::of(cause, self.at).meets(failure.clone()));
-                Ok(match self.varied(|trial| trial.ask = self.target.get())? {
+                match self.varied(|trial| trial.ask = self.target.get())? {
                     Some((at, seen)) if seen.answer().is_some() => found.proof(at),
                     _ => found.grade(Grade::Likely),
-                })
+                }
             }
             Reason::UpstreamHeadersTooMany => {
                 let most = self.target.cluster.http.max_headers_count;
-                Ok(plain.helps(Remedy::HeadersCount(most.saturating_mul(2))))
+                plain.helps(Remedy::HeadersCount(most.saturating_mul(2)))
             }
             Reason::UpstreamHeadersTooLarge => {
                 let most = self.target.cluster.http.max_response_headers_kb;
-                Ok(plain.helps(Remedy::HeadersSize(most.saturating_mul(2))))
+                plain.helps(Remedy::HeadersSize(most.saturating_mul(2)))
             }
-            _ => Ok(plain),
-        }
+            _ => plain,
+        }))
     }
 
     /// Nothing came back.

@@ -90,6 +90,10 @@ fn is_get(trial: &Trial) -> bool {
     matches!(trial.ask, Ask::Get { .. })
 }
 
+fn is_http2(trial: &Trial) -> bool {
+    matches!(trial.ask, Ask::GetHttp2 { .. })
+}
+
 fn check(trial: &Trial) -> Option<&CheckAsk> {
     if let Ask::Check(ask) = &trial.ask { Some(ask) } else { None }
 }
@@ -248,15 +252,31 @@ fn every_conclusion_has_its_trials() {
         (
             "HTTP/1 behind h2",
             H2,
-            |trial| if trial.ask == Ask::Http2 { broken(Reason::UpstreamSpeaksHttp1) } else { answer(200) },
+            |trial| if is_http2(trial) { broken(Reason::UpstreamSpeaksHttp1) } else { answer(200) },
             &["P402"],
         ),
         (
             "HTTP/1 behind h2, closing",
             H2,
-            |trial| if trial.ask == Ask::Http2 { seen(Got::Closed) } else { answer(200) },
+            |trial| if is_http2(trial) { seen(Got::Closed) } else { answer(200) },
             &["P402"],
         ),
+        ("h2 that is not answered", H2, |_| seen(Got::Unanswered), &["O801!"]),
+        (
+            "h2 that takes calls alone",
+            H2,
+            |trial| match &trial.ask {
+                Ask::Grpc { .. } => seen(Got::Answer(Box::new(Answer {
+                    status: 200,
+                    http2: true,
+                    grpc: Some(12),
+                    ..Answer::default()
+                }))),
+                _ => broken(Reason::UpstreamFoundFault),
+            },
+            &[],
+        ),
+        ("h2 that is reset", H2, |_| broken(Reason::UpstreamStreamReset), &["P409"]),
         ("its own 500", PLAIN, |_| answer(500), &["P417!"]),
         ("404 at the root", PLAIN, |_| answer(404), &[]),
         (

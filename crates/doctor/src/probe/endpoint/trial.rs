@@ -49,9 +49,21 @@ pub enum Ask {
     },
     /// HTTP/2: whether its frames are understood.
     Http2,
+    /// A request of HTTP/2.
+    GetHttp2 {
+        /// `:authority`.
+        host: String,
+        /// The path.
+        path: String,
+    },
+    /// A call of gRPC's health service.
+    Grpc {
+        /// `:authority`.
+        host: String,
+    },
     /// HTTP/2 or HTTP/1.1, as ALPN says.
     Auto {
-        /// `Host` of HTTP/1.1.
+        /// `Host`, or `:authority`.
         host: String,
         /// The path.
         path: String,
@@ -110,12 +122,14 @@ pub enum Got {
     NoHandshake(Failure),
     /// Nothing was asked, and the connection stands.
     Connected,
-    /// An answer of HTTP/1.
+    /// An answer.
     Answer(Box<Answer>),
-    /// Something that is no answer of HTTP/1: the reason that requests meet.
+    /// Something that is no answer: the reason that requests meet.
     Broken(Failure),
     /// HTTP/2 is understood.
     Frames,
+    /// HTTP/2 is understood, and the request was not answered.
+    Unanswered,
     /// An answer of HTTP/2 with this status.
     Reply(u16),
     /// What gRPC's health service says: what is wrong, or nothing.
@@ -132,9 +146,13 @@ pub enum Got {
     NotAsked(String),
 }
 
-/// An answer of HTTP/1.
+/// An answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {
+    /// Whether it came by HTTP/2.
+    pub http2: bool,
+    /// `grpc-status`, of an answer of gRPC.
+    pub grpc: Option<u16>,
     /// Its status.
     pub status: u16,
     /// `Location`.
@@ -197,7 +215,7 @@ pub enum Again {
 }
 
 impl Seen {
-    /// The answer of HTTP/1.
+    /// The answer.
     #[must_use]
     pub fn answer(&self) -> Option<&Answer> {
         if let Got::Answer(answer) = &self.got { Some(answer) } else { None }
