@@ -97,6 +97,54 @@ fn a_port_that_nobody_listens_on_is_found() {
     assert_eq!(codes(&report), ["T201"], "{report:#}");
 }
 
+#[tokio::test]
+async fn checks_are_chosen_as_elsewhere() {
+    let app = Backend::start(Reply::ok("fine")).await;
+    let ids = |report: serde_json::Value| {
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().map(|check| check["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let only = examine(app.port(), &["--only", "backend.queue,backend.answers", "--wait", "9"]).await;
+    assert_eq!(codes(&only), [""; 0], "{only:#}");
+    assert_eq!(ids(only), ["backend.queue".to_owned(), format!("backend.answers.127.0.0.1:{}", app.port())]);
+    let skipped = ids(examine(app.port(), &["--skip", "backend.answers,backend.listens"]).await);
+    assert!(!skipped.is_empty());
+    assert!(skipped.iter().all(|id| !id.starts_with("backend.answers") && id != "backend.listens"));
+    let run =
+        |arguments: &[&str]| Command::new(CAUSEWAY).args(["doctor", "backend"]).args(arguments).output();
+    let listed = String::from_utf8(run(&["--list"]).unwrap().stdout).unwrap();
+    assert!(listed.lines().all(|name| name.starts_with("backend.")) && listed.lines().count() > 4);
+    let unknown = run(&["--port", "1", "--only", "clusters"]).unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8(unknown.stderr).unwrap().contains("'clusters'"));
+}
+
+#[tokio::test]
+async fn a_back_end_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    drop(listener);
+    let mut child = Command::new(CAUSEWAY)
+        .args(["doctor", "backend", "--wait", "30", "--only", "backend.answers,backend.listens", "--port"])
+        .arg(at.port().to_string())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(child.try_wait().unwrap().is_none(), "it did not wait");
+    let listener = TcpListener::bind(("0.0.0.0", at.port())).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut bytes = [0; 4096];
+            if stream.read(&mut bytes).unwrap_or(0) > 0 {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            }
+        }
+    });
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn a_firewall_in_front_of_the_port_is_found() {
     if let Err(why) = Netns::available() {

@@ -3,8 +3,7 @@
 use causeway_doctor::backend::BackEnd;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::language::language;
-use super::output;
+use super::doctor::about_reports;
 
 /// Its options; those about reports are the doctor's own.
 pub(super) fn command() -> Command {
@@ -15,7 +14,7 @@ pub(super) fn command() -> Command {
             Arg::new("port")
                 .long("port")
                 .value_name("PORT")
-                .required(true)
+                .required_unless_present("list")
                 .value_parser(value_parser!(u16).range(1..))
                 .help("The port that the back-end is to listen on"),
         )
@@ -28,22 +27,10 @@ pub(super) fn command() -> Command {
         )
         .arg(Arg::new("host").long("host").value_name("NAME").value_parser(host).help("Host of requests [default: the address]"))
         .arg(Arg::new("tls").long("tls").action(ArgAction::SetTrue).help("The port is to speak TLS"))
-        .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Prints every check, also those that passed"))
-        .arg(Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue).help("Prints errors only"))
-        .arg(Arg::new("strict").long("strict").action(ArgAction::SetTrue).help("Ends with 4 where there are warnings"))
-        .arg(redact())
-        .arg(output())
-        .arg(language())
+        .args(about_reports())
 }
 
-/// The option that makes a report one for others.
-pub(super) fn redact() -> Arg {
-    Arg::new("redact")
-        .long("redact")
-        .action(ArgAction::SetTrue)
-        .help("Replaces addresses, names of hosts and queries by tokens, leaves excerpts of files out")
-}
-
+/// The back-end; `None` where none is named.
 pub(super) fn back_end(matches: &ArgMatches) -> Option<BackEnd> {
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     let port = *matches.get_one::<u16>("port")?;

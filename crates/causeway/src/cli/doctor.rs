@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use causeway_doctor::backend::BackEnd;
+use causeway_doctor::backend::{self, BackEnd};
 use causeway_doctor::{Selection, examine};
 use causeway_reason::{Cause, Language};
 use clap::error::ErrorKind;
@@ -37,6 +37,25 @@ pub(crate) struct DoctorArguments {
     pub(crate) fix: Option<FixArguments>,
 }
 
+impl DoctorArguments {
+    /// With the options of every examination.
+    fn of(matches: &ArgMatches, what: Examine, selection: Selection) -> Self {
+        Self {
+            what,
+            selection,
+            json: is_json(matches),
+            language: spoken(matches),
+            all: matches.get_flag("all"),
+            quiet: matches.get_flag("quiet"),
+            strict: matches.get_flag("strict"),
+            redact: matches.get_flag("redact"),
+            bundle: None,
+            wait: matches.get_one::<u64>("wait").copied().map(Duration::from_secs),
+            fix: None,
+        }
+    }
+}
+
 /// `--fix [CODE…] [--apply]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FixArguments {
@@ -55,8 +74,8 @@ pub(crate) enum Examine {
     BackEnd(BackEnd),
     /// A log or a proxy that runs, perhaps with a configuration.
     Foreign(ForeignArguments),
-    /// The names of the checks are printed.
-    List,
+    /// These names of checks are printed.
+    List(Vec<String>),
     /// The schema of reports as JSON is printed.
     Schema,
 }
@@ -65,17 +84,6 @@ pub(crate) enum Examine {
 const PROBES: &[&str] = &["clusters", "admin.listeners"];
 
 pub(super) fn command() -> Command {
-    let names = |name: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .value_name("CHECK")
-            .action(ArgAction::Append)
-            .value_delimiter(',')
-            .help(help)
-    };
-    let switch = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
-    };
     Command::new("doctor")
         .subcommand(back_end::command())
         .args_conflicts_with_subcommands(true)
@@ -95,14 +103,7 @@ pub(super) fn command() -> Command {
                 .help("The configuration to examine"),
         )
         .args(foreign::arguments())
-        .arg(names("only", "Only these checks: a name of --list, or its beginning up to a dot"))
-        .arg(names("skip", "Not these checks"))
         .arg(switch("no-probe", "Makes no connection and asks no name server: looks only"))
-        .arg(switch("list", "Prints the names of the checks"))
-        .arg(switch("all", "Prints every check, also those that passed"))
-        .arg(switch("quiet", "Prints errors only").short('q'))
-        .arg(switch("strict", "Ends with 4 where there are warnings"))
-        .arg(back_end::redact().conflicts_with("fix"))
         .arg(
             Arg::new("bundle")
                 .long("bundle")
@@ -116,13 +117,6 @@ pub(super) fn command() -> Command {
         )
         .arg(switch("schema", "Prints the JSON schema of reports"))
         .arg(
-            Arg::new("wait")
-                .long("wait")
-                .value_name("SECONDS")
-                .value_parser(value_parser!(u64))
-                .help("Examines again until all is well, for at most this long"),
-        )
-        .arg(
             Arg::new("fix")
                 .long("fix")
                 .value_name("CODE")
@@ -130,15 +124,58 @@ pub(super) fn command() -> Command {
                 .value_delimiter(',')
                 .value_parser(cause)
                 .requires("config-path")
-                .conflicts_with_all(["wait", "log", "envoy", "istio", "haproxy"])
+                .conflicts_with_all(["wait", "redact", "log", "envoy", "istio", "haproxy"])
                 .help(
                     "Shows what the findings propose to write, as a diff: what can be left to a program, or, by their codes, \
                      also what has to be thought about",
                 ),
         )
         .arg(switch("apply", "With --fix: changes the file, if that mends it").requires("fix"))
-        .arg(output())
-        .arg(language())
+        .args(about_reports())
+}
+
+fn names(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name("CHECK").action(ArgAction::Append).value_delimiter(',').help(help)
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+/// Options of every examination: what is looked at, how often, and how it is told.
+pub(super) fn about_reports() -> [Arg; 10] {
+    [
+        names("only", "Only these checks: a name of --list, or its beginning up to a dot"),
+        names("skip", "Not these checks"),
+        switch("list", "Prints the names of the checks"),
+        switch("all", "Prints every check, also those that passed"),
+        switch("quiet", "Prints errors only").short('q'),
+        switch("strict", "Ends with 4 where there are warnings"),
+        switch(
+            "redact",
+            "Replaces addresses, names of hosts and queries by tokens, leaves excerpts of files out",
+        ),
+        Arg::new("wait")
+            .long("wait")
+            .value_name("SECONDS")
+            .value_parser(value_parser!(u64))
+            .help("Examines again until all is well, for at most this long"),
+        output(),
+        language(),
+    ]
+}
+
+/// Which checks are made, out of those with these names.
+fn selection(matches: &ArgMatches, known: &[String]) -> Result<Selection, Error> {
+    let names = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
+    let selection = Selection { only: names("only"), skip: names("skip") };
+    match selection.unknown(known) {
+        None => Ok(selection),
+        Some(unknown) => {
+            let what = format!("no check has the name '{unknown}'; --list prints all");
+            Err(usage(ErrorKind::InvalidValue, what))
+        }
+    }
 }
 
 /// A cause, by its code or name.
@@ -147,26 +184,19 @@ fn cause(text: &str) -> Result<Cause, String> {
 }
 
 pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
-    if let Some(("backend", matches)) = matches.subcommand()
-        && let Some(back_end) = back_end(matches)
-    {
-        return Ok(DoctorArguments {
-            what: Examine::BackEnd(back_end),
-            selection: Selection::default(),
-            json: is_json(matches),
-            language: spoken(matches),
-            all: matches.get_flag("all"),
-            quiet: matches.get_flag("quiet"),
-            strict: matches.get_flag("strict"),
-            redact: matches.get_flag("redact"),
-            bundle: None,
-            wait: None,
-            fix: None,
-        });
+    if let Some(("backend", matches)) = matches.subcommand() {
+        let names: Vec<_> = backend::names().collect();
+        let selection = selection(matches, &names)?;
+        let what = match back_end(matches) {
+            Some(back_end) if !matches.get_flag("list") => Examine::BackEnd(back_end),
+            Some(_) | None => Examine::List(names),
+        };
+        return Ok(DoctorArguments::of(matches, what, selection));
     }
-    let names = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
+    let known: Vec<_> = examine::names().collect();
+    let mut selection = selection(matches, &known)?;
     let what = if matches.get_flag("list") {
-        Examine::List
+        Examine::List(known)
     } else if matches.get_flag("schema") {
         Examine::Schema
     } else if let Some(foreign) = foreign::foreign(matches)? {
@@ -179,14 +209,8 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
             "what is to be examined? -c FILE names a configuration, --log FILE a log, --envoy URL or --haproxy SOCKET a proxy that runs",
         ));
     };
-    let given = Selection { only: names("only"), skip: names("skip") };
-    if let Some(unknown) = given.unknown(&examine::names().collect::<Vec<_>>()) {
-        let what = format!("no check has the name '{unknown}'; --list prints all");
-        return Err(usage(ErrorKind::InvalidValue, what));
-    }
-    let Selection { only, mut skip } = given;
     if matches.get_flag("no-probe") {
-        skip.extend(PROBES.iter().map(|&area| area.to_owned()));
+        selection.skip.extend(PROBES.iter().map(|&area| area.to_owned()));
     }
     let has_configuration = ["config-path", "envoy"].into_iter().any(|name| matches.contains_id(name));
     if matches.contains_id("bundle") && !has_configuration && !matches.get_flag("istio") {
@@ -205,17 +229,6 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
             "--fix prints a diff; without it, -o json has one for each fix",
         ));
     }
-    Ok(DoctorArguments {
-        fix,
-        what,
-        selection: Selection { only, skip },
-        json: is_json(matches),
-        language: spoken(matches),
-        all: matches.get_flag("all"),
-        quiet: matches.get_flag("quiet"),
-        strict: matches.get_flag("strict"),
-        redact: matches.get_flag("redact"),
-        bundle: matches.get_one::<PathBuf>("bundle").cloned(),
-        wait: matches.get_one::<u64>("wait").copied().map(Duration::from_secs),
-    })
+    let bundle = matches.get_one::<PathBuf>("bundle").cloned();
+    Ok(DoctorArguments { fix, bundle, ..DoctorArguments::of(matches, what, selection) })
 }

@@ -31,7 +31,7 @@ pub(super) fn write(
     let server = match what {
         Examine::Config(path) => remote::admin(None, Some(path)).ok(),
         Examine::Foreign(foreign) => foreign.envoy.clone(),
-        Examine::BackEnd(_) | Examine::List | Examine::Schema => None,
+        Examine::BackEnd(_) | Examine::List(_) | Examine::Schema => None,
     };
     // Without a file, what runs is all that there is to be sent.
     let runs = || server.as_ref().and_then(envoy::configuration_of);

@@ -29,18 +29,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Examines, prints, and ends as the report says.
 pub(crate) fn run(arguments: &DoctorArguments) -> ExitCode {
     match &arguments.what {
-        Examine::List => {
-            let mut names: Vec<_> = examine::names().collect();
-            names.push(String::new());
-            print(&names.join("\n"))
-        }
+        Examine::List(names) => print(&(names.join("\n") + "\n")),
         Examine::Schema => print(SCHEMA),
-        Examine::BackEnd(back_end) => {
-            let report = backend::examine(back_end, &arguments.selection);
-            show(&report, Redactor::default(), arguments);
-            ExitCode::from(report.exit_code(arguments.strict))
-        }
-        Examine::Config(_) | Examine::Foreign(_) => {
+        Examine::Config(_) | Examine::Foreign(_) | Examine::BackEnd(_) => {
             match Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(until_well(arguments)),
                 Err(error) => {
@@ -61,7 +52,9 @@ async fn until_well(arguments: &DoctorArguments) -> ExitCode {
                 config(path, arguments).await.map(|(source, report)| (Some(source), report))
             }
             Examine::Foreign(foreign) => foreign::report(foreign, arguments).await,
-            Examine::List | Examine::Schema | Examine::BackEnd(_) => return ExitCode::SUCCESS,
+            // Nothing else is done meanwhile that it could keep waiting.
+            Examine::BackEnd(back_end) => Ok((None, backend::examine(back_end, &arguments.selection))),
+            Examine::List(_) | Examine::Schema => return ExitCode::SUCCESS,
         };
         let (source, report) = match examined {
             Ok(examined) => examined,
