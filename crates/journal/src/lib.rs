@@ -7,6 +7,7 @@
 //!
 //! Nothing here asks for the time: whoever writes says when, in milliseconds since 1970.
 
+mod also;
 mod journal;
 mod record;
 mod ring;

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use causeway_reason::{Answer as Spec, Failure, Met, Reason};
 use causeway_testkit::{
-    Backend, Connection, DnsAnswer, DnsServer, End, Netns, NoResponse, Port, Request, Response, Script,
-    TlsServer, eventually, exchange,
+    Backend, Connection, DnsAnswer, DnsServer, End, Netns, NoResponse, Port, ProcessBuilder, Request,
+    Response, Scratch, Script, TlsServer, eventually, exchange,
 };
 
+use crate::asked::is_asked;
 use crate::site::{Listener, Options, Ports, Site, config, indent, machines};
 
 /// The name of the back-end, where it has one.
@@ -370,6 +371,7 @@ impl Case {
         expected.check_logs(&site, &mut wrong).await;
         expected.check_metrics(&mut site, &mut wrong).await;
         expected.check_journal(&mut site, &mut wrong).await;
+        expected.check_doctor(&site, &mut wrong).await;
         if !wrong.is_empty() {
             wrong.push(format!("access log: {:?}", site.access_log()));
             wrong.push(format!("application log: {}", site.proxy.log()));
@@ -377,6 +379,19 @@ impl Case {
         drop((site, backend, dead, names, settled, netns));
         wrong
     }
+}
+
+/// What the doctor says of a running Causeway, of what failed alone.
+async fn ask_doctor(site: &Site) -> serde_json::Value {
+    let scratch = Scratch::new();
+    let admin = format!("http://{}", site.admin);
+    let mut process = ProcessBuilder::new(env!("CARGO_BIN_EXE_causeway"))
+        .args(["doctor", "-o", "json", "--only", "admin.failures", "--interval", "0", "--envoy"])
+        .arg(admin)
+        .start(scratch.path())
+        .expect("a doctor");
+    process.wait(Duration::from_secs(20)).await;
+    serde_json::from_str(&process.stdout()).unwrap_or_default()
 }
 
 /// Opens a connection to the listener.
@@ -561,6 +576,19 @@ impl Expected {
         let causes = site.json("/why?format=json").await;
         if causes["total"] != 1 || causes["causes"][0]["code"] != code {
             wrong.push(format!("/why has other causes than {code}: {causes}"));
+        }
+    }
+
+    /// The doctor names it too, to whoever has nothing but the admin server.
+    async fn check_doctor(&self, site: &Site, wrong: &mut Vec<String>) {
+        if !is_asked(self.reason) {
+            return;
+        }
+        let (report, code) = (ask_doctor(site).await, self.reason.code());
+        let findings = report["findings"].as_array();
+        let found = findings.into_iter().flatten().find(|finding| finding["code"] == code);
+        if found.is_none_or(|found| found["evidence"].as_array().is_none_or(|all| all.len() < 2)) {
+            wrong.push(format!("the doctor does not name {code} with the last failure: {report:#}"));
         }
     }
 

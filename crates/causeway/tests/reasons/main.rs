@@ -9,6 +9,7 @@
     reason = "a panic is a failed test, and what is skipped is said"
 )]
 
+mod asked;
 mod backend;
 mod case;
 mod client;
@@ -189,6 +190,11 @@ async fn health() {
 #[tokio::test]
 async fn backend() {
     run(backend::cases()).await;
+}
+
+#[tokio::test]
+async fn http2() {
+    run(http2::cases()).await;
 }
 
 #[tokio::test]

@@ -61,7 +61,8 @@ fn which(finding: &Finding, known: &[Finding]) -> Vec<usize> {
     let of_no_host = effect.flags.split(',').any(|flag| flag == "UH");
     let fits = |other: &Finding| {
         if finding.grade != Grade::Possible || other.severity == Severity::Note {
-            return other.cause == finding.cause && same_subject(finding, other);
+            return (other.cause == finding.cause || refines(other, finding, &causes))
+                && same_subject(finding, other);
         }
         // A rule about the file says what would happen, not what does.
         let asked = other.evidence.first().is_some_and(|evidence| evidence.kind != EvidenceKind::File);
@@ -78,8 +79,17 @@ fn which(finding: &Finding, known: &[Finding]) -> Vec<usize> {
     };
     let mut fitting: Vec<_> =
         known.iter().enumerate().filter(|(_, other)| !open(other) && fits(other)).collect();
-    fitting.sort_by_key(|(_, other)| (other.severity, other.grade));
+    fitting.sort_by_key(|(_, other)| (other.cause != finding.cause, other.severity, other.grade));
     fitting.into_iter().map(|(at, _)| at).collect()
+}
+
+/// Whether a probe proves which of the causes of a line it is, where a proxy knows what happened to it and not why there: it is
+/// refused, and the back-end listens on its loopback address.
+fn refines(other: &Finding, finding: &Finding, causes: &[Cause]) -> bool {
+    finding.subject.cluster.is_some()
+        && other.grade == Grade::Proven
+        && other.evidence.first().is_some_and(|evidence| evidence.kind == EvidenceKind::Probe)
+        && causes.contains(&other.cause)
 }
 
 /// What gives such a line, of Envoy or of HAProxy.

@@ -47,6 +47,11 @@ fn failure(record: &Record, language: Language) -> Value {
     put("blame", spec.blame.word().into());
     put("sentence", spec.sentence.get(language).into());
     put("advice", spec.advice.get(language).into());
+    let also = record.also().map(|condition| {
+        let spec = condition.spec();
+        json!({"code": condition.code(), "reason": spec.key, "sentence": spec.sentence.get(language)})
+    });
+    put("also", also.collect());
     let subject = match record.subject {
         Subject::Request => "request",
         Subject::Connection => "connection",

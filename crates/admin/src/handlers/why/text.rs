@@ -132,6 +132,10 @@ pub(super) fn details(record: &Record, language: Language) -> Vec<(&'static str,
     let fact = |fact: Fact| Some(record.fact(fact)).filter(|text| !text.is_empty());
     let mut all = Vec::new();
     let mut add = |name, value: Option<String>| all.extend(value.map(|value| (name, value)));
+    for condition in record.also() {
+        let spec = condition.spec();
+        add("also", Some(format!("{} {}: {}", condition.code(), spec.key, spec.sentence.get(language))));
+    }
     add("listener", fact(Fact::Listener).map(str::to_owned));
     let virtual_host = fact(Fact::VirtualHost).map(|name| format!(" in virtual host {name}"));
     add("route", fact(Fact::Route).map(|route| format!("{route}{}", virtual_host.unwrap_or_default())));

@@ -28,6 +28,8 @@ pub(super) fn all(server: &AdminServer) -> Result<Observed, String> {
         certificates: optional("/certs"),
         runtime: optional("/runtime"),
         init: optional("/init_dump"),
+        why: Value::Null,
+        reload: optional("/reload/status?format=json"),
         after: before.clone(),
         before,
         between: Duration::ZERO,

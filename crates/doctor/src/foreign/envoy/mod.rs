@@ -8,6 +8,7 @@ pub mod assemble;
 mod certificates;
 mod counters;
 mod difference;
+mod failures;
 mod hosts;
 mod listeners;
 mod observed;
@@ -49,6 +50,7 @@ pub fn names() -> impl Iterator<Item = String> {
         "admin.certificates",
         "admin.listeners.*",
         "admin.hosts.*",
+        "admin.failures",
         "admin.counters",
     ]
     .into_iter()
@@ -67,11 +69,14 @@ pub async fn examine(
 ) -> Result<Report, String> {
     let began = Instant::now();
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let wanted = |id: &str| question.selection.takes_some_of(id);
     let mut observed = ask::all(server)?;
+    if wanted(failures::ID) {
+        observed.why = failures::ask(server, &observed.server);
+    }
     let mut report = Report { target: server.to_string(), started, ..Report::default() };
     let same = question.file.filter(|file| difference::is_same(&observed, file));
     let model = configuration(server, &observed, same, question.selection, progress, &mut report).await;
-    let wanted = |id: &str| question.selection.takes_some_of(id);
     if wanted("admin.counters") || wanted("admin.hosts") {
         tokio::time::sleep(question.interval.saturating_sub(began.elapsed())).await;
         ask::again(server, &mut observed, began.elapsed());
@@ -91,6 +96,9 @@ pub async fn examine(
     }
     if wanted("admin.hosts") {
         hosts::hosts(&observed, &model, &mut report);
+    }
+    if wanted(failures::ID) {
+        failures::failures(&observed, &server.to_string(), same, &mut report);
     }
     if wanted("admin.counters") {
         counters::counters(&observed, &mut report);

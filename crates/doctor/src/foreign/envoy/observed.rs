@@ -26,6 +26,10 @@ pub struct Observed {
     pub runtime: Value,
     /// `/init_dump`
     pub init: Value,
+    /// `/why`, the journal of a Causeway.
+    pub why: Value,
+    /// `/reload/status`, of a Causeway.
+    pub reload: Value,
     /// `/stats` at first.
     pub before: Stats,
     /// `/stats` again.

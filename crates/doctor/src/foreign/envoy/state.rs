@@ -153,6 +153,7 @@ pub(super) fn updates(observed: &Observed, report: &mut Report) {
             );
         }
     }
+    found.extend(refused_reload(observed));
     let rejected: Vec<_> = observed
         .after
         .0
@@ -204,6 +205,37 @@ pub(super) fn updates(observed: &Observed, report: &mut Report) {
     }
 }
 
+/// A Causeway that was asked to load its file again, and did not.
+fn refused_reload(observed: &Observed) -> Option<Finding> {
+    let last = observed.reload.get("last_reload").filter(|last| text(last, &["result"]) == "refused")?;
+    let faults = last.get("diagnostics").and_then(Value::as_array).into_iter().flatten();
+    let fault = faults.filter(|fault| text(fault, &["severity"]) == "error").find_map(|fault| {
+        let place = fault.get("position").filter(|place| !place.is_null());
+        let line = |name| place.and_then(|place| place.get(name)?.as_u64()).unwrap_or(0);
+        let place =
+            place.map(|place| format!("{}:{}:{}: ", text(place, &["file"]), line("line"), line("column")));
+        Some(format!("{}{}", place.unwrap_or_default(), text(fault, &["message"])))
+    });
+    let (at, fault) = (text(last, &["at"]), fault.unwrap_or_default());
+    let finding = Finding::new(
+        Condition::UpdateRejected,
+        Severity::Error,
+        said!(
+            "the last reload was refused; what ran before runs on",
+            "마지막 다시 읽기가 거부되어 이전 설정으로 계속 동작합니다"
+        ),
+        Evidence::new(
+            EvidenceKind::Admin,
+            Said::plain("/reload/status"),
+            Said::plain(format!("{fault} ({at})")),
+        ),
+    );
+    Some(finding.fix(Fix::manual(said!(
+        "mend it, see that causeway validate has no error, and reload again",
+        "고친 뒤 causeway validate에 오류가 없는지 확인하고 다시 읽게 하십시오"
+    ))))
+}
+
 fn has_control_plane(section: &Value) -> bool {
     at(section, &["bootstrap", "dynamic_resources"]).is_some_and(|resources| {
         ["ads_config", "lds_config", "cds_config"].iter().any(|name| resources.get(name).is_some())
@@ -252,5 +284,9 @@ mod tests {
             ..Observed::default()
         };
         assert_eq!(codes(&observed), ["R609", "C952"]);
+        let refused = json!({"last_reload": {"result": "refused", "at": "t", "diagnostics": [
+            {"severity": "error", "position": {"file": "e.yaml", "line": 3, "column": 1}, "message": "no such field"}]}});
+        let observed = Observed { server: json!({"state": "LIVE"}), reload: refused, ..Observed::default() };
+        assert_eq!(codes(&observed), ["C952"]);
     }
 }
