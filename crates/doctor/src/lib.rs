@@ -28,6 +28,7 @@ pub mod logs;
 pub mod mend;
 pub mod probe;
 pub mod redact;
+pub mod refused;
 pub mod report;
 pub mod said;
 pub mod selection;

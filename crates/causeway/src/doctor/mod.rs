@@ -6,14 +6,16 @@ mod foreign;
 mod log;
 mod progress;
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use causeway_doctor::report::{SCHEMA, TextOptions};
-use causeway_doctor::{Progress, Redactor, Report, backend, examine};
+use causeway_doctor::{Progress, Redactor, Report, backend, examine, refused};
 use causeway_envoy::{Diagnostic, Diagnostics, LoadOptions, Source, load};
+use causeway_reason::Cause;
 
 use tokio::runtime::Builder;
 
@@ -126,9 +128,23 @@ fn unusable(diagnostics: &Diagnostics, arguments: &DoctorArguments) {
         };
         print(&diagnostics.iter().map(line).collect::<String>());
     } else if arguments.json {
-        print(&format!("{:#}\n", diagnostics.to_json()));
+        let mut json = diagnostics.to_json();
+        let each = json.get_mut("diagnostics").and_then(serde_json::Value::as_array_mut);
+        for (one, diagnostic) in each.into_iter().flatten().zip(diagnostics.iter()) {
+            one["cause"] = refused::cause(diagnostic).map(Cause::code).into();
+        }
+        print(&format!("{json:#}\n"));
     } else {
-        print(&diagnostics.render(colors()));
+        let mut text = diagnostics.render(colors());
+        let mut causes: Vec<_> = diagnostics.iter().filter_map(refused::cause).collect();
+        causes.sort_unstable();
+        causes.dedup();
+        for cause in causes {
+            let (code, key) = (cause.code(), cause.key());
+            let sentence = cause.sentence().get(arguments.language);
+            let _ = writeln!(text, "{code} {key}: {sentence}");
+        }
+        print(&text);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Certificates on disk: what is renewed is used, and what is about to expire is said.
+//! Files on disk: certificates that are renewed are used, those that are about to expire are said, and so is a configuration
+//! file that was changed and not loaded.
 //!
 //! A thread of its own looks at the files, since a file system that hangs must not stop anything else.
 
@@ -11,8 +12,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway_envoy::{LoadOptions, Severity, Source, load_secrets};
 use causeway_model::{NamedSecret, SecretFile};
+use causeway_reason::Condition;
 use causeway_tls::follow::{Followed, Follower, INTERVAL, Renewal};
 
+use super::changed::ConfigFile;
+use super::load::coded;
+use crate::cli::ConfigArguments;
 use crate::views::seconds;
 
 /// Certificates are warned of that expire within this time: three weeks are enough for anybody to look.
@@ -29,29 +34,40 @@ const LOOK_FOR_EXPIRY: Duration = Duration::from_mins(10);
 /// The thread that follows files; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Certificates {
-    contexts: Sender<Vec<Arc<dyn Followed>>>,
+    orders: Sender<Order>,
+}
+
+/// What the thread is told.
+enum Order {
+    /// The files of these are followed from now on, and no others.
+    Follow(Vec<Arc<dyn Followed>>),
+    /// The configuration file has been read.
+    Read,
 }
 
 impl Certificates {
-    /// Starts the thread. Files of secrets are read with these options.
+    /// Starts the thread. Files of secrets are read with the options of the configuration.
     ///
     /// # Errors
     ///
     /// Where the system gives no thread.
-    pub(super) fn start(options: &LoadOptions) -> io::Result<Self> {
-        let (contexts, orders) = mpsc::channel::<Vec<Arc<dyn Followed>>>();
-        let options = options.clone();
+    pub(super) fn start(config: &ConfigArguments) -> io::Result<Self> {
+        let (sender, orders) = mpsc::channel::<Order>();
+        let options = config.options.clone();
+        let mut file = ConfigFile::new(config.path.clone());
         std::thread::Builder::new().name("certificates".to_owned()).spawn(move || {
             let secrets = |file: &SecretFile| read_secrets(file, &options);
             let mut follower = Follower::default();
             let mut expiry = Expiry::default();
             loop {
                 match orders.recv_timeout(INTERVAL) {
-                    Ok(contexts) => {
+                    Ok(Order::Read) => file.was_read(),
+                    Ok(Order::Follow(contexts)) => {
                         follower.follow(contexts);
                         expiry.look(&follower);
                     }
                     Err(RecvTimeoutError::Timeout) => {
+                        file.look(Instant::now());
                         let renewals = follower.look(&secrets);
                         if !renewals.is_empty() || expiry.is_due() {
                             renewals.iter().for_each(tell);
@@ -62,13 +78,18 @@ impl Certificates {
                 }
             }
         })?;
-        Ok(Self { contexts })
+        Ok(Self { orders: sender })
     }
 
     /// Follows the files of these from now on, and no others.
     pub(super) fn follow(&self, contexts: Vec<Arc<dyn Followed>>) {
         // The thread lives as long as this does.
-        let _ = self.contexts.send(contexts);
+        let _ = self.orders.send(Order::Follow(contexts));
+    }
+
+    /// The configuration file has been read just now.
+    pub(super) fn file_was_read(&self) {
+        let _ = self.orders.send(Order::Read);
     }
 }
 
@@ -79,7 +100,8 @@ fn tell(renewal: &Renewal) {
         }
         Renewal::Failed { what, error } => tracing::error!(
             target: "config",
-            "{what}: what has changed on disk can't be used, and what was there before still is: {error}"
+            "{}: {what}: what has changed on disk can't be used, and what was there before still is: {error}",
+            coded(Condition::CertificateNotReloaded)
         ),
     }
 }

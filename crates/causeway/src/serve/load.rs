@@ -2,9 +2,11 @@
 
 use std::io::{IsTerminal as _, Write as _, stderr};
 
+use causeway_doctor::refused;
 use causeway_envoy::{ConfigDump, Diagnostic, Diagnostics, Kind, Loaded, Severity, Source};
 use causeway_log::{Format, LogHandle};
 use causeway_model::Bootstrap;
+use causeway_reason::Cause;
 
 use crate::cli::{ConfigArguments, ServeArguments};
 
@@ -48,7 +50,10 @@ pub(super) fn at_start(arguments: &ServeArguments, log: &LogHandle) -> Option<Co
             stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let _ = stderr().write_all(diagnostics.render(color).as_bytes());
         for diagnostic in diagnostics.iter().filter(|found| found.severity == Severity::Error) {
-            tracing::error!(target: "config", "{diagnostic}");
+            match refused::cause(diagnostic) {
+                Some(cause) => tracing::error!(target: "config", "{diagnostic}; {}", coded(cause)),
+                None => tracing::error!(target: "config", "{diagnostic}"),
+            }
         }
         causeway_log::critical!(target: "main", "error initializing config '{name}': {}", diagnostics.summary());
         return None;
@@ -75,11 +80,21 @@ fn tell_one(diagnostic: &Diagnostic) {
         line.push_str("; ");
         line.push_str(hint);
     }
+    if let Some(cause) = refused::cause(diagnostic) {
+        line.push_str("; ");
+        line.push_str(&coded(cause));
+    }
     match diagnostic.severity {
         Severity::Error => tracing::error!(target: "config", "{line}"),
         Severity::Warning => tracing::warn!(target: "config", "{line}"),
         Severity::Note => tracing::debug!(target: "config", "{line}"),
     }
+}
+
+/// A cause as lines of the log have it: `C952 update_rejected`.
+pub(super) fn coded(cause: impl Into<Cause>) -> String {
+    let cause = cause.into();
+    format!("{} {}", cause.code(), cause.key())
 }
 
 /// The form of log lines that the configuration asks for, unless the command line says otherwise.

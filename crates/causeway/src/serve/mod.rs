@@ -1,7 +1,9 @@
 //! `causeway -c envoy.yaml`: loads a configuration and serves it until the process is told to end.
 
 mod certificates;
+mod changed;
 mod drain;
+mod lint;
 mod load;
 mod names;
 mod overload;

@@ -7,6 +7,7 @@ use std::time::{Instant, SystemTime};
 use causeway_admin::view::{Diagnostic, ReloadReport, ReloadResult, ReloadTrigger, Severity};
 use causeway_envoy::Loaded;
 use causeway_model::Bootstrap;
+use causeway_reason::Condition;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
 use super::load::{self, Configuration};
@@ -61,6 +62,7 @@ impl Server {
         tracing::info!(target: "main", "reloading {name} ({})", trigger.word());
         let old = self.shared.current.load_full();
         let old = old.as_ref().map(|old| &old.bootstrap);
+        self.certificates.file_was_read();
         let (outcome, mut diagnostics, changes) = match load::read(&self.arguments.config) {
             Err(fault) => (Outcome::Refused(vec![fault]), Vec::new(), Vec::new()),
             Ok(Loaded { bootstrap: None, diagnostics, .. }) => {
@@ -105,7 +107,8 @@ impl Server {
                     message,
                     hint: None,
                 }));
-                tracing::error!(target: "main", "{name} is refused; the configuration stays as it was");
+                let code = load::coded(Condition::UpdateRejected);
+                tracing::error!(target: "main", "{code}: {name} is refused; the configuration stays as it was");
                 ReloadResult::Refused
             }
         };

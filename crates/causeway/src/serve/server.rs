@@ -21,13 +21,15 @@ use causeway_proxy::{
     AdminLog, BindError, DataPlane, DataPlaneOptions, Drain, GateStates, LogFiles, Reserved, Snapshot,
     StartOptions,
 };
+use causeway_reason::Condition;
 use causeway_stats::{NameFilter, Registry};
 use causeway_upstream::{Cluster, ClusterManager, ManagerOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::certificates::Certificates;
-use super::load::Configuration;
+use super::lint;
+use super::load::{self, Configuration};
 use super::reload::{self, Wanted};
 use super::statistics::Statistics;
 use crate::cli::ServeArguments;
@@ -44,7 +46,7 @@ pub(super) struct Server {
     pub(super) manager: ClusterManager,
     pub(super) data_plane: DataPlane,
     pub(super) statistics: Statistics,
-    certificates: Certificates,
+    pub(super) certificates: Certificates,
     /// The configuration that holds, compiled.
     pub(super) snapshot: RefCell<Option<Arc<Snapshot>>>,
     /// What `/runtime_modify` set.
@@ -142,7 +144,7 @@ impl Server {
         let data_plane = DataPlane::start(&start, &registry, &shared.journal)
             .map_err(|error| one(format!("cannot start a worker: {error}")))?;
         let _ = shared.connections.set(data_plane.connections());
-        let certificates = Certificates::start(&arguments.config.options)
+        let certificates = Certificates::start(&arguments.config)
             .map_err(|error| one(format!("cannot start following certificates: {error}")))?;
         let server = Rc::new(Self {
             certificates,
@@ -212,13 +214,15 @@ impl Server {
             name: Arc::clone(&listener.name),
             addresses: self.data_plane.addresses(listener),
         });
-        self.shared.current.store(Some(Arc::new(Current {
+        let current = Arc::new(Current {
             bootstrap: bootstrap.clone(),
             dump: loaded.dump.clone(),
             since: SystemTime::now(),
             runtime,
             listeners: listeners.collect(),
-        })));
+        });
+        self.shared.current.store(Some(Arc::clone(&current)));
+        lint::tell(current);
         Ok(())
     }
 
@@ -414,9 +418,10 @@ fn bind_faults(faults: &[BindError]) -> Vec<String> {
             (Address::Ip(address), std::io::ErrorKind::AddrInUse) if !fault.ours => who_listens(*address),
             _ => None,
         };
+        let code = load::coded(Condition::ListenerNotOpen);
         match holder {
-            Some(holder) => format!("{fault} by {holder}"),
-            None => fault.to_string(),
+            Some(holder) => format!("{code}: {fault} by {holder}"),
+            None => format!("{code}: {fault}"),
         }
     };
     faults.iter().map(line).collect()

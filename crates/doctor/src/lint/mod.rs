@@ -13,6 +13,7 @@ mod downloads;
 mod edge;
 mod grpc;
 mod host;
+mod mixed;
 mod preflight;
 mod redirect;
 mod rewrite;
@@ -20,6 +21,7 @@ mod router;
 mod shadow;
 mod timeouts;
 mod tls;
+mod twice;
 mod walk;
 
 #[cfg(test)]
@@ -54,9 +56,11 @@ const RULES: &[Rule] = &[
     Rule { name: "downloads", look: downloads::look },
     Rule { name: "grpc", look: grpc::look },
     Rule { name: "tls", look: tls::look },
+    Rule { name: "twice", look: twice::look },
     Rule { name: "checks", look: checks::look },
     Rule { name: "breakers", look: breakers::look },
     Rule { name: "admin", look: admin::look },
+    Rule { name: "mixed", look: mixed::look },
     Rule { name: "edge", look: edge::look },
 ];
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use causeway_reason::{HaproxyLine, Line, Maker};
+use causeway_reason::{Cause, HaproxyLine, Line, Maker, Reason};
 
 /// What is taken out of a line: as much as it has. A text that is absent is empty.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,6 +25,8 @@ pub(super) struct Entry<'a> {
     pub(super) host: Cow<'a, str>,
     /// The back-end answered: its time is known.
     pub(super) answered: bool,
+    /// Why, where a Causeway has written it (`%WHY_CODE%`, `%CAUSEWAY_REASON%`).
+    pub(super) why: Option<Reason>,
     /// The line, where it is one of HAProxy.
     pub(super) haproxy: Option<HaproxyLine<'a>>,
 }
@@ -41,6 +43,7 @@ pub(super) enum Field {
     Cluster,
     Host,
     ServiceTime,
+    Why,
 }
 
 impl<'a> Entry<'a> {
@@ -60,12 +63,13 @@ impl<'a> Entry<'a> {
             Field::Cluster => self.cluster = value,
             Field::Host => self.host = value,
             Field::ServiceTime => self.answered = value.parse::<u64>().is_ok(),
+            Field::Why => self.why = Reason::find(&value).or(self.why),
         }
     }
 
     /// Whether it tells of a request at all.
     pub(super) fn is_request(&self) -> bool {
-        self.haproxy.is_some() || self.status.is_some() || !self.flags.is_empty()
+        self.haproxy.is_some() || self.status.is_some() || !self.flags.is_empty() || self.why.is_some()
     }
 
     /// Whether the request failed: the proxy says so, or the status does. What a back-end answers with 4xx is its answer.
@@ -74,7 +78,9 @@ impl<'a> Entry<'a> {
             // Local answers (a redirect, the page of statistics) end in LR.
             return line.status >= 500 || !matches!(line.ending(), "--" | "LR");
         }
-        !self.flags.is_empty()
+        // An answer that the configuration asks for is no failure, unless its status says so.
+        self.why.is_some_and(|why| why != Reason::DirectResponse)
+            || !self.flags.is_empty()
             || self.status.is_some_and(|status| status == 0 || status >= 500)
             || (self.status.is_some_and(|status| status >= 400)
                 && !self.answered
@@ -89,6 +95,9 @@ impl<'a> Entry<'a> {
         }
         let status = self.status.unwrap_or(0);
         let mut line = Line::of_parts(status, &self.flags, &self.details, &self.transport);
+        if let Some(why) = self.why {
+            line.causes = vec![Cause::Reason(why)];
+        }
         if line.made_by.is_none() && self.answered {
             line.made_by = Some(Maker::Upstream);
         }

@@ -109,7 +109,9 @@ fn severity(group: &Group) -> Severity {
 /// Several causes give the same line; one alone is sure only where its details are its own words.
 fn grade(group: &Group, causes: &[Cause]) -> Grade {
     match causes {
-        [_] if group.line.details.is_some() || group.made_by == Some(Maker::Upstream) => Grade::Proven,
+        [_] if group.is_known || group.line.details.is_some() || group.made_by == Some(Maker::Upstream) => {
+            Grade::Proven
+        }
         [_] => Grade::Likely,
         _ => Grade::Possible,
     }

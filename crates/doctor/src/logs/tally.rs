@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use causeway_model::{Bootstrap, EndpointAddress};
-use causeway_reason::{Line, Maker};
+use causeway_reason::{Line, Maker, Reason};
 
 use super::entry::Entry;
 use super::rounds::Durations;
@@ -43,6 +43,8 @@ pub(super) struct Group {
     pub(super) cluster: String,
     /// What the line means.
     pub(super) line: Line,
+    /// The line says why itself.
+    pub(super) is_known: bool,
     /// How many.
     pub(super) count: u64,
     /// First and last.
@@ -115,10 +117,11 @@ impl Tally {
         let server = entry.haproxy.is_none_or(|line| line.has_server());
         let _ = write!(
             self.key,
-            "{}{SEPARATOR}{}{SEPARATOR}{details}{SEPARATOR}{}{SEPARATOR}{target}{SEPARATOR}{}{server}",
+            "{}{SEPARATOR}{}{SEPARATOR}{details}{SEPARATOR}{}{SEPARATOR}{}{SEPARATOR}{target}{SEPARATOR}{}{server}",
             entry.status.unwrap_or(0),
             entry.flags,
             cut(&entry.transport),
+            entry.why.map_or("", Reason::code),
             entry.answered
         );
         if !self.groups.contains_key(&self.key) {
@@ -134,6 +137,7 @@ impl Tally {
                 details: details.to_owned(),
                 cluster: cluster.to_owned(),
                 line,
+                is_known: entry.why.is_some(),
                 count: 0,
                 span: Span::default(),
                 durations: Durations::default(),

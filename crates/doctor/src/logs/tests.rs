@@ -259,3 +259,16 @@ fn no_line_is_too_strange_to_be_read() {
     reader.finish("log", &mut report);
     assert!(!report.checks.is_empty());
 }
+
+#[test]
+fn a_causeway_s_log_says_why_itself() {
+    let report = read(&[
+        r#"{"response_code": 503, "response_flags": "UF", "upstream_cluster": "app", "why_code": "T203"}"#,
+        r#"{"response_code": 503, "response_flags": "UF", "upstream_cluster": "app", "why_code": "T201"}"#,
+        r#"{"response_code": 503, "response_flags": null, "upstream_cluster": null, "why_code": "R609"}"#,
+        r#"{"response_code": 301, "response_flags": null, "upstream_cluster": null, "why_code": "R609"}"#,
+    ]);
+    let mut known: Vec<_> = report.findings.iter().map(|one| (one.cause.code(), one.grade)).collect();
+    known.sort_unstable_by_key(|(code, _)| *code);
+    assert_eq!(known, [("R609", Grade::Proven), ("T201", Grade::Proven), ("T203", Grade::Proven)]);
+}

@@ -83,7 +83,7 @@ fn failure(body: &mut String, page: &Page, record: &Record) {
         escape(record.fact(Fact::Evidence)),
         escape(spec.advice.get(page.language)),
     );
-    for (name, value) in details(record, page.language) {
+    for (name, value) in details(page, record) {
         let _ = write!(body, "<dt>{name}</dt><dd>{}</dd>", escape(&value));
     }
     let _ = writeln!(

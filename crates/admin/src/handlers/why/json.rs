@@ -1,7 +1,6 @@
 //! `/why` as JSON.
 
 use causeway_journal::{Fact, Outcome, Record, Subject, Tally};
-use causeway_reason::Language;
 use serde_json::{Map, Value, json};
 
 use super::{Page, millis, moment};
@@ -9,7 +8,7 @@ use crate::json::pretty;
 use crate::time::timestamp;
 
 pub(super) fn page(page: &Page) -> String {
-    let failures: Vec<_> = page.records.iter().map(|record| failure(record, page.language)).collect();
+    let failures: Vec<_> = page.records.iter().map(|record| failure(page, record)).collect();
     if page.id.is_some() {
         return pretty(&json!({"failures": failures}));
     }
@@ -36,7 +35,8 @@ fn cause(tally: &Tally, now: u64) -> Value {
     })
 }
 
-fn failure(record: &Record, language: Language) -> Value {
+fn failure(page: &Page, record: &Record) -> Value {
+    let language = page.language;
     let spec = record.reason.spec();
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
@@ -47,7 +47,7 @@ fn failure(record: &Record, language: Language) -> Value {
     put("blame", spec.blame.word().into());
     put("sentence", spec.sentence.get(language).into());
     put("advice", spec.advice.get(language).into());
-    let also = record.also().map(|condition| {
+    let also = page.near.also(record).into_iter().map(|condition| {
         let spec = condition.spec();
         json!({"code": condition.code(), "reason": spec.key, "sentence": spec.sentence.get(language)})
     });

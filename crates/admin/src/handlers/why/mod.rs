@@ -5,6 +5,7 @@
 
 mod html;
 mod json;
+mod near;
 mod text;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,6 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::http::StatusCode;
 use causeway_journal::{Filter, Record, Tally};
 use causeway_reason::{Language, Reason};
+
+use near::Near;
 
 use super::hosts::language;
 use crate::http::{Reply, Request};
@@ -33,6 +36,7 @@ struct Page {
     count: (u64, usize),
     now: SystemTime,
     language: Language,
+    near: Near,
 }
 
 pub(crate) fn why(admin: &Admin, request: &Request) -> Reply {
@@ -66,6 +70,7 @@ pub(crate) fn why(admin: &Admin, request: &Request) -> Reply {
         count: journal.count(),
         now,
         language,
+        near: Near::default(),
     };
     let reply = match query.value("format") {
         Some("json") => Reply::json(json::page(&page)),

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use causeway_journal::{Fact, Outcome, Record, Subject, Tally};
-use causeway_reason::Language;
 
 use super::{Page, millis, moment};
 use crate::time::{between, human, timestamp};
@@ -98,7 +97,7 @@ fn record(out: &mut String, page: &Page, record: &Record) {
         let _ = writeln!(out, "    [{evidence}]");
     }
     let _ = writeln!(out, "    {}", spec.advice.get(page.language));
-    for (name, value) in details(record, page.language) {
+    for (name, value) in details(page, record) {
         let _ = writeln!(out, "    {name:<12} {value}");
     }
 }
@@ -128,11 +127,12 @@ pub(super) fn subject(record: &Record) -> String {
 }
 
 /// What else is known, by name.
-pub(super) fn details(record: &Record, language: Language) -> Vec<(&'static str, String)> {
+pub(super) fn details(page: &Page, record: &Record) -> Vec<(&'static str, String)> {
+    let language = page.language;
     let fact = |fact: Fact| Some(record.fact(fact)).filter(|text| !text.is_empty());
     let mut all = Vec::new();
     let mut add = |name, value: Option<String>| all.extend(value.map(|value| (name, value)));
-    for condition in record.also() {
+    for condition in page.near.also(record) {
         let spec = condition.spec();
         add("also", Some(format!("{} {}: {}", condition.code(), spec.key, spec.sentence.get(language))));
     }

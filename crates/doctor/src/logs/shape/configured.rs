@@ -127,7 +127,7 @@ fn of_object(object: &JsonTemplate, path: &mut Vec<Box<str>>, fields: &mut Vec<(
 }
 
 fn tells(mut fields: impl Iterator<Item = Field>) -> bool {
-    fields.any(|field| matches!(field, Field::Status | Field::Flags | Field::Details))
+    fields.any(|field| matches!(field, Field::Status | Field::Flags | Field::Details | Field::Why))
 }
 
 /// What an operator prints, where it matters here.
@@ -135,6 +135,7 @@ fn field(kind: &OperatorKind) -> Option<Field> {
     Some(match kind {
         OperatorKind::StartTime(_) | OperatorKind::EmitTime(_) => Field::Time,
         OperatorKind::ResponseCode => Field::Status,
+        OperatorKind::WhyCode | OperatorKind::Reason => Field::Why,
         OperatorKind::ResponseFlags | OperatorKind::ResponseFlagsLong => Field::Flags,
         OperatorKind::ResponseCodeDetails => Field::Details,
         OperatorKind::UpstreamTransportFailureReason => Field::Transport,

@@ -18,6 +18,7 @@ pub(super) fn field(name: &str) -> Option<Field> {
         (Field::Cluster, &["upstream_cluster", "cluster", "upstream_cluster_raw"]),
         (Field::Host, &["upstream_host", "upstream", "up", "upstream_remote_address"]),
         (Field::ServiceTime, &["upstream_service_time", "x_envoy_upstream_service_time", "service_time"]),
+        (Field::Why, &["why_code", "causeway_reason"]),
     ];
     let name = name.to_ascii_lowercase().replace('-', "_");
     NAMES.iter().find(|(_, names)| names.contains(&&*name)).map(|(field, _)| *field)
