@@ -152,5 +152,5 @@ pub(crate) async fn all_is_over(site: &Site, asked: u64) {
     assert!(eventually(Duration::from_secs(5), async || site.stat(gauge).await == 0).await);
     assert_eq!(site.stat("http.ingress.downstream_cx_upgrades_total").await, asked);
     let reasons = site.reasons().await;
-    assert!(reasons.is_empty(), "{reasons:?}");
+    assert!(reasons.is_empty(), "{reasons:?}\n{}", site.page("/why").await);
 }
