@@ -6,21 +6,27 @@ use causeway_reason::{Condition, Reason};
 
 use crate::record::{Fact, Record, Subject};
 
+/// What is noted of a host that asked for no more requests.
+const ASKED_FOR_NO_MORE: &str = "a response said x-envoy-immediate-health-check-fail";
 /// What Istio calls the cluster of all hosts that it does not know, where it lets them pass.
 const PASSTHROUGH: &str = "PassthroughCluster";
 /// The same, where it does not (`REGISTRY_ONLY`).
 const BLACK_HOLE: &str = "BlackHoleCluster";
 
+/// Whether a record shows it.
+type Look = fn(&Record) -> bool;
+
 impl Record {
     /// The conditions that the facts of this record show. One that rests on the name of a cluster alone holds as far as
     /// clusters are named as Istio names them.
     pub fn also(&self) -> impl Iterator<Item = Condition> {
-        const LOOKS: &[(Condition, fn(&Record) -> bool)] = &[
+        const LOOKS: &[(Condition, Look)] = &[
             (Condition::RetriesExhausted, |of| of.has_flag("URX") && of.attempts > 1),
             (Condition::RetryBreaker, retry_breaker),
             (Condition::PanicMode, |of| of.fact(Fact::Choice).ends_with("in panic")),
             (Condition::GrpcErrorInOk, grpc_in_ok),
             (Condition::ClientCertificateExpired, expired),
+            (Condition::ImmediateHealthCheckFail, |of| of.fact(Fact::Evidence).contains(ASKED_FOR_NO_MORE)),
             (Condition::CallerSetTimeout, caller_set),
             (Condition::MeshTlsMismatch, mesh_tls),
             (Condition::HostKeptIntoMesh, |of| of.fact(Fact::Cluster) == PASSTHROUGH && is_request(of)),
@@ -113,6 +119,8 @@ mod tests {
         assert_eq!(codes(refused, &mesh, |_| {}), [""; 0]);
         let asked = [(Fact::Evidence, "50 ms, which the request itself asked for")];
         assert_eq!(codes(Reason::RouteTimeout, &asked, |_| {}), ["O810"]);
+        let said = [(Fact::Evidence, ASKED_FOR_NO_MORE)];
+        assert_eq!(codes(Reason::HealthCheckServerError, &said, |_| {}), ["H512"]);
         let alert = [(Fact::Evidence, "the back-end sent the alert \"certificate expired\" (45)")];
         assert_eq!(codes(Reason::UpstreamTlsClientCertificateRefused, &alert, |_| {}), ["S308"]);
     }

@@ -42,6 +42,7 @@ mod proxy_status;
 mod pump;
 mod reason_header;
 mod record;
+mod refusals;
 mod rehearse;
 mod request_hash;
 mod router;

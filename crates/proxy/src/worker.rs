@@ -29,6 +29,7 @@ use crate::format::Clock;
 use crate::listener::{self, HandedOver, ListenerSlot, SocketKey, WorkerSocket};
 use crate::overload::{Changes, WorkerOverload};
 use crate::pool::Reaper;
+use crate::refusals::Refusals;
 use crate::router::AsyncClientStat;
 use crate::snapshot::{ListenerRuntime, Snapshot};
 use crate::stats::{Http1Stat, Http2Stat};
@@ -139,6 +140,7 @@ pub(crate) struct Worker {
     pub(crate) clock: RefCell<Clock>,
     pub(crate) logs: LogBuffers,
     pub(crate) failures: Failures,
+    pub(crate) refusals: Refusals,
     pub(crate) http1: Shard<Http1Stat>,
     /// There from the first connection on, as with Envoy.
     http2: OnceCell<Shard<Http2Stat>>,
@@ -188,6 +190,7 @@ impl Worker {
             clock: RefCell::new(Clock::now()),
             logs: LogBuffers::default(),
             failures: Failures::new(shared.journal.ring()),
+            refusals: Refusals::default(),
             http1,
             http2: OnceCell::new(),
             own_requests: OnceCell::new(),

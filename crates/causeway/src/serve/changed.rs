@@ -1,7 +1,7 @@
 //! A configuration file that was changed and not loaded: what runs is not what somebody reads there. Envoy says nothing of it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use causeway_reason::Condition;
@@ -10,6 +10,25 @@ use super::load::coded;
 
 /// Whoever changes a file is given so long to have it loaded.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Clocks of file servers differ by so much.
+const TOLERANCE: Duration = Duration::from_mins(2);
+
+/// Says so where the file was written after now: then it was written by another clock, or this one has gone back, and the dates of
+/// certificates are judged by it.
+pub(super) fn tell_clock(path: Option<&Path>) {
+    let written = path.and_then(|path| fs::metadata(path).ok()?.modified().ok());
+    let ahead = written.and_then(|written| written.duration_since(SystemTime::now()).ok());
+    if let (Some(path), Some(ahead)) = (path, ahead.filter(|ahead| *ahead > TOLERANCE)) {
+        tracing::warn!(
+            target: "config",
+            "{}: {} was written {} s after now by this host's clock",
+            coded(Condition::ClockSkew),
+            path.display(),
+            ahead.as_secs()
+        );
+    }
+}
 
 /// The file as it was when it was read last, and since when it is another.
 pub(super) struct ConfigFile {

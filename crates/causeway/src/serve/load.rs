@@ -8,6 +8,7 @@ use causeway_log::{Format, LogHandle};
 use causeway_model::Bootstrap;
 use causeway_reason::Cause;
 
+use super::changed;
 use crate::cli::{ConfigArguments, ServeArguments};
 
 /// A configuration that can be used.
@@ -59,6 +60,7 @@ pub(super) fn at_start(arguments: &ServeArguments, log: &LogHandle) -> Option<Co
         return None;
     };
     tell(&diagnostics, arguments.skip_deprecated);
+    changed::tell_clock(arguments.config.path.as_deref());
     use_log_format(arguments, &bootstrap, log);
     Some(Configuration { bootstrap, dump, diagnostics })
 }

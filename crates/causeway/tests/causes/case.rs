@@ -170,17 +170,23 @@ impl Case {
 /// Runs the doctor on a configuration, and gives its report.
 pub(crate) async fn doctor(text: &str, netns: Option<&Netns>, more: &[&str]) -> Result<Value, String> {
     let scratch = Scratch::new();
-    let file = scratch.write("envoy.yaml", text);
+    let file = scratch.write("envoy.yaml", text).display().to_string();
+    let arguments: Vec<&str> = ["-c", &*file].into_iter().chain(more.iter().copied()).collect();
+    ask(&arguments, netns).await.map_err(|error| format!("{error}\n{text}"))
+}
+
+/// Runs the doctor, and gives its report.
+pub(crate) async fn ask(arguments: &[&str], netns: Option<&Netns>) -> Result<Value, String> {
+    let scratch = Scratch::new();
     let mut command =
-        ProcessBuilder::new(env!("CARGO_BIN_EXE_causeway")).args(["doctor", "-o", "json", "-c"]);
-    command = command.arg(&file).args(more);
+        ProcessBuilder::new(env!("CARGO_BIN_EXE_causeway")).args(["doctor", "-o", "json"]).args(arguments);
     if let Some(netns) = netns {
         command = command.in_netns(netns);
     }
     let mut process = command.start(scratch.path()).map_err(|error| error.to_string())?;
     process.wait(LIMIT).await.ok_or("the doctor does not come to an end")?;
     let printed = process.stdout();
-    serde_json::from_str(&printed).map_err(|error| format!("{error}: {printed}{}\n{text}", process.stderr()))
+    serde_json::from_str(&printed).map_err(|error| format!("{error}: {printed}{}", process.stderr()))
 }
 
 /// The codes of errors and warnings.
@@ -190,4 +196,11 @@ pub(crate) fn codes(report: &Value) -> BTreeSet<String> {
         .filter(|finding| finding["severity"] != "note")
         .filter_map(|finding| finding["code"].as_str().map(str::to_owned))
         .collect()
+}
+
+/// The codes of everything, notes and what keeps a file from being loaded included.
+pub(crate) fn all_codes(report: &Value) -> BTreeSet<String> {
+    let findings = report["findings"].as_array().into_iter().flatten().map(|finding| &finding["code"]);
+    let refused = report["diagnostics"].as_array().into_iter().flatten().map(|one| &one["cause"]);
+    findings.chain(refused).filter_map(|code| code.as_str().map(str::to_owned)).collect()
 }

@@ -1,8 +1,9 @@
 //! Causes, made for real: for each the doctor has to name the code, and nothing beside it; of what is healthy it has to say
-//! nothing. The end of the output is the score, with what no case covers and why.
+//! nothing. Of a Causeway that runs with a fault, it has to say so itself, and the doctor too. The end of the output is the score,
+//! with what no case covers and why.
 //!
-//! What requests meet and the journal says of it has its cases in `tests/reasons`, one for each reason at least; they are
-//! counted here, not written again.
+//! What requests meet and the journal says of it has its cases in `tests/reasons`, one for each reason at least, where the doctor
+//! is asked too; they are counted here, not written again.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,50 +14,39 @@
     reason = "a panic is a failed test, and what is skipped is said"
 )]
 
+#[path = "../reasons/asked.rs"]
+mod asked;
+mod beside;
 mod case;
 mod connect;
 mod health;
 mod healthy;
 mod http;
+mod life;
+mod loaded;
+mod running;
+mod score;
 #[path = "../site/mod.rs"]
 mod site;
 mod tls;
 mod world;
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Instant;
 
-use causeway_reason::{Cause, Reason};
 use causeway_testkit::Port;
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
 use case::{Case, codes, doctor};
+use running::Running;
 use site::{Listener, config};
 
 /// Cases that are made at the same time.
 const AT_ONCE: usize = 6;
 const HOW: &str = "sudo -E cargo test -p causeway --test causes";
-
-/// What a probe could find and no case makes, and why not.
-const NOT_MADE: &[(&str, &str)] = &[
-    (
-        "D106",
-        "the resolv.conf of the host that runs the tests is not theirs to change; decided in a table of the prober",
-    ),
-    ("D107", "is about a proxy that runs, not about a file"),
-    ("D109", "is a note, no error; decided in a table of the prober"),
-    ("D110", "needs a container whose host has the port; decided in a table of the prober"),
-    (
-        "T208",
-        "takes every port of a namespace, which the doctor needs too; made through the proxy in tests/reasons",
-    ),
-    ("T209", "takes every descriptor of the doctor itself; made through the proxy in tests/reasons"),
-    ("S316", "needs a certificate of days, and the test's last for years; decided in a table of the prober"),
-    ("P409", "is seen by requests that a probe does not send; made through the proxy in tests/reasons"),
-    ("P410", "is seen by requests that a probe does not send; made through the proxy in tests/reasons"),
-];
 
 fn families() -> Vec<(&'static str, Vec<Case>)> {
     vec![
@@ -68,22 +58,32 @@ fn families() -> Vec<(&'static str, Vec<Case>)> {
     ]
 }
 
-/// Runs cases; gives how many there were and how many of them came out as they should.
-async fn run(family: &str, cases: Vec<Case>) {
+/// Causeways that run with a fault.
+fn running() -> Vec<Running> {
+    [loaded::cases(), beside::cases(), life::cases()].into_iter().flatten().collect()
+}
+
+/// A case of any sort: its name, why it can't be made here, and how it is made.
+type Made = (&'static str, Result<(), String>, Pin<Box<dyn Future<Output = Result<(), String>>>>);
+
+/// Runs cases, and fails with all that is wrong with any of them.
+async fn run(family: &str, cases: impl IntoIterator<Item = Made>) {
     let local = LocalSet::new();
     let turns = Rc::new(Semaphore::new(AT_ONCE));
     let only = std::env::var("CAUSE").ok();
     let mut running = Vec::new();
-    for case in cases.into_iter().filter(|case| only.as_ref().is_none_or(|only| case.name.contains(only))) {
-        let name = case.name;
-        if let Err(why) = case.possible() {
+    for (name, possible, made) in cases {
+        if only.as_ref().is_some_and(|only| !name.contains(&**only)) {
+            continue;
+        }
+        if let Err(why) = possible {
             causeway_testkit::say_skipped(&format!("SKIPPED {name}: {why}; run it with {HOW}"));
             continue;
         }
         let turns = Rc::clone(&turns);
         let task = local.spawn_local(async move {
             let _turn = turns.acquire().await;
-            case.run().await
+            made.await
         });
         running.push((name, task));
     }
@@ -102,69 +102,53 @@ async fn run(family: &str, cases: Vec<Case>) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n\n"));
 }
 
+fn files(cases: Vec<Case>) -> impl Iterator<Item = Made> {
+    cases.into_iter().map(|case| (case.name, case.possible(), Box::pin(case.run()) as _))
+}
+
+fn proxies(cases: Vec<Running>) -> impl Iterator<Item = Made> {
+    cases.into_iter().map(|case| (case.name, case.possible(), Box::pin(case.run()) as _))
+}
+
 #[tokio::test]
 async fn connections() {
-    run("connect", connect::cases()).await;
+    run("connect", files(connect::cases())).await;
 }
 
 #[tokio::test]
 async fn handshakes() {
-    run("tls", tls::cases()).await;
+    run("tls", files(tls::cases())).await;
 }
 
 #[tokio::test]
 async fn answers() {
-    run("http", http::cases()).await;
+    run("http", files(http::cases())).await;
 }
 
 #[tokio::test]
 async fn checks() {
-    run("health", health::cases()).await;
+    run("health", files(health::cases())).await;
+}
+
+#[tokio::test]
+async fn what_loads_and_does_not_do_what_was_meant() {
+    run("loaded", proxies(loaded::cases())).await;
+}
+
+#[tokio::test]
+async fn what_failures_show_beside_their_cause() {
+    run("beside", proxies(beside::cases())).await;
+}
+
+#[tokio::test]
+async fn configurations() {
+    let refused = life::REFUSED.iter().map(|code| (*code, Ok(()), Box::pin(life::refused(code)) as _));
+    run("life", proxies(life::cases()).chain(refused)).await;
 }
 
 #[tokio::test]
 async fn what_is_healthy_has_no_findings() {
-    run("healthy", healthy::cases()).await;
-}
-
-/// The score, and what is not covered.
-#[test]
-fn the_score_is_told() {
-    let families = families();
-    let cases = || families.iter().flat_map(|(_, cases)| cases);
-    let faulty = cases().filter(|case| !case.codes.is_empty()).count();
-    let healthy = cases().filter(|case| case.codes.is_empty()).count();
-    let by_doctor: BTreeSet<&str> = cases().flat_map(|case| case.codes).copied().collect();
-    // Each reason has a case in tests/reasons, which fails where one has none; but for the one that is a defect.
-    let by_journal: BTreeSet<&str> =
-        Reason::ALL.iter().filter(|reason| **reason != Reason::Dropped).map(|reason| reason.code()).collect();
-    let all: BTreeSet<&str> = Cause::all().map(Cause::code).collect();
-    let covered: BTreeSet<&str> = by_doctor.union(&by_journal).copied().collect();
-    let unknown: Vec<_> = by_doctor.difference(&all).collect();
-    assert!(unknown.is_empty(), "codes that the catalogue does not have: {unknown:?}");
-    assert!(healthy >= 15, "{healthy} healthy controls");
-    let line = format!(
-        "CAUSES: {faulty} faults of {} codes by the doctor, {healthy} healthy, {} codes by the journal; catalogue: {} of {}",
-        by_doctor.len(),
-        by_journal.len(),
-        covered.len(),
-        all.len()
-    );
-    causeway_testkit::say_skipped(&line);
-    for (code, why) in NOT_MADE {
-        assert!(all.contains(code), "{code} is in no catalogue");
-        assert!(!by_doctor.contains(code), "{code} is made");
-        causeway_testkit::say_skipped(&format!("NOT MADE {code}: {why}"));
-    }
-    let rest: Vec<_> = all
-        .difference(&covered)
-        .filter(|code| NOT_MADE.iter().all(|(not, _)| not != *code))
-        .copied()
-        .collect();
-    causeway_testkit::say_skipped(&format!(
-        "NOT PROBED (lints, the host, other proxies, filters that Causeway does not have): {}",
-        rest.join(" ")
-    ));
+    run("healthy", files(healthy::cases())).await;
 }
 
 /// Forty endpoints behind a firewall that drops are one finding, and do not take minutes.

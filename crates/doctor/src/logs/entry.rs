@@ -102,7 +102,7 @@ impl<'a> Entry<'a> {
             line.made_by = Some(Maker::Upstream);
         }
         if line.causes.is_empty() && line.made_by == Some(Maker::Upstream) && status >= 500 {
-            line.causes.push(causeway_reason::Reason::UpstreamStatus.into());
+            line.causes.push(Reason::UpstreamStatus.into());
         }
         line
     }

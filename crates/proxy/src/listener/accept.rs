@@ -229,6 +229,7 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
     } else {
         let Some(place) = worker.take_place() else {
             runtime.shards.listener.inc(ListenerStat::DownstreamGlobalCxOverflow);
+            worker.refusals.note(worker.timers.now(), &runtime.config.name);
             return;
         };
         Some(place)

@@ -28,11 +28,11 @@ impl Near {
         // A socket can be bound to addresses of this host only.
         let is_here = address.ip().is_loopback() || UdpSocket::bind((address.ip(), 0)).is_ok();
         let sockets = self.0.get_or_init(Sockets::read).as_ref().filter(|_| is_here)?;
-        of(sockets, address, record.reason)
+        of_address(sockets, address, record.reason)
     }
 }
 
-fn of(sockets: &Sockets, address: SocketAddr, reason: Reason) -> Option<Condition> {
+fn of_address(sockets: &Sockets, address: SocketAddr, reason: Reason) -> Option<Condition> {
     if reason == Reason::ConnectTimeout {
         let full = sockets.in_the_way(address).any(|socket| socket.waiting > 0);
         return full.then_some(Condition::AcceptQueueFull);
@@ -55,7 +55,7 @@ mod tests {
     #[cfg(target_endian = "little")]
     fn sockets_say_why_it_is_refused_or_not_answered() {
         let sockets = Sockets::parse(TABLE, "");
-        let of = |address: &str, reason| super::of(&sockets, address.parse().unwrap(), reason);
+        let of = |address: &str, reason| of_address(&sockets, address.parse().unwrap(), reason);
         assert_eq!(of("10.0.0.1:18444", Reason::ConnectRefused), Some(Condition::ListensOnLoopback));
         assert_eq!(of("127.0.0.1:18444", Reason::ConnectRefused), None);
         assert_eq!(of("10.0.0.1:8080", Reason::ConnectTimeout), Some(Condition::AcceptQueueFull));

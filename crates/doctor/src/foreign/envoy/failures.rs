@@ -162,9 +162,11 @@ fn of(observed: &Observed, server: &str, met: &Met<'_>, last: Option<&Value>) ->
             met.code
         ),
     );
-    let mut subject = Subject::default();
-    subject.cluster = Some(met.cluster.to_owned()).filter(|name| !name.is_empty());
-    subject.route = met.routes.first().map(|route| (*route).to_owned());
+    let mut subject = Subject {
+        cluster: Some(met.cluster.to_owned()).filter(|name| !name.is_empty()),
+        route: met.routes.first().map(|route| (*route).to_owned()),
+        ..Subject::default()
+    };
     let mut finding =
         Finding::new(cause, severity(observed, met, status), title, counted).grade(Grade::Proven);
     if let Some(last) = last {

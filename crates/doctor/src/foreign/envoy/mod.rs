@@ -83,6 +83,8 @@ pub async fn examine(
     }
     if wanted("admin.state") {
         state::state(&observed, &mut report);
+    }
+    if wanted("admin.updates") {
         state::updates(&observed, &mut report);
     }
     if wanted("admin.config") {

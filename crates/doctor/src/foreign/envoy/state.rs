@@ -209,14 +209,14 @@ pub(super) fn updates(observed: &Observed, report: &mut Report) {
 fn refused_reload(observed: &Observed) -> Option<Finding> {
     let last = observed.reload.get("last_reload").filter(|last| text(last, &["result"]) == "refused")?;
     let faults = last.get("diagnostics").and_then(Value::as_array).into_iter().flatten();
-    let fault = faults.filter(|fault| text(fault, &["severity"]) == "error").find_map(|fault| {
+    let mut errors = faults.filter(|fault| text(fault, &["severity"]) == "error").map(|fault| {
         let place = fault.get("position").filter(|place| !place.is_null());
         let line = |name| place.and_then(|place| place.get(name)?.as_u64()).unwrap_or(0);
         let place =
             place.map(|place| format!("{}:{}:{}: ", text(place, &["file"]), line("line"), line("column")));
-        Some(format!("{}{}", place.unwrap_or_default(), text(fault, &["message"])))
+        format!("{}{}", place.unwrap_or_default(), text(fault, &["message"]))
     });
-    let (at, fault) = (text(last, &["at"]), fault.unwrap_or_default());
+    let (at, fault) = (text(last, &["at"]), errors.next().unwrap_or_default());
     let finding = Finding::new(
         Condition::UpdateRejected,
         Severity::Error,
