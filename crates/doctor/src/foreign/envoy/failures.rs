@@ -186,11 +186,7 @@ fn of(observed: &Observed, server: &str, met: &Met<'_>, last: Option<&Value>) ->
         finding = finding.at(under(&position, ""), said!("requests by this route", "이 라우트의 요청"));
     }
     let advice = cause.advice();
-    finding.fix(Fix::manual(said!(
-        "{}",
-        "{}",
-        advice.get(causeway_reason::Language::English).trim_end_matches('.')
-    )))
+    finding.fix(Fix::manual(Said::new(advice.en.trim_end_matches('.'), advice.ko.trim_end_matches('.'))))
 }
 
 /// What the facts of the last one show beside its cause.
