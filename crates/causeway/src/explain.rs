@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use causeway_reason::{Cause, Condition, Details, Failure, Flag, Language, Line, Maker, Reason};
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::cli::{ExplainArguments, complain, print};
 
 /// Prints what is known.
@@ -17,9 +19,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> ExitCode {
     }
     let line = Line::read(what);
     if line.causes.is_empty() && line.made_by.is_none() {
-        return complain(&format!(
-            "'{what}' is no code and no reason, and holds no flags or details of Envoy and no termination state of HAProxy; docs/reasons.md lists all reasons"
-        ));
+        return complain(&format!("'{what}'{}", Words::of(arguments.language).unknown));
     }
     print(&of_line(&line, arguments.language))
 }
@@ -35,15 +35,13 @@ fn of_reason(reason: Reason, language: Language) -> String {
         status => status.to_string(),
     };
     let flag = answer.flag.map_or("-", Flag::short);
-    let mut row = |name: &str, value: &str| {
-        let _ = writeln!(out, "{name:<14}{value}");
-    };
+    let mut row = |name: &str, value: &str| out.push_str(&row(name, value));
     row(words.answer, &format!("{status} {flag}"));
     if answer.details != Details::Text("") {
         row(words.details, &Failure::new(reason).details().to_string());
     }
-    row(words.blame, spec.blame.word());
-    row(words.retry, spec.retry.words());
+    row(words.blame, spec.blame.name(language));
+    row(words.retry, spec.retry.name(language));
     out
 }
 
@@ -51,14 +49,19 @@ fn of_condition(condition: Condition, language: Language) -> String {
     let spec = condition.spec();
     let words = Words::of(language);
     format!(
-        "{} {}\n\n{}\n\n{}\n\n{:<14}{}\n",
+        "{} {}\n\n{}\n\n{}\n\n{}",
         condition.code(),
         spec.key,
         spec.sentence.get(language),
         spec.advice.get(language),
-        words.blame,
-        spec.blame.word()
+        row(words.blame, spec.blame.name(language))
     )
+}
+
+/// A label and a fact, which begins in the same column however wide letters are.
+fn row(name: &str, value: &str) -> String {
+    let pad = 14_usize.saturating_sub(name.width()).max(1);
+    format!("{name}{:pad$}{value}\n", "")
 }
 
 fn of_line(line: &Line, language: Language) -> String {
@@ -112,6 +115,8 @@ struct Words {
     many: &'static str,
     it_is_this: &'static str,
     which: &'static str,
+    /// Behind what nobody knows.
+    unknown: &'static str,
 }
 
 impl Words {
@@ -131,13 +136,14 @@ impl Words {
                 many: "These causes give such a line:",
                 it_is_this: "It is this one if",
                 which: "The line does not tell them apart. causeway doctor asks the back-end, and Causeway itself knows: causeway why, or %WHY_CODE% in its access log.",
+                unknown: " is no code and no reason, and holds no flags or details of Envoy and no termination state of HAProxy; docs/reasons.md lists all reasons",
             },
             Language::Korean => Self {
                 answer: "응답",
                 no_answer: "응답 없음",
                 details: "세부",
                 blame: "조치할 쪽",
-                retry: "재시도 안전",
+                retry: "재시도해도 됨",
                 by_proxy: "이 응답은 백엔드가 아니라 프록시가 만들었습니다.",
                 by_upstream: "이 응답은 백엔드가 만들었고 프록시는 전달했습니다.",
                 by_client: "클라이언트가 먼저 끊어 응답이 없었습니다.",
@@ -146,6 +152,7 @@ impl Words {
                 many: "이런 줄을 남기는 원인은 다음과 같습니다.",
                 it_is_this: "구별",
                 which: "이 줄만으로는 구별되지 않습니다. causeway doctor는 백엔드에 직접 물어보고, Causeway는 스스로 구별합니다. causeway why 또는 액세스 로그의 %WHY_CODE%를 보십시오.",
+                unknown: ": 코드나 원인 이름이 아니고, Envoy의 플래그·세부나 HAProxy의 종료 상태도 들어 있지 않습니다. 모든 원인은 docs/reasons.md에 있습니다",
             },
         }
     }

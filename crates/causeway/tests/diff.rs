@@ -52,6 +52,7 @@ fn diff(old: &str, new: &str, more: &[&str]) -> Output {
     scratch.write("old.yaml", old);
     scratch.write("new.yaml", new);
     let mut command = Command::new(CAUSEWAY);
+    command.env_remove("LC_ALL").env_remove("LC_MESSAGES").env("LANG", "C");
     command.current_dir(scratch.path()).args(["diff", "old.yaml", "new.yaml"]).args(more).output().unwrap()
 }
 
@@ -63,6 +64,26 @@ fn text(old: &str, new: &str) -> (Option<i32>, String) {
 
 const NOTHING: &str =
     "Nothing has changed: no request would be answered differently (17 example requests tried).\n";
+
+#[test]
+fn it_is_said_in_korean_too() {
+    let old = site(HOSTS, CLUSTERS);
+    let new = site(
+        &HOSTS.replace("timeout: 5s", "timeout: 6s").replace(
+            "cluster: b}}\n              - {name: rest",
+            "cluster: a}}\n              - {name: rest",
+        ),
+        CLUSTERS,
+    );
+    let said = String::from_utf8(diff(&old, &new, &["--lang", "ko"]).stdout).unwrap();
+    for text in ["변경 route", "클러스터 `b` → 클러스터 `a`", "목적지는 그대로이고", "응답이 달라집니다"]
+    {
+        assert!(said.contains(text), "{text}\n{said}");
+    }
+    for english in [" to ", "as before", "changed", "cluster `"] {
+        assert!(!said.contains(english), "{english}\n{said}");
+    }
+}
 
 #[test]
 fn form_order_and_defaults_that_are_written_out_are_no_changes() {

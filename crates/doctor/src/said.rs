@@ -3,7 +3,7 @@
 use causeway_reason::{Language, Text};
 
 /// A text in each language. Names, addresses, statuses and what programs print are the same in all of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Said {
     /// English.
     pub en: String,

@@ -88,6 +88,22 @@ impl Blame {
             Self::Proxy => "proxy",
         }
     }
+
+    /// The same for people: in English the word, in other languages what it stands for.
+    #[must_use]
+    pub const fn name(self, language: Language) -> &'static str {
+        match (language, self) {
+            (Language::English, _) => self.word(),
+            (Language::Korean, Self::Client) => "클라이언트",
+            (Language::Korean, Self::Config) => "설정",
+            (Language::Korean, Self::Dns) => "DNS",
+            (Language::Korean, Self::Network) => "네트워크",
+            (Language::Korean, Self::Upstream) => "백엔드",
+            (Language::Korean, Self::Host) => "프록시가 실행되는 호스트",
+            (Language::Korean, Self::Operator) => "운영자",
+            (Language::Korean, Self::Proxy) => "프록시",
+        }
+    }
 }
 
 /// Whether a request that met a reason may be sent to an upstream again.
@@ -109,6 +125,17 @@ impl Retry {
             Self::Safe => "safe",
             Self::IfIdempotent => "if idempotent",
             Self::Never => "no",
+        }
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub const fn name(self, language: Language) -> &'static str {
+        match (language, self) {
+            (Language::English, _) => self.words(),
+            (Language::Korean, Self::Safe) => "예",
+            (Language::Korean, Self::IfIdempotent) => "멱등한 요청만",
+            (Language::Korean, Self::Never) => "아니요",
         }
     }
 }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use causeway_envoy::LoadOptions;
+use causeway_reason::Language;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
+use super::language::{language, spoken};
 use super::route::{lenient, options};
 use super::{is_json, output};
 
@@ -15,6 +17,7 @@ pub(crate) struct DiffArguments {
     pub(crate) new: PathBuf,
     pub(crate) options: LoadOptions,
     pub(crate) json: bool,
+    pub(crate) language: Language,
 }
 
 pub(super) fn command() -> Command {
@@ -33,9 +36,16 @@ pub(super) fn command() -> Command {
         .arg(file("new", "NEW", "The configuration as it would be"))
         .args(lenient())
         .arg(output())
+        .arg(language())
 }
 
 pub(super) fn arguments(matches: &ArgMatches) -> DiffArguments {
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
-    DiffArguments { old: path("old"), new: path("new"), options: options(matches), json: is_json(matches) }
+    DiffArguments {
+        old: path("old"),
+        new: path("new"),
+        options: options(matches),
+        json: is_json(matches),
+        language: spoken(matches),
+    }
 }

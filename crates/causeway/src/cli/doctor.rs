@@ -91,8 +91,8 @@ pub(super) fn command() -> Command {
         .after_help(
             "Examples: causeway doctor -c envoy.yaml\n          \
              causeway doctor --envoy http://127.0.0.1:9901 --log access.log\n\n\
-             Ends with 0 where all is well, 1 with errors, 2 where the configuration can't be used, 3 where nothing could be\n\
-             checked, and 4 with warnings under --strict.",
+             Ends with 0 where all is well, 1 with errors, 2 where the configuration can't be used, 3 where nothing could \
+             be checked, and 4 with warnings under --strict.",
         )
         .arg(
             Arg::new("config-path")

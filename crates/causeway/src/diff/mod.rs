@@ -9,9 +9,11 @@ mod fields;
 mod show;
 mod things;
 mod verdict;
+mod words;
 
 use std::process::ExitCode;
 
+use causeway_doctor::said::Said;
 use causeway_proxy::Stage;
 
 use crate::cli::{DiffArguments, complain, print};
@@ -23,7 +25,7 @@ use verdict::{Verdict, verdict};
 /// What is to be said about two configurations.
 #[derive(Debug)]
 struct Report {
-    notes: Vec<String>,
+    notes: Vec<Said>,
     things: Vec<ThingChange>,
     /// Examples that would be answered differently: as they were, and as they would be.
     examples: Vec<(Example, Verdict, Verdict)>,
@@ -42,7 +44,11 @@ pub(crate) fn run(arguments: &DiffArguments) -> ExitCode {
             return ExitCode::from(UNUSABLE);
         }
     };
-    print(&if arguments.json { format!("{:#}\n", show::json(&report)) } else { show::text(&report) });
+    let said = match arguments.json {
+        true => format!("{:#}\n", show::json(&report)),
+        false => show::text(&report, arguments.language),
+    };
+    print(&said);
     if report.things.is_empty() && report.examples.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

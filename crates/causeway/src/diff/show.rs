@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use causeway_model::SourcePosition;
+use causeway_reason::Language;
 use serde_json::{Value, json};
 
 use super::examples::Example;
 use super::verdict::Verdict;
+use super::words::{Words, more_alike, more_fields, summary};
 use super::{Report, ThingChange};
 use crate::route::place;
 
@@ -25,27 +27,28 @@ struct Group<'r> {
 }
 
 /// For people.
-pub(super) fn text(report: &Report) -> String {
+pub(super) fn text(report: &Report, language: Language) -> String {
+    let words = Words::of(language);
     let mut out = String::new();
     for note in &report.notes {
-        let _ = writeln!(out, "note: {note}");
+        let _ = writeln!(out, "{}: {}", words.note, note.get(language));
     }
     for thing in &report.things {
         let word = match (&thing.old, &thing.new) {
-            (Some(_), Some(_)) => "changed",
-            (None, _) => "added  ",
-            (_, None) => "removed",
+            (Some(_), Some(_)) => words.changed,
+            (None, _) => words.added,
+            (_, None) => words.removed,
         };
         let _ = writeln!(out, "{word} {} {}  ({})", thing.kind, thing.name, places(thing));
         for field in thing.fields.iter().take(FIELDS) {
-            let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(not set)".to_owned());
+            let value = |value: &Option<String>| value.clone().unwrap_or_else(|| words.not_set.to_owned());
             let _ = writeln!(out, "          {}: {} → {}", field.path, value(&field.old), value(&field.new));
         }
         if thing.fields.len() > FIELDS {
-            let _ = writeln!(out, "          … {} fields more", thing.fields.len() - FIELDS);
+            let _ = writeln!(out, "          {}", more_fields(thing.fields.len() - FIELDS).get(language));
         }
         if thing.fields.is_empty() && thing.old.is_some() && thing.new.is_some() {
-            let _ = writeln!(out, "          what a file or variable that it names holds");
+            let _ = writeln!(out, "          {}", words.elsewhere);
         }
     }
     let groups = groups(report);
@@ -54,52 +57,35 @@ pub(super) fn text(report: &Report) -> String {
     }
     for group in &groups {
         for example in group.examples.iter().take(ALIKE) {
-            let _ = writeln!(out, "{}", shown(example));
+            let _ = writeln!(out, "{}", shown(example, words));
         }
         if group.examples.len() > ALIKE {
-            let _ = writeln!(out, "… {} more that differ in the same way", group.examples.len() - ALIKE);
+            let _ = writeln!(out, "{}", more_alike(group.examples.len() - ALIKE).get(language));
         }
         let (before, after) = (&group.before.destination, &group.after.destination);
         match before == after {
             true => {
-                let _ = writeln!(out, "    {before}, as before, but");
+                let _ = writeln!(out, "    {}{}", before.get(language), words.as_before);
             }
             false => {
-                let _ = writeln!(out, "    {before} → {after}");
+                let _ = writeln!(out, "    {} → {}", before.get(language), after.get(language));
             }
         }
-        if let Some(routes) = routes(group) {
+        if let Some(routes) = routes(group, words) {
             let _ = writeln!(out, "    {routes}");
         }
         let same_place = before == after;
         for (name, old, new) in group.facts.iter().filter(|_| same_place) {
             let value = |value: &Option<&str>| {
-                value.map_or("(none)".to_owned(), |text| text.escape_debug().to_string())
+                value.map_or(words.none.to_owned(), |text| text.escape_debug().to_string())
             };
             let _ = writeln!(out, "      {name}: {} → {}", value(old), value(new));
         }
         out.push('\n');
     }
-    let _ = writeln!(out, "{}", summary(report));
+    let said = summary(report.things.len(), report.examples.len(), report.tried, report.cut);
+    let _ = writeln!(out, "{}", said.get(language));
     out
-}
-
-fn summary(report: &Report) -> String {
-    let tried = match report.cut {
-        true => format!("the first {} example requests", report.tried),
-        false => format!("{} example requests", report.tried),
-    };
-    match (report.things.len(), report.examples.len()) {
-        (0, 0) => format!("Nothing has changed: no request would be answered differently ({tried} tried)."),
-        (things, 0) => format!(
-            "{things} {} changed, but none of {tried} would be answered differently.",
-            if things == 1 { "thing has" } else { "things have" }
-        ),
-        (things, examples) => format!(
-            "{things} {} changed; {examples} of {tried} would be answered differently.",
-            if things == 1 { "thing has" } else { "things have" }
-        ),
-    }
 }
 
 /// Examples by the way in which they differ.
@@ -143,17 +129,17 @@ fn differing<'r>(
         .collect()
 }
 
-fn routes(group: &Group<'_>) -> Option<String> {
+fn routes(group: &Group<'_>, words: &Words) -> Option<String> {
     let route = |verdict: &Verdict| match &verdict.route {
-        Some((name, position)) => format!("route {name} ({position})"),
-        None => "no route".to_owned(),
+        Some((name, position)) => format!("{} {name} ({position})", words.route),
+        None => words.no_route.to_owned(),
     };
     (group.before.route.is_some() || group.after.route.is_some())
         .then(|| format!("{} → {}", route(group.before), route(group.after)))
 }
 
 /// A request as a line.
-fn shown(example: &Example) -> String {
+fn shown(example: &Example, words: &Words) -> String {
     let Example { caller, question } = example;
     let scheme = if caller.tls.is_some() { "https" } else { "http" };
     let mut out = match question.method.as_str() {
@@ -163,7 +149,7 @@ fn shown(example: &Example) -> String {
     for (name, value) in &question.fields {
         let _ = write!(out, " -H '{name}: {value}'");
     }
-    let _ = write!(out, "  to {}", caller.to);
+    let _ = write!(out, "  {} {}", words.to, caller.to);
     if let Some(hello) = &caller.tls
         && *hello.server_name != *question.authority
     {
@@ -209,7 +195,7 @@ pub(super) fn json(report: &Report) -> Value {
         .collect();
     let side = |verdict: &Verdict| {
         json!({
-            "destination": verdict.destination,
+            "destination": verdict.destination.en,
             "route": verdict.route.as_ref().map(|(name, at)| json!({"name": name, "place": place(at)})),
         })
     };
@@ -241,7 +227,7 @@ pub(super) fn json(report: &Report) -> Value {
     json!({
         "schema": "diff/1",
         "different": !(report.things.is_empty() && report.examples.is_empty()),
-        "notes": report.notes,
+        "notes": report.notes.iter().map(|note| &note.en).collect::<Vec<_>>(),
         "things": things,
         "examples": examples,
         "tried": report.tried,

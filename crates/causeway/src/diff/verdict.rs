@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use causeway_doctor::said;
+use causeway_doctor::said::Said;
 use causeway_model::{
     Bootstrap, Cluster, ClusterType, EndpointAddress, NetworkFilter, SourcePosition, TcpTarget,
 };
 use causeway_proxy::{Answer, Heard, Outcome, Sent, Stage};
+use causeway_reason::Language;
 
 use super::examples::Example;
 use crate::route::{End, end, listener_at, millis, share};
@@ -14,7 +17,7 @@ use crate::route::{End, end, listener_at, millis, share};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Verdict {
     /// Where it goes, or what it is answered, in a few words.
-    pub(super) destination: String,
+    pub(super) destination: Said,
     /// The route that takes it, and where that is.
     pub(super) route: Option<(String, SourcePosition)>,
     /// All that a client or a back-end would see of it.
@@ -26,44 +29,53 @@ const PASSED_OVER: [&str; 3] = ["x-request-id", "x-envoy-expected-rq-timeout-ms"
 
 /// What becomes of an example under a configuration.
 pub(super) fn verdict(bootstrap: &Bootstrap, stage: &Stage, example: &Example) -> Verdict {
-    let nobody = || Verdict { destination: "nobody listens".to_owned(), ..Verdict::default() };
+    let nobody =
+        || Verdict { destination: said!("nobody listens", "리스너 없음"), ..Verdict::default() };
     let Some(at) = listener_at(bootstrap, &example.caller.to) else { return nobody() };
     let Some(listener) = bootstrap.listeners.get(at) else { return nobody() };
     let Some(knock) = stage.knock(at, &example.caller) else { return nobody() };
-    let of = |destination: &str| Verdict { destination: destination.to_owned(), ..Verdict::default() };
+    let of = |destination: Said| Verdict { destination, ..Verdict::default() };
     match end(stage, (at, listener), &knock, &example.caller, &example.question, None, false) {
-        End::NoChain => of("closed: no filter chain"),
-        End::Transport(true) => of("no answer: TLS is expected"),
-        End::Transport(false) => of("no answer: TLS is not expected"),
-        End::NotHttp(NetworkFilter::None) => of("closed: no network filter"),
-        End::NotHttp(NetworkFilter::Echo) => of("echo"),
+        End::NoChain => of(said!("closed: no filter chain", "연결 닫음: 필터 체인 없음")),
+        End::Transport(true) => of(said!("no answer: TLS is expected", "응답 없음: TLS를 기대함")),
+        End::Transport(false) => of(said!("no answer: TLS is not expected", "응답 없음: TLS를 쓰지 않음")),
+        End::NotHttp(NetworkFilter::None) => {
+            of(said!("closed: no network filter", "연결 닫음: 네트워크 필터 없음"))
+        }
+        End::NotHttp(NetworkFilter::Echo) => of(Said::plain("echo")),
         End::NotHttp(NetworkFilter::DirectResponse(text)) => {
-            of(&format!("told {}", String::from_utf8_lossy(&text).escape_debug()))
+            let text = String::from_utf8_lossy(&text);
+            of(said!("told {}", "정해진 내용 {}", text.escape_debug()))
         }
         End::NotHttp(NetworkFilter::TcpProxy(proxy)) => {
             let clusters = match &proxy.target {
-                TcpTarget::Cluster(name) => format!("cluster `{name}`"),
+                TcpTarget::Cluster(name) => to_cluster(name),
                 TcpTarget::Weighted(clusters) => {
                     let each = clusters.iter().map(|one| format!("{} × `{}`", one.weight, one.name));
-                    format!("clusters {}", each.collect::<Vec<_>>().join(", "))
+                    let each = each.collect::<Vec<_>>().join(", ");
+                    said!("clusters {each}", "클러스터 {each}")
                 }
             };
-            let mut verdict = of(&format!("passed on to {clusters}"));
+            let mut verdict = of(Said::new(
+                format!("passed on to {}", clusters.en),
+                format!("그대로 전달: {}", clusters.ko),
+            ));
             let names = proxy.target.clusters();
             let known = names.filter_map(|name| bootstrap.cluster(name));
             let hosts: Vec<String> = known.map(|cluster| endpoints(cluster)).collect();
             verdict.facts.insert("endpoints".to_owned(), hosts.join("; "));
             verdict
         }
-        End::NotHttp(NetworkFilter::HttpConnectionManager(_)) => of("HTTP"),
+        End::NotHttp(NetworkFilter::HttpConnectionManager(_)) => of(Said::plain("HTTP")),
         End::Http(_, outcomes) => {
             let alone = outcomes.len() == 1;
             let mut verdict = Verdict::default();
-            let mut destinations: BTreeMap<String, f64> = BTreeMap::new();
+            let mut destinations: BTreeMap<String, (Said, f64)> = BTreeMap::new();
             for (chance, heard) in &outcomes {
                 let destination = destination(heard);
-                *destinations.entry(destination.clone()).or_default() += chance.share;
-                let prefix = if alone { String::new() } else { format!("{destination}: ") };
+                let known = destinations.entry(destination.en.clone());
+                known.or_insert_with(|| (destination.clone(), 0.0)).1 += chance.share;
+                let prefix = if alone { String::new() } else { format!("{}: ", destination.en) };
                 for (name, value) in facts(bootstrap, heard) {
                     verdict.facts.insert(format!("{prefix}{name}"), value);
                 }
@@ -75,30 +87,42 @@ pub(super) fn verdict(bootstrap: &Bootstrap, stage: &Stage, example: &Example) -
                 }
             }
             let about = outcomes.iter().any(|(chance, _)| chance.about);
-            let each = destinations.into_iter().map(|(destination, part)| match alone {
+            let each = destinations.into_values().map(|(destination, part)| match alone {
                 true => destination,
                 false => {
                     let chance = causeway_proxy::Chance { share: part, about, random: 0 };
-                    format!("{} {destination}", share(&chance))
+                    let part = share(&chance);
+                    Said::new(format!("{part} {}", destination.en), format!("{part} {}", destination.ko))
                 }
             });
-            verdict.destination = each.collect::<Vec<_>>().join(", ");
+            let each: Vec<Said> = each.collect();
+            let joined = |language| {
+                let texts = each.iter().map(|said| said.get(language));
+                texts.collect::<Vec<_>>().join(", ")
+            };
+            verdict.destination = Said::new(joined(Language::English), joined(Language::Korean));
             verdict
         }
     }
 }
 
-fn destination(heard: &Heard) -> String {
+fn to_cluster(name: &str) -> Said {
+    said!("cluster `{name}`", "클러스터 `{name}`")
+}
+
+fn destination(heard: &Heard) -> Said {
     match &heard.outcome {
-        Outcome::Sent(sent) => format!("cluster `{}`", sent.cluster),
+        Outcome::Sent(sent) => to_cluster(&sent.cluster),
         Outcome::Answered(answer) => {
             let location = answer.fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
             match (location, answer.reason) {
                 (Some((_, to)), _) if (300..400).contains(&answer.status) => {
-                    format!("{} to {to}", answer.status)
+                    said!("{} to {to}", "{} → {to}", answer.status)
                 }
-                (_, Some(reason)) => format!("{} ({} {})", answer.status, reason.code(), reason.key()),
-                (_, None) => answer.status.to_string(),
+                (_, Some(reason)) => {
+                    Said::plain(format!("{} ({} {})", answer.status, reason.code(), reason.key()))
+                }
+                (_, None) => Said::plain(answer.status.to_string()),
             }
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn report(looked: &Looked, report: &Report) -> Value {
     json!({
         "schema": "route/1",
         "taken": report.is_taken(),
-        "notes": looked.notes,
+        "notes": looked.notes.iter().map(|note| &note.en).collect::<Vec<_>>(),
         "request": {
             "method": report.question.method,
             "url": report.url.to_string(),

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use causeway_doctor::said;
+use causeway_doctor::said::Said;
 use causeway_envoy::{ConfigDump, Kind, LoadOptions, Source, load};
 use causeway_model::{
     Bootstrap, DownstreamSocket, FilterChain, HttpConnectionManager, Listener, NetworkFilter,
@@ -33,7 +35,7 @@ pub(crate) struct Looked {
     /// The messages that it was made of.
     pub(crate) dump: ConfigDump,
     /// What was left out of it, or not looked for.
-    pub(crate) notes: Vec<String>,
+    pub(crate) notes: Vec<Said>,
 }
 
 /// What is to be said about a request.
@@ -109,8 +111,9 @@ pub(crate) fn look(path: &Path, options: &LoadOptions) -> Result<Looked, String>
     if loaded.bootstrap.is_none() {
         let elsewhere = load(&source, &LoadOptions { check_files: false, ..options.clone() });
         if elsewhere.bootstrap.is_some() {
-            notes.push(format!(
-                "files that {name} names are not here, and count as empty: causeway validate {name} says which"
+            notes.push(said!(
+                "files that {name} names are not here, and count as empty: causeway validate {name} says which",
+                "{name}이(가) 가리키는 파일이 여기에 없어 빈 것으로 봅니다. causeway validate {name}으로 어떤 파일인지 확인하십시오"
             ));
             loaded = elsewhere;
         }
@@ -121,8 +124,9 @@ pub(crate) fn look(path: &Path, options: &LoadOptions) -> Result<Looked, String>
     let unsupported =
         loaded.diagnostics.iter().filter(|diagnostic| diagnostic.kind == Kind::Unsupported).count();
     if unsupported > 0 {
-        notes.push(format!(
-            "{unsupported} things in {name} are left out, and might answer: causeway validate {name} says which"
+        notes.push(said!(
+            "{unsupported} things in {name} are left out, and might answer: causeway validate {name} says which",
+            "{name}의 설정 {unsupported}개는 구현되어 있지 않아 빼고 봅니다. 실제로는 그 설정이 응답할 수 있습니다. causeway validate {name}으로 확인하십시오"
         ));
     }
     Ok(Looked { bootstrap, dump: loaded.dump, notes })

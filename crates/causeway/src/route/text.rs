@@ -28,7 +28,7 @@ pub(super) fn report(looked: &Looked, report: &Report, language: Language) -> St
     let mut page = Page { out: String::new(), words: Words::of(language), language };
     page.request(report);
     for note in &looked.notes {
-        page.row(page.words.note, note, None);
+        page.row(page.words.note, note.get(language), None);
     }
     page.listener(report);
     page.chain(report);
@@ -160,7 +160,7 @@ impl Page {
             TcpTarget::Weighted(clusters) => {
                 let total: u32 = clusters.iter().map(|cluster| cluster.weight).sum();
                 for cluster in clusters {
-                    self.cluster(bootstrap, &cluster.name, &format!(", {} of {total}", cluster.weight));
+                    self.cluster(bootstrap, &cluster.name, &self.words.part(cluster.weight, total));
                 }
             }
         }
@@ -193,7 +193,7 @@ impl Page {
             self.not(&format!("{}: {}", host.name, host.domains.join(", ")), Some(&host.position));
         }
         if others.len() > PASSED {
-            self.not(&format!("… {} more", others.len() - PASSED), None);
+            self.not(&self.words.more(others.len() - PASSED), None);
         }
     }
 
@@ -238,7 +238,7 @@ impl Page {
             self.not(&format!("{name}: {}", passed.words), Some(&passed.route.position));
         }
         if left > 0 {
-            self.not(&format!("… {left} more"), None);
+            self.not(&self.words.more(left), None);
         }
     }
 
@@ -259,7 +259,7 @@ impl Page {
     }
 
     fn sent(&mut self, bootstrap: &Bootstrap, sent: &Sent, route: Option<&Route>) {
-        self.cluster(bootstrap, &sent.cluster, if sent.high_priority { ", priority HIGH" } else { "" });
+        self.cluster(bootstrap, &sent.cluster, if sent.high_priority { self.words.high } else { "" });
         let mut timeout = match (sent.stream_duration, sent.timeout) {
             (Some(limit), _) => format!("{} (max_stream_duration)", millis(limit)),
             (None, Some(timeout)) => millis(timeout),
@@ -277,7 +277,7 @@ impl Page {
             }
         }
         if let Some(idle) = sent.idle_timeout {
-            let _ = write!(timeout, ", idle {}", millis(idle));
+            let _ = write!(timeout, "{}{}", self.words.idle, millis(idle));
         }
         self.row(self.words.timeout, &timeout, place);
         let mut retry = match sent.retry_on.is_empty() || sent.retries == 0 {
@@ -285,21 +285,18 @@ impl Page {
             false => format!("{} × {}", sent.retries, sent.retry_on.join(",")),
         };
         if let Some(limit) = sent.per_try_timeout {
-            let _ = write!(retry, ", per try {}", millis(limit));
+            let _ = write!(retry, "{}{}", self.words.per_try, millis(limit));
         }
         if let Some(limit) = sent.per_try_idle_timeout {
-            let _ = write!(retry, ", per try idle {}", millis(limit));
+            let _ = write!(retry, "{}{}", self.words.per_try_idle, millis(limit));
         }
         if sent.hedged {
-            retry.push_str(", hedged");
+            retry.push_str(self.words.hedged);
         }
         self.row(self.words.retry, &retry, None);
         for copy in &sent.copies {
-            let share = if copy.share == copy.of {
-                String::new()
-            } else {
-                format!(", {} of {}", copy.share, copy.of)
-            };
+            let share =
+                if copy.share == copy.of { String::new() } else { self.words.part(copy.share, copy.of) };
             self.row(self.words.copies, &format!("{}{share}", copy.cluster), None);
         }
         let _ = writeln!(self.out, "\n{}", self.words.sent);

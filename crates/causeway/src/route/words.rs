@@ -2,6 +2,8 @@
 //!
 //! Conditions and names are those of the configuration, and are the same in both.
 
+use std::fmt::Display;
+
 use causeway_reason::Language;
 
 /// Labels and sentences.
@@ -49,6 +51,14 @@ pub(super) struct Words {
     pub(super) certificate: &'static str,
     pub(super) gates: &'static str,
     pub(super) health: &'static str,
+    pub(super) high: &'static str,
+    pub(super) idle: &'static str,
+    pub(super) per_try: &'static str,
+    pub(super) per_try_idle: &'static str,
+    pub(super) hedged: &'static str,
+    pub(super) more: (&'static str, &'static str),
+    /// Behind a part of a whole.
+    pub(super) part: (&'static str, &'static str),
 }
 
 impl Words {
@@ -56,6 +66,20 @@ impl Words {
     pub(super) fn only_one(&self, port: u16) -> String {
         let (before, behind) = self.only_one;
         format!("{before}{port}{behind}")
+    }
+
+    /// So many more, which are not shown.
+    pub(super) fn more(&self, count: usize) -> String {
+        let (before, behind) = self.more;
+        format!("… {before}{count}{behind}")
+    }
+
+    /// So many of so many.
+    pub(super) fn part(&self, part: impl Display, whole: impl Display) -> String {
+        match self.part {
+            ("", between) => format!(", {part}{between}{whole}"),
+            (between, behind) => format!(", {whole}{between}{part}{behind}"),
+        }
     }
 
     pub(super) const fn of(language: Language) -> Self {
@@ -104,6 +128,13 @@ impl Words {
                 certificate: "the client has to show a certificate (require_client_certificate)",
                 gates: "network filters in front may close the connection",
                 health: "what the filter answers depends on the health of clusters, which is not known here",
+                high: ", priority HIGH",
+                idle: ", idle ",
+                per_try: ", per try ",
+                per_try_idle: ", per try idle ",
+                hedged: ", hedged",
+                more: ("", " more"),
+                part: ("", " of "),
             },
             Language::Korean => Self {
                 listener: "리스너",
@@ -149,6 +180,13 @@ impl Words {
                 certificate: "클라이언트가 인증서를 제시해야 합니다(require_client_certificate)",
                 gates: "앞에 있는 네트워크 필터가 연결을 닫을 수 있습니다",
                 health: "이 필터의 응답은 클러스터 상태에 달려 있으며 여기서는 알 수 없습니다",
+                high: ", 우선순위 HIGH",
+                idle: ", 유휴 ",
+                per_try: ", 시도마다 ",
+                per_try_idle: ", 시도마다 유휴 ",
+                hedged: ", 헤징",
+                more: ("그 밖에 ", "개"),
+                part: (" 중 ", ""),
             },
         }
     }

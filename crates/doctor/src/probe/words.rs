@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use causeway_model::{Address, HealthChecker, ProxyProtocolVersion};
+use causeway_reason::Reason;
 use causeway_upstream::Told;
 
 use super::dns::{Answered, Name};
@@ -108,7 +109,10 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
     let words = match &seen.got {
         Got::NoConnection(failure) | Got::NoHandshake(failure) | Got::Broken(failure) => {
             match &failure.evidence {
-                Some(evidence) => Said::plain(evidence.strip_prefix(prefix).unwrap_or(evidence)),
+                Some(evidence) => {
+                    let en = evidence.strip_prefix(prefix).unwrap_or(evidence);
+                    Said::new(en, not_connected(failure.reason).unwrap_or(en))
+                }
                 None => failure.spec().sentence.into(),
             }
         }
@@ -205,6 +209,19 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
         ko.push_str(". 클라이언트 인증서를 요구함");
     }
     Said::new(en, ko)
+}
+
+/// In Korean why there is no connection; `None` for what has more to it than that.
+const fn not_connected(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::ConnectRefused => "호스트가 연결을 거부함(ECONNREFUSED)",
+        Reason::ConnectRejected => "방화벽이 연결을 거절함",
+        Reason::ConnectTimeout => "연결 시도에 응답이 없음",
+        Reason::HostUnreachable => "호스트에 닿을 수 없음(EHOSTUNREACH)",
+        Reason::NetworkUnreachable => "네트워크에 닿을 수 없음(ENETUNREACH)",
+        Reason::ConnectReset => "연결하자마자 리셋됨(ECONNRESET)",
+        _ => return None,
+    })
 }
 
 fn shown(subject: &str, names: &[String]) -> String {

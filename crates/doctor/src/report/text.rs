@@ -37,7 +37,11 @@ pub(super) fn render(report: &Report, language: Language, options: &TextOptions)
     findings.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.severity));
     for (number, finding) in findings {
         let patches = |at| report.patches.get(&(number, at)).map(String::as_str);
-        let _ = write!(out, "\n{}\n", renderer.render(&[group(finding, patches, language)]));
+        let drawn = renderer.render(&[group(finding, patches, language)]);
+        let _ = match finding.place {
+            Some(_) => write!(out, "\n{drawn}\n"),
+            None => write!(out, "\n{}\n", without_frame(&drawn)),
+        };
     }
     if !options.quiet {
         summary(&mut out, report, language, options);
@@ -71,7 +75,7 @@ fn areas(out: &mut String, report: &Report, language: Language, options: &TextOp
         let passed = of_area.iter().filter(|check| check.outcome == Outcome::Passed).count();
         if !options.all && passed > 0 && of_area.len() > 1 {
             let words = Words::of(language);
-            let text = Said::plain(format!("{passed} {}", words.passed));
+            let text = Said::plain(words.passed(passed));
             line(out, title.take().unwrap_or_default(), mark(Outcome::Passed), "", &text, language);
         }
     }
@@ -98,6 +102,18 @@ const fn mark(outcome: Outcome) -> char {
         Outcome::Failed(Severity::Warning | Severity::Note) => '!',
         Outcome::Inconclusive => '?',
     }
+}
+
+/// What is drawn of a finding without the line between its title and an excerpt, where there is none.
+fn without_frame(drawn: &str) -> String {
+    let is_frame = |line: &str| {
+        let mut text = line.split('\u{1b}');
+        let first = text.next().unwrap_or_default();
+        let rest = text.map(|part| part.split_once('m').map_or("", |(_, text)| text));
+        std::iter::once(first).chain(rest).collect::<String>().trim() == "|"
+    };
+    let lines: Vec<_> = drawn.lines().enumerate().filter(|(at, line)| *at != 1 || !is_frame(line)).collect();
+    lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n")
 }
 
 /// A finding as it is drawn.
@@ -243,7 +259,7 @@ fn summary(out: &mut String, report: &Report, language: Language, options: &Text
             let plural = if language == Language::English && count > 1 { "s" } else { "" };
             parts.push(match language {
                 Language::English => format!("{count} {name}{plural}"),
-                Language::Korean => format!("{name} {count}"),
+                Language::Korean => format!("{name} {count}개"),
             });
         }
     }
@@ -252,14 +268,36 @@ fn summary(out: &mut String, report: &Report, language: Language, options: &Text
     }
     let passed = report.count_checks(Outcome::Passed);
     let hint = if options.all || passed < 2 { String::new() } else { format!(" ({})", words.show_all) };
-    parts.push(format!("{passed} {}{hint}", words.passed));
+    parts.push(format!("{}{hint}", words.passed(passed)));
     let inconclusive = report.count_checks(Outcome::Inconclusive);
     if inconclusive > 0 {
-        parts.push(format!("{inconclusive} {}", words.inconclusive));
+        parts.push(words.inconclusive(inconclusive));
     }
     parts.push(format!("{:.1} s", report.took.as_secs_f64()));
     if report.probes > 0 {
         parts.push(format!("{}: {}", words.probes, report.probes));
     }
     let _ = writeln!(out, "\n{}", parts.join(" · "));
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_reason::Condition;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_place_has_no_frame() {
+        let seen = Evidence::file(Said::plain("so it is"));
+        let finding =
+            Finding::new(Condition::KeepaliveTooLong, Severity::Warning, Said::plain("it is so"), seen);
+        let mut report = Report::default();
+        report.failed("clusters.app", [finding]);
+        for color in [false, true] {
+            let text = render(&report, Language::English, &TextOptions { color, ..TextOptions::default() });
+            let lines: Vec<_> = text.lines().collect();
+            let at = lines.iter().position(|line| line.contains("P421")).unwrap();
+            assert!(lines[at + 1].contains("proven") && lines[at + 1].contains("so it is"), "{text}");
+        }
+    }
 }

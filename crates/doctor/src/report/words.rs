@@ -14,13 +14,24 @@ pub(super) struct Words {
     pub(super) more: &'static str,
     pub(super) applicable: &'static str,
     pub(super) nothing: &'static str,
-    pub(super) inconclusive: &'static str,
-    pub(super) passed: &'static str,
+    /// In front of a number, and behind it.
+    inconclusive: (&'static str, &'static str),
+    passed: (&'static str, &'static str),
     pub(super) probes: &'static str,
     pub(super) show_all: &'static str,
 }
 
 impl Words {
+    /// So many checks found nothing.
+    pub(super) fn passed(&self, count: usize) -> String {
+        counted(self.passed, count)
+    }
+
+    /// So many checks could not be made.
+    pub(super) fn inconclusive(&self, count: usize) -> String {
+        counted(self.inconclusive, count)
+    }
+
     pub(super) const fn of(language: Language) -> &'static Self {
         match language {
             Language::English => &Self {
@@ -32,8 +43,8 @@ impl Words {
                 more: "more",
                 applicable: "causeway doctor --fix applies it",
                 nothing: "nothing found",
-                inconclusive: "not checked",
-                passed: "passed",
+                inconclusive: ("", " not checked"),
+                passed: ("", " passed"),
                 probes: "probes",
                 show_all: "--all shows them",
             },
@@ -46,13 +57,17 @@ impl Words {
                 more: "자세히",
                 applicable: "causeway doctor --fix로 적용할 수 있습니다",
                 nothing: "문제를 찾지 못했습니다",
-                inconclusive: "확인 못 함",
-                passed: "통과",
+                inconclusive: ("확인 못 함 ", "개"),
+                passed: ("통과 ", "개"),
                 probes: "프로브",
                 show_all: "--all로 모두 표시",
             },
         }
     }
+}
+
+fn counted((before, behind): (&str, &str), count: usize) -> String {
+    format!("{before}{count}{behind}")
 }
 
 pub(super) const fn severity(severity: Severity, language: Language) -> &'static str {
