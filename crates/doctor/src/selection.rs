@@ -1,5 +1,7 @@
 //! Which checks are made.
 
+use std::time::Duration;
+
 /// Which checks are made: those that `only` names (all where it is empty) and `skip` does not. A name is the beginning of a
 /// check's name up to one of its dots: `clusters` is `clusters.web.tcp` too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -8,6 +10,9 @@ pub struct Selection {
     pub only: Vec<String>,
     /// Names of those that are not.
     pub skip: Vec<String>,
+    /// How long a connection to each endpoint is held, to see when the back-end closes it; that is looked at only where this
+    /// is set.
+    pub idle: Option<Duration>,
 }
 
 impl Selection {
@@ -60,7 +65,11 @@ mod tests {
     fn names_that_no_check_has_are_found() {
         let names = ["config", "lint.router", "clusters.*.dns"].map(str::to_owned);
         let unknown = |only: &str, skip: &str| {
-            let selection = Selection { only: vec![only.to_owned()], skip: vec![skip.to_owned()] };
+            let selection = Selection {
+                only: vec![only.to_owned()],
+                skip: vec![skip.to_owned()],
+                ..Selection::default()
+            };
             selection.unknown(&names).map(str::to_owned)
         };
         assert_eq!(unknown("config", "lint"), None);
@@ -71,12 +80,16 @@ mod tests {
 
     #[test]
     fn names_are_beginnings_up_to_a_dot() {
-        let selection = Selection { only: vec!["clusters".into()], skip: vec!["clusters.web.tcp".into()] };
+        let selection = Selection {
+            only: vec!["clusters".into()],
+            skip: vec!["clusters.web.tcp".into()],
+            ..Selection::default()
+        };
         assert!(selection.takes("clusters") && selection.takes("clusters.web.dns"));
         assert!(!selection.takes("clusters.web.tcp") && !selection.takes("clustersx"));
         assert!(selection.takes("clusters.web.tcpx"));
         assert!(selection.takes_some_of("clusters") && !selection.takes_some_of("listeners"));
-        let deep = Selection { only: vec!["clusters.web.tcp".into()], skip: Vec::new() };
+        let deep = Selection { only: vec!["clusters.web.tcp".into()], ..Selection::default() };
         assert!(deep.takes_some_of("clusters") && !deep.takes("clusters.web.dns"));
         assert!(Selection::default().takes("anything"));
     }

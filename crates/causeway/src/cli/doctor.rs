@@ -105,6 +105,17 @@ pub(super) fn command() -> Command {
         .args(foreign::arguments())
         .arg(switch("no-probe", "Makes no connection and asks no name server: looks only"))
         .arg(
+            Arg::new("idle")
+                .long("idle")
+                .value_name("SECONDS")
+                .value_parser(value_parser!(u64).range(1..=3600))
+                .conflicts_with_all(["no-probe", "wait"])
+                .help(
+                    "Holds an idle connection to each endpoint for at most so long, to see whether the back-end closes it \
+                     before the proxy does",
+                ),
+        )
+        .arg(
             Arg::new("bundle")
                 .long("bundle")
                 .value_name("FILE")
@@ -168,7 +179,7 @@ pub(super) fn about_reports() -> [Arg; 10] {
 /// Which checks are made, out of those with these names.
 fn selection(matches: &ArgMatches, known: &[String]) -> Result<Selection, Error> {
     let names = |name: &str| matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
-    let selection = Selection { only: names("only"), skip: names("skip") };
+    let selection = Selection { only: names("only"), skip: names("skip"), idle: None };
     match selection.unknown(known) {
         None => Ok(selection),
         Some(unknown) => {
@@ -209,6 +220,7 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
             "what is to be examined? -c FILE names a configuration, --log FILE a log, --envoy URL or --haproxy SOCKET a proxy that runs",
         ));
     };
+    selection.idle = matches.get_one::<u64>("idle").copied().map(Duration::from_secs);
     if matches.get_flag("no-probe") {
         selection.skip.extend(PROBES.iter().map(|&area| area.to_owned()));
     }

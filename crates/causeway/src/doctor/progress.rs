@@ -27,11 +27,13 @@ pub(super) async fn shown<T>(
     }
     loop {
         let (done, all) = progress.get();
-        let line = match (language, all) {
-            (Language::English, 0) => "looking names up …".to_owned(),
-            (Language::Korean, 0) => "이름 조회 중 …".to_owned(),
-            (Language::English, all) => format!("{done} of {all} endpoints …"),
-            (Language::Korean, all) => format!("엔드포인트 {all}개 중 {done}개 …"),
+        let line = match (language, progress.holding().map(|left| left.as_secs()), all) {
+            (Language::English, Some(left), _) => format!("holding idle connections, {left} s left …"),
+            (Language::Korean, Some(left), _) => format!("유휴 연결 유지 중, {left}초 남음 …"),
+            (Language::English, None, 0) => "looking names up …".to_owned(),
+            (Language::Korean, None, 0) => "이름 조회 중 …".to_owned(),
+            (Language::English, None, all) => format!("{done} of {all} endpoints …"),
+            (Language::Korean, None, all) => format!("엔드포인트 {all}개 중 {done}개 …"),
         };
         write(&line);
         if let Ok(done) = tokio::time::timeout(PAUSE, &mut examination).await {

@@ -69,7 +69,7 @@ pub(super) fn findings(rule: &str, file: &str) -> Vec<Finding> {
     let mut report = Report::default();
     let known = super::RULES.iter().any(|Rule { name, .. }| *name == rule);
     assert!(known, "no rule {rule}");
-    let selection = Selection { only: vec![format!("lint.{rule}")], skip: Vec::new() };
+    let selection = Selection { only: vec![format!("lint.{rule}")], ..Selection::default() };
     super::lint(&bootstrap, &selection, &mut report);
     let proposed = edits(&report);
     report.locate(&source, &options);

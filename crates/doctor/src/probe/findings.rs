@@ -261,11 +261,11 @@ fn fix(target: &Target, diagnosis: &Diagnosis, remedy: &Remedy) -> Fix {
             under(cluster, "connect_timeout"),
             seconds(*millis),
         ),
-        Remedy::IdleTimeout(time) => http_options::set_common(
-            said!("close idle connections before the back-end does, after {time} s, or retry on `reset-before-request`", "백엔드보다 먼저, {time}초 뒤에 유휴 연결을 닫거나 `reset-before-request`로 재시도하십시오"),
+        Remedy::IdleTimeout(millis) => http_options::set_common(
+            said!("close idle connections before the back-end does, after {}, or retry on `reset-before-request`", "백엔드보다 먼저, {} 뒤에 유휴 연결을 닫거나 `reset-before-request`로 재시도하십시오", seconds(*millis)),
             &target.cluster,
             "idle_timeout",
-            &format!("{time}s"),
+            &seconds(*millis),
         )
         .to_be_considered(),
         Remedy::HeadersCount(count) => http_options::set_common(

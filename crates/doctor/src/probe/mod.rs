@@ -43,7 +43,7 @@ use crate::report::Report;
 use crate::said;
 use crate::said::Said;
 use crate::selection::Selection;
-use endpoint::{Observations, Step};
+use endpoint::{Held, Observations, Step};
 use findings::NameOf;
 use here::Sockets;
 use plan::{Here, Target};
@@ -61,21 +61,40 @@ const MOST: usize = 256;
 
 /// How far it is, for whoever waits.
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Rc<(Cell<usize>, Cell<usize>)>);
+pub struct Progress(Rc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    done: Cell<usize>,
+    all: Cell<usize>,
+    /// Until when connections are held.
+    holding: Cell<Option<Instant>>,
+}
 
 impl Progress {
     /// How many of the endpoints have been asked, and how many there are.
     #[must_use]
     pub fn get(&self) -> (usize, usize) {
-        (self.0.0.get(), self.0.1.get())
+        (self.0.done.get(), self.0.all.get())
+    }
+
+    /// How long connections are still held, where nothing else is waited for.
+    #[must_use]
+    pub fn holding(&self) -> Option<Duration> {
+        let until = self.0.holding.get().filter(|_| self.0.done == self.0.all)?;
+        Some(until.saturating_duration_since(Instant::now()))
+    }
+
+    fn holds(&self, limit: Duration) {
+        self.0.holding.set(Some(Instant::now() + limit));
     }
 
     fn begin(&self, all: usize) {
-        self.0.1.set(self.0.1.get() + all);
+        self.0.all.set(self.0.all.get() + all);
     }
 
     fn one_more(&self) {
-        self.0.0.set(self.0.0.get() + 1);
+        self.0.done.set(self.0.done.get() + 1);
     }
 }
 
@@ -120,6 +139,7 @@ async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, 
     progress.begin(all.min(MOST));
     let mut left = MOST;
     let mut probing = Vec::new();
+    let idle = selection.idle;
     let mut endpoints: HashMap<Address, Rc<Mutex<Shared>>> = HashMap::new();
     for of in &mut clusters {
         let count = left.min(of.targets.len());
@@ -131,23 +151,30 @@ async fn run(bootstrap: &Bootstrap, selection: &Selection, progress: &Progress, 
             // Clusters that share an endpoint ask it one behind the other.
             let shared = Rc::clone(endpoints.entry(target.address.clone()).or_default());
             let task = spawn_local(async move {
-                let mut shared = shared.lock().await;
-                let known = shared.for_target(&target);
-                let _turn = turns.acquire().await;
-                let result = examine(&target, known).await;
-                shared.keep(&target, &result.0);
+                let (mut seen, mut diagnoses) = {
+                    let mut shared = shared.lock().await;
+                    let known = shared.for_target(&target);
+                    let _turn = turns.acquire().await;
+                    let result = examine(&target, known).await;
+                    shared.keep(&target, &result.0);
+                    result
+                };
                 progress.one_more();
-                (target, result)
+                let held = match idle {
+                    Some(limit) => hold(&target, limit, &mut seen, &mut diagnoses, &progress).await,
+                    None => None,
+                };
+                (target, seen, diagnoses, held)
             });
             probing.push((name, task));
         }
     }
     let mut probed: HashMap<Arc<str>, Vec<Probed>> = HashMap::new();
     for (name, task) in probing {
-        if let Ok((target, (seen, diagnoses))) = task.await {
+        if let Ok((target, seen, diagnoses, held)) = task.await {
             report.probes += u32::try_from(seen.trials.len()).unwrap_or(0);
             let findings = diagnoses.iter().map(|one| findings::of_endpoint(&target, &seen, one)).collect();
-            probed.entry(name).or_default().push(Probed { address: target.address, findings });
+            probed.entry(name).or_default().push(Probed { address: target.address, findings, held });
         }
     }
     for of in clusters {
@@ -175,6 +202,8 @@ struct Of {
 struct Probed {
     address: Address,
     findings: Vec<Finding>,
+    /// How an idle connection ended, where one was held.
+    held: Option<Held>,
 }
 
 /// What clusters that share an endpoint know of it: who could not connect needs not be followed by forty others.
@@ -319,6 +348,50 @@ async fn examine(target: &Target, known: Observations) -> (Observations, Vec<end
     }
 }
 
+/// Holds a connection to an endpoint that is well, and adds what that shows. Others are not kept waiting: any number of
+/// connections can be idle at once.
+async fn hold(
+    target: &Target,
+    limit: Duration,
+    seen: &mut Observations,
+    diagnoses: &mut Vec<endpoint::Diagnosis>,
+    progress: &Progress,
+) -> Option<Held> {
+    if !diagnoses.is_empty() {
+        return None;
+    }
+    let trial = endpoint::idle::trial(target, seen, limit)?;
+    progress.holds(limit);
+    let (came, _) = endpoint::driver::make(target, &trial, LIMIT + limit).await;
+    let held = endpoint::idle::held(limit, &came);
+    seen.trials.push((trial, came));
+    diagnoses.extend(held.and_then(|held| endpoint::idle::judge(target, held, seen.trials.len() - 1)));
+    held
+}
+
+/// How long idle connections to the endpoints are kept, in words; nothing where none was held.
+fn kept(endpoints: &[Probed]) -> Option<Said> {
+    let time = |held: &Held| match held {
+        Held::Closed(time) | Held::Stood(time) => *time,
+    };
+    let shortest = endpoints.iter().filter_map(|probed| probed.held).min_by_key(time)?;
+    let seconds = time(&shortest).as_secs_f64();
+    Some(match shortest {
+        Held::Closed(_) => {
+            said!(
+                "; idle connections are closed after {seconds:.1} s",
+                ". 유휴 연결은 {seconds:.1}초 뒤에 닫힘"
+            )
+        }
+        Held::Stood(_) => {
+            said!(
+                "; idle connections stand for {seconds:.0} s at least",
+                ". 유휴 연결은 {seconds:.0}초 이상 유지됨"
+            )
+        }
+    })
+}
+
 /// Writes down what was found of a cluster.
 fn tell(
     of: &Of,
@@ -354,6 +427,7 @@ fn tell(
     let count = endpoints.len();
     let is_well = |probed: &&Probed| probed.findings.iter().all(|one| one.severity != Severity::Error);
     let well = endpoints.iter().filter(is_well).count();
+    let kept = kept(&endpoints);
     for probed in endpoints {
         let id = format!("{area}.{}", probed.address);
         if !selection.takes(&id) {
@@ -366,7 +440,10 @@ fn tell(
     }
     if count > 0 && selection.takes(&area) {
         let id = area.clone();
-        let words = said!("{well}/{count} answer", "{count}개 중 {well}개 응답");
+        let mut words = said!("{well}/{count} answer", "{count}개 중 {well}개 응답");
+        if let Some(kept) = kept {
+            words = Said::new(words.en + &kept.en, words.ko + &kept.ko);
+        }
         if well == count {
             report.passed(id, words);
         }

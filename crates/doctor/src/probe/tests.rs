@@ -1,6 +1,7 @@
 //! Whole probes of back-ends on real sockets.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use causeway_envoy::{LoadOptions, Source, load};
 use causeway_testkit::{Act, Answer, Backend, Frame, Reply, Script};
@@ -14,6 +15,11 @@ use crate::selection::Selection;
 
 /// What probing says of a cluster with these fields and an endpoint there.
 async fn probed(at: SocketAddr, fields: &str) -> Report {
+    selected(at, fields, &Selection::default()).await
+}
+
+/// The same with another selection.
+async fn selected(at: SocketAddr, fields: &str, selection: &Selection) -> Report {
     let text = format!(
         "static_resources: {{clusters: [{{name: app{fields}, load_assignment: {{cluster_name: app, endpoints: \
          [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: {}, port_value: {}}}}}}}}}]}}]}}}}]}}",
@@ -24,7 +30,7 @@ async fn probed(at: SocketAddr, fields: &str) -> Report {
     let loaded = load(&source, &LoadOptions::default());
     let bootstrap = loaded.bootstrap.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
     let mut report = Report::default();
-    probe(&bootstrap, &Selection::default(), &Progress::default(), &mut report).await;
+    probe(&bootstrap, selection, &Progress::default(), &mut report).await;
     report.locate(&source, &LoadOptions::default());
     report
 }
@@ -180,4 +186,45 @@ async fn http1_where_http2_is_meant() {
     let patch = report.patches.values().next().unwrap();
     let new = patch.lines().skip(2).find(|line| line.starts_with('+')).unwrap();
     assert!(patch.contains("http2_protocol_options") && !new.contains("http2_protocol_options"), "{patch}");
+}
+
+/// A back-end that closes what is idle for so long.
+async fn impatient(idle: Duration) -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut read = [0; 512];
+                while let Ok(Ok(1..)) = tokio::time::timeout(idle, stream.read(&mut read)).await {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+                }
+            });
+        }
+    });
+    at
+}
+
+#[tokio::test]
+async fn idle_connections_are_held_where_that_is_asked_for() {
+    let at = impatient(Duration::from_millis(300)).await;
+    let held = Selection { idle: Some(Duration::from_millis(800)), ..Selection::default() };
+    let report = selected(at, "", &held).await;
+    let (codes, _) = told(&report);
+    assert_eq!(codes, ["P421!"]);
+    let seen = &report.findings[0].evidence[0].observed.en;
+    assert!(seen.starts_with("200; it closed the idle connection after 0.3 s"), "{seen}");
+    assert!(report.patches[&(0, 0)].contains("idle_timeout"), "{:?}", report.patches);
+    let shorter = ", common_http_protocol_options: {idle_timeout: 0.2s}";
+    let report = selected(at, shorter, &held).await;
+    assert_eq!(told(&report).0, [""; 0]);
+    assert!(
+        report.checks[0].words.en.ends_with("idle connections are closed after 0.3 s"),
+        "{:?}",
+        report.checks
+    );
+    assert_eq!(told(&probed(at, "").await).0, [""; 0], "nobody asked for it");
+    let patient = impatient(Duration::from_secs(60)).await;
+    let report = selected(patient, "", &held).await;
+    assert!(report.checks[0].words.en.ends_with("stand for 1 s at least"), "{:?}", report.checks);
 }

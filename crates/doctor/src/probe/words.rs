@@ -31,6 +31,10 @@ fn what(target: &Target, trial: &Trial) -> Said {
             let text = format!("GET {path} with Host: {host}");
             (text, format!("GET {path} (Host: {host})"))
         }
+        Ask::Hold { host, path, .. } => (
+            format!("GET {path} with Host: {host}, and then nothing on the connection"),
+            format!("GET {path} (Host: {host}) 뒤 유휴 상태로 유지"),
+        ),
         Ask::Http2 => ("preface of HTTP/2".to_owned(), "HTTP/2 프리페이스".to_owned()),
         Ask::GetHttp2 { host, path } => (
             format!("GET {path} by HTTP/2 with :authority {host}"),
@@ -148,7 +152,11 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
                 }
                 (BodyEnd::Complete | BodyEnd::Unread, _) => Said::plain(""),
             };
-            let said = Said::new(words.en + &more.en, words.ko + &more.ko);
+            let mut said = Said::new(words.en + &more.en, words.ko + &more.ko);
+            if let Some(idle) = answer.idle.map(|idle| idle.as_secs_f64()) {
+                let _ = write!(said.en, "; it closed the idle connection after {idle:.1} s");
+                let _ = write!(said.ko, ". 유휴 연결을 {idle:.1}초 뒤에 닫음");
+            }
             match answer.keep_alive.map(|time| time.as_secs()) {
                 Some(time) => Said::new(
                     format!("{}; Keep-Alive: timeout={time}", said.en),
@@ -253,7 +261,7 @@ fn command(target: &Target, trial: &Trial) -> Option<String> {
                 format!("openssl s_client -connect {address}{name} </dev/null")
             }
         },
-        Ask::Get { host, path } | Ask::Auto { host, path } => {
+        Ask::Get { host, path } | Ask::Auto { host, path } | Ask::Hold { host, path, .. } => {
             format!("curl -si{insecure}{haproxy} -H 'Host: {host}' {scheme}://{address}{path}")
         }
         Ask::Http2 => format!("curl -si{insecure} --http2-prior-knowledge {scheme}://{address}/"),

@@ -9,6 +9,7 @@ use causeway_reason::{Condition, Failure, Reason};
 
 use super::checks;
 use super::diagnosis::{Diagnosis, Remedy};
+use super::idle;
 use super::trial::{Ask, Got, Security, Seen, Trial};
 use crate::finding::{Grade, Severity};
 use crate::probe::here::Sockets;
@@ -228,17 +229,8 @@ impl<'o> Case<'o> {
         {
             found.push(Diagnosis::of(Condition::CertificateExpiresSoon, self.at).warning());
         }
-        let ours = self.target.cluster.http.idle_timeout;
-        if let Some(theirs) = self.main.answer().and_then(|answer| answer.keep_alive)
-            && ours.is_none_or(|ours| ours >= theirs)
-        {
-            found.push(
-                Diagnosis::of(Condition::KeepaliveTooLong, self.at)
-                    .meets(Reason::KeepaliveRace)
-                    .warning()
-                    .helps(Remedy::IdleTimeout(theirs.as_secs().saturating_sub(1).max(1))),
-            );
-        }
+        let theirs = self.main.answer().and_then(|answer| answer.keep_alive);
+        found.extend(theirs.and_then(|theirs| idle::too_long(self.target, theirs, self.at)));
         found
     }
 }

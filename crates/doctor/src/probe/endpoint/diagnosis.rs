@@ -43,7 +43,7 @@ pub enum Remedy {
     LookupFamily(&'static str),
     /// More time for connections, in milliseconds.
     ConnectTimeout(u64),
-    /// Idle connections are to be closed after so many seconds.
+    /// Idle connections are to be closed after so many milliseconds.
     IdleTimeout(u64),
     /// Answers may have so many fields.
     HeadersCount(u32),

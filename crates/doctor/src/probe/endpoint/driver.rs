@@ -162,6 +162,7 @@ async fn run(
     match &trial.ask {
         Ask::Nothing => nothing(&mut link).await,
         Ask::Get { host, path } => get(target, &mut link, host, path, patience.min(limit)).await,
+        Ask::Hold { host, path, limit } => hold(target, &mut link, host, path, *limit).await,
         Ask::Http2 => http2::frames(link, limit).await,
         Ask::GetHttp2 { host, path } => http2::get(link, &trial.to, host, path, patience.min(limit)).await,
         Ask::Grpc { host } => http2::call(link, &trial.to, host, patience.min(limit)).await,
@@ -239,7 +240,7 @@ fn protocols(target: &Target, trial: &Trial) -> &'static [&'static str] {
             Some(HealthChecker::Http(_)) => &["http/1.1"],
             Some(HealthChecker::Grpc(_) | HealthChecker::Tcp(_)) | None => &[],
         },
-        (Ask::Get { .. }, _) | (_, Protocol::Http1) => &["http/1.1"],
+        (Ask::Get { .. } | Ask::Hold { .. }, _) | (_, Protocol::Http1) => &["http/1.1"],
         (_, Protocol::Http2) => &["h2"],
         (_, Protocol::Auto) => &["h2", "http/1.1"],
         (_, Protocol::Unknown) => &[],
@@ -279,8 +280,7 @@ async fn nothing(link: &mut Link) -> Got {
 
 /// A request, and the same again where the connection stays open. An answer is waited for this long.
 async fn get(target: &Target, link: &mut Link, host: &str, path: &str, most: Duration) -> Got {
-    let request =
-        format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {AGENT}\r\naccept: */*\r\n\r\n");
+    let request = request(host, path);
     let (mut got, again) = exchange(target, link, request.as_bytes(), "GET", most).await;
     if let (Got::Answer(answer), true) = (&mut got, again) {
         let (second, _) = exchange(target, link, request.as_bytes(), "GET", most).await;
@@ -291,6 +291,21 @@ async fn get(target: &Target, link: &mut Link, host: &str, path: &str, most: Dur
         });
     }
     got
+}
+
+/// A request, and then nothing: when is the connection closed?
+async fn hold(target: &Target, link: &mut Link, host: &str, path: &str, limit: Duration) -> Got {
+    let (mut got, stays) = exchange(target, link, request(host, path).as_bytes(), "GET", PATIENCE).await;
+    if let (Got::Answer(answer), true) = (&mut got, stays) {
+        let began = Instant::now();
+        // Some say in an answer that they were not asked in time (408).
+        answer.idle = timeout(limit, link.read(&mut Vec::new())).await.ok().map(|_| began.elapsed());
+    }
+    got
+}
+
+fn request(host: &str, path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {AGENT}\r\naccept: */*\r\n\r\n")
 }
 
 async fn exchange(

@@ -9,6 +9,7 @@ pub mod diagnosis;
 pub mod driver;
 mod handshake;
 mod http2;
+pub(crate) mod idle;
 mod spoken;
 #[cfg(test)]
 mod table;
@@ -18,4 +19,5 @@ mod unreachable;
 
 pub use decide::{Observations, Step, next};
 pub use diagnosis::{Diagnosis, Remedy};
+pub use idle::Held;
 pub use trial::{Again, Answer, Ask, BodyEnd, Came, CameEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};

@@ -47,6 +47,15 @@ pub enum Ask {
         /// The path.
         path: String,
     },
+    /// A request of HTTP/1.1, and then nothing, until the connection is closed.
+    Hold {
+        /// `Host`.
+        host: String,
+        /// The path.
+        path: String,
+        /// It is held no longer than this.
+        limit: Duration,
+    },
     /// HTTP/2: whether its frames are understood.
     Http2,
     /// A request of HTTP/2.
@@ -159,6 +168,9 @@ pub struct Answer {
     pub location: Option<String>,
     /// How long an idle connection is kept, as `Keep-Alive: timeout=` says.
     pub keep_alive: Option<Duration>,
+    /// After which time the connection, on which nothing was asked any more, was closed; `None` where it was not, or not
+    /// waited for.
+    pub idle: Option<Duration>,
     /// The first bytes of its body.
     pub body: String,
     /// What became of its body.
