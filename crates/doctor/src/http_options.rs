@@ -20,17 +20,26 @@ pub(crate) fn spot(cluster: &Cluster) -> Spot {
     }
 }
 
-/// A field of `common_http_protocol_options` that gets a value.
-pub(crate) fn set_common(what: Said, cluster: &Cluster, field: &str, value: &str) -> Fix {
+/// Where a field of `common_http_protocol_options` is written, or would be.
+pub(crate) fn common(cluster: &Cluster, field: &str) -> Spot {
     let path = format!("common_http_protocol_options.{field}");
     match &cluster.http.written {
-        HttpOptionsForm::Message(position) => Fix::set(what, under(position, &path), value),
-        HttpOptionsForm::Cluster => Fix::set(what, under(&cluster.position, &path), value),
+        HttpOptionsForm::Message(position) => under(position, &path),
+        HttpOptionsForm::Cluster => under(&cluster.position, &path),
+        HttpOptionsForm::Unset => under(&cluster.position, MESSAGE),
+    }
+}
+
+/// A field of `common_http_protocol_options` that gets a value.
+pub(crate) fn set_common(what: Said, cluster: &Cluster, field: &str, value: &str) -> Fix {
+    let value = match &cluster.http.written {
+        HttpOptionsForm::Message(_) | HttpOptionsForm::Cluster => value.to_owned(),
         HttpOptionsForm::Unset => {
             let more = format!("\ncommon_http_protocol_options:\n  {field}: {value}");
-            Fix::set(what, under(&cluster.position, MESSAGE), message("http_protocol_options") + &more)
+            message("http_protocol_options") + &more
         }
-    }
+    };
+    Fix::set(what, common(cluster, field), value)
 }
 
 /// HTTP/2 in place of HTTP/1.1.

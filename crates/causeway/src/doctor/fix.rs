@@ -3,6 +3,7 @@
 //! Nothing is written unless the file as it would be loads, what was to be mended is gone from a new examination, and no
 //! error has come in its place.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use causeway_doctor::mend::{Refusal, Target, difference, mend, remains};
-use causeway_doctor::{Progress, Report, examine};
+use causeway_doctor::{Finding, Progress, Report, examine};
 use causeway_envoy::{LoadOptions, Source};
 use causeway_reason::Language;
 
@@ -36,6 +37,11 @@ pub(super) async fn fix(
     };
     for (target, refusal) in &mended.refused {
         complain(&format!("{}: {}", name(target), words.refusal(refusal)));
+    }
+    if fix.causes.is_empty() {
+        for code in to_be_considered(report) {
+            complain(&format!("{code}: {} --fix {code}", words.considered));
+        }
     }
     let code = if mended.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if mended.applied.is_empty() {
@@ -74,6 +80,14 @@ pub(super) async fn fix(
             ExitCode::FAILURE
         }
     }
+}
+
+/// Codes of findings that propose to write something, but nothing that may be left to a program.
+fn to_be_considered(report: &Report) -> BTreeSet<&'static str> {
+    let proposes = |finding: &&Finding| finding.fixes.iter().any(|fix| !fix.edits.is_empty());
+    let alone =
+        |finding: &&Finding| !finding.fixes.iter().any(|fix| fix.machine_applicable && !fix.edits.is_empty());
+    report.findings.iter().filter(proposes).filter(alone).map(|finding| finding.cause.code()).collect()
 }
 
 fn name(target: &Target) -> String {
@@ -121,6 +135,7 @@ fn write(path: &Path, like: &fs::Metadata, bytes: &[u8]) -> io::Result<()> {
 
 struct Words {
     nothing: &'static str,
+    considered: &'static str,
     does_not_load: &'static str,
     remains: &'static str,
     not_written: &'static str,
@@ -135,6 +150,7 @@ impl Words {
         match language {
             Language::English => &Self {
                 nothing: "nothing that a program may write; name the code of a finding to apply what has to be thought about",
+                considered: "what it proposes has to be thought about first, and is shown by",
                 does_not_load: "nothing is written: the file would not load any more",
                 remains: "would still be found, or has come in its place",
                 not_written: "nothing is written",
@@ -145,6 +161,7 @@ impl Words {
             },
             Language::Korean => &Self {
                 nothing: "자동으로 적용할 수 있는 수정이 없습니다. 검토가 필요한 수정은 코드를 지정하면 적용합니다",
+                considered: "검토가 필요한 수정입니다. 다음으로 볼 수 있습니다:",
                 does_not_load: "파일을 바꾸지 않았습니다. 수정한 파일을 읽을 수 없습니다",
                 remains: "수정해도 남아 있거나 새로 생깁니다",
                 not_written: "파일을 바꾸지 않았습니다",

@@ -189,6 +189,9 @@ fn spot(target: &Target, diagnosis: &Diagnosis) -> (Spot, Said) {
         (_, Cause::Reason(Reason::SourceBindFailed)) => of_cluster("upstream_bind_config"),
         (_, Cause::Reason(Reason::UpstreamTlsServerName)) => of_cluster(&tls_field(target, "sni")),
         (Some('S'), _) => of_cluster("transport_socket"),
+        (_, Cause::Condition(Condition::KeepaliveTooLong)) => {
+            http_options::common(&target.cluster, "idle_timeout")
+        }
         (_, Cause::Condition(Condition::ProxyHeaderWanted | Condition::ProxyHeaderUnwanted)) => {
             of_cluster("transport_socket")
         }

@@ -132,7 +132,7 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
                 (false, _) => status.to_string(),
             });
             if let Some(location) = &answer.location {
-                words = said!("{status}, to {location}", "{status}, {location}(으)로 리다이렉트");
+                words = said!("{status}, to {location}", "{status}, {location}(으)로 리디렉션");
             }
             let more = match (answer.end, answer.again) {
                 (BodyEnd::Cut, _) => {
@@ -197,21 +197,24 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
         Got::NotAsked(why) => said!("not asked: {why}", "묻지 않음: {why}"),
     };
     let Some(tls) = seen.tls.as_ref() else { return words };
-    let mut extra = String::new();
+    let (mut en, mut ko) = (words.en, words.ko);
     if !tls.version.is_empty() {
-        let _ = write!(extra, " [{}", tls.version);
+        let mut agreed = format!(" [{}", tls.version);
         if let Some(alpn) = &tls.alpn {
-            let _ = write!(extra, ", ALPN {alpn}");
+            let _ = write!(agreed, ", ALPN {alpn}");
         }
+        en.push_str(&agreed);
+        ko.push_str(&agreed);
         if let Some(certificate) = &tls.certificate {
             let names: Vec<String> = certificate.names_of(|name| name.dns().or_else(|| name.ip())).collect();
-            let _ = write!(extra, ", certificate of {}", shown(&certificate.subject, &names));
-            let _ =
-                write!(extra, ", issued by {}, until {}", certificate.issuer, date(certificate.not_after));
+            let of = shown(&certificate.subject, &names);
+            let (issuer, until) = (&certificate.issuer, date(certificate.not_after));
+            let _ = write!(en, ", certificate of {of}, issued by {issuer}, until {until}");
+            let _ = write!(ko, ", 인증서 {of}, 발급자 {issuer}, {until}까지");
         }
-        extra.push(']');
+        en.push(']');
+        ko.push(']');
     }
-    let (mut en, mut ko) = (words.en + &extra, words.ko + &extra);
     if tls.asked {
         en.push_str("; it asked for a client certificate");
         ko.push_str(". 클라이언트 인증서를 요구함");

@@ -139,8 +139,8 @@ pub(super) const UPSTREAM_SPEAKS_TLS: Spec = unintelligible(
     "upstream_speaks_tls",
     Blame::Config,
     Text {
-        en: "The back-end answered with TLS: plain HTTP was sent to a TLS port.",
-        ko: "백엔드가 TLS로 응답했습니다. TLS 포트에 평문 HTTP를 보냈습니다.",
+        en: "The back-end speaks TLS: plain HTTP was sent to a TLS port.",
+        ko: "백엔드가 TLS를 사용합니다. TLS 포트에 평문 HTTP를 보냈습니다.",
     },
     Text {
         en: "Give the cluster a TLS transport_socket, or use the back-end's plain port.",

@@ -221,16 +221,26 @@ impl Case<'_> {
         })
     }
 
+    /// The one name that the certificate shows.
+    fn name_shown(&self, proof: usize) -> Option<String> {
+        let (_, seen) = self.seen.trials.get(proof)?;
+        let certificate = seen.tls.as_ref()?.certificate.as_ref()?;
+        let names: Vec<String> = certificate.names_of(|name| name.dns()).collect();
+        let [name] = &names[..] else { return None };
+        (!name.starts_with('*')).then(|| name.clone())
+    }
+
     /// What helps where HTTP/1.1 is spoken there: the file may say so, where it says HTTP/2.
     fn speaks_http1(&self, found: Diagnosis) -> Diagnosis {
         if self.target.protocol == Protocol::Http2 { found.helps(Remedy::SpeakHttp1) } else { found }
     }
 
     fn speaks_tls(&self, proof: usize, failure: Failure) -> Diagnosis {
+        let name = self.name().map(str::to_owned).or_else(|| self.name_shown(proof));
         Diagnosis::of(Reason::UpstreamSpeaksTls, self.at)
             .meets(failure)
             .proof(proof)
-            .helps(Remedy::AddTls(self.name().map(str::to_owned)))
+            .helps(Remedy::AddTls(name))
             .not([said!(
                 "a crash of the application: TLS is answered",
                 "애플리케이션 장애: TLS에는 응답합니다"
