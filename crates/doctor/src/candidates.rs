@@ -16,6 +16,7 @@ pub(crate) fn tell_apart(mut finding: Finding, causes: &[Cause]) -> Finding {
     if causes.len() < 2 {
         return finding;
     }
+    finding.candidates = causes.to_vec();
     // Those that can be asked for come first: they are the commoner ones too.
     let (asked, others): (Vec<Cause>, Vec<Cause>) =
         causes.iter().partition(|cause| cause.told_apart_by().is_some());

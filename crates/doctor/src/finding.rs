@@ -11,6 +11,8 @@ use crate::said::Said;
 pub struct Finding {
     /// Its cause, out of the catalogue.
     pub cause: Cause,
+    /// What gives the same evidence, this cause among it, where it is not known which of them it is.
+    pub candidates: Vec<Cause>,
     /// How much it matters.
     pub severity: Severity,
     /// How sure it is.
@@ -151,6 +153,7 @@ impl Finding {
     pub fn new(cause: impl Into<Cause>, severity: Severity, title: Said, evidence: Evidence) -> Self {
         Self {
             cause: cause.into(),
+            candidates: Vec::new(),
             severity,
             grade: Grade::Proven,
             subject: Subject::default(),

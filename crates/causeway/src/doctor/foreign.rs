@@ -25,15 +25,19 @@ pub(super) async fn report(
     let began = Instant::now();
     let file = foreign.config.as_deref().map(read).transpose()?;
     let progress = Progress::default();
+    let mut running = None;
     let mut report = match (&foreign.envoy, &file) {
         (Some(server), file) => {
             let question =
                 Question { file: file.as_ref(), interval: foreign.interval, selection: &arguments.selection };
             let examined = envoy::examine(server, question, &progress);
-            progress::shown(examined, &progress, arguments.language).await.map_err(|fault| {
+            let examined = progress::shown(examined, &progress, arguments.language).await;
+            let examined = examined.map_err(|fault| {
                 complain(&fault);
                 ExitCode::from(UNREACHABLE)
-            })?
+            })?;
+            running = examined.bootstrap;
+            examined.report
         }
         (None, Some(file)) => {
             let options = options();
@@ -61,7 +65,8 @@ pub(super) async fn report(
         report = joined(report, examined);
     }
     if let Some(path) = &foreign.log {
-        let bootstrap = file.as_ref().and_then(model);
+        // What runs has written the log.
+        let bootstrap = running.or_else(|| file.as_ref().and_then(model));
         let (name, reader) = log::read(path, bootstrap.as_ref()).map_err(|error| {
             complain(&format!("cannot read {}: {error}", path.display()));
             ExitCode::from(UNUSABLE)

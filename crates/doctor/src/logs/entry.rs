@@ -27,6 +27,12 @@ pub(super) struct Entry<'a> {
     pub(super) answered: bool,
     /// Why, where a Causeway has written it (`%WHY_CODE%`, `%CAUSEWAY_REASON%`).
     pub(super) why: Option<Reason>,
+    /// Method of the request.
+    pub(super) method: Cow<'a, str>,
+    /// Its path, perhaps with a query.
+    pub(super) path: Cow<'a, str>,
+    /// Its `Host`, as it was when a route was looked for.
+    pub(super) authority: Cow<'a, str>,
     /// The line, where it is one of HAProxy.
     pub(super) haproxy: Option<HaproxyLine<'a>>,
 }
@@ -44,6 +50,9 @@ pub(super) enum Field {
     Host,
     ServiceTime,
     Why,
+    Method,
+    Path,
+    Authority,
 }
 
 impl<'a> Entry<'a> {
@@ -62,6 +71,9 @@ impl<'a> Entry<'a> {
             Field::Duration => self.duration = value.parse().ok(),
             Field::Cluster => self.cluster = value,
             Field::Host => self.host = value,
+            Field::Method => self.method = value,
+            Field::Path => self.path = value,
+            Field::Authority => self.authority = value,
             Field::ServiceTime => self.answered = value.parse::<u64>().is_ok(),
             Field::Why => self.why = Reason::find(&value).or(self.why),
         }

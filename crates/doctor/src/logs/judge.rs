@@ -69,11 +69,22 @@ fn finding(group: &Group, tally: &Tally, name: &str) -> Finding {
     if let Some(limit) = group.durations.limit() {
         finding = finding.and(of_limit(group, limit));
     }
+    if let Some(missed) = &group.missed {
+        let request = &missed.request;
+        finding = finding.and(Evidence::new(
+            EvidenceKind::File,
+            said!("the routes that it has, for {request}", "{request}에 대한 라우트"),
+            Said::plain(missed.nearest.clone()),
+        ));
+    }
     tell_apart(finding, &causes)
 }
 
 /// The causes of a kind, those that its durations speak for first.
 fn causes(group: &Group) -> Vec<Cause> {
+    if let Some(missed) = &group.missed {
+        return vec![missed.reason.into()];
+    }
     let mut causes = group.line.causes.clone();
     // A refusal by ARP takes its time, one by a firewall none.
     if let Some((least, most)) = group.durations.range() {
@@ -108,6 +119,9 @@ fn severity(group: &Group) -> Severity {
 
 /// Several causes give the same line; one alone is sure only where its details are its own words.
 fn grade(group: &Group, causes: &[Cause]) -> Grade {
+    if let Some(missed) = &group.missed {
+        return if missed.sure { Grade::Proven } else { Grade::Likely };
+    }
     match causes {
         [_] if group.is_known || group.line.details.is_some() || group.made_by == Some(Maker::Upstream) => {
             Grade::Proven

@@ -8,6 +8,7 @@
 
 mod entry;
 mod judge;
+mod missed;
 mod rounds;
 mod settle;
 mod shape;

@@ -1,8 +1,9 @@
 //! Failures that were counted, and what was found elsewhere: a probe that says why a cluster fails says too which of the causes
 //! it was.
 
-use causeway_reason::{Cause, Condition, HaproxyLine, Line, Protocol};
+use causeway_reason::{Cause, Condition, HaproxyLine, Line, Protocol, Reason};
 
+use crate::candidates::tell_apart;
 use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity};
 use crate::report::Report;
 use crate::said;
@@ -16,15 +17,24 @@ const OF_NO_HOST: &[Cause] = &[
     Cause::Condition(Condition::NetworkNotShared),
 ];
 
+/// What ends requests with a connection, beside the causes that lines name.
+const OF_CLOSED: &[Cause] =
+    &[Cause::Reason(Reason::UpstreamClosedInBody), Cause::Reason(Reason::UpstreamClosedInHead)];
+
 /// Joins each finding about what was counted, in a log or by a proxy, with the one about the same cluster that names its cause:
 /// one fault is said once, with all that speaks for it.
 pub fn settle(report: &mut Report) {
-    let (counted, mut known): (Vec<_>, Vec<_>) =
+    let (mut counted, mut known): (Vec<_>, Vec<_>) =
         std::mem::take(&mut report.findings).into_iter().partition(is_counted);
+    // The surest first: a line that only one cause gives says which of them a counter stands for.
+    counted.sort_by_key(|finding| finding.grade);
     for finding in counted {
         let fitting = which(&finding, &known);
         match &fitting[..] {
-            [] => known.push(finding),
+            [] => match known.iter_mut().find(|other| is_alike(&finding, other)) {
+                Some(other) => agree(other, finding),
+                None => known.push(finding),
+            },
             [first, ..] if !finding.subject.is_empty() || fitting.len() == 1 => {
                 if let Some(other) = known.get_mut(*first) {
                     other.evidence.extend(finding.evidence);
@@ -45,12 +55,49 @@ pub fn settle(report: &mut Report) {
     report.findings = known;
 }
 
+/// Whether a log and a counter tell of the same failures, and neither knows the cause.
+fn is_alike(finding: &Finding, other: &Finding) -> bool {
+    let flags =
+        |finding: &Finding| finding.effect.as_ref().map(|effect| effect.flags.clone()).unwrap_or_default();
+    open(finding)
+        && open(other)
+        && is_counted_by(finding, EvidenceKind::Log) != is_counted_by(other, EvidenceKind::Log)
+        && finding.severity != Severity::Note
+        && other.severity != Severity::Note
+        && !flags(finding).is_empty()
+        && flags(finding) == flags(other)
+        && finding.subject.cluster == other.subject.cluster
+}
+
+/// What both witnesses allow is what it may be; where that is one cause, it is likely the one.
+fn agree(known: &mut Finding, mut other: Finding) {
+    // A log has the details, and says how many requests it were.
+    if is_counted_by(&other, EvidenceKind::Log) {
+        std::mem::swap(known, &mut other);
+    }
+    let mut causes = known.candidates.clone();
+    if causes.iter().any(|cause| other.candidates.contains(cause)) {
+        causes.retain(|cause| other.candidates.contains(cause));
+    }
+    known.evidence.append(&mut other.evidence);
+    known.severity = known.severity.min(other.severity);
+    let Some(first) = causes.first() else { return };
+    known.cause = *first;
+    known.candidates.clear();
+    known.fixes.clear();
+    if causes.len() == 1 {
+        known.grade = Grade::Likely;
+    }
+    *known = tell_apart(known.clone(), &causes);
+}
+
 /// Whether it was counted rather than asked for.
 fn is_counted(finding: &Finding) -> bool {
-    finding
-        .evidence
-        .first()
-        .is_some_and(|evidence| matches!(evidence.kind, EvidenceKind::Log | EvidenceKind::Admin))
+    is_counted_by(finding, EvidenceKind::Log) || is_counted_by(finding, EvidenceKind::Admin)
+}
+
+fn is_counted_by(finding: &Finding, kind: EvidenceKind) -> bool {
+    finding.evidence.first().is_some_and(|evidence| evidence.kind == kind)
 }
 
 /// Those that may say why, the best first.
@@ -58,28 +105,37 @@ fn which(finding: &Finding, known: &[Finding]) -> Vec<usize> {
     let none = Effect::default();
     let effect = finding.effect.as_ref().unwrap_or(&none);
     let causes = causes_of(finding, effect);
-    let of_no_host = effect.flags.split(',').any(|flag| flag == "UH");
+    let has = |name: &str| effect.flags.split(',').any(|flag| flag == name);
+    let (of_no_host, of_closed) = (has("UH"), has("UC"));
     let fits = |other: &Finding| {
         if finding.grade != Grade::Possible || other.severity == Severity::Note {
             return (other.cause == finding.cause || refines(other, finding, &causes))
                 && same_subject(finding, other);
         }
         // A rule about the file says what would happen, not what does.
-        let asked = other.evidence.first().is_some_and(|evidence| evidence.kind != EvidenceKind::File);
+        let asked = other.evidence.iter().any(|evidence| evidence.kind != EvidenceKind::File);
         let same_flags = !effect.flags.is_empty()
             && other.effect.as_ref().is_some_and(|other| other.flags == effect.flags);
         let explains = other.cause == finding.cause
             || causes.contains(&other.cause)
             || same_flags
             || (of_no_host && OF_NO_HOST.contains(&other.cause))
-            || (same_endpoint(finding, other) && other.grade == Grade::Proven)
+            || (of_closed && OF_CLOSED.contains(&other.cause))
+            || (other.grade == Grade::Proven
+                && (same_endpoint(finding, other) || happens_now(finding, other)))
             || (is_check(finding.cause) && is_check(other.cause));
         let nameless = finding.subject.is_empty() && same_flags;
-        asked && explains && (nameless || same_subject(finding, other))
+        // What never came to a cluster: a counter has the name of statistics, and others that of the listener, or none.
+        let no_cluster = |finding: &Finding| finding.subject.cluster.is_none();
+        let before = no_cluster(finding) && no_cluster(other) && same_flags;
+        asked && explains && (nameless || before || same_subject(finding, other))
     };
     let mut fitting: Vec<_> =
         known.iter().enumerate().filter(|(_, other)| !open(other) && fits(other)).collect();
-    fitting.sort_by_key(|(_, other)| (other.cause != finding.cause, other.severity, other.grade));
+    let is_named = |other: &Finding| causes.contains(&other.cause);
+    fitting.sort_by_key(|(_, other)| {
+        (other.cause != finding.cause, other.severity, other.grade, !is_named(other))
+    });
     fitting.into_iter().map(|(at, _)| at).collect()
 }
 
@@ -111,6 +167,16 @@ fn causes_of(finding: &Finding, effect: &Effect) -> Vec<Cause> {
 fn same_endpoint(finding: &Finding, other: &Finding) -> bool {
     let (a, b) = (&finding.subject, &other.subject);
     a.cluster.is_some() && a.cluster == b.cluster && a.endpoint.is_some() && a.endpoint == b.endpoint
+}
+
+/// Whether what a proxy counts just now is what its back-ends do just now: as long as every request fails for a reason that is
+/// proven, nothing else can be told from counters. A health check that fails is no reason for what becomes of requests.
+fn happens_now(finding: &Finding, other: &Finding) -> bool {
+    is_counted_by(finding, EvidenceKind::Admin)
+        && finding.severity != Severity::Note
+        && (is_counted_by(other, EvidenceKind::Probe) || is_counted_by(other, EvidenceKind::Dns))
+        && other.severity == Severity::Error
+        && !is_check(other.cause)
 }
 
 /// Whether it is counted, and its cause is not known.

@@ -7,6 +7,7 @@ use causeway_model::{Bootstrap, EndpointAddress};
 use causeway_reason::{Line, Maker, Reason};
 
 use super::entry::Entry;
+use super::missed::{Missed, Tables};
 use super::rounds::Durations;
 
 /// What a log holds.
@@ -25,6 +26,7 @@ pub(super) struct Tally {
     groups: HashMap<String, Group>,
     /// The cluster of each address that the configuration names.
     clusters: HashMap<String, String>,
+    tables: Tables,
     key: String,
 }
 
@@ -45,6 +47,8 @@ pub(super) struct Group {
     pub(super) line: Line,
     /// The line says why itself.
     pub(super) is_known: bool,
+    /// Why the first of them found no route, where that is so; the others have the same reason.
+    pub(super) missed: Option<Missed>,
     /// How many.
     pub(super) count: u64,
     /// First and last.
@@ -88,7 +92,7 @@ impl Tally {
                 }
             }
         }
-        Self { clusters, ..Self::default() }
+        Self { clusters, tables: Tables::new(bootstrap), ..Self::default() }
     }
 
     /// A line that tells of no request.
@@ -111,13 +115,15 @@ impl Tally {
             &*entry.cluster
         };
         let details = cut(&entry.details);
+        let missed = self.tables.missed(entry);
+        let reason = missed.as_ref().map_or("", |missed| missed.reason.code());
         self.key.clear();
         // A host stands for its cluster where nothing names that.
         let target = if cluster.is_empty() { &*entry.host } else { cluster };
         let server = entry.haproxy.is_none_or(|line| line.has_server());
         let _ = write!(
             self.key,
-            "{}{SEPARATOR}{}{SEPARATOR}{details}{SEPARATOR}{}{SEPARATOR}{}{SEPARATOR}{target}{SEPARATOR}{}{server}",
+            "{}{SEPARATOR}{}{SEPARATOR}{details}{SEPARATOR}{}{SEPARATOR}{}{reason}{SEPARATOR}{target}{SEPARATOR}{}{server}",
             entry.status.unwrap_or(0),
             entry.flags,
             cut(&entry.transport),
@@ -138,6 +144,7 @@ impl Tally {
                 cluster: cluster.to_owned(),
                 line,
                 is_known: entry.why.is_some(),
+                missed,
                 count: 0,
                 span: Span::default(),
                 durations: Durations::default(),

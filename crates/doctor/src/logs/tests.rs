@@ -272,3 +272,65 @@ fn a_causeway_s_log_says_why_itself() {
     known.sort_unstable_by_key(|(code, _)| *code);
     assert_eq!(known, [("R609", Grade::Proven), ("T201", Grade::Proven), ("T203", Grade::Proven)]);
 }
+
+#[test]
+fn requests_without_a_route_are_told_apart_by_the_routes_there_are() {
+    let file = "static_resources:
+  listeners:
+  - name: web
+    address: {socket_address: {address: 127.0.0.1, port_value: 80}}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: web
+          http_filters: [{name: router, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
+          route_config:
+            virtual_hosts:
+            - name: www
+              domains: [www.example.test]
+              routes:
+              - {match: {prefix: /api, headers: [{name: ':method', string_match: {exact: PUT}}]}, direct_response: {status: 200}}
+              - {match: {prefix: /own, headers: [{name: x-tenant, present_match: true}]}, direct_response: {status: 200}}
+";
+    let loaded = load(&Source::new("envoy.yaml", file), &LoadOptions::default());
+    let bootstrap = loaded.bootstrap.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
+    for (request, host, code, grade) in [
+        ("GET /api", "other.test", "R601", Grade::Proven),
+        ("GET /api", "www.example.test:8443", "R602", Grade::Proven),
+        ("GET /web?q=1", "www.example.test", "R603", Grade::Proven),
+        ("GET /own", "www.example.test", "R603", Grade::Likely),
+        ("OPTIONS /api", "www.example.test", "R615", Grade::Proven),
+        ("OPTIONS /web", "www.example.test", "R603", Grade::Proven),
+    ] {
+        let line = format!(
+            r#"[2026-11-28T17:31:26.161Z] "{request} HTTP/1.1" 404 NR 0 0 0 - "-" "curl/7.88.1" "id" "{host}" "-""#
+        );
+        let report = read_with(Some(&bootstrap), &[&line]);
+        let finding = report.findings.first().unwrap();
+        assert_eq!((finding.cause.code(), finding.grade), (code, grade), "{request} {host}");
+    }
+}
+
+#[test]
+fn a_counter_and_a_log_leave_what_both_allow() {
+    let finding = |kind, of: &[Reason]| {
+        let causes: Vec<_> = of.iter().copied().map(Cause::from).collect();
+        let seen = crate::Evidence::new(kind, said!("seen", "seen"), said!("", ""));
+        let finding = crate::Finding::new(*causes.first().unwrap(), Severity::Error, said!("", ""), seen)
+            .about(crate::Subject::cluster("app"))
+            .grade(Grade::Possible)
+            .effect(crate::Effect { flags: "UR".to_owned(), ..crate::Effect::default() });
+        crate::candidates::tell_apart(finding, &causes)
+    };
+    let (reset, refused, overflow) =
+        (Reason::UpstreamStreamReset, Reason::UpstreamStreamRefused, Reason::UpstreamHeadOverflow);
+    let counter = finding(crate::EvidenceKind::Admin, &[refused, reset]);
+    let log = finding(crate::EvidenceKind::Log, &[reset, overflow]);
+    let mut report = Report { findings: vec![counter, log], ..Report::default() };
+    settle(&mut report);
+    let [one] = &report.findings[..] else { panic!("{:?}", report.findings) };
+    assert_eq!((one.cause, one.grade, one.evidence.len()), (reset.into(), Grade::Likely, 2));
+    assert!(one.fixes.is_empty());
+}

@@ -143,7 +143,8 @@ pub fn uses(bootstrap: &Bootstrap, cluster: &str) -> Uses {
     uses
 }
 
-fn leads_to(forward: &RouteForward, cluster: &str) -> bool {
+/// Whether a route leads to a cluster that it names.
+pub(crate) fn leads_to(forward: &RouteForward, cluster: &str) -> bool {
     match &forward.cluster {
         ClusterSpecifier::Cluster(name) => &**name == cluster,
         ClusterSpecifier::Header(_) => false,

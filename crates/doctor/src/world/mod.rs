@@ -6,6 +6,7 @@
 mod checks;
 pub mod firewall;
 pub mod kernel;
+pub(crate) mod overhear;
 pub mod process;
 
 use std::fs;

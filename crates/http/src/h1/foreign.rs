@@ -19,7 +19,8 @@ const MAIL: [&str; 4] = ["EHLO ", "HELO ", "USER ", "AUTH "];
 /// What the peer speaks, where its first bytes tell, and how the evidence calls it.
 ///
 /// Bytes that can't begin a request in text are nobody's HTTP, whether they are recognised or not.
-pub(super) fn recognise(bytes: &[u8]) -> Option<(Reason, &'static str)> {
+#[must_use]
+pub fn recognise(bytes: &[u8]) -> Option<(Reason, &'static str)> {
     // A PROXY header of version 2 begins with line ends.
     if bytes.starts_with(b"\r\n\r\n\0") {
         return Some((Reason::ProxyHeaderUnexpected, "a PROXY protocol header, version 2"));

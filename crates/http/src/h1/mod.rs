@@ -12,6 +12,7 @@ mod write;
 
 pub use body::{BodyDecoder, Decoded};
 pub use chunked::{ChunkedDecoder, TrailerLimits};
+pub use foreign::recognise;
 pub use framing::BodyFraming;
 pub use head::{ConnectionOptions, HeadLimits, Parsed, first_bytes};
 pub use request::{RequestHead, RequestRules, Target, parse_request};

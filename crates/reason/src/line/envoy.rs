@@ -9,7 +9,7 @@ const TRANSPORT: &[(&[&str], &[Reason])] = &[
     (&["failed_to_bind"], &[Reason::SourceBindFailed]),
     (&["socket_creation_failure", "too_many_open_files"], &[Reason::DescriptorsExhausted]),
     (&["connection_refused", "error:_111"], &[Reason::ConnectRefused, Reason::ConnectRejected]),
-    (&["immediate_connect_error:_no_route_to_host"], &[Reason::NetworkUnreachable]),
+    (&["immediate_connect_error:_no_route_to_host"], &[Reason::NetworkUnreachable, Reason::HostUnreachable]),
     (&["no_route_to_host", "error:_113"], &[Reason::HostUnreachable, Reason::ConnectRejected]),
     (&["network_is_unreachable", "error:_101"], &[Reason::NetworkUnreachable, Reason::ConnectRejected]),
     (

@@ -42,6 +42,7 @@ pub(super) fn certificates(observed: &Observed, report: &mut Report) {
             unique.push(finding);
         }
     }
+    unique.retain_mut(|finding| !is_known(finding, &mut report.findings));
     let id = "admin.certificates";
     match (unique.is_empty(), unread) {
         (false, _) => report.failed(id, unique),
@@ -56,6 +57,33 @@ pub(super) fn certificates(observed: &Observed, report: &mut Report) {
             report.passed(id, said!("{count} certificates are valid", "인증서 {count}개 유효"));
         }
     }
+}
+
+/// Whether what runs was found to have that certificate already, which says too whom it is shown to. What is seen here is put
+/// there.
+fn is_known(finding: &Finding, known: &mut [Finding]) -> bool {
+    const OF_DATES: [Condition; 3] = [
+        Condition::CertificateUnusable,
+        Condition::ClientCertificateExpired,
+        Condition::CertificateExpiresSoon,
+    ];
+    let Some(seen) =
+        finding.evidence.first().filter(|_| finding.cause != Condition::CertificateNotReloaded.into())
+    else {
+        return false;
+    };
+    // Several may be written into the configuration, and have no path then: the day tells them apart.
+    let day = seen.observed.en.split_once("valid until ").and_then(|(_, rest)| rest.get(..10)).unwrap_or("?");
+    let same = known.iter_mut().find(|other| {
+        other.subject.file == finding.subject.file
+            && OF_DATES.iter().any(|condition| other.cause == (*condition).into())
+            && other.evidence.iter().any(|evidence| evidence.observed.en.contains(day))
+    });
+    if let Some(other) = same {
+        other.evidence.push(seen.clone());
+        return true;
+    }
+    false
 }
 
 fn dates(shown: &Value, is_authority: bool) -> Option<Finding> {

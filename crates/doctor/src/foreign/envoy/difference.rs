@@ -1,6 +1,7 @@
 //! Whether it runs what the file says.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -17,32 +18,35 @@ use crate::said;
 /// Names that are said one by one.
 const SHOWN: usize = 8;
 
+/// The file that it was started with: where it is, and what is in it now; `None` where a relative path, which is one of the
+/// process and not of this one, or nothing is known.
+pub(super) fn started_with(observed: &Observed) -> Option<(String, io::Result<Source>)> {
+    let path = text(&observed.server, &["command_line_options", "config_path"]);
+    path.starts_with('/').then(|| (path.to_owned(), Source::read(Path::new(path))))
+}
+
 /// Compares what runs with the file: the one that is given, or the one that it was started with, where that can be read
 /// here.
-pub(super) fn file(observed: &Observed, given: Option<&Source>, report: &mut Report) {
+pub(super) fn file(
+    observed: &Observed,
+    given: Option<&Source>,
+    started_with: Option<&(String, io::Result<Source>)>,
+    report: &mut Report,
+) {
     let id = "admin.config";
-    let started_with = text(&observed.server, &["command_line_options", "config_path"]);
-    let own;
-    let source = match given {
-        Some(source) => source,
-        // A relative path is one of the process, not of this one.
-        None if started_with.starts_with('/') => match Source::read(Path::new(started_with)) {
-            Ok(source) => {
-                own = source;
-                &own
-            }
-            Err(error) => {
-                report.inconclusive(
-                    id,
-                    said!(
-                        "{started_with}, which it was started with, can't be read here: {error}",
-                        "시작할 때 쓴 {started_with}을(를) 여기서 읽을 수 없습니다: {error}"
-                    ),
-                );
-                return;
-            }
-        },
-        None => {
+    let source = match (given, started_with) {
+        (Some(source), _) | (None, Some((_, Ok(source)))) => source,
+        (None, Some((path, Err(error)))) => {
+            report.inconclusive(
+                id,
+                said!(
+                    "{path}, which it was started with, can't be read here: {error}",
+                    "시작할 때 쓴 {path}을(를) 여기서 읽을 수 없습니다: {error}"
+                ),
+            );
+            return;
+        }
+        (None, None) => {
             report.inconclusive(
                 id,
                 said!(
@@ -193,7 +197,7 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn is_redacted(text: &str) -> bool {
+pub(super) fn is_redacted(text: &str) -> bool {
     // As text, and as bytes in base64.
     text == "[redacted]" || text == "W3JlZGFjdGVkXQ=="
 }
@@ -214,7 +218,7 @@ mod tests {
 
     fn compared(running: &Value) -> Report {
         let mut report = Report::default();
-        file(&observed(running), Some(&Source::new("envoy.yaml", FILE)), &mut report);
+        file(&observed(running), Some(&Source::new("envoy.yaml", FILE)), None, &mut report);
         report
     }
 

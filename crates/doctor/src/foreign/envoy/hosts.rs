@@ -4,7 +4,9 @@ use causeway_reason::{Cause, Condition, Line, Reason};
 use serde_json::Value;
 
 use super::observed::{Host, Observed, hosts as of};
-use super::{Model, at, text};
+use super::running::Running;
+use super::subsets;
+use super::{at, text};
 use crate::candidates::tell_apart;
 use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
 use crate::report::Report;
@@ -12,7 +14,7 @@ use crate::said;
 use crate::said::Said;
 
 /// Looks at each cluster of `/clusters`.
-pub(super) fn hosts(observed: &Observed, model: &Model, report: &mut Report) {
+pub(super) fn hosts(observed: &Observed, running: &Running, report: &mut Report) {
     for (name, cluster) in observed.clusters() {
         let id = format!("admin.hosts.{name}");
         let all: Vec<_> = of(cluster).collect();
@@ -20,9 +22,9 @@ pub(super) fn hosts(observed: &Observed, model: &Model, report: &mut Report) {
         let found = if all.is_empty() {
             nobody(observed, name)
         } else if usable < all.len() {
-            unusable(observed, model, name, &all, usable)
+            unusable(observed, running, name, &all, usable)
         } else {
-            Vec::new()
+            subsets::missed(observed, running, name).into_iter().collect()
         };
         let count = all.len();
         if found.is_empty() {
@@ -82,12 +84,21 @@ fn nobody(observed: &Observed, name: &str) -> Vec<Finding> {
 }
 
 /// Hosts that get no requests, by why.
-fn unusable(observed: &Observed, model: &Model, name: &str, all: &[Host<'_>], usable: usize) -> Vec<Finding> {
+fn unusable(
+    observed: &Observed,
+    running: &Running,
+    name: &str,
+    all: &[Host<'_>],
+    usable: usize,
+) -> Vec<Finding> {
     let of_flag = |flag: &str| all.iter().copied().filter(|host| host.flag(flag)).collect::<Vec<_>>();
     let mut found = Vec::new();
-    let failed = of_flag("failed_active_health_check");
+    let immediate = of_flag("excluded_via_immediate_hc_fail");
+    // What a back-end says of itself counts as a check that failed.
+    let mut failed = of_flag("failed_active_health_check");
+    failed.retain(|host| !host.flag("excluded_via_immediate_hc_fail"));
     if !failed.is_empty() {
-        found.push(checks(observed, model, name, &failed));
+        found.push(checks(observed, running, name, &failed));
     }
     let ejected = of_flag("failed_outlier_check");
     if !ejected.is_empty() {
@@ -103,7 +114,6 @@ fn unusable(observed: &Observed, model: &Model, name: &str, all: &[Host<'_>], us
             ),
         ));
     }
-    let immediate = of_flag("excluded_via_immediate_hc_fail");
     if !immediate.is_empty() {
         found.push(about(
             name,
@@ -147,7 +157,7 @@ fn unusable(observed: &Observed, model: &Model, name: &str, all: &[Host<'_>], us
 }
 
 /// Hosts whose health check fails, or has not been made again.
-fn checks(observed: &Observed, model: &Model, name: &str, failed: &[Host<'_>]) -> Finding {
+fn checks(observed: &Observed, running: &Running, name: &str, failed: &[Host<'_>]) -> Finding {
     let counters = counters_of(
         observed,
         name,
@@ -162,7 +172,7 @@ fn checks(observed: &Observed, model: &Model, name: &str, failed: &[Host<'_>]) -
     let config = observed.cluster_config(name);
     let check = config.and_then(|config| config.get("health_checks")?.get(0));
     let value = |field: &str| check.and_then(|check| at(check, &[field])).and_then(Value::as_str);
-    let is_well = model.well.iter().any(|well| well == name);
+    let is_well = running.well.iter().any(|well| well == name);
     let attempts = observed.grew(&format!("cluster.{name}.health_check.attempt"));
     let seconds = observed.between.as_secs();
     if is_well && attempts == 0 {
@@ -251,7 +261,7 @@ fn about(name: &str, hosts: &[Host<'_>], cause: Cause, flag: &str) -> Finding {
 }
 
 /// What requests meet where no host is left.
-fn no_host() -> Effect {
+pub(super) fn no_host() -> Effect {
     Effect {
         status: Some(503),
         flags: "UH".to_owned(),
@@ -260,7 +270,7 @@ fn no_host() -> Effect {
     }
 }
 
-fn counters_of(observed: &Observed, name: &str, counters: &[&str]) -> Evidence {
+pub(super) fn counters_of(observed: &Observed, name: &str, counters: &[&str]) -> Evidence {
     let shown: Vec<_> = counters
         .iter()
         .filter_map(|counter| {
@@ -297,9 +307,9 @@ mod tests {
     }
 
     fn found(observed: &Observed, well: &[&str]) -> Vec<(&'static str, Grade, Severity)> {
-        let model = Model { well: well.iter().map(|name| (*name).to_owned()).collect() };
+        let well = well.iter().map(|name| (*name).to_owned()).collect();
         let mut report = Report::default();
-        hosts(observed, &model, &mut report);
+        hosts(observed, &Running { well, ..Running::default() }, &mut report);
         report.findings.iter().map(|one| (one.cause.code(), one.grade, one.severity)).collect()
     }
 

@@ -149,6 +149,17 @@ fn field(kind: &OperatorKind) -> Option<Field> {
             peer: Peer::UpstreamHost | Peer::UpstreamRemote,
             part: AddressPart::Whole,
         } => Field::Host,
+        // `REQ(X-ENVOY-ORIGINAL-PATH?:PATH)`: what found no route was not rewritten.
+        OperatorKind::RequestHeader { name, alternative }
+        | OperatorKind::RequestHeaderWithoutQuery { name, alternative } => {
+            let last = alternative.as_ref().unwrap_or(name);
+            match last.as_str() {
+                ":method" => Field::Method,
+                ":path" => Field::Path,
+                ":authority" | "host" => Field::Authority,
+                _ => return None,
+            }
+        }
         OperatorKind::ResponseHeader { name, .. } if name.as_str() == "x-envoy-upstream-service-time" => {
             Field::ServiceTime
         }

@@ -8,9 +8,12 @@ use crate::logs::entry::{Entry, Field};
 /// Envoy goes on with `BYTES_RECEIVED BYTES_SENT DURATION SERVICE_TIME "XFF" "USER-AGENT" "ID" "AUTHORITY" "HOST"`. Istio
 /// has `DETAILS TERMINATION "TRANSPORT"` before these, and the cluster behind them.
 pub(super) fn read(text: &str) -> Option<Entry<'_>> {
-    use Field::{Cluster, Details, Duration, Flags, Host, ServiceTime, Status, Time, Transport};
+    use Field::{
+        Authority, Cluster, Details, Duration, Flags, Host, Method, Path, ServiceTime, Status, Time,
+        Transport,
+    };
     const ENVOY: &[Option<Field>] =
-        &[None, Some(Duration), Some(ServiceTime), None, None, None, None, Some(Host)];
+        &[None, Some(Duration), Some(ServiceTime), None, None, None, Some(Authority), Some(Host)];
     const ISTIO: &[Option<Field>] = &[
         None,
         Some(Transport),
@@ -21,7 +24,7 @@ pub(super) fn read(text: &str) -> Option<Entry<'_>> {
         None,
         None,
         None,
-        None,
+        Some(Authority),
         Some(Host),
         Some(Cluster),
     ];
@@ -35,6 +38,9 @@ pub(super) fn read(text: &str) -> Option<Entry<'_>> {
     if request.split(' ').count() < 3 && request != "- - -" {
         return None;
     }
+    let mut parts = request.split(' ');
+    entry.set(Method, parts.next()?);
+    entry.set(Path, parts.next()?);
     let status = words.next()?;
     status.parse::<u16>().ok()?;
     entry.set(Status, status);

@@ -17,6 +17,9 @@ pub(super) fn field(name: &str) -> Option<Field> {
         (Field::Duration, &["duration", "duration_ms", "dur", "total_duration"]),
         (Field::Cluster, &["upstream_cluster", "cluster", "upstream_cluster_raw"]),
         (Field::Host, &["upstream_host", "upstream", "up", "upstream_remote_address"]),
+        (Field::Method, &["method", "request_method", "http_method"]),
+        (Field::Path, &["path", "request_path", "uri", "request_uri"]),
+        (Field::Authority, &["authority", "request_authority", "http_host"]),
         (Field::ServiceTime, &["upstream_service_time", "x_envoy_upstream_service_time", "service_time"]),
         (Field::Why, &["why_code", "causeway_reason"]),
     ];

@@ -9,6 +9,7 @@ use causeway_reason::{Cause, Condition, Reason};
 use serde_json::Value;
 
 use super::observed::Observed;
+use super::running::Running;
 use super::{at, text};
 use crate::candidates::tell_apart;
 use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
@@ -21,13 +22,16 @@ use rules::{Of, RULES, Rule};
 const NOTES: usize = 12;
 
 /// Judges every counter that a rule knows.
-pub(super) fn counters(observed: &Observed, report: &mut Report) {
+pub(super) fn counters(observed: &Observed, running: &Running, report: &mut Report) {
     let mut found = Vec::new();
     let mut earlier = Vec::new();
     for (name, value) in observed.after.0.iter().filter(|(_, value)| **value > 0) {
         let Some((rule, owner)) = RULES.iter().find_map(|rule| Some((rule, rule.owner(name)?))) else {
             continue;
         };
+        if means_nothing(observed, running, rule, owner) {
+            continue;
+        }
         let grew = observed.grew(name);
         let finding = of(observed, rule, owner, name, *value, grew);
         if grew > 0 { found.push(finding) } else { earlier.push((*value, finding)) }
@@ -43,6 +47,17 @@ pub(super) fn counters(observed: &Observed, report: &mut Report) {
         report.failed("admin.counters", found);
     }
     report.findings.extend(earlier.into_iter().take(NOTES).map(|(_, finding)| finding));
+}
+
+/// Counters that grow where nothing is wrong, or where something else is.
+fn means_nothing(observed: &Observed, running: &Running, rule: &Rule, owner: &str) -> bool {
+    match rule.counter {
+        // A connection that is passed on counts as one request, whichever side closes it first.
+        "upstream_cx_destroy_remote_with_active_rq" => running.is_passed_on(owner),
+        // Where there is no host at all, nothing is sent to any.
+        "lb_healthy_panic" => observed.after.get(&format!("cluster.{owner}.membership_total")) == 0,
+        _ => false,
+    }
 }
 
 fn of(observed: &Observed, rule: &Rule, owner: &str, name: &str, value: u64, grew: u64) -> Finding {
@@ -132,14 +147,26 @@ fn causes(observed: &Observed, rule: &Rule, owner: &str) -> Vec<Cause> {
         "upstream_cx_destroy_remote_with_active_rq"
             if moved("ssl.handshake") && moved("ssl.connection_error") =>
         {
-            reasons(&[Reason::UpstreamTlsClientCertificateMissing])
+            // With TLS 1.3 it is said behind the handshake, whatever is wrong with the certificate.
+            let mut all = reasons(&[
+                Reason::UpstreamTlsClientCertificateMissing,
+                Reason::UpstreamTlsClientCertificateRefused,
+            ]);
+            all.push(Condition::ClientCertificateExpired.into());
+            all
         }
-        "upstream_cx_destroy_remote_with_active_rq" if moved("upstream_cx_close_notify") => {
+        // HTTP/1 counts `connection: close` there.
+        "upstream_cx_destroy_remote_with_active_rq"
+            if moved("upstream_cx_close_notify")
+                && observed.after.get(&format!("cluster.{owner}.upstream_cx_http2_total")) > 0 =>
+        {
             reasons(&[Reason::UpstreamGoaway])
         }
         "upstream_cx_protocol_error" if moved("upstream_cx_http2_total") && moved("upstream_rq_tx_reset") => {
             reasons(&[Reason::UpstreamSpeaksHttp1, Reason::UpstreamTlsAlpn])
         }
+        // Behind the head there is no status left to answer with.
+        "upstream_rq_timeout" if !moved("upstream_rq_504") => reasons(&[Reason::RouteTimeoutAfterHead]),
         _ => rule.causes.to_vec(),
     }
 }
@@ -180,7 +207,7 @@ mod tests {
             ..Observed::default()
         };
         let mut report = Report::default();
-        counters(&observed, &mut report);
+        counters(&observed, &Running::default(), &mut report);
         report
     }
 
