@@ -66,6 +66,11 @@ impl Case {
         self
     }
 
+    pub(crate) fn hangs_up(mut self) -> Self {
+        self.behind = Behind::HangsUp;
+        self
+    }
+
     pub(crate) fn nobody_at_all(mut self) -> Self {
         self.behind = Behind::NoEndpoints;
         self
@@ -97,9 +102,17 @@ impl Case {
         self
     }
 
+    /// Its name is looked up as one of many addresses, of which one is used.
+    pub(crate) fn logical(mut self) -> Self {
+        if let Behind::Name(_, _, kind) = &mut self.behind {
+            *kind = "LOGICAL_DNS";
+        }
+        self
+    }
+
     /// The name has these answers, one for each server.
     pub(crate) fn named(mut self, answers: impl Into<Vec<DnsAnswer>>, script: impl Into<Script>) -> Self {
-        self.behind = Behind::Name(answers.into(), script.into());
+        self.behind = Behind::Name(answers.into(), script.into(), "STRICT_DNS");
         self
     }
 
@@ -119,6 +132,16 @@ impl Case {
     pub(crate) fn tcp(mut self) -> Self {
         self.listener.tcp = Some("cluster: app".to_owned());
         self
+    }
+
+    /// Another listener than the usual one.
+    pub(crate) fn listened(mut self, change: impl FnOnce(&mut Listener)) -> Self {
+        change(&mut self.listener);
+        self
+    }
+
+    pub(crate) fn routes(self, yaml: &str) -> Self {
+        self.listened(|listener| yaml.clone_into(&mut listener.routes))
     }
 
     pub(crate) fn domain(mut self, domain: &'static str) -> Self {

@@ -7,7 +7,7 @@ use causeway_testkit::{Answer, DnsAnswer, Frame, Pki, Reply, Script, TlsServer};
 
 use crate::case::Case;
 use crate::http::with_header;
-use crate::tls::{context, showing, trusting};
+use crate::tls::{showing, trusting};
 
 pub(crate) fn cases() -> Vec<Case> {
     let here = || DnsAnswer::addresses([IpAddr::from(Ipv4Addr::LOCALHOST)]);
@@ -54,7 +54,7 @@ pub(crate) fn cases() -> Vec<Case> {
         well("h2c").plays(Script::echo().http2()).cluster("http2_protocol_options: {}"),
         well("h2 in TLS")
             .secure(TlsServer::new("server", false, &["h2"]), Script::echo().http2())
-            .cluster(context("sni: lab.test"))
+            .cluster(trusting(""))
             .cluster("http2_protocol_options: {}"),
         well("a PROXY header that is wanted").wants_header(true).cluster(with_header()),
         well("a name").named([here()], Script::echo()),

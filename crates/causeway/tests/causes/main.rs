@@ -19,6 +19,7 @@ mod asked;
 mod beside;
 mod case;
 mod connect;
+mod envoy;
 mod health;
 mod healthy;
 mod http;

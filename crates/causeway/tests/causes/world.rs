@@ -18,14 +18,16 @@ pub(crate) enum Behind {
     Endpoint(String),
     /// A back-end in the namespace at this address.
     Inside(&'static str, &'static str),
-    /// A name, of which each name server says this; and what stands behind it.
-    Name(Vec<DnsAnswer>, Script),
+    /// A name, of which each name server says this; what stands behind it; the type of the cluster.
+    Name(Vec<DnsAnswer>, Script, &'static str),
     /// A back-end that wants a PROXY header, or that refuses one.
     Picky(bool),
     /// There is no endpoint.
     NoEndpoints,
     /// Nobody accepts, and the queue is full.
     Full,
+    /// It reads what comes first, and closes.
+    HangsUp,
     Pipe,
 }
 
@@ -78,10 +80,12 @@ impl World {
             "" => String::new(),
             address => format!("{{lb_endpoints: [{{endpoint: {{address: {{{address}}}}}}}]}}"),
         };
-        let cluster = format!(
-            "- name: app\n{}  load_assignment: {{cluster_name: app, endpoints: [{endpoints}]}}\n",
-            indent(&format!("{more}{fields}"), 2)
-        );
+        let assignment = if fields.contains("load_assignment") {
+            String::new()
+        } else {
+            format!("  load_assignment: {{cluster_name: app, endpoints: [{endpoints}]}}\n")
+        };
+        let cluster = format!("- name: app\n{}{assignment}", indent(&format!("{more}{fields}"), 2));
         Self { netns, cluster, listener: listener.clone(), _kept: kept }
     }
 
@@ -146,7 +150,7 @@ impl Behind {
                 let (ip, port) = file.rsplit_once(':').expect("an address");
                 plain(format!("socket_address: {{address: {ip}, port_value: {port}}}"))
             }
-            Self::Name(answers, script) => named(answers, script, kept).await,
+            Self::Name(answers, script, kind) => named(answers, script, kind, kept).await,
             Self::Picky(wants) => {
                 let (port, task) = picky(wants).await;
                 kept.tasks.push(task);
@@ -167,6 +171,11 @@ impl Behind {
                 kept.settled.push(Box::new((listener, queue)));
                 plain(here(address.port()))
             }
+            Self::HangsUp => {
+                let (port, task) = hangs_up().await;
+                kept.tasks.push(task);
+                plain(here(port))
+            }
             Self::Pipe => {
                 let scratch = Scratch::new();
                 let path = scratch.file("app.sock");
@@ -185,7 +194,7 @@ impl Behind {
 }
 
 /// The name `app.test`, with a server for each answer.
-async fn named(answers: Vec<DnsAnswer>, script: Script, kept: &mut Kept) -> (String, String) {
+async fn named(answers: Vec<DnsAnswer>, script: Script, kind: &str, kept: &mut Kept) -> (String, String) {
     let backend = Backend::start(script).await;
     let mut servers = Vec::new();
     for answer in answers {
@@ -195,7 +204,7 @@ async fn named(answers: Vec<DnsAnswer>, script: Script, kept: &mut Kept) -> (Str
         kept.servers.push(server);
     }
     let more = format!(
-        "type: STRICT_DNS\ntyped_dns_resolver_config:\n  name: cares\n  typed_config:\n    \"@type\": \
+        "type: {kind}\ntyped_dns_resolver_config:\n  name: cares\n  typed_config:\n    \"@type\": \
          type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig\n    resolvers: [{}]\n    \
          dns_resolver_options: {{no_default_search_domain: true}}\n",
         servers.join(", ")
@@ -226,6 +235,22 @@ async fn picky(wants: bool) -> (u16, Task) {
                         )
                         .await;
                 }
+            });
+        }
+    });
+    (port, Task(task))
+}
+
+/// A back-end that closes, and does not reset, which it would if anything were left unread.
+async fn hangs_up() -> (u16, Task) {
+    let listener = TcpListener::bind((IpAddr::from(Ipv4Addr::LOCALHOST), 0)).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let task = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                use tokio::io::AsyncReadExt as _;
+                // What it is does not matter to somebody who hangs up.
+                let _ = stream.read(&mut [0; 16 << 10]).await;
             });
         }
     });

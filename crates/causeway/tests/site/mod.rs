@@ -12,20 +12,27 @@ use std::time::Duration;
 use causeway_testkit::{Netns, NotStarted, Peer, Port, Proxy, Request, eventually, exchange};
 use serde_json::Value;
 
-/// What is logged of each request. The details hold `|`, so tabs stand between the columns.
+/// The access log, with a line of this form for each request.
 ///
 /// The log has a filter that lets everything pass: a log without one that holds the reason makes lines in
 /// the application log superfluous, and there are none then.
-const ACCESS_LOG: &str = r#"access_log:
+fn access_log(format: &str) -> String {
+    format!(
+        r#"access_log:
 - name: file
-  filter: {duration_filter: {comparison: {op: GE, value: {default_value: 0, runtime_key: none}}}}
+  filter: {{duration_filter: {{comparison: {{op: GE, value: {{default_value: 0, runtime_key: none}}}}}}}}
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
     path: access.log
     log_format:
       text_format_source:
-        inline_string: "%RESPONSE_CODE%\t%RESPONSE_FLAGS%\t%RESPONSE_CODE_DETAILS%\t%CAUSEWAY_REASON%\t%CAUSEWAY_EVIDENCE%\t%UPSTREAM_CLUSTER%\t%WHY_CODE%\t%WHY_ID%\n"
-"#;
+        inline_string: "{format}\n"
+"#
+    )
+}
+
+/// What [`Logged`] takes apart. The details hold `|`, so tabs stand between the columns.
+const FORMAT: &str = r"%RESPONSE_CODE%\t%RESPONSE_FLAGS%\t%RESPONSE_CODE_DETAILS%\t%CAUSEWAY_REASON%\t%CAUSEWAY_EVIDENCE%\t%UPSTREAM_CLUSTER%\t%WHY_CODE%\t%WHY_ID%";
 
 const HCM: &str =
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -56,6 +63,8 @@ pub(crate) struct Listener {
     pub(crate) gates: String,
     /// Fields of the filter chain. Where there are some, what is logged of requests is logged of connections too.
     pub(crate) chain: String,
+    /// A line of the access log, as it stands between quotes in YAML.
+    pub(crate) log: &'static str,
 }
 
 impl Default for Listener {
@@ -71,6 +80,7 @@ impl Default for Listener {
             tcp: None,
             gates: String::new(),
             chain: String::new(),
+            log: FORMAT,
         }
     }
 }
@@ -78,11 +88,12 @@ impl Default for Listener {
 impl Listener {
     /// The listener on a port of an address.
     pub(crate) fn yaml(&self, at: SocketAddr) -> String {
-        let Self { name, fields, manager, domains, routes, filters, router, tcp, gates, chain } = self;
-        let of_connections = if fields.is_empty() && chain.is_empty() { "" } else { ACCESS_LOG };
+        let Self { name, fields, manager, domains, routes, filters, router, tcp, gates, chain, log } = self;
+        let log = access_log(log);
+        let of_connections = if fields.is_empty() && chain.is_empty() { "" } else { &*log };
         let fields = indent(fields, 4) + &indent(of_connections, 4);
         let manager = indent(manager, 10);
-        let log = indent(ACCESS_LOG, 10);
+        let log = indent(&log, 10);
         let gates = indent(gates, 6);
         let (ip, port) = (at.ip(), at.port());
         if let Some(fields) = tcp {

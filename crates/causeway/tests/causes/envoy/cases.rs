@@ -1,0 +1,89 @@
+//! What is run behind Envoy: the cases of the files, and those that only requests or a running proxy show.
+
+use std::collections::BTreeSet;
+
+use causeway_testkit::Request;
+
+use super::{hosts, requests};
+use crate::case::Case;
+
+/// A case behind Envoy.
+pub(super) struct Behind {
+    pub(super) family: &'static str,
+    pub(super) case: Case,
+    /// What clients send, each on a connection of its own; a `GET` where there is nothing.
+    requests: Vec<Vec<u8>>,
+    /// Codes that follow from the fault, beside which they stand.
+    pub(super) consequences: &'static [&'static str],
+    /// The doctor gets the access log too.
+    pub(super) log: bool,
+    /// Envoy does not serve before the fault is mended: the doctor is asked while it waits.
+    pub(super) waits: bool,
+}
+
+impl Behind {
+    pub(super) fn new(family: &'static str, case: Case) -> Self {
+        Self { family, case, requests: Vec::new(), consequences: &[], log: false, waits: false }
+    }
+
+    /// The doctor gets the access log too.
+    pub(super) const fn logged(mut self) -> Self {
+        self.log = true;
+        self
+    }
+
+    /// Codes that are said beside it, and are true.
+    pub(super) const fn followed_by(mut self, codes: &'static [&'static str]) -> Self {
+        self.consequences = codes;
+        self
+    }
+
+    /// Clients send this.
+    pub(super) fn sends(mut self, bytes: impl AsRef<[u8]>) -> Self {
+        self.requests.push(bytes.as_ref().to_vec());
+        self
+    }
+
+    pub(super) const fn name(&self) -> &'static str {
+        self.case.name
+    }
+
+    /// The codes that the doctor has to name.
+    pub(super) fn expected(&self) -> BTreeSet<String> {
+        self.case.codes.iter().map(|code| (*code).to_owned()).collect()
+    }
+
+    /// What clients send to a host.
+    pub(super) fn sent(&self, host: &str) -> Vec<Vec<u8>> {
+        if self.requests.is_empty() {
+            return vec![Request::get("/").host(host).to_bytes()];
+        }
+        self.requests.clone()
+    }
+}
+
+/// All of them.
+pub(super) fn all() -> Vec<Behind> {
+    let mut all: Vec<_> = crate::families()
+        .into_iter()
+        .flat_map(|(family, cases)| cases.into_iter().map(move |case| of_file(family, case)))
+        .chain(hosts::cases())
+        .chain(requests::cases())
+        .collect();
+    if std::env::var_os("CAUSES_LOG").is_some() {
+        all.iter_mut().for_each(|behind| behind.log = true);
+    }
+    all
+}
+
+/// A case of the files, as it is run.
+fn of_file(family: &'static str, case: Case) -> Behind {
+    match family {
+        // Without panic mode, a check that fails is all that requests see.
+        "health" => Behind::new(family, case.cluster(hosts::NO_PANIC)),
+        _ if case.name == "the name server is silent" => {
+            Behind { waits: true, consequences: &["K916"], ..Behind::new(family, case) }
+        }
+        _ => Behind::new(family, case),
+    }
+}
