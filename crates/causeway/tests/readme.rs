@@ -65,6 +65,7 @@ fn masked(text: &str) -> String {
         (r"in_a_row=\d+", "in_a_row=N"),
         (r"why=[0-9a-f]{16}", "why=NUMBER"),
         (r"connection   \d+", "connection   N"),
+        (r"연결         \d+", "연결         N"),
     ] {
         text = Regex::new(what).unwrap().replace_all(&text, name).into_owned();
     }

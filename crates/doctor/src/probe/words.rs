@@ -132,7 +132,7 @@ fn observed(seen: &Seen, prefix: &str) -> Said {
                 (false, _) => status.to_string(),
             });
             if let Some(location) = &answer.location {
-                words = said!("{status}, to {location}", "{status}, {location}(으)로 리디렉션");
+                words = said!("{status}, to {location}", "{status}, {location}(으)로 리다이렉트");
             }
             let more = match (answer.end, answer.again) {
                 (BodyEnd::Cut, _) => {

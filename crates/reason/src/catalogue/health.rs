@@ -47,7 +47,7 @@ pub(super) const NO_ORIGINAL_DESTINATION: Spec = unusable(
     },
     Text {
         en: "Send address and port in x-envoy-original-dst-host with use_http_header, or redirect connections with a firewall and the listener filter original_dst.",
-        ko: "use_http_header를 켜고 x-envoy-original-dst-host에 주소와 포트를 보내거나, 방화벽과 리스너 필터 original_dst로 연결을 리디렉션하십시오.",
+        ko: "use_http_header를 켜고 x-envoy-original-dst-host에 주소와 포트를 보내거나, 방화벽과 리스너 필터 original_dst로 연결을 리다이렉트하십시오.",
     },
 );
 
@@ -107,7 +107,7 @@ pub(super) const HEALTH_CHECK_REDIRECT: Spec = unusable(
     Blame::Config,
     Text {
         en: "The health check's path answers with a redirect, which is not an expected status.",
-        ko: "헬스 체크 경로가 리디렉션을 응답하며 이는 기대하는 상태가 아닙니다.",
+        ko: "헬스 체크 경로가 리다이렉트를 응답합니다. 기대하는 상태가 아닙니다.",
     },
     Text {
         en: "Check the path that answers 200, or add `{start: 200, end: 400}` to expected_statuses.",

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use causeway_journal::{Fact, Record};
 
-use super::text::{answer, counted, details, subject};
-use super::{Page, millis, moment};
+use super::text::{answer, details, subject};
+use super::{Page, millis, moment, words};
 use crate::endpoints::find;
 use crate::page::{escape, form, page as whole};
 use crate::query::Query;
@@ -20,14 +20,14 @@ pub(super) fn page(page: &Page, query: &Query) -> String {
     }
     match &page.id {
         Some(id) if page.records.is_empty() => {
-            let _ = writeln!(body, "<p>No failure has the number or the request id {}.</p>", escape(id));
+            let _ = writeln!(body, "<p>{}</p>", words::unknown(&escape(id), page.language));
         }
         Some(_) => {}
         None if page.only_failures && !page.records.is_empty() => {}
         None => causes(&mut body, page),
     }
     if page.id.is_none() && !page.records.is_empty() {
-        let _ = writeln!(body, "<h2>The last {}</h2>", page.records.len());
+        let _ = writeln!(body, "<h2>{}</h2>", words::last(page.records.len(), page.language));
     }
     for record in &page.records {
         failure(&mut body, page, record);
@@ -37,11 +37,11 @@ pub(super) fn page(page: &Page, query: &Query) -> String {
 
 fn causes(body: &mut String, page: &Page) {
     if page.count.0 == 0 {
-        body.push_str("<p>No request has failed.</p>\n");
+        let _ = writeln!(body, "<p>{}</p>", words::none(page.language));
         return;
     }
-    let _ = write!(body, "<p>{}</p>\n<table><tr>", counted(page.count));
-    for title in ["times", "in 1 min", "since", "last", "why", "cluster", "route"] {
+    let _ = write!(body, "<p>{}</p>\n<table><tr>", words::counted(page.count, page.language));
+    for title in words::titles(page.language) {
         let _ = write!(body, "<th>{title}</th>");
     }
     body.push_str("</tr>\n");
@@ -72,13 +72,13 @@ fn failure(body: &mut String, page: &Page, record: &Record) {
     let at = moment(record.at);
     let _ = write!(
         body,
-        "<h3>{} {} <span class=\"dim\">{}, {} ({} ago)</span></h3>\n<p>{}</p>\n<p>{} <span class=\"dim\">{}</span><br>{}</p>\n<dl>",
+        "<h3>{} {} <span class=\"dim\">{}, {} ({})</span></h3>\n<p>{}</p>\n<p>{} <span class=\"dim\">{}</span><br>{}</p>\n<dl>",
         record.reason.code(),
         spec.key,
-        escape(&answer(record)),
+        escape(&answer(record, page.language)),
         timestamp(at),
-        human(between(at, page.now)),
-        escape(&subject(record)),
+        words::ago(&human(between(at, page.now)), page.language),
+        escape(&subject(record, page.language)),
         escape(spec.sentence.get(page.language)),
         escape(record.fact(Fact::Evidence)),
         escape(spec.advice.get(page.language)),

@@ -7,6 +7,7 @@ mod html;
 mod json;
 mod near;
 mod text;
+mod words;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

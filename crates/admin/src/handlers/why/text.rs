@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use causeway_journal::{Fact, Outcome, Record, Subject, Tally};
+use causeway_reason::Language;
 
+use super::words::{self, Words};
 use super::{Page, millis, moment};
 use crate::time::{between, human, timestamp};
 
@@ -11,16 +13,22 @@ pub(super) fn page(page: &Page) -> String {
     let mut out = String::new();
     match &page.id {
         Some(id) if page.records.is_empty() => {
-            let _ =
-                writeln!(out, "No failure has the number or the request id {id}. {}", counted(page.count));
+            let _ = writeln!(
+                out,
+                "{} {}",
+                words::unknown(id, page.language),
+                words::counted(page.count, page.language)
+            );
         }
         Some(_) => {}
         None if page.only_failures && !page.records.is_empty() => {}
-        None if page.count.0 == 0 => out.push_str("No request has failed.\n"),
+        None if page.count.0 == 0 => {
+            let _ = writeln!(out, "{}", words::none(page.language));
+        }
         None => {
             summary(&mut out, page);
             if !page.records.is_empty() {
-                let _ = writeln!(out, "\nThe last {}:\n", page.records.len());
+                let _ = writeln!(out, "\n{}:\n", words::last(page.records.len(), page.language));
             }
         }
     }
@@ -33,23 +41,18 @@ pub(super) fn page(page: &Page) -> String {
     out
 }
 
-/// `3 failures since the start.`
-pub(super) fn counted((all, kept): (u64, usize)) -> String {
-    let failures = if all == 1 { "failure" } else { "failures" };
-    if u64::try_from(kept).is_ok_and(|kept| kept == all) {
-        format!("{all} {failures} since the start.")
-    } else {
-        format!("{all} {failures} since the start, of which the last {kept} are kept.")
-    }
-}
-
 fn summary(out: &mut String, page: &Page) {
-    let _ = writeln!(out, "{}\n", counted(page.count));
+    let language = page.language;
+    let _ = writeln!(out, "{}\n", words::counted(page.count, language));
     if page.tallies.is_empty() {
-        out.push_str("None of them is one of those that were asked for.\n");
+        let _ = writeln!(out, "{}", words::none_of_those(language));
         return;
     }
-    let _ = writeln!(out, "{:>9}  {:>9}  {:>9}  {:>9}  why", "times", "in 1 min", "since", "last");
+    let [times, minute, since, last, why, ..] = words::titles(language);
+    for title in [times, minute, since, last] {
+        let _ = write!(out, "{}  ", words::right(title, 9));
+    }
+    let _ = writeln!(out, "{why}");
     for tally in &page.tallies {
         let ago = |at| human(between(moment(at), page.now));
         let _ = writeln!(
@@ -82,15 +85,15 @@ fn record(out: &mut String, page: &Page, record: &Record) {
     let at = moment(record.at);
     let _ = writeln!(
         out,
-        "{} {}  {}  {}  {} ago  why={:016x}",
+        "{} {}  {}  {}  {}  why={:016x}",
         record.reason.code(),
         spec.key,
-        answer(record),
+        answer(record, page.language),
         timestamp(at),
-        human(between(at, page.now)),
+        words::ago(&human(between(at, page.now)), page.language),
         record.id
     );
-    let _ = writeln!(out, "    {}", subject(record));
+    let _ = writeln!(out, "    {}", subject(record, page.language));
     let _ = writeln!(out, "    {}", spec.sentence.get(page.language));
     let evidence = record.fact(Fact::Evidence);
     if !evidence.is_empty() {
@@ -98,32 +101,32 @@ fn record(out: &mut String, page: &Page, record: &Record) {
     }
     let _ = writeln!(out, "    {}", spec.advice.get(page.language));
     for (name, value) in details(page, record) {
-        let _ = writeln!(out, "    {name:<12} {value}");
+        let pad = 13_usize.saturating_sub(words::width(name)).max(1);
+        let _ = writeln!(out, "    {name}{:pad$}{value}", "");
     }
 }
 
 /// `503 UF`, or `no answer -`.
-pub(super) fn answer(record: &Record) -> String {
+pub(super) fn answer(record: &Record, language: Language) -> String {
     let flags = match record.fact(Fact::Flags) {
         "" => "-",
         flags => flags,
     };
     match record.status {
-        0 => format!("no answer {flags}"),
+        0 => format!("{} {flags}", Words::of(language).no_answer),
         status => format!("{status} {flags}"),
     }
 }
 
 /// `GET api.test/users from 10.0.0.7 after 3 ms`
-pub(super) fn subject(record: &Record) -> String {
+pub(super) fn subject(record: &Record, language: Language) -> String {
     let (authority, client) = (record.fact(Fact::Authority), record.fact(Fact::Client));
     let what = match (record.subject, record.fact(Fact::Method)) {
-        (Subject::Request, "") => "a request that could not be read".to_owned(),
+        (Subject::Request, "") => Words::of(language).unreadable.to_owned(),
         (Subject::Request, method) => format!("{method} {authority}{}", record.fact(Fact::Path)),
-        (Subject::Connection, _) if authority.is_empty() => "a connection".to_owned(),
-        (Subject::Connection, _) => format!("a connection for {authority}"),
+        (Subject::Connection, _) => words::connection(authority, language),
     };
-    format!("{what} from {client} after {} ms", record.took)
+    words::subject(&what, client, record.took, language)
 }
 
 /// What else is known, by name.
@@ -131,13 +134,16 @@ pub(super) fn details(page: &Page, record: &Record) -> Vec<(&'static str, String
     let language = page.language;
     let fact = |fact: Fact| Some(record.fact(fact)).filter(|text| !text.is_empty());
     let mut all = Vec::new();
-    let mut add = |name, value: Option<String>| all.extend(value.map(|value| (name, value)));
+    let said = Words::of(language);
+    let mut add = |name, value: Option<String>| {
+        all.extend(value.map(|value| (words::label(name, language), value)));
+    };
     for condition in page.near.also(record) {
         let spec = condition.spec();
         add("also", Some(format!("{} {}: {}", condition.code(), spec.key, spec.sentence.get(language))));
     }
     add("listener", fact(Fact::Listener).map(str::to_owned));
-    let virtual_host = fact(Fact::VirtualHost).map(|name| format!(" in virtual host {name}"));
+    let virtual_host = fact(Fact::VirtualHost).map(|name| format!("{}{name}", said.virtual_host));
     add("route", fact(Fact::Route).map(|route| format!("{route}{}", virtual_host.unwrap_or_default())));
     add("cluster", fact(Fact::Cluster).map(str::to_owned));
     add("host", fact(Fact::Host).map(str::to_owned));
@@ -157,15 +163,15 @@ pub(super) fn details(page: &Page, record: &Record) -> Vec<(&'static str, String
                         reason.spec().sentence.get(language).trim_end_matches('.')
                     )
                 }
-                Outcome::Answered(status) => format!("answered {status}"),
+                Outcome::Answered(status) => words::answered(status, language),
             };
-            let host = if attempt.host.as_str().is_empty() { "no host" } else { attempt.host.as_str() };
-            format!("{}. {host} after {} ms: {outcome}", at + 1, attempt.took)
+            let host = if attempt.host.as_str().is_empty() { said.no_host } else { attempt.host.as_str() };
+            words::attempt(at + 1, host, attempt.took, &outcome, language)
         })
         .collect();
     if !attempts.is_empty() {
         let more = match record.attempts.saturating_sub(1) as usize {
-            all if all > attempts.len() => format!("; and {} more", all - attempts.len()),
+            all if all > attempts.len() => words::more(all - attempts.len(), language),
             _ => String::new(),
         };
         add("before that", Some(format!("{}{more}", attempts.join("; "))));
@@ -174,15 +180,10 @@ pub(super) fn details(page: &Page, record: &Record) -> Vec<(&'static str, String
     add("answering", record.answer.map(|took| format!("{took} ms")));
     add("TLS", fact(Fact::UpstreamTls).map(str::to_owned));
     let moved = record.upstream_sent > 0 || record.upstream_received > 0;
-    add(
-        "passed",
-        moved.then(|| {
-            format!("{} bytes to the back-end, {} from it", record.upstream_sent, record.upstream_received)
-        }),
-    );
+    add("passed", moved.then(|| words::passed(record.upstream_sent, record.upstream_received, language)));
     add("closed", fact(Fact::UpstreamClose).map(str::to_owned));
     add("details", fact(Fact::Details).map(str::to_owned));
-    let upstream = record.upstream_connection.map(|number| format!(", to the back-end {number}"));
+    let upstream = record.upstream_connection.map(|number| format!("{}{number}", said.to_back_end));
     let connection =
         (record.connection > 0).then(|| format!("{}{}", record.connection, upstream.unwrap_or_default()));
     add("connection", connection);
