@@ -323,6 +323,8 @@ A back-end is sent:
         code == Some(0) && text.contains("\n라우트        1 split: prefix `/`  (edge.yaml:33:17)\n"),
         "{text}"
     );
+    let (_, text) = asked(&["https://shop.test:8443/cart", "--lang", "ko"]);
+    assert!(!text.contains("matches") && !text.contains("does not"), "{text}");
     let (code, text) = asked(&["https://a.mail.test/"]);
     assert!(code == Some(0) && text.contains("answer        the connection is passed on as it is"), "{text}");
     let (code, text) = asked(&["https://other.test/"]);

@@ -241,6 +241,34 @@ mod tests {
     }
 
     #[test]
+    fn the_same_is_said_in_korean() {
+        let table = table();
+        let korean = |target| {
+            let request = TestRequest::get("a.test", target);
+            let examined = table.examine(&request);
+            examined.iter().map(|examined| crate::Korean(&examined.step).to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            korean("/api/x")[..3],
+            [
+                "경로가 path `/Exact`에 맞지 않습니다",
+                "요구 조건을 충족하지 않습니다: gRPC 요청(content-type application/grpc)",
+                "이 라우트가 요청을 받습니다",
+            ]
+        );
+        assert_eq!(korean("/exact")[0], "경로가 path `/Exact`에 맞지 않습니다. 대소문자만 다릅니다");
+        let miss = |authority| {
+            let request = TestRequest::get(authority, "/nowhere");
+            crate::Korean(&table.explain(&request)).to_string()
+        };
+        assert_eq!(
+            miss("a.test"),
+            "가상 호스트 ``의 라우트 4 (prefix `/`): 경로는 맞지만 요구 조건을 충족하지 않습니다: gRPC 요청(content-type \
+             application/grpc)"
+        );
+    }
+
+    #[test]
     fn the_route_that_is_taken_is_the_one_that_is_found() {
         let table = table();
         for host in ["a.test", "x.a.test", "other"] {

@@ -40,7 +40,7 @@ pub(super) async fn fix(
     }
     if fix.causes.is_empty() {
         for code in to_be_considered(report) {
-            complain(&format!("{code}: {} --fix {code}", words.considered));
+            complain(&format!("{code}: --fix {code}{}", words.considered));
         }
     }
     let code = if mended.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -150,7 +150,7 @@ impl Words {
         match language {
             Language::English => &Self {
                 nothing: "nothing that a program may write; name the code of a finding to apply what has to be thought about",
-                considered: "what it proposes has to be thought about first, and is shown by",
+                considered: " shows a change that has to be thought about first",
                 does_not_load: "nothing is written: the file would not load any more",
                 remains: "would still be found, or has come in its place",
                 not_written: "nothing is written",
@@ -161,7 +161,7 @@ impl Words {
             },
             Language::Korean => &Self {
                 nothing: "자동으로 적용할 수 있는 수정이 없습니다. 검토가 필요한 수정은 코드를 지정하면 적용합니다",
-                considered: "검토가 필요한 수정입니다. 다음으로 볼 수 있습니다:",
+                considered: "로 검토가 필요한 수정을 볼 수 있습니다",
                 does_not_load: "파일을 바꾸지 않았습니다. 수정한 파일을 읽을 수 없습니다",
                 remains: "수정해도 남아 있거나 새로 생깁니다",
                 not_written: "파일을 바꾸지 않았습니다",

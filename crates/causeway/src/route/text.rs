@@ -71,7 +71,11 @@ impl Page {
         for (name, value) in &report.question.fields {
             let _ = writeln!(self.out, "  {name}: {value}");
         }
-        let _ = writeln!(self.out, "  {}\n", report.knock.seen);
+        let seen = match self.language {
+            Language::English => report.knock.seen.clone(),
+            Language::Korean => report.knock.seen.replacen(" to ", " → ", 1),
+        };
+        let _ = writeln!(self.out, "  {seen}\n");
     }
 
     fn listener(&mut self, report: &Report) {
@@ -210,7 +214,11 @@ impl Page {
         }
         // An answer for want of a route says so itself.
         let said = matches!(&heard.outcome, Outcome::Answered(answer) if answer.by == Answerer::NoRoute);
-        if let Some(miss) = heard.miss.as_ref().filter(|_| !said) {
+        let miss = match self.language {
+            Language::English => &heard.miss,
+            Language::Korean => &heard.miss_in_korean,
+        };
+        if let Some(miss) = miss.as_ref().filter(|_| !said) {
             self.row(self.words.why, miss, None);
         }
         if !heard.filters.is_empty() {
@@ -218,7 +226,11 @@ impl Page {
         }
         match &heard.outcome {
             Outcome::Sent(sent) => self.sent(bootstrap, sent, heard.route.as_deref()),
-            Outcome::Answered(answer) => self.answer(manager, answer),
+            Outcome::Answered(answer) => {
+                // The evidence of such an answer is that, in English.
+                let translated = said && self.language != Language::English;
+                self.answer(manager, answer, miss.as_deref().filter(|_| translated));
+            }
         }
     }
 
@@ -235,7 +247,11 @@ impl Page {
                 "" => passed.number.to_string(),
                 name => format!("{} {name}", passed.number),
             };
-            self.not(&format!("{name}: {}", passed.words), Some(&passed.route.position));
+            let words = match self.language {
+                Language::English => &passed.words,
+                Language::Korean => &passed.korean,
+            };
+            self.not(&format!("{name}: {words}"), Some(&passed.route.position));
         }
         if left > 0 {
             self.not(&self.words.more(left), None);
@@ -308,7 +324,8 @@ impl Page {
         }
     }
 
-    fn answer(&mut self, manager: &HttpConnectionManager, answer: &Answer) {
+    /// `miss` is why there is no route, where that is told in place of the evidence.
+    fn answer(&mut self, manager: &HttpConnectionManager, answer: &Answer, miss: Option<&str>) {
         let by = match &answer.by {
             Answerer::Manager => self.words.by_manager.to_owned(),
             Answerer::NoRoute => String::new(),
@@ -324,7 +341,7 @@ impl Page {
             let sentence = reason.spec().sentence.get(self.language);
             self.row(self.words.why, &format!("{} {}: {sentence}", reason.code(), reason.key()), None);
         }
-        if let Some(evidence) = &answer.evidence {
+        if let Some(evidence) = miss.or(answer.evidence.as_deref()) {
             self.row("", evidence, None);
         }
         if let Answerer::Filter(name) = &answer.by

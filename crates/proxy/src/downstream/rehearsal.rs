@@ -9,7 +9,7 @@ use std::sync::Arc;
 use causeway_http::Known;
 use causeway_model::{HttpConnectionManager, HttpFilter, RouteAction, VirtualHost};
 use causeway_reason::Failure;
-use causeway_routing::Lookup;
+use causeway_routing::{Korean, Lookup};
 
 use super::manager::{Unrouted, with_context};
 use super::{After, Downstream};
@@ -38,6 +38,8 @@ pub(crate) struct Course {
     pub(crate) routes: Vec<Passed>,
     /// What comes nearest, where there is no route.
     pub(crate) miss: Option<String>,
+    /// The same in Korean.
+    pub(crate) miss_in_korean: Option<String>,
     pub(crate) chances: Vec<Chance>,
     pub(crate) route: Option<Rc<RouteEntry>>,
     /// The filters that see it.
@@ -128,11 +130,15 @@ impl Downstream {
             }
             Lookup::TlsRequired { virtual_host, .. } => Some(Arc::clone(virtual_host)),
             Lookup::NoRoute { virtual_host, .. } => {
-                course.miss = Some(table.explain(&seen).to_string());
+                let miss = table.explain(&seen);
+                course.miss = Some(miss.to_string());
+                course.miss_in_korean = Some(Korean(&miss).to_string());
                 Some(Arc::clone(virtual_host))
             }
             Lookup::NoVirtualHost => {
-                course.miss = Some(table.explain(&seen).to_string());
+                let miss = table.explain(&seen);
+                course.miss = Some(miss.to_string());
+                course.miss_in_korean = Some(Korean(&miss).to_string());
                 None
             }
         };

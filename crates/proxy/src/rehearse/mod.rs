@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use causeway_model::{Address, Route, VirtualHost};
 use causeway_reason::Reason;
-use causeway_routing::{Examined, PathWords, Step};
+use causeway_routing::{Examined, Korean, PathWords, Step};
 
 use crate::router::Sent;
 
@@ -83,6 +83,8 @@ pub struct Heard {
     pub routes: Vec<Passed>,
     /// What comes nearest, where no route takes it.
     pub miss: Option<String>,
+    /// The same in Korean.
+    pub miss_in_korean: Option<String>,
     /// The route that takes it.
     pub route: Option<Arc<Route>>,
     /// Its number in the virtual host, from 0.
@@ -120,6 +122,8 @@ pub struct Passed {
     pub near: bool,
     /// The same in words.
     pub words: String,
+    /// And in Korean.
+    pub korean: String,
 }
 
 impl From<&Examined<'_>> for Passed {
@@ -137,6 +141,12 @@ impl From<&Examined<'_>> for Passed {
             words: match step {
                 Step::Unmet(_) => format!("{} matches, but {step}", PathWords(&route.matcher.path)),
                 Step::Path { .. } | Step::Taken | Step::Behind => step.to_string(),
+            },
+            korean: match step {
+                Step::Unmet(_) => {
+                    format!("{}에는 맞지만 {}", PathWords(&route.matcher.path), Korean(step))
+                }
+                Step::Path { .. } | Step::Taken | Step::Behind => Korean(step).to_string(),
             },
         }
     }

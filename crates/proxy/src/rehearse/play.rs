@@ -66,6 +66,7 @@ pub(super) async fn play(
         number: course.number,
         routes: course.routes,
         miss: course.miss,
+        miss_in_korean: course.miss_in_korean,
         route: course.route.map(|entry| std::sync::Arc::clone(&entry.route)),
         filters: course.filters,
         chances: course.chances,
