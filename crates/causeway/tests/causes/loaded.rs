@@ -22,6 +22,21 @@ async fn get(site: &Site, path: &str) -> (u16, String) {
     (answer.status, answer.text())
 }
 
+/// A route that browsers ask for by DELETE, under this policy.
+fn browsers(name: &'static str, code: &'static str, policy: &str) -> Running {
+    const CORS: &str = "type.googleapis.com/envoy.extensions.filters.http.cors.v3";
+    let route = |matcher: &str| {
+        format!(
+            "- match: {{{matcher}}}\n  route: {{cluster: app}}\n  typed_per_filter_config: {{cors: {{\"@type\": {CORS}.CorsPolicy, \
+             {policy}}}}}\n"
+        )
+    };
+    let deletes = "prefix: /api, headers: [{name: \":method\", string_match: {exact: DELETE}}]";
+    Running::loads(name, code)
+        .filters(&format!("- {{name: cors, typed_config: {{\"@type\": {CORS}.Cors}}}}\n"))
+        .routes(&(route(deletes) + &route("prefix: /")))
+}
+
 pub(crate) fn cases() -> Vec<Running> {
     let route = "- match: {prefix: /}\n  route: {cluster: app}\n";
     vec![
@@ -77,6 +92,43 @@ pub(crate) fn cases() -> Vec<Running> {
             .behind(Behind::Endpoint(FAR.to_owned()))
             .cluster(NOBODY)
             .cluster("connect_timeout: 0.25s"),
+        browsers("a page whose origin is not allowed", "R616", "allow_methods: \"*\"").client(
+            async |site: &mut Site| {
+                let asked = Request::get("/").header("origin", "https://page.test");
+                let answer = exchange(site.address, &asked).await.unwrap();
+                assert_eq!(answer.headers.get("access-control-allow-origin"), None);
+            },
+        ),
+        browsers(
+            "a method that a page may not use",
+            "R617",
+            "allow_origin_string_match: [{exact: \"https://page.test\"}], allow_methods: PUT",
+        )
+        .client(async |site: &mut Site| {
+            let asked = Request::new("OPTIONS", "/api")
+                .header("origin", "https://page.test")
+                .header("access-control-request-method", "DELETE");
+            let answer = exchange(site.address, &asked).await.unwrap();
+            assert_eq!(answer.headers.get("access-control-allow-methods"), Some("PUT"));
+        }),
+        Running::loads("a domain with a scheme", "R619").domain("https://shop.test").client(
+            async |site: &mut Site| {
+                assert_eq!(get(site, "/").await.0, 404);
+            },
+        ),
+        Running::loads("an attempt that may take as long as all", "O821").routes(
+            "- match: {prefix: /}\n  route: {cluster: app, timeout: 1s, retry_policy: {retry_on: 5xx, per_try_timeout: 2s}}\n",
+        ),
+        Running::loads("checks that wait for requests", "H516").cluster(
+            "common_lb_config: {healthy_panic_threshold: {value: 0}}\nhealth_checks: [{timeout: 1s, interval: 2s, \
+             unhealthy_threshold: 1, healthy_threshold: 2, http_health_check: {path: /health}}]",
+        ),
+        Running::loads("nobody may wait", "L720")
+            .cluster("circuit_breakers: {thresholds: [{max_pending_requests: 0}]}")
+            .client(async |site: &mut Site| assert_eq!(get(site, "/").await.0, 503)),
+        Running::loads("an admin interface for everybody", "K918").edit(|text, _| {
+            text.replacen("address: 127.0.0.1", "address: 0.0.0.0", 1)
+        }),
         Running::loads("a route to the admin interface", "K917")
             .behind(Behind::Endpoint("socket_address: {address: 127.0.0.1, port_value: ADMIN}".to_owned()))
             .edit(|text, admin| text.replace("ADMIN", &admin.port().to_string()))

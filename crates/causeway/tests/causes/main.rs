@@ -37,13 +37,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Instant;
 
-use causeway_testkit::Port;
+use causeway_reason::Cause;
+use causeway_testkit::{Port, Request, exchange};
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
-use case::{Case, codes, doctor};
+use case::{Case, all_codes, ask, codes, doctor};
 use running::Running;
-use site::{Listener, config};
+use site::{Listener, Options, Ports, Site, config};
 
 /// Cases that are made at the same time.
 const AT_ONCE: usize = 6;
@@ -150,6 +151,29 @@ async fn configurations() {
 #[tokio::test]
 async fn what_is_healthy_has_no_findings() {
     run("healthy", files(healthy::cases())).await;
+}
+
+/// Of a Causeway that is well neither it has anything to say of itself, nor the doctor.
+#[tokio::test]
+async fn a_causeway_that_is_well_says_nothing() {
+    let backend = causeway_testkit::Backend::start(causeway_testkit::Script::echo()).await;
+    let cluster = format!(
+        "- name: app\n  connect_timeout: 1s\n  load_assignment: {{cluster_name: app, endpoints: [{{lb_endpoints: [{{endpoint: \
+         {{address: {{socket_address: {{address: 127.0.0.1, port_value: {}}}}}}}}}]}}]}}\n",
+        backend.port()
+    );
+    let ports = Ports::reserve();
+    let text = config(ports.admin(), &Listener::default().yaml(ports.listener()), &cluster);
+    let site = Site::start(&text, ports.listener(), ports.admin(), &Options::default()).await.unwrap();
+    assert_eq!(exchange(site.address, &Request::get("/")).await.unwrap().status, 200);
+    let admin = format!("http://{}", site.admin);
+    let report = ask(&["--envoy", &admin, "--interval", "0"], None).await.unwrap();
+    assert!(all_codes(&report).is_empty(), "{report:#}");
+    let said: Vec<_> = Cause::all().map(|cause| format!("{} {}", cause.code(), cause.key())).collect();
+    let log = site.proxy.log();
+    let named: Vec<_> =
+        log.lines().filter(|line| said.iter().any(|code| line.contains(code.as_str()))).collect();
+    assert!(named.is_empty(), "{named:?}");
 }
 
 /// Forty endpoints behind a firewall that drops are one finding, and do not take minutes.

@@ -129,6 +129,12 @@ impl Running {
         self
     }
 
+    /// HTTP filters in front of the router.
+    pub(crate) fn filters(mut self, yaml: &str) -> Self {
+        self.listener.filters = yaml.to_owned();
+        self
+    }
+
     /// Fields at the top of the file.
     pub(crate) fn top(mut self, yaml: &'static str) -> Self {
         self.top = yaml;

@@ -76,10 +76,6 @@ const NOT_MADE: &[(&[&str], &str)] = &[
         &["R611"],
         "takes a browser that reuses a connection for another name; no rule of the doctor says it yet",
     ),
-    (
-        &["R616", "R617"],
-        "the page's browser refuses, and no request fails; no rule of the doctor says it yet",
-    ),
     (&["L704", "L705", "L706", "L707", "L708", "L709", "L712"], NO_FILTER),
     (&["O809"], "takes a load balancer in front that gives up after a minute; what is seen of it is O808"),
 ];

@@ -8,6 +8,7 @@ mod admin;
 mod answers;
 mod breakers;
 mod checks;
+mod cors;
 mod domains;
 mod downloads;
 mod edge;
@@ -50,6 +51,7 @@ const RULES: &[Rule] = &[
     Rule { name: "rewrite", look: rewrite::look },
     Rule { name: "host", look: host::look },
     Rule { name: "preflight", look: preflight::look },
+    Rule { name: "cors", look: cors::look },
     Rule { name: "redirect", look: redirect::look },
     Rule { name: "answers", look: answers::look },
     Rule { name: "timeouts", look: timeouts::look },

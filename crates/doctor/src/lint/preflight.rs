@@ -66,7 +66,7 @@ fn finding(at: &RouteAt<'_>, asked: &Preflight) -> Finding {
 }
 
 /// The method that a route matches by, where that is not OPTIONS.
-fn method(route: &Route) -> Option<String> {
+pub(super) fn method(route: &Route) -> Option<String> {
     let by_method = |header: &&HeaderMatcher| header.name.as_str() == ":method" && !header.invert;
     let header = route.matcher.headers.iter().find(by_method)?;
     let HeaderMatch::String(wanted) = &header.condition else { return None };
@@ -86,7 +86,7 @@ fn method(route: &Route) -> Option<String> {
 }
 
 /// A path that the route takes.
-fn path(route: &Route) -> Option<String> {
+pub(super) fn path(route: &Route) -> Option<String> {
     match &route.matcher.path {
         PathMatch::Prefix(text) | PathMatch::Path(text) | PathMatch::PathSeparatedPrefix(text) => {
             Some(text.to_string())
@@ -96,7 +96,7 @@ fn path(route: &Route) -> Option<String> {
 }
 
 /// A host that the domain fits.
-fn authority(domain: &str) -> String {
+pub(super) fn authority(domain: &str) -> String {
     domain.replace('*', "x")
 }
 
@@ -108,10 +108,10 @@ fn has_policy(cors: &str, table: &RouteConfiguration, at: &RouteAt<'_>) -> bool 
 }
 
 /// What a browser asks.
-struct Preflight {
-    authority: String,
-    path: String,
-    method: String,
+pub(super) struct Preflight {
+    pub(super) authority: String,
+    pub(super) path: String,
+    pub(super) method: String,
 }
 
 impl RouteRequest for Preflight {
