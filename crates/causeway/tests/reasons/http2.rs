@@ -1,5 +1,7 @@
 //! What back-ends do on connections of HTTP/2.
 
+use std::time::Duration;
+
 use causeway_reason::Reason;
 use causeway_testkit::{Answer, Frame, Request, Script};
 
@@ -56,7 +58,10 @@ fn broken() -> Vec<Case> {
     head.extend(many.iter().map(|name| (name.as_str(), "v")));
     vec![
         Case::of(Reason::UpstreamSpeaksHttp1)
-            .plays(Script::echo().greeting(Answer::raw("HTTP/1.1 400 Bad Request\r\n\r\n")))
+            .plays(Script::echo().greeting(
+                // What it says next resets the connection, and is to come when this has been read.
+                Answer::raw("HTTP/1.1 400 Bad Request\r\n\r\n").then_pause(Duration::from_millis(500)),
+            ))
             .cluster("http2_protocol_options: {}")
             .evidence("HTTP/1.1 400 Bad"),
         of(Reason::UpstreamHttp2Broken, [Frame::data("x").on(0)]).evidence("stream 1 of a connection"),

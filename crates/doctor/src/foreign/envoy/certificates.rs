@@ -1,6 +1,7 @@
 //! Certificates as the proxy has them, and as they lie on the disk.
 
 use causeway_reason::Condition;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::observed::Observed;
@@ -10,6 +11,7 @@ use crate::foreign::disk;
 use crate::report::Report;
 use crate::said;
 use crate::said::Said;
+use crate::time::date_and_time;
 
 /// Who has less left is told: a renewal that works has happened by then.
 const SOON: u64 = 14;
@@ -141,10 +143,13 @@ fn on_disk(shown: &Value) -> Disk {
         Ok(facts) => facts,
         Err(why) => return Disk::Unreadable(why),
     };
-    if disk::same_serial(&facts.serial, serial) {
+    // Certificates that sign themselves often have the same number each time.
+    let until = text(shown, &["expiration_time"]);
+    let same_end = until.parse::<Timestamp>().map_or(true, |until| until.as_second() == facts.not_after);
+    if disk::same_serial(&facts.serial, serial) && same_end {
         return Disk::Same;
     }
-    let on_disk = &facts.serial;
+    let (on_disk, end) = (&facts.serial, date_and_time(facts.not_after));
     Disk::Differs(Box::new(
         Finding::new(
             Condition::CertificateNotReloaded,
@@ -156,13 +161,13 @@ fn on_disk(shown: &Value) -> Disk {
             Evidence::new(
                 EvidenceKind::Admin,
                 Said::plain("/certs"),
-                said!("serial {serial}", "일련번호 {serial}"),
+                said!("serial {serial}, until {until}", "일련번호 {serial}, {until}까지"),
             ),
         )
         .and(Evidence::new(
             EvidenceKind::Host,
             Said::plain(path),
-            said!("serial {on_disk}", "일련번호 {on_disk}"),
+            said!("serial {on_disk}, until {end}", "일련번호 {on_disk}, {end}까지"),
         ))
         .about(Subject { file: Some(path.to_owned()), ..Subject::default() })
         .grade(Grade::Proven),
