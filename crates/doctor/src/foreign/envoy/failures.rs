@@ -226,9 +226,10 @@ fn of_last(server: &str, last: &Value) -> Evidence {
         "" => "connection".to_owned(),
         method => format!("{method} {}{}", fact("authority"), fact("path")),
     };
-    let host = Some(fact("host")).filter(|host| !host.is_empty());
-    let host = host.map(|host| format!(" at {host}")).unwrap_or_default();
     let evidence = fact("evidence");
+    // Most of what is observed of a host begins with its address.
+    let host = Some(fact("host")).filter(|host| !host.is_empty() && !evidence.starts_with(host));
+    let host = host.map(|host| format!(" at {host}")).unwrap_or_default();
     Evidence::new(
         EvidenceKind::Admin,
         said!("the last of them, {id}", "그중 마지막, {id}"),
