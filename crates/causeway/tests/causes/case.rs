@@ -56,6 +56,14 @@ impl Case {
         self
     }
 
+    /// The same, by somebody who closes where others send an alert.
+    pub(crate) fn tacit(mut self) -> Self {
+        if let Behind::Secure(server, script) = self.behind {
+            self.behind = Behind::Tacit(server, script);
+        }
+        self
+    }
+
     pub(crate) fn nobody(mut self) -> Self {
         self.behind = Behind::Nobody;
         self

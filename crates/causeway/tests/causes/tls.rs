@@ -121,6 +121,16 @@ fn clients() -> Vec<Case> {
             new,
             &format!("{both}{}", showing(pki.identity("old"))),
         ),
+        case("no client certificate, and no alert", &["S306"], old, "").tacit(),
+        case(
+            "a client certificate of a stranger, and no alert",
+            &["S307"],
+            old,
+            &showing(pki.identity("rogue")),
+        )
+        .tacit(),
+        case("an expired client certificate, and no alert", &["S308"], old, &showing(pki.identity("old")))
+            .tacit(),
         case("no client certificate for a TCP proxy", &["S306"], new, both).tcp(),
     ]
 }
@@ -142,10 +152,17 @@ fn parameters() -> Vec<Case> {
             .secure(only(&rustls::version::TLS12), Script::echo()),
         Case::new("plain to a TLS port that wants a certificate", &["S302"])
             .secure(TlsServer::new("server", true, &[]), Script::echo()),
+        Case::new("plain to a TLS port, and no alert", &["S302"])
+            .secure(only(&rustls::version::TLS13), Script::echo())
+            .tacit(),
         Case::new("TLS 1.3 alone", &["S310"])
             .secure(only(&rustls::version::TLS13), Script::echo())
             .cluster(context("sni: lab.test"))
             .fixed_by("TLSv1_3"),
+        Case::new("TLS 1.3 alone, and no alert", &["S310"])
+            .secure(only(&rustls::version::TLS13), Script::echo())
+            .tacit()
+            .cluster(context("sni: lab.test")),
         Case::new("h2 without ALPN on the other side", &["S313"])
             .secure(only(&rustls::version::TLS12), Script::echo())
             .cluster(context("sni: lab.test"))

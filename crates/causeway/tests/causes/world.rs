@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use causeway_testkit::{Backend, DnsAnswer, DnsServer, Netns, Port, Scratch, Script, TlsServer};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::site::{Listener, config, indent};
@@ -13,6 +14,8 @@ use crate::site::{Listener, config, indent};
 pub(crate) enum Behind {
     Script(Script),
     Secure(TlsServer, Script),
+    /// It closes where others send an alert of TLS.
+    Tacit(TlsServer, Script),
     Nobody,
     /// An `address` of the file. `HOST` is the address outside of the namespace, `SELF` the one inside.
     Endpoint(String),
@@ -58,7 +61,7 @@ pub(crate) struct World {
     pub(crate) cluster: String,
     /// The one listener.
     pub(crate) listener: Listener,
-    _kept: Kept,
+    kept: Kept,
 }
 
 impl World {
@@ -86,7 +89,12 @@ impl World {
             format!("  load_assignment: {{cluster_name: app, endpoints: [{endpoints}]}}\n")
         };
         let cluster = format!("- name: app\n{}{assignment}", indent(&format!("{more}{fields}"), 2));
-        Self { netns, cluster, listener: listener.clone(), _kept: kept }
+        Self { netns, cluster, listener: listener.clone(), kept }
+    }
+
+    /// Its name has these addresses from now on.
+    pub(crate) fn moves(&self, address: IpAddr) {
+        self.kept.servers.iter().for_each(|server| server.set("app.test", DnsAnswer::addresses([address])));
     }
 
     /// The file, with the admin server and the listener at these addresses.
@@ -117,6 +125,13 @@ impl Behind {
                 let backend = Backend::start_tls(tls, script).await;
                 let port = backend.port();
                 kept.backends.push(backend);
+                plain(here(port))
+            }
+            Self::Tacit(tls, script) => {
+                let backend = Backend::start_tls(tls, script).await;
+                let (port, task) = tacit(backend.address()).await;
+                kept.backends.push(backend);
+                kept.tasks.push(task);
                 plain(here(port))
             }
             Self::Nobody => {
@@ -163,8 +178,7 @@ impl Behind {
                 let address = listener.local_addr().expect("an address");
                 let mut queue = Vec::new();
                 while let Ok(connected) =
-                    tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(address))
-                        .await
+                    tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await
                 {
                     queue.push(connected.expect("a connection"));
                 }
@@ -227,7 +241,6 @@ async fn picky(wants: bool) -> (u16, Task) {
                 if has_header == wants {
                     answer(stream).await;
                 } else if !wants {
-                    use tokio::io::AsyncWriteExt as _;
                     let mut stream = stream;
                     let _ = stream
                         .write_all(
@@ -241,6 +254,45 @@ async fn picky(wants: bool) -> (u16, Task) {
     (port, Task(task))
 }
 
+/// Passes a TLS server on, but for its alerts: as those do that close without a word (asyncio's).
+async fn tacit(to: SocketAddr) -> (u16, Task) {
+    let listener = TcpListener::bind((IpAddr::from(Ipv4Addr::LOCALHOST), 0)).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let task = tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let Ok(server) = TcpStream::connect(to).await else { return };
+                let (mut from_client, mut to_client) = client.into_split();
+                let (mut from_server, mut to_server) = server.into_split();
+                let there = async {
+                    // How either side ends is what the other sees.
+                    let _ = tokio::io::copy(&mut from_client, &mut to_server).await;
+                };
+                let back = async {
+                    while let Some(record) = record(&mut from_server).await {
+                        const ALERT: u8 = 21;
+                        if record[0] == ALERT || to_client.write_all(&record).await.is_err() {
+                            return;
+                        }
+                    }
+                };
+                tokio::select! { () = there => {} () = back => {} }
+            });
+        }
+    });
+    (port, Task(task))
+}
+
+/// One record of TLS, with its header.
+async fn record(from: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<Vec<u8>> {
+    let mut record = vec![0; 5];
+    from.read_exact(&mut record).await.ok()?;
+    let length = usize::from(u16::from_be_bytes([record[3], record[4]]));
+    record.resize(5 + length, 0);
+    from.read_exact(&mut record[5..]).await.ok()?;
+    Some(record)
+}
+
 /// A back-end that closes, and does not reset, which it would if anything were left unread.
 async fn hangs_up() -> (u16, Task) {
     let listener = TcpListener::bind((IpAddr::from(Ipv4Addr::LOCALHOST), 0)).await.expect("a port");
@@ -248,7 +300,6 @@ async fn hangs_up() -> (u16, Task) {
     let task = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
-                use tokio::io::AsyncReadExt as _;
                 // What it is does not matter to somebody who hangs up.
                 let _ = stream.read(&mut [0; 16 << 10]).await;
             });
@@ -259,7 +310,6 @@ async fn hangs_up() -> (u16, Task) {
 
 /// Answers every request, whatever stands in front of it.
 async fn answer(mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut read = Vec::new();
     while stream.read_buf(&mut read).await.is_ok_and(|count| count > 0) {
         if read.ends_with(b"\r\n\r\n") {

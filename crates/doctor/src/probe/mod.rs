@@ -25,7 +25,7 @@ mod tests;
 mod words;
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -233,6 +233,13 @@ struct LookedUp {
     conclusion: dns::Conclusion,
     answers: Vec<dns::Answered>,
     unable: Option<String>,
+}
+
+/// All addresses that the names of a cluster give now.
+pub(crate) async fn addresses_now(cluster: &Cluster) -> BTreeSet<IpAddr> {
+    let turns = Semaphore::new(AT_ONCE);
+    let names = LocalSet::new().run_until(resolve(cluster, &turns)).await;
+    names.into_values().flat_map(|name| name.conclusion.addresses).collect()
 }
 
 async fn resolve(cluster: &Cluster, turns: &Semaphore) -> HashMap<Arc<str>, LookedUp> {

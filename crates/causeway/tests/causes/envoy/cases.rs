@@ -1,6 +1,7 @@
 //! What is run behind Envoy: the cases of the files, and those that only requests or a running proxy show.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use causeway_testkit::Request;
 
@@ -19,11 +20,13 @@ pub(super) struct Behind {
     pub(super) log: bool,
     /// Envoy does not serve before the fault is mended: the doctor is asked while it waits.
     pub(super) waits: bool,
+    /// Where the back-end has gone once Envoy runs.
+    pub(super) gone: Option<IpAddr>,
 }
 
 impl Behind {
     pub(super) fn new(family: &'static str, case: Case) -> Self {
-        Self { family, case, requests: Vec::new(), consequences: &[], log: false, waits: false }
+        Self { family, case, requests: Vec::new(), consequences: &[], log: false, waits: false, gone: None }
     }
 
     /// The doctor gets the access log too.
@@ -35,6 +38,12 @@ impl Behind {
     /// Codes that are said beside it, and are true.
     pub(super) const fn followed_by(mut self, codes: &'static [&'static str]) -> Self {
         self.consequences = codes;
+        self
+    }
+
+    /// The back-end goes there once Envoy runs.
+    pub(super) const fn gone_to(mut self, address: IpAddr) -> Self {
+        self.gone = Some(address);
         self
     }
 

@@ -1,6 +1,7 @@
-//! `503 UH no_healthy_upstream`, for whatever reason: what only a proxy that runs has, beside the cases of names and checks.
+//! Hosts of a proxy that runs, beside the cases of names and checks: those that nobody is sent to (`503 UH
+//! no_healthy_upstream`), and those that nobody should be sent to any more.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,6 +52,14 @@ pub(super) fn cases() -> Vec<Behind> {
                      enforcing_consecutive_5xx: 100, enforcing_success_rate: 0}",
                 ),
         ),
+        // Somebody has made the container anew, and Envoy asks for the name once in five minutes.
+        hosts(
+            Case::new("it has gone to another address", &["D107"])
+                .named([DnsAnswer::addresses([IpAddr::from(Ipv4Addr::new(127, 0, 0, 2))])], Script::echo())
+                .cluster("dns_lookup_family: V4_ONLY")
+                .cluster("dns_refresh_rate: 300s"),
+        )
+        .gone_to(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         hosts(Case::new("the file takes it out", &["H521"]).cluster(NO_PANIC).cluster(disabled)),
         hosts(
             Case::new("the back-end takes itself out", &["H512"])

@@ -1,5 +1,7 @@
 //! What only requests show: the access log has them, and what they were, a probe can't know.
 
+use std::collections::HashSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use causeway_testkit::{Answer, Frame, Reply, Request, Script};
@@ -97,6 +99,22 @@ fn refused() -> Vec<Behind> {
     ]
 }
 
+/// Answers once on each connection, and closes it in place of the next answer.
+fn once_each() -> Script {
+    let answered = Mutex::new(HashSet::new());
+    Script::by(move |request| {
+        let is_first = answered.lock().expect("nobody panics").insert(request.connection);
+        if is_first { Reply::ok("").into() } else { Answer::close() }
+    })
+}
+
+/// Says GOAWAY, with the last request that it has seen to, and closes.
+fn away(name: &'static str, codes: &'static [&'static str], last: u32) -> Case {
+    Case::new(name, codes)
+        .plays(Script::always(Answer::frames([Frame::goaway(last, 0)]).then_close()).http2())
+        .cluster("http2_protocol_options: {}")
+}
+
 /// Back-ends that are late, or change their mind.
 fn unanswered() -> Vec<Behind> {
     let route = |name, codes, route: &str, manager: &'static str, answer: Answer| {
@@ -128,6 +146,11 @@ fn unanswered() -> Vec<Behind> {
             "common_http_protocol_options: {max_stream_duration: 0.3s}",
             late(),
         ),
+        // The first request of each connection is answered; the next meets a connection that is closed.
+        asked(
+            Case::new("it closes instead of the second answer", &["P411"]).plays(once_each()),
+            &Request::get("/"),
+        ),
         asked(
             Case::new("the back-end resets streams", &["P409"])
                 .plays(Script::always(Answer::frames([Frame::reset(2)])).http2())
@@ -140,11 +163,7 @@ fn unanswered() -> Vec<Behind> {
                 .cluster("http2_protocol_options: {}"),
             &Request::get("/"),
         ),
-        asked(
-            Case::new("the back-end goes away", &["P410"])
-                .plays(Script::always(Answer::frames([Frame::goaway(1, 0)]).then_close()).http2())
-                .cluster("http2_protocol_options: {}"),
-            &Request::get("/"),
-        ),
+        asked(away("the back-end goes away before it has done anything", &["P410"], 0), &Request::get("/")),
+        asked(away("the back-end goes away with a request", &["P443"], 1), &Request::get("/")),
     ]
 }

@@ -95,6 +95,9 @@ impl Behind {
                 return outcome;
             }
         };
+        if let Some(address) = self.gone {
+            world.moves(address);
+        }
         let domain = match world.listener.domains {
             "*" => "test",
             domain => domain,

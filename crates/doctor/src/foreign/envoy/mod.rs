@@ -14,6 +14,7 @@ mod hosts;
 mod listeners;
 mod observed;
 mod running;
+mod stale;
 mod state;
 mod subsets;
 
@@ -121,6 +122,7 @@ pub async fn examine(
     }
     if wanted("admin.hosts") {
         hosts::hosts(&observed, &running, &mut report);
+        stale::stale(&observed, &running, &mut report).await;
     }
     if wanted(failures::ID) {
         failures::failures(&observed, &server.to_string(), same, &mut report);

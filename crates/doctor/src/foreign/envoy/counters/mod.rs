@@ -160,7 +160,7 @@ fn causes(observed: &Observed, rule: &Rule, owner: &str) -> Vec<Cause> {
             if moved("upstream_cx_close_notify")
                 && observed.after.get(&format!("cluster.{owner}.upstream_cx_http2_total")) > 0 =>
         {
-            reasons(&[Reason::UpstreamGoaway])
+            reasons(&[Reason::UpstreamGoaway, Reason::UpstreamConnectionLost])
         }
         "upstream_cx_protocol_error" if moved("upstream_cx_http2_total") && moved("upstream_rq_tx_reset") => {
             reasons(&[Reason::UpstreamSpeaksHttp1, Reason::UpstreamTlsAlpn])
