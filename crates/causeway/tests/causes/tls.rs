@@ -30,7 +30,7 @@ pub(crate) fn showing(identity: &Identity) -> String {
     )
 }
 
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\n', "\\n"))
 }
 

@@ -92,6 +92,12 @@ impl World {
         Self { netns, cluster, listener: listener.clone(), kept }
     }
 
+    /// The port of the one endpoint.
+    pub(crate) fn port(&self) -> u16 {
+        let (_, rest) = self.cluster.rsplit_once("port_value: ").expect("an endpoint with a port");
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().expect("a port")
+    }
+
     /// Its name has these addresses from now on.
     pub(crate) fn moves(&self, address: IpAddr) {
         self.kept.servers.iter().for_each(|server| server.set("app.test", DnsAnswer::addresses([address])));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use causeway_reason::{Cause, Maker, Reason};
+use causeway_reason::{Cause, Condition, Maker, Reason};
 
 use super::tally::{Group, Tally};
 use crate::candidates::tell_apart;
@@ -85,6 +85,9 @@ fn causes(group: &Group) -> Vec<Cause> {
     if let Some(missed) = &group.missed {
         return vec![missed.reason.into()];
     }
+    if is_passed_through(group) {
+        return vec![Condition::HostKeptIntoMesh.into()];
+    }
     let mut causes = group.line.causes.clone();
     // A refusal by ARP takes its time, one by a firewall none.
     if let Some((least, most)) = group.durations.range() {
@@ -97,6 +100,13 @@ fn causes(group: &Group) -> Vec<Cause> {
         }
     }
     causes
+}
+
+/// Whether a mesh has let requests out that were for one of its own services, which closes what comes in clear: the client's proxy
+/// keeps a `Host` that is none of the mesh.
+fn is_passed_through(group: &Group) -> bool {
+    let has = |name: &str| group.flags.split(',').any(|flag| flag == name);
+    group.cluster == super::PASSTHROUGH && (has("UC") || has("UF"))
 }
 
 fn severity(group: &Group) -> Severity {
@@ -121,6 +131,9 @@ fn severity(group: &Group) -> Severity {
 fn grade(group: &Group, causes: &[Cause]) -> Grade {
     if let Some(missed) = &group.missed {
         return if missed.sure { Grade::Proven } else { Grade::Likely };
+    }
+    if is_passed_through(group) {
+        return Grade::Likely;
     }
     match causes {
         [_] if group.is_known || group.line.details.is_some() || group.made_by == Some(Maker::Upstream) => {

@@ -24,6 +24,9 @@ pub use settle::settle;
 use shape::Shapes;
 use tally::Tally;
 
+/// Istio's cluster for requests whose `Host` is no service that it knows: they go where the client connected to, in clear.
+pub(crate) const PASSTHROUGH: &str = "PassthroughCluster";
+
 /// Reads a log, line by line.
 #[derive(Debug)]
 pub struct Reader {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use causeway_testkit::Request;
+use causeway_testkit::{Request, TlsClient, TlsWish};
 
-use super::{hosts, requests};
+use super::{connections, hosts, requests};
 use crate::case::Case;
 
 /// A case behind Envoy.
@@ -14,19 +14,33 @@ pub(super) struct Behind {
     pub(super) case: Case,
     /// What clients send, each on a connection of its own; a `GET` where there is nothing.
     requests: Vec<Vec<u8>>,
+    /// How clients shake hands, where they do.
+    pub(super) handshake: Option<TlsClient>,
     /// Codes that follow from the fault, beside which they stand.
     pub(super) consequences: &'static [&'static str],
     /// The doctor gets the access log too.
     pub(super) log: bool,
     /// Envoy does not serve before the fault is mended: the doctor is asked while it waits.
     pub(super) waits: bool,
+    /// Its cluster is the one by which a mesh passes on what it does not know.
+    pub(super) passed_through: bool,
     /// Where the back-end has gone once Envoy runs.
     pub(super) gone: Option<IpAddr>,
 }
 
 impl Behind {
     pub(super) fn new(family: &'static str, case: Case) -> Self {
-        Self { family, case, requests: Vec::new(), consequences: &[], log: false, waits: false, gone: None }
+        Self {
+            family,
+            case,
+            requests: Vec::new(),
+            handshake: None,
+            consequences: &[],
+            log: false,
+            waits: false,
+            passed_through: false,
+            gone: None,
+        }
     }
 
     /// The doctor gets the access log too.
@@ -38,6 +52,16 @@ impl Behind {
     /// Codes that are said beside it, and are true.
     pub(super) const fn followed_by(mut self, codes: &'static [&'static str]) -> Self {
         self.consequences = codes;
+        self
+    }
+
+    pub(super) fn shakes(mut self, wish: TlsWish) -> Self {
+        self.handshake = Some(wish.client());
+        self
+    }
+
+    pub(super) const fn passed_through(mut self) -> Self {
+        self.passed_through = true;
         self
     }
 
@@ -78,6 +102,7 @@ pub(super) fn all() -> Vec<Behind> {
         .flat_map(|(family, cases)| cases.into_iter().map(move |case| of_file(family, case)))
         .chain(hosts::cases())
         .chain(requests::cases())
+        .chain(connections::cases())
         .collect();
     if std::env::var_os("CAUSES_LOG").is_some() {
         all.iter_mut().for_each(|behind| behind.log = true);

@@ -5,12 +5,14 @@
 //! causes how many of them the doctor told apart.
 
 mod cases;
+mod connections;
 mod groups;
 mod hosts;
 mod requests;
 mod run;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 
 use causeway_testkit::{Peer, say_skipped};
@@ -25,8 +27,14 @@ const AT_ONCE: usize = 4;
 const HOW: &str = "conformance/install-envoy.sh; CAUSES_ENVOY=all sudo -E cargo test -p causeway --test causes -- --nocapture envoy";
 
 /// What the doctor does not find behind Envoy, and why not.
-const MISSED: &[(&str, &str)] =
-    &[("an unknown cluster", OF_CLUSTER_HEADER), ("no cluster is named", OF_CLUSTER_HEADER)];
+const MISSED: &[(&str, &str)] = &[
+    ("an unknown cluster", OF_CLUSTER_HEADER),
+    ("no cluster is named", OF_CLUSTER_HEADER),
+    (
+        "a client that does not trust the proxy",
+        "Envoy counts handshakes that fail, and not whose alert it was; the doctor names it among others",
+    ),
+];
 const OF_CLUSTER_HEADER: &str = "whether a request had the header that `cluster_header` names, and what was in it, stands in no log and no \
                                  counter of Envoy; the doctor names both causes";
 
@@ -84,6 +92,7 @@ async fn the_doctor_behind_envoy() {
             }
         })
         .await;
+    again(&mut outcomes, &envoy, &local).await;
     tell(&outcomes);
     groups::tell(&outcomes);
     let unexpected: Vec<_> = outcomes
@@ -99,6 +108,19 @@ async fn the_doctor_behind_envoy() {
             |name: &str| outcomes.iter().any(|one| one.name == name && matches!(one.verdict, Verdict::Right));
         let known: Vec<_> = MISSED.iter().map(|(name, _)| *name).filter(|name| found(name)).collect();
         assert!(known.is_empty(), "found, though they are said to be missed: {known:?}");
+    }
+}
+
+/// A machine that has other things to do is slow, and slowness is a fault too: what was wrong is looked at once more, alone.
+async fn again(outcomes: &mut [Outcome], envoy: &Path, local: &LocalSet) {
+    for one in outcomes {
+        let Verdict::Wrong(why) = &one.verdict else { continue };
+        if MISSED.iter().any(|(name, _)| *name == one.name) {
+            continue;
+        }
+        say_skipped(&format!("ENVOY AGAIN {} {}: {why}", one.family, one.name));
+        let behind = cases::all().into_iter().find(|it| (it.family, it.name()) == (one.family, one.name));
+        *one = local.run_until(behind.expect("it was there").run(envoy)).await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use causeway_testkit::{Answer, Frame, Reply, Request, Script};
+use causeway_testkit::{Answer, Frame, Reply, Request, Script, TlsServer};
 
 use super::cases::Behind;
 use crate::case::Case;
@@ -112,7 +112,8 @@ fn once_each() -> Script {
 fn away(name: &'static str, codes: &'static [&'static str], last: u32) -> Case {
     Case::new(name, codes)
         .plays(Script::always(Answer::frames([Frame::goaway(last, 0)]).then_close()).http2())
-        .cluster("http2_protocol_options: {}")
+        // Another stream on the connection would be refused, which is another cause.
+        .cluster("http2_protocol_options: {max_concurrent_streams: 1}")
 }
 
 /// Back-ends that are late, or change their mind.
@@ -163,6 +164,14 @@ fn unanswered() -> Vec<Behind> {
                 .cluster("http2_protocol_options: {}"),
             &Request::get("/"),
         ),
+        asked(
+            Case::new("a mesh lets out what is its own", &["R612"])
+                .secure(TlsServer::new("server", true, &[]), Script::echo())
+                .tacit()
+                .routes("- match: {prefix: /}\n  route: {cluster: PassthroughCluster}\n"),
+            &Request::get("/").host("api.example.com"),
+        )
+        .passed_through(),
         asked(away("the back-end goes away before it has done anything", &["P410"], 0), &Request::get("/")),
         asked(away("the back-end goes away with a request", &["P443"], 1), &Request::get("/")),
     ]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use causeway_testkit::{Connection, Netns, Peer, ProcessBuilder, Proxy, Scratch, eventually};
+use causeway_testkit::{Connection, Netns, Peer, ProcessBuilder, Proxy, Scratch, TlsClient, eventually};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
@@ -60,7 +60,7 @@ pub(super) enum Verdict {
 
 impl Behind {
     /// Runs it.
-    pub(super) async fn run(self, envoy: &Path) -> Outcome {
+    pub(super) async fn run(mut self, envoy: &Path) -> Outcome {
         let mut outcome = Outcome {
             family: self.family,
             name: self.name(),
@@ -71,6 +71,13 @@ impl Behind {
         };
         let mut world = self.case.make().await;
         world.listener.log = FORMAT;
+        if self.passed_through {
+            let port = world.port();
+            world.cluster = format!(
+                "- name: PassthroughCluster\n  type: ORIGINAL_DST\n  lb_policy: CLUSTER_PROVIDED\n  \
+                 original_dst_lb_config: {{use_http_header: true, upstream_port_override: {port}}}\n"
+            );
+        }
         let ports = Ports::reserve();
         // Nobody else is in a namespace, so its ports need no reserving.
         let (listener, admin) = match &world.netns {
@@ -102,8 +109,22 @@ impl Behind {
             "*" => "test",
             domain => domain,
         };
+        let mut sent = self.sent(domain);
+        if self.passed_through {
+            // What a redirect by the kernel would say.
+            let with = |bytes: &Vec<u8>| {
+                let text = String::from_utf8_lossy(bytes);
+                text.replacen("\r\n", "\r\nx-envoy-original-dst-host: 127.0.0.1:1\r\n", 1).into_bytes()
+            };
+            sent = sent.iter().map(with).collect();
+        }
         let answered = Rc::new(Cell::new(0));
-        let clients = tokio::task::spawn_local(clients(listener, self.sent(domain), Rc::clone(&answered)));
+        let (handshake, count) = (self.handshake.take(), Rc::clone(&answered));
+        // Where Envoy closes behind its answer, it takes a second for that: one client alone would ask too seldom.
+        let clients = tokio::task::spawn_local(async move {
+            let one = || clients(listener, &sent, handshake.as_ref(), &count);
+            tokio::join!(one(), one());
+        });
         eventually(SOON, async || answered.get() >= SENT).await;
         if self.waits {
             eventually(START, async || TcpStream::connect(admin).await.is_ok()).await;
@@ -181,10 +202,14 @@ fn refusal(log: &str) -> String {
 }
 
 /// Clients that ask, each on a connection of its own, until nobody waits for them any more.
-async fn clients(to: SocketAddr, sent: Vec<Vec<u8>>, answered: Rc<Cell<usize>>) {
+async fn clients(to: SocketAddr, sent: &[Vec<u8>], handshake: Option<&TlsClient>, answered: &Cell<usize>) {
     loop {
-        for bytes in &sent {
-            if let Ok(connection) = Connection::open(to).await {
+        for bytes in sent {
+            let opened = match handshake {
+                Some(client) => client.open(to).await,
+                None => Connection::open(to).await.map_err(|error| error.to_string()),
+            };
+            if let Ok(connection) = opened {
                 let mut connection = connection.patience(PATIENCE);
                 connection.write(bytes).await;
                 // What comes of it, the log of the proxy says.

@@ -13,6 +13,7 @@ use super::running::Running;
 use super::{at, text};
 use crate::candidates::tell_apart;
 use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
+use crate::logs;
 use crate::report::Report;
 use crate::said;
 use crate::said::Said;
@@ -121,6 +122,9 @@ fn causes(observed: &Observed, rule: &Rule, owner: &str) -> Vec<Cause> {
     };
     let reasons = |all: &[Reason]| all.iter().copied().map(Cause::from).collect::<Vec<_>>();
     match rule.counter {
+        "upstream_cx_destroy_remote_with_active_rq" if owner == logs::PASSTHROUGH => {
+            vec![Condition::HostKeptIntoMesh.into()]
+        }
         "upstream_cx_connect_fail" if moved("upstream_cx_connect_timeout") => {
             let mut all = reasons(&[Reason::ConnectTimeout, Reason::UpstreamTlsPlain]);
             all.insert(1, Condition::AcceptQueueFull.into());
