@@ -131,7 +131,7 @@ fn routes_and_rules_of_this_host_are_found() {
     let there = format!("{}:8080", netns.host_address());
     assert_eq!(found("0.0.0.0:8080", &there), [""; 0]);
     assert_eq!(found("0.0.0.0:8080", "198.51.100.1:80"), ["T206"]);
-    assert_eq!(found("0.0.0.0:8080", "198.51.101.1:80"), ["T205"]);
+    assert_eq!(found("0.0.0.0:8080", "198.51.101.1:80"), ["T206"]);
     assert_eq!(found("0.0.0.0:8080", "198.51.102.1:80"), ["T220"]);
     assert_eq!(found("0.0.0.0:8080", &there.replace("8080", "8081")), ["T204"]);
     assert_eq!(found("0.0.0.0:8443", &there), ["T203"]);

@@ -310,7 +310,7 @@ pub(crate) fn explain(
         }
         libc::ETIMEDOUT => (Reason::ConnectTimeout, no_answer(elapsed)),
         libc::EHOSTUNREACH if here => {
-            (Reason::HostUnreachable, "a route of this host calls it unreachable".to_owned())
+            (Reason::NetworkUnreachable, "a route of this host calls it unreachable".to_owned())
         }
         libc::EHOSTUNREACH => {
             (Reason::HostUnreachable, format!("{text} after {after}: it does not answer on its network"))
@@ -392,7 +392,7 @@ mod tests {
             (
                 libc::EHOSTUNREACH,
                 Immediate,
-                Reason::HostUnreachable,
+                Reason::NetworkUnreachable,
                 "immediate connect error: No route to host|remote address:10.0.0.1:80",
             ),
             (

@@ -74,7 +74,7 @@ fn connections() -> Vec<Case> {
                 netns.command(&["ip", "addr", "add", "10.99.0.1/24", "dev", netns.device()]).unwrap();
             })
             .at("10.99.0.77", 80),
-        Case::new("a route is unreachable", &["T205"])
+        Case::new("a route is unreachable", &["T206"])
             .in_namespace(|netns| route(netns, "unreachable 192.0.2.1"))
             .at("192.0.2.1", 80),
         Case::new("there is no route", &["T206"])

@@ -34,6 +34,16 @@ pub(crate) fn cases() -> Vec<Case> {
         rejected(),
         not_answered(),
         Case::of(Reason::HostUnreachable)
+            .in_namespace(|netns| {
+                let device = netns.device();
+                netns.command(&["ip", "addr", "add", "10.99.0.1/24", "dev", device]).unwrap();
+                // Nobody is asked three times, a second each.
+                let between = format!("net.ipv4.neigh.{device}.retrans_time_ms=100");
+                netns.command(&["sysctl", "-qw", &between]).unwrap();
+            })
+            .endpoint_at("10.99.0.77", 80)
+            .evidence("host unreachable"),
+        Case::of(Reason::NetworkUnreachable)
             .in_namespace(|netns| route(netns, "unreachable 192.0.2.1"))
             .endpoint_at("192.0.2.1", 80)
             .evidence("unreachable"),

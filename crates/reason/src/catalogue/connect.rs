@@ -86,8 +86,8 @@ pub(super) const NETWORK_UNREACHABLE: Spec = unconnected(
         ko: "백엔드 네트워크로 가는 경로가 없습니다.",
     },
     Text {
-        en: "Run `ip route get ADDRESS` on the proxy's host and add the missing route.",
-        ko: "프록시 호스트에서 `ip route get 주소`를 실행하고 빠진 경로를 추가하십시오.",
+        en: "Run `ip route get ADDRESS` on the proxy's host: add the route that is missing, or remove one of the type unreachable or blackhole.",
+        ko: "프록시 호스트에서 `ip route get 주소`를 실행하십시오. 빠진 경로는 추가하고, unreachable이나 blackhole 경로는 지우십시오.",
     },
 );
 

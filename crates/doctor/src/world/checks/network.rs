@@ -75,9 +75,7 @@ impl Missing {
 
     const fn reason(self) -> Reason {
         match self {
-            Self::Network | Self::Blackhole => Reason::NetworkUnreachable,
-            // As connections to it are told from others too.
-            Self::Unreachable => Reason::HostUnreachable,
+            Self::Network | Self::Unreachable | Self::Blackhole => Reason::NetworkUnreachable,
             Self::Prohibited => Reason::ConnectNotPermitted,
         }
     }
@@ -184,7 +182,7 @@ mod tests {
     #[test]
     fn errors_of_connect_name_the_type_of_route() {
         // Numbers of Linux (asm-generic/errno.h).
-        let cases = [(101, "T206"), (113, "T205"), (22, "T206"), (13, "T220")];
+        let cases = [(101, "T206"), (113, "T206"), (22, "T206"), (13, "T220")];
         for (number, code) in cases {
             assert_eq!(Missing::of(number).unwrap().reason().code(), code, "{number}");
         }
