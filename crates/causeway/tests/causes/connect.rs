@@ -100,8 +100,12 @@ fn connections() -> Vec<Case> {
         Case::new("a TCP proxy to nobody", &["T201"]).nobody().tcp(),
         Case::new("connecting takes longer than it may", &["T214"])
             .in_namespace(|netns| {
-                // The first packet of each connection is lost: the second comes a second later.
-                netns.iptables("-A OUTPUT ! -o lo -p tcp --syn -m statistic --mode nth --every 2 --packet 0 -j DROP");
+                // The first packet of each connection is lost: the second comes a second later. Whoever else connects, as a
+                // proxy that runs, has its own.
+                netns.iptables(
+                    "-A OUTPUT ! -o lo -p tcp --syn -m hashlimit --hashlimit-upto 1/minute --hashlimit-burst 1 --hashlimit-mode \
+                     srcip,srcport,dstip,dstport --hashlimit-name first -j DROP",
+                );
             })
             .plays(Reply::ok("ok"))
             .cluster("connect_timeout: 0.1s")
