@@ -30,6 +30,6 @@ pub use cause::Cause;
 pub use condition::{Condition, ConditionSpec};
 pub use failure::{Failure, Met};
 pub use flag::{Flag, Flags};
-pub use line::{HaproxyLine, Line, Maker, Protocol};
+pub use line::{HaproxyConnection, HaproxyLine, Line, Maker, Protocol};
 pub use markdown::reasons_page;
 pub use spec::{Blame, Language, Retry, Spec, Text};

@@ -50,8 +50,13 @@ pub(super) async fn report(
         (None, None) => Report::default(),
     };
     if let Some((socket, cfg)) = &foreign.haproxy {
+        let written = cfg.as_deref().and_then(|path| path.metadata().ok()?.modified().ok());
         let cfg = cfg.as_deref().map(read).transpose()?;
-        let cfg = cfg.map(|cfg| haproxy::Cfg::read(cfg.name(), &String::from_utf8_lossy(cfg.bytes())));
+        let cfg = cfg.map(|cfg| {
+            let mut read = haproxy::Cfg::read(cfg.name(), &String::from_utf8_lossy(cfg.bytes()));
+            read.written = written;
+            read
+        });
         let question = haproxy::Question {
             cfg: cfg.as_ref(),
             interval: foreign.interval,
@@ -75,7 +80,11 @@ pub(super) async fn report(
             report.target.clone_from(&name);
         }
         reader.finish(&name, &mut report);
-        logs::settle(&mut report);
+        if foreign.haproxy.is_some() {
+            haproxy::settle_log(&mut report);
+        } else {
+            logs::settle(&mut report);
+        }
     }
     report.took = began.elapsed();
     Ok((file, report))

@@ -20,6 +20,7 @@ mod beside;
 mod case;
 mod connect;
 mod envoy;
+mod haproxy;
 mod health;
 mod healthy;
 mod http;

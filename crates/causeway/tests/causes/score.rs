@@ -100,6 +100,7 @@ fn made() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
         doctor.insert(code);
     }
     doctor.extend(families().iter().flat_map(|(_, cases)| cases).flat_map(|case| case.codes).copied());
+    doctor.extend(crate::haproxy::codes());
     (itself, doctor)
 }
 

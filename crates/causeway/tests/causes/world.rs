@@ -243,7 +243,8 @@ async fn picky(wants: bool) -> (u16, Task) {
             tokio::spawn(async move {
                 let mut first = [0; 6];
                 let peeked = stream.peek(&mut first).await.unwrap_or(0);
-                let has_header = first[..peeked].starts_with(b"PROXY");
+                let has_header =
+                    [b"PROXY ", b"\r\n\r\n\0\r"].iter().any(|header| first[..peeked].starts_with(*header));
                 if has_header == wants {
                     answer(stream).await;
                 } else if !wants {

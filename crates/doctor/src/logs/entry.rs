@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use causeway_reason::{Cause, HaproxyLine, Line, Maker, Reason};
+use causeway_reason::{Cause, HaproxyConnection, HaproxyLine, Line, Maker, Reason};
 
 /// What is taken out of a line: as much as it has. A text that is absent is empty.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +35,8 @@ pub(super) struct Entry<'a> {
     pub(super) authority: Cow<'a, str>,
     /// The line, where it is one of HAProxy.
     pub(super) haproxy: Option<HaproxyLine<'a>>,
+    /// The line, where it is one of HAProxy about a connection on which no request came.
+    pub(super) connection: Option<HaproxyConnection<'a>>,
 }
 
 /// Something that is written in a line.
@@ -81,7 +83,11 @@ impl<'a> Entry<'a> {
 
     /// Whether it tells of a request at all.
     pub(super) fn is_request(&self) -> bool {
-        self.haproxy.is_some() || self.status.is_some() || !self.flags.is_empty() || self.why.is_some()
+        self.haproxy.is_some()
+            || self.connection.is_some()
+            || self.status.is_some()
+            || !self.flags.is_empty()
+            || self.why.is_some()
     }
 
     /// Whether the request failed: the proxy says so, or the status does. What a back-end answers with 4xx is its answer.
@@ -92,6 +98,7 @@ impl<'a> Entry<'a> {
         }
         // An answer that the configuration asks for is no failure, unless its status says so.
         self.why.is_some_and(|why| why != Reason::DirectResponse)
+            || self.connection.is_some()
             || !self.flags.is_empty()
             || self.status.is_some_and(|status| status == 0 || status >= 500)
             || (self.status.is_some_and(|status| status >= 400)
@@ -103,6 +110,9 @@ impl<'a> Entry<'a> {
     /// What the line means.
     pub(super) fn explain(&self) -> Line {
         if let Some(line) = &self.haproxy {
+            return line.explain();
+        }
+        if let Some(line) = &self.connection {
             return line.explain();
         }
         let status = self.status.unwrap_or(0);

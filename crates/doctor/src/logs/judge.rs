@@ -63,7 +63,7 @@ fn finding(group: &Group, tally: &Tally, name: &str) -> Finding {
         .effect(Effect {
             status: Some(group.status),
             flags: group.flags.clone(),
-            details: group.details.clone(),
+            details: details(group),
             words: Some(maker(group.made_by)),
         });
     if let Some(limit) = group.durations.limit() {
@@ -162,6 +162,14 @@ fn title(group: &Group) -> Said {
         (_, [(host, _)]) if !host.is_empty() => (format!(" to {host}"), format!("{host}로 간 ")),
         _ => (String::new(), String::new()),
     };
+    if group.connections {
+        let details = &group.details;
+        let connections = if count == 1 { "connection" } else { "connections" };
+        return Said::new(
+            format!("{count} {connections}{en}: {details}"),
+            format!("{ko}연결 {count}건: {details}"),
+        );
+    }
     let (requests, ended) = if count == 1 { ("request", "ended") } else { ("requests", "ended") };
     Said::new(
         format!("{count} {requests}{en} {ended} in {line}"),
@@ -177,6 +185,16 @@ fn line_of(group: &Group) -> String {
         return format!("{} {details}", group.status);
     }
     format!("{} {flags} {details}", group.status).trim_end().to_owned()
+}
+
+/// Details; behind a termination state of HAProxy also that there was no server.
+fn details(group: &Group) -> String {
+    let of_haproxy =
+        group.flags.is_empty() && group.line.details.is_some() && matches!(group.details.len(), 2 | 4);
+    if of_haproxy && group.hosts.is_empty() {
+        return format!("{} <NOSRV>", group.details);
+    }
+    group.details.clone()
 }
 
 fn maker(made_by: Option<Maker>) -> Said {

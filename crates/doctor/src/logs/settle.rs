@@ -152,13 +152,13 @@ fn refines(other: &Finding, finding: &Finding, causes: &[Cause]) -> bool {
 fn causes_of(finding: &Finding, effect: &Effect) -> Vec<Cause> {
     let status = effect.status.unwrap_or(0);
     let backend = finding.subject.cluster.as_deref().unwrap_or_default();
-    let protocol = match effect.details.len() {
+    let state = effect.details.split(' ').next().unwrap_or_default();
+    let protocol = match state.len() {
         4 if effect.flags.is_empty() => Protocol::Http,
         2 if effect.flags.is_empty() => Protocol::Tcp,
         _ => return Line::of_parts(status, &effect.flags, &effect.details, "").causes,
     };
     let of = |server: &str| {
-        let state = &effect.details;
         HaproxyLine { protocol, time: "", frontend: "", backend, server, total: None, status, state }.causes()
     };
     [of("<NOSRV>"), of("one")].concat()

@@ -49,6 +49,8 @@ pub(super) struct Group {
     pub(super) is_known: bool,
     /// Why the first of them found no route, where that is so; the others have the same reason.
     pub(super) missed: Option<Missed>,
+    /// It is about connections on which no request came.
+    pub(super) connections: bool,
     /// How many.
     pub(super) count: u64,
     /// First and last.
@@ -145,6 +147,7 @@ impl Tally {
                 line,
                 is_known: entry.why.is_some(),
                 missed,
+                connections: entry.connection.is_some(),
                 count: 0,
                 span: Span::default(),
                 durations: Durations::default(),

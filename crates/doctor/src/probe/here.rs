@@ -51,7 +51,9 @@ impl Sockets {
         let (text, fixed) = (wanted.to_string(), 1..EPHEMERAL);
         let alike = |port: u16| {
             let other = port.to_string();
-            let meant = port.abs_diff(wanted) <= 10 || other.ends_with(&text) || text.ends_with(&other);
+            // Every tenth port ends with the same digit.
+            let longer = |long: &str, short: &str| short.len() > 1 && long.ends_with(short);
+            let meant = port.abs_diff(wanted) <= 10 || longer(&other, &text) || longer(&text, &other);
             meant && fixed.contains(&port) && fixed.contains(&wanted)
         };
         let mut ports: Vec<u16> = self

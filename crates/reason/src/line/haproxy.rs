@@ -112,12 +112,19 @@ impl<'a> HaproxyLine<'a> {
             [b'S', b'C'] if !self.has_server() => self.no_server(),
             [b'S', b'C'] => {
                 let mut all = reasons(CONNECT);
-                all.extend([Condition::ListensOnLoopback, Condition::AddressStale].map(Cause::from));
+                let others = [
+                    Condition::ListensOnLoopback,
+                    Condition::AnotherPortListens,
+                    Condition::AddressStale,
+                    Condition::ClientCertificateExpired,
+                ];
+                all.extend(others.map(Cause::from));
                 all
             }
             [b's', b'C'] => {
-                let mut all = reasons(&[Reason::ConnectTimeout, Reason::UpstreamTlsTimeout]);
-                all.push(Condition::AcceptQueueFull.into());
+                let mut all =
+                    reasons(&[Reason::ConnectTimeout, Reason::UpstreamTlsTimeout, Reason::UpstreamTlsPlain]);
+                all.extend([Condition::AcceptQueueFull, Condition::ConnectTimeoutTooShort].map(Cause::from));
                 all
             }
             [b'S', b'H'] => {
@@ -163,14 +170,21 @@ impl<'a> HaproxyLine<'a> {
         }
         let health = Reason::FAMILIES.iter().filter(|(name, _)| *name == "health");
         let checks = health.flat_map(|(_, members)| members.iter().copied());
-        let checks = checks.filter(|reason| reason.key().starts_with("health_check")).map(Cause::from);
+        // HAProxy takes a server for healthy until its first check.
+        let is_check = |reason: &Reason| {
+            reason.key().starts_with("health_check") && *reason != Reason::HealthCheckPending
+        };
+        let checks = checks.filter(is_check).map(Cause::from);
         let conditions = [
             Condition::CheckTimeoutIsInter,
             Condition::HealthCheckMethod,
             Condition::HealthCheckHost,
             Condition::HaproxyServerUnresolved,
         ];
-        checks.chain(conditions.map(Cause::from)).chain([Reason::NoEndpoints.into()]).collect()
+        checks
+            .chain(conditions.map(Cause::from))
+            .chain([Reason::EndpointDisabled, Reason::NoEndpoints].map(Cause::from))
+            .collect()
     }
 }
 
@@ -187,6 +201,18 @@ const CONNECT: &[Reason] = &[
     Reason::UpstreamTlsClientCertificateMissing,
     Reason::UpstreamTlsServerName,
     Reason::UpstreamTlsVersion,
+    Reason::UpstreamTlsSelfSigned,
+    Reason::UpstreamTlsNotYetValid,
+    Reason::UpstreamTlsRevoked,
+    Reason::UpstreamTlsClientCertificateRefused,
+    Reason::UpstreamTlsNoCommonParameters,
+    Reason::UpstreamTlsClosed,
+    Reason::UpstreamTlsReset,
+    Reason::UpstreamSpeaksHttp1,
+    Reason::ConnectReset,
+    Reason::SourceBindFailed,
+    Reason::SocketPathMissing,
+    Reason::ConnectNotPermitted,
 ];
 
 /// A server that closed the connection instead of answering.

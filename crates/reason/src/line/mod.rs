@@ -2,17 +2,19 @@
 //!
 //! One line stands for many causes. This finds them by what the line holds: of Envoy flags, details and, inside the
 //! details, what the transport said ([`envoy`]) and which filter answered ([`filters`]); of HAProxy the states in which
-//! a session ended ([`haproxy`]). Which of them it was only a probe can tell, or Causeway's own journal;
+//! a session ended ([`haproxy`]) and what it says of connections ([`haproxy_connection`]). Which of them it was only a probe can tell, or Causeway's own journal;
 //! [`crate::Cause::told_apart_by`] says how.
 
 mod apart;
 mod envoy;
 mod filters;
 mod haproxy;
+mod haproxy_connection;
 
 use crate::{Cause, Flags};
 
 pub use haproxy::{HaproxyLine, Protocol};
+pub use haproxy_connection::HaproxyConnection;
 
 /// What was read in a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,10 +45,10 @@ impl Line {
     /// Reads a line: one of HAProxy, of Envoy, of Istio, or any other that holds Envoy's flags or details.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        match HaproxyLine::read(text) {
-            Some(line) => line.explain(),
-            None => envoy::read(text),
+        if let Some(line) = HaproxyLine::read(text) {
+            return line.explain();
         }
+        HaproxyConnection::read(text).map_or_else(|| envoy::read(text), |line| line.explain())
     }
 
     /// What status, flags, details and what the transport said mean together, where they have been taken out of a line

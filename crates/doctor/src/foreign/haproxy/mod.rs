@@ -1,9 +1,16 @@
 //! An HAProxy that runs: its stats socket is asked what it sees, and its servers what it asks them.
 
+mod certificates;
 mod cfg;
+mod check;
+mod counters;
+mod errors;
+mod file;
 mod judge;
 mod model;
+mod names;
 mod process;
+mod settle;
 mod socket;
 mod state;
 mod time;
@@ -11,12 +18,9 @@ mod time;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use cfg::Cfg;
+pub use settle::settle_log;
 pub use socket::StatsSocket;
 
-use causeway_reason::Condition;
-
-use crate::finding::Grade;
-use crate::logs;
 use crate::probe::{self, Progress};
 use crate::report::Report;
 use crate::said;
@@ -39,6 +43,7 @@ pub struct Question<'a> {
 pub fn names() -> impl Iterator<Item = String> {
     [
         "haproxy.process",
+        "haproxy.file",
         "haproxy.*",
         "haproxy.*.counters",
         "haproxy.resolvers",
@@ -63,9 +68,19 @@ pub async fn examine(
     let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let mut observed = Observed::ask(socket)?;
     let mut report = Report { target: socket.to_string(), started, ..Report::default() };
-    if let Some(bootstrap) = model::bootstrap(&observed, question.cfg) {
-        probe::probe(&bootstrap, question.selection, progress, &mut report).await;
-        model::in_words_of_haproxy(&mut report);
+    match model::model(&observed, question.cfg) {
+        Ok(Some(model)) => {
+            probe::probe(&model.bootstrap, question.selection, progress, &mut report).await;
+            model::in_words_of_haproxy(&model, &mut report);
+            if question.cfg.is_none() {
+                judge::believe_haproxy(&observed, &mut report);
+            }
+        }
+        Ok(None) => {}
+        Err(why) => {
+            let words = said!("servers were not asked: {why}", "서버를 확인하지 못했습니다: {why}");
+            report.inconclusive("haproxy.servers", words);
+        }
     }
     tokio::time::sleep(question.interval.saturating_sub(began.elapsed())).await;
     observed.again(socket, began.elapsed());
@@ -78,31 +93,12 @@ pub async fn examine(
             ),
         );
     }
-    judge::judge(&observed, question.cfg, &mut report);
+    let counted = judge::judge(&observed, question.cfg, &mut report);
     report.checks.retain(|check| !check.id.starts_with("haproxy.") || question.selection.takes(&check.id));
-    logs::settle(&mut report);
-    explain_by_stale_addresses(&mut report);
+    settle::settle(counted, &mut report);
+    check::say_what_tells_nothing(&observed, question.cfg, &mut report);
     report.took = began.elapsed();
     Ok(report)
-}
-
-/// That nobody answers at an address which its name has left is no fault of its own: it speaks for the other.
-fn explain_by_stale_addresses(report: &mut Report) {
-    let (mut stale, others): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut report.findings).into_iter().partition(|finding| {
-            finding.cause == Condition::AddressStale.into() && finding.grade == Grade::Proven
-        });
-    for finding in others {
-        let connects = finding.cause.code().starts_with('T');
-        match stale.iter_mut().find(|stale| connects && stale.subject == finding.subject) {
-            Some(stale) => {
-                stale.evidence.extend(finding.evidence);
-                stale.effect = stale.effect.take().or(finding.effect);
-            }
-            None => report.findings.push(finding),
-        }
-    }
-    report.findings.extend(stale);
 }
 
 /// What HAProxy's log says where no server could be chosen.
@@ -112,33 +108,5 @@ fn no_server() -> crate::Effect {
         flags: String::new(),
         details: "SC--".to_owned(),
         words: Some(Said::plain("<NOSRV>")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use causeway_reason::{Cause, Reason};
-
-    use super::*;
-    use crate::finding::{Evidence, Finding, Severity, Subject};
-
-    fn finding(cause: impl Into<Cause>, endpoint: &str) -> Finding {
-        let evidence = Evidence::file(Said::plain("seen"));
-        Finding::new(cause, Severity::Error, Said::plain("it fails"), evidence)
-            .about(Subject::cluster("apps").endpoint(endpoint))
-    }
-
-    #[test]
-    fn a_stale_address_explains_why_nobody_answers_there_and_nothing_else() {
-        let findings = vec![
-            finding(Reason::ConnectRefused, "10.0.0.100:5002"),
-            finding(Reason::ConnectRefused, "10.0.0.7:5002"),
-            finding(Reason::HealthCheckStatus, "10.0.0.100:5002"),
-            finding(Condition::AddressStale, "10.0.0.100:5002"),
-        ];
-        let mut report = Report { findings, ..Report::default() };
-        explain_by_stale_addresses(&mut report);
-        let left: Vec<_> = report.findings.iter().map(|one| (one.cause.code(), one.evidence.len())).collect();
-        assert_eq!(left, [("T201", 1), ("H522", 1), ("D107", 2)]);
     }
 }

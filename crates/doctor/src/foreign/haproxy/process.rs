@@ -1,11 +1,9 @@
-//! What the stats socket says of the process, its name servers and the last answer that was broken.
+//! What the stats socket says of the process and its name servers.
 
-use causeway_reason::{Cause, Condition, Reason};
+use causeway_reason::{Condition, Reason};
 
 use super::state::Observed;
-use crate::candidates::tell_apart;
-use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject};
-use crate::foreign::disk::{on_disk, same_serial};
+use crate::finding::{Evidence, EvidenceKind, Finding, Fix, Severity};
 use crate::report::Report;
 use crate::said;
 use crate::said::Said;
@@ -64,13 +62,16 @@ pub(super) fn process(observed: &Observed, report: &mut Report) {
 
 /// Name servers that never answered.
 pub(super) fn resolvers(observed: &Observed, report: &mut Report) {
+    // A question that is not answered at once is nothing, unless a server waits for the answer.
+    let waits = observed.server_rows().any(|row| row.text("status").starts_with("MAINT (resolution)"));
+    let enough = if waits { 0 } else { 2 };
     let mut section = "";
     let mut server = "";
     let mut sent = 0_u64;
     let mut found = Vec::new();
     let mut answers = 0_u64;
     let mut end = |section: &str, server: &str, sent: u64, answers: u64| {
-        if sent > 2 && answers == 0 && !server.is_empty() {
+        if sent > enough && answers == 0 && !server.is_empty() {
             found.push(
                 Finding::new(
                     Reason::DnsTimeout,
@@ -115,108 +116,5 @@ pub(super) fn resolvers(observed: &Observed, report: &mut Report) {
         report.passed("haproxy.resolvers", said!("", ""));
     } else {
         report.failed("haproxy.resolvers", found);
-    }
-}
-
-/// The last answer that was no HTTP, with its bytes.
-pub(super) fn errors(observed: &Observed, report: &mut Report) {
-    /// Bytes of it that are shown.
-    const SHOWN: usize = 200;
-    let text = &observed.errors;
-    let Some(at) = text.find("invalid response") else { return };
-    let first = text.lines().find(|line| line.contains("invalid response")).unwrap_or_default().trim();
-    let behind = text.get(at..).unwrap_or_default();
-    let raw = behind.lines().find(|line| line.trim_start().starts_with("00000"));
-    let raw: String = raw.unwrap_or_default().trim().chars().take(SHOWN).collect();
-    let causes: &[Cause] = if behind.contains("HTTP/1.") {
-        &[
-            Cause::Reason(Reason::UpstreamHeadersTooLarge),
-            Cause::Reason(Reason::UpstreamHeaderMalformed),
-            Cause::Reason(Reason::UpstreamFraming),
-        ]
-    } else {
-        &[
-            Cause::Reason(Reason::UpstreamNotHttp),
-            Cause::Reason(Reason::UpstreamSpeaksTls),
-            Cause::Reason(Reason::UpstreamSpeaksHttp2),
-        ]
-    };
-    let cause = causes.first().copied().unwrap_or(Cause::Reason(Reason::UpstreamNotHttp));
-    let finding = Finding::new(
-        cause,
-        Severity::Warning,
-        said!("an answer of a server was no valid HTTP", "서버의 응답이 올바른 HTTP가 아니었습니다"),
-        Evidence::new(EvidenceKind::Admin, Said::plain("show errors"), Said::plain(first)),
-    )
-    .and(Evidence::new(EvidenceKind::Admin, Said::plain("show errors"), Said::plain(raw)))
-    .grade(Grade::Possible)
-    .effect(Effect { status: Some(502), details: "PH--".to_owned(), ..Effect::default() });
-    report.failed("haproxy.errors", [tell_apart(finding, causes)]);
-}
-
-/// Certificates that lie on the disk, and are not the ones in use.
-pub(super) fn certificates(observed: &Observed, report: &mut Report) {
-    let mut found = Vec::new();
-    let mut unread = None;
-    for shown in &observed.certificates {
-        let facts = match on_disk(&shown.file) {
-            Ok(facts) => facts,
-            Err(why) => {
-                unread = Some(why);
-                continue;
-            }
-        };
-        if same_serial(&facts.serial, &shown.serial) {
-            continue;
-        }
-        let (file, in_use, on_disk) = (&shown.file, &shown.serial, &facts.serial);
-        found.push(
-            Finding::new(
-                Condition::CertificateNotReloaded,
-                Severity::Error,
-                said!(
-                    "{file} holds another certificate than HAProxy uses",
-                    "{file}의 인증서가 HAProxy가 쓰는 것과 다릅니다"
-                ),
-                Evidence::new(
-                    EvidenceKind::Admin,
-                    Said::plain(format!("show ssl cert {file}")),
-                    said!("serial {in_use}, until {}", "일련번호 {in_use}, {}까지", shown.not_after),
-                ),
-            )
-            .and(Evidence::new(
-                EvidenceKind::Host,
-                Said::plain(file),
-                said!("serial {on_disk}", "일련번호 {on_disk}"),
-            ))
-            .about(Subject { file: Some(file.clone()), ..Subject::default() })
-            .fix(Fix::manual(said!(
-                "reload HAProxy, or `set ssl cert` and `commit ssl cert` on its socket",
-                "HAProxy를 reload하거나 소켓에서 `set ssl cert`와 `commit ssl cert`를 실행하십시오"
-            ))),
-        );
-    }
-    if !observed.denied.is_empty() {
-        let commands = observed.denied.join("`, `");
-        report.inconclusive(
-            "haproxy.permissions",
-            said!(
-                "the socket's level does not permit `{commands}`; one with `level admin` does",
-                "이 소켓의 level로는 `{commands}`를 쓸 수 없습니다. `level admin` 소켓이면 됩니다"
-            ),
-        );
-    }
-    let count = observed.certificates.len();
-    match (found.is_empty(), unread) {
-        (false, _) => report.failed("haproxy.certificates", found),
-        (true, Some(why)) => report.inconclusive(
-            "haproxy.certificates",
-            said!("not compared with the files: {why}", "파일과 비교하지 못했습니다: {why}"),
-        ),
-        (true, None) if count > 0 => {
-            report
-                .passed("haproxy.certificates", said!("{count} as on the disk", "{count}개가 디스크와 같음"));
-        }
-        (true, None) => {}
     }
 }

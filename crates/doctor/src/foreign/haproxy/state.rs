@@ -102,6 +102,16 @@ impl Observed {
         row.number(column).saturating_sub(before)
     }
 
+    /// What `show servers state` says of a server.
+    pub(super) fn state_of(&self, row: &Row) -> Option<&ServerState> {
+        self.servers.iter().find(|state| state.backend == row.backend() && state.name == row.name())
+    }
+
+    /// Totals of backends.
+    pub(super) fn backend_rows(&self) -> impl Iterator<Item = &Row> {
+        self.after.iter().filter(|row| row.text("type") == "1")
+    }
+
     /// Servers, without frontends and totals.
     pub(super) fn server_rows(&self) -> impl Iterator<Item = &Row> {
         self.after.iter().filter(|row| row.text("type") == "2")
@@ -150,7 +160,9 @@ fn is_denied(answer: &str) -> bool {
 
 /// The files of `show ssl cert`, each asked for.
 fn certificates(list: &str, ask: impl Fn(&str) -> String) -> Vec<Certificate> {
-    let files = list.lines().filter(|line| line.starts_with('/')).take(CERTIFICATES);
+    // A star stands in front of what is about to be changed.
+    let is_file = |line: &&str| !line.trim().is_empty() && !line.starts_with(['#', '*']);
+    let files = list.lines().filter(is_file).take(CERTIFICATES);
     files.filter_map(|file| certificate(file, &ask(&format!("show ssl cert {file}")))).collect()
 }
 

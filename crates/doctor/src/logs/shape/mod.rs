@@ -6,7 +6,7 @@ mod json;
 mod words;
 
 use causeway_model::{AccessLogFormat, Bootstrap, NetworkFilter};
-use causeway_reason::HaproxyLine;
+use causeway_reason::{HaproxyConnection, HaproxyLine};
 
 use super::entry::Entry;
 use configured::Configured;
@@ -55,6 +55,15 @@ fn formats(bootstrap: &Bootstrap) -> impl Iterator<Item = &AccessLogFormat> {
 }
 
 fn haproxy(text: &str) -> Option<Entry<'_>> {
+    if let Some(line) = HaproxyConnection::read(text) {
+        return Some(Entry {
+            time: line.time.into(),
+            details: line.message.into(),
+            cluster: line.frontend.into(),
+            connection: Some(line),
+            ..Entry::default()
+        });
+    }
     let line = HaproxyLine::read(text)?;
     Some(Entry {
         time: line.time.into(),

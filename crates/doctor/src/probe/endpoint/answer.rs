@@ -148,6 +148,14 @@ impl Reader {
     }
 }
 
+/// What is wrong with the bytes of an answer that somebody else has kept; nothing where it may go on well.
+pub(crate) fn fault_of(bytes: &[u8], limits: HeadLimits) -> Option<Failure> {
+    match Reader::new("GET", limits).take(bytes) {
+        Read::Broken(failure) => Some(failure),
+        Read::More | Read::Done(..) => None,
+    }
+}
+
 /// `timeout=5, max=100`
 fn timeout_of(value: &str) -> Option<Duration> {
     let mut parts = value.split(',').map(str::trim);

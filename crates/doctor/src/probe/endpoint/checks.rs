@@ -47,7 +47,8 @@ impl<'o> Check<'o> {
     fn failing(&self) -> Result<Option<Diagnosis>, Step> {
         let Some(config) = self.target.check(self.plan.index) else { return Ok(None) };
         let only_connects = matches!(&config.checker, HealthChecker::Tcp(tcp) if tcp.receive.is_empty());
-        if only_connects && self.plan.address == self.target.address {
+        let is_same = self.plan.address == self.target.address && self.plan.tls == self.target.tls;
+        if only_connects && is_same {
             // The connection was made already.
             return Ok(None);
         }
@@ -59,7 +60,17 @@ impl<'o> Check<'o> {
             Got::Connected | Got::Frames | Got::Unanswered | Got::NotAsked(_) | Got::Grpc(None) => {
                 return Ok(None);
             }
-            Got::NoConnection(failure) | Got::NoHandshake(failure) => failed(failure.reason),
+            Got::NoHandshake(failure) => {
+                let other = |reason, proof| {
+                    Diagnosis::of(reason, at).meets(Failure::no_host_left(failure.reason)).proof(proof)
+                };
+                match (self.lacks_name(), self.is_plain()) {
+                    (Some(proof), _) => other(Reason::UpstreamTlsServerName, proof),
+                    (None, Some(proof)) => other(Reason::UpstreamTlsPlain, proof),
+                    (None, None) => failed(failure.reason),
+                }
+            }
+            Got::NoConnection(failure) => failed(failure.reason),
             Got::Grpc(Some(_)) => failed(Reason::HealthCheckNotServing),
             Got::Silence if late => self.silent(config, at, failed(Reason::HealthCheckTimeout))?,
             Got::Silence => return Ok(None),
@@ -70,7 +81,12 @@ impl<'o> Check<'o> {
                 failed(Reason::HealthCheckTimeout).helps(Remedy::CheckTimeout(needed.next_multiple_of(500)))
             }
             Got::Came(came) => self.unexpected(came, at)?,
-            Got::Closed | Got::Reset => self.closed(at, failed(Reason::HealthCheckClosed))?,
+            Got::Closed | Got::Reset => match self.lacks_header() {
+                Some(proof) => Diagnosis::of(Condition::ProxyHeaderWanted, at)
+                    .meets(Failure::no_host_left(Reason::HealthCheckClosed))
+                    .proof(proof),
+                None => self.closed(at, failed(Reason::HealthCheckClosed))?,
+            },
             Got::Broken(failure) => {
                 let found = failed(Reason::HealthCheckProtocol);
                 if failure.reason == Reason::UpstreamSpeaksTls { self.closed(at, found)? } else { found }
@@ -104,6 +120,34 @@ impl<'o> Check<'o> {
     /// No answer: who waits for the rest of a TLS record takes the bytes of a TCP check for its beginning.
     fn silent(&self, config: &HealthCheck, at: usize, found: Diagnosis) -> Result<Diagnosis, Step> {
         if matches!(config.checker, HealthChecker::Tcp(_)) { self.closed(at, found) } else { Ok(found) }
+    }
+
+    /// The trial of a request, whose handshake was complete by another name than the check asks for.
+    fn lacks_name(&self) -> Option<usize> {
+        let name = |tls: &Option<std::sync::Arc<causeway_model::UpstreamTls>>| {
+            tls.as_ref().map(|tls| tls.sni.clone())
+        };
+        let is_request =
+            |(trial, seen): &(Trial, Seen)| !matches!(trial.ask, Ask::Check(_)) && seen.is_secure();
+        let differs = self.plan.tls.is_some() && name(&self.plan.tls) != name(&self.target.tls);
+        self.seen.trials.iter().position(is_request).filter(|_| differs)
+    }
+
+    /// The trial of a request, which was answered in clear where the check speaks TLS.
+    fn is_plain(&self) -> Option<usize> {
+        let is_request =
+            |(trial, seen): &(Trial, Seen)| trial.security == Security::Plain && seen.answer().is_some();
+        let differs = self.target.tls.is_none() && self.plan.address == self.target.address;
+        self.seen.trials.iter().position(is_request).filter(|_| differs)
+    }
+
+    /// The trial of a request, which was answered behind a PROXY header that the check does not send to the same port.
+    fn lacks_header(&self) -> Option<usize> {
+        let is_request = |(trial, seen): &(Trial, Seen)| {
+            trial.header.is_some() && seen.status().is_some_and(|status| status != 400)
+        };
+        let differs = self.plan.header.is_none() && self.plan.address == self.target.address;
+        self.seen.trials.iter().position(is_request).filter(|_| differs)
     }
 
     /// It says nothing in clear: perhaps it speaks TLS there.

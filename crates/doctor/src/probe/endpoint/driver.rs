@@ -30,6 +30,9 @@ const NEIGHBOUR: Duration = Duration::from_millis(900);
 const LATE: Duration = Duration::from_millis(200);
 /// How long a handshake is waited for.
 const HANDSHAKE: Duration = Duration::from_millis(1500);
+/// How long an answer is waited for the second time: longer than the 3 s after which an HAProxy in between gives up its three
+/// retries, and says so.
+const AGAIN: Duration = Duration::from_millis(3400);
 /// How long is waited for an alert behind a handshake that is complete for us (RFC 8446 §4.4.2).
 const LATE_ALERT: Duration = Duration::from_millis(150);
 
@@ -256,7 +259,7 @@ fn patience_with(target: &Target, trial: &Trial) -> Duration {
     match &trial.ask {
         Ask::Check(ask) => target.check(ask.index).map_or(PATIENCE, |check| of_check(check.timeout)),
         // Who was silent for once gets longer the second time.
-        _ if trial.repeated => PATIENCE * 2,
+        _ if trial.repeated => AGAIN,
         _ => PATIENCE,
     }
 }

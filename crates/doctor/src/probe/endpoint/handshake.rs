@@ -112,6 +112,10 @@ impl Case<'_> {
                 .proof(at)
                 .helps(Remedy::AllowTls13);
         }
+        let least = self.target.tls.as_ref().and_then(|tls| tls.common.params.minimum);
+        if !is_13 && least == Some(TlsVersion::V13) {
+            return Diagnosis::of(Reason::UpstreamTlsVersion, self.at).meets(failure.clone()).proof(at);
+        }
         if seen.asked() {
             let reason = match self.target.identity {
                 Some(_) => Reason::UpstreamTlsClientCertificateRefused,

@@ -17,6 +17,7 @@ mod tcp_check;
 pub mod trial;
 mod unreachable;
 
+pub(crate) use answer::fault_of;
 pub use decide::{Observations, Step, next};
 pub use diagnosis::{Diagnosis, Remedy};
 pub use idle::Held;

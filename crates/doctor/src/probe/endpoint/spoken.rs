@@ -28,6 +28,7 @@ impl Case<'_> {
                 self.confirmed()?;
                 Some(Diagnosis::met(Reason::RouteTimeout.into(), self.at).grade(Grade::Possible).warning())
             }
+            Got::Closed | Got::Reset if self.is_check_alone()? => None,
             Got::Closed => Some(self.unanswered(Reason::UpstreamClosed)?),
             Got::Reset => Some(self.unanswered(Reason::UpstreamReset)?),
             Got::Silence => Some(self.unanswered(Reason::RouteTimeout)?),
@@ -154,6 +155,16 @@ impl Case<'_> {
         }))
     }
 
+    /// The page that is asked for is that of a check, and it alone is not answered: then the check says so.
+    fn is_check_alone(&self) -> Result<bool, Step> {
+        let Ask::Get { host, path } = self.target.main().ask else { return Ok(false) };
+        if path == "/" || self.target.checks.is_empty() || self.target.tls.is_some() {
+            return Ok(false);
+        }
+        let root = self.varied(|trial| trial.ask = Ask::Get { host, path: "/".to_owned() })?;
+        Ok(root.is_some_and(|(_, seen)| seen.answer().is_some()))
+    }
+
     /// Nothing came back.
     fn unanswered(&self, reason: Reason) -> Result<Diagnosis, Step> {
         let failure = Failure::new(reason);
@@ -188,8 +199,9 @@ impl Case<'_> {
             return Ok(self.speaks_tls(at, failure));
         }
         // Who does not know such a header takes it for a bad request.
-        let works =
-            |seen: &Seen| seen.status().is_some_and(|status| status != 400) || seen.got == Got::Frames;
+        let works = |seen: &Seen| {
+            (seen.status().is_some_and(|status| status != 400) && stays(seen)) || seen.got == Got::Frames
+        };
         if let Some(found) = self.header(&failure, works)? {
             return Ok(found);
         }
@@ -246,6 +258,11 @@ impl Case<'_> {
                 "애플리케이션 장애: TLS에는 응답합니다"
             )])
     }
+}
+
+/// Whether the same request again was answered too. Who takes the header for a request, and answers that, does not.
+fn stays(seen: &Seen) -> bool {
+    seen.answer().is_none_or(|answer| !matches!(answer.again, Some(Again::Closed | Again::Silence)))
 }
 
 /// An alert is something that only TLS says.
