@@ -86,7 +86,7 @@ pub(super) fn cases() -> Vec<Case> {
             .behind(Behind::Endpoint("socket_address: {address: 10.99.0.77, port_value: 80}".to_owned()))
             .defaults("timeout connect 4s")
             .server("check inter 4s"),
-        elsewhere("a route is unreachable", &["T205"], |netns| route(netns, "add unreachable 192.0.2.1"))
+        elsewhere("a route is unreachable", &["T206"], |netns| route(netns, "add unreachable 192.0.2.1"))
             .server("check inter 500"),
         elsewhere("there is no route", &["T206"], |netns| route(netns, "del default")),
         elsewhere("there is no route, and it is checked", &["T206"], |netns| route(netns, "del default"))
@@ -107,7 +107,10 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("connecting takes longer than it may", &["T214"])
             .in_namespace(|netns| {
                 // The first packet of each connection is lost: the second comes a second later.
-                netns.iptables("-A OUTPUT -p tcp --syn -m statistic --mode nth --every 2 --packet 0 -j DROP");
+                netns.iptables(
+                    "-A OUTPUT ! -o lo -p tcp --syn -m hashlimit --hashlimit-upto 1/minute --hashlimit-burst 1 --hashlimit-mode \
+                     srcip,srcport,dstip,dstport --hashlimit-name first -j DROP",
+                );
             })
             .defaults("timeout connect 100ms")
             .plays(Answer::from(causeway_testkit::Reply::ok("ok"))),
