@@ -159,7 +159,7 @@ fn inside() {
             ),
             (
                 "10.78.0.1:80",
-                Reason::HostUnreachable,
+                Reason::NetworkUnreachable,
                 "immediate connect error: No route to host|remote address:10.78.0.1:80",
                 "a route of this host",
             ),
