@@ -74,6 +74,8 @@ async fn what_is_applied_is_gone() {
     assert_eq!(fs::read_to_string(&path).unwrap(), after.replace("0.0.0.0", "127.0.0.1"));
     let (code, _, _) = doctor(&path, &["--strict"]).await;
     assert_eq!(code, 0, "nothing is left to say");
+    let (code, _, told) = doctor(&path, &["--fix", "K918"]).await;
+    assert_eq!((code, told.trim()), (0, "causeway: K918: nothing of that code was found"));
 }
 
 #[tokio::test]

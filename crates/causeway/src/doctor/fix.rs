@@ -43,9 +43,15 @@ pub(super) async fn fix(
             complain(&format!("{code}: --fix {code}{}", words.considered));
         }
     }
+    for cause in fix.causes.iter().filter(|cause| report.findings.iter().all(|found| found.cause != **cause))
+    {
+        complain(&format!("{}: {}", cause.code(), words.not_found));
+    }
     let code = if mended.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if mended.applied.is_empty() {
-        complain(&words.nothing);
+        if fix.causes.is_empty() {
+            complain(&words.nothing);
+        }
         return code;
     }
     let progress = Progress::default();
@@ -135,6 +141,7 @@ fn write(path: &Path, like: &fs::Metadata, bytes: &[u8]) -> io::Result<()> {
 
 struct Words {
     nothing: &'static str,
+    not_found: &'static str,
     considered: &'static str,
     does_not_load: &'static str,
     remains: &'static str,
@@ -150,6 +157,7 @@ impl Words {
         match language {
             Language::English => &Self {
                 nothing: "nothing that a program may write; name the code of a finding to apply what has to be thought about",
+                not_found: "nothing of that code was found",
                 considered: " shows a change that has to be thought about first",
                 does_not_load: "nothing is written: the file would not load any more",
                 remains: "would still be found, or has come in its place",
@@ -161,6 +169,7 @@ impl Words {
             },
             Language::Korean => &Self {
                 nothing: "자동으로 적용할 수 있는 수정이 없습니다. 검토가 필요한 수정은 코드를 지정하면 적용합니다",
+                not_found: "해당 코드로 발견된 것이 없습니다",
                 considered: "로 검토가 필요한 수정을 볼 수 있습니다",
                 does_not_load: "파일을 바꾸지 않았습니다. 수정한 파일을 읽을 수 없습니다",
                 remains: "수정해도 남아 있거나 새로 생깁니다",

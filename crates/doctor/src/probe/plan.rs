@@ -162,7 +162,8 @@ fn of_route(uses: &mut Uses, domains: &[Box<str>], forward: &RouteForward) {
         Some(HostRewrite::Literal(host)) => push(&mut uses.hosts, host),
         Some(HostRewrite::Auto) => uses.auto_host = true,
         Some(HostRewrite::Header(_) | HostRewrite::PathRegex { .. } | HostRewrite::Template(_)) | None => {
-            for domain in domains.iter().filter(|domain| !domain.contains('*')) {
+            // One with a slash is a URL by mistake, and no Host that anybody sends.
+            for domain in domains.iter().filter(|domain| !domain.contains(['*', '/'])) {
                 push(&mut uses.hosts, domain);
             }
         }
@@ -319,4 +320,35 @@ fn expiry(tls: &UpstreamTls) -> Option<i64> {
     let certificates = causeway_tls::identity::certificates(&bytes, &path).ok()?;
     let facts = certificates.first().and_then(|der| causeway_tls::certificate::Facts::of(der));
     Some(facts.map_or(i64::MAX, |facts| facts.not_after))
+}
+
+#[cfg(test)]
+mod tests {
+    use causeway_envoy::{LoadOptions, Source, load};
+
+    use super::*;
+
+    #[test]
+    fn hosts_of_requests_are_domains_that_a_client_can_send() {
+        let text = r#"static_resources:
+  listeners:
+  - address: {socket_address: {address: 127.0.0.1, port_value: 80}}
+    filter_chains:
+    - filters:
+      - name: hcm
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: a
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["https://a.test", "*.b.test", c.test]
+              routes: [{match: {prefix: /}, route: {cluster: app}}]
+  clusters:
+  - {name: app}
+"#;
+        let loaded = load(&Source::new("envoy.yaml", text), &LoadOptions::default());
+        let bootstrap = loaded.bootstrap.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
+        assert_eq!(uses(&bootstrap, "app").hosts, ["c.test"]);
+    }
 }
