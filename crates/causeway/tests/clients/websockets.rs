@@ -6,6 +6,7 @@ use std::time::Duration;
 use causeway_testkit::{
     Connection, Pki, Port, Process, ProcessBuilder, Request, Scratch, eventually, say_skipped,
 };
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -151,6 +152,10 @@ pub(crate) async fn all_is_over(site: &Site, asked: u64) {
     let gauge = "http.ingress.downstream_cx_upgrades_active";
     assert!(eventually(Duration::from_secs(5), async || site.stat(gauge).await == 0).await);
     assert_eq!(site.stat("http.ingress.downstream_cx_upgrades_total").await, asked);
-    let reasons = site.reasons().await;
-    assert!(reasons.is_empty(), "{reasons:?}\n{}", site.page("/why").await);
+    // Browsers open more connections than they need, and leave them, and their own requests, when they like.
+    let is_browsers_own =
+        |failure: &Value| failure["reason"] == "tls_handshake_closed" || failure["path"] == "/favicon.ico";
+    let journal = site.json("/why?format=json").await;
+    let failures = journal["failures"].as_array().unwrap();
+    assert!(failures.iter().all(is_browsers_own), "{}", site.page("/why").await);
 }
