@@ -12,7 +12,7 @@ use crate::site::{Listener, machines};
 use crate::world::{Behind, World};
 
 /// How long the doctor may take, on a machine that has other things to do.
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Where the admin server of a file is that only the doctor reads.
 const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 

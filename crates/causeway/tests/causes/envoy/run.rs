@@ -7,17 +7,15 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use causeway_testkit::{Connection, Netns, Peer, ProcessBuilder, Proxy, Scratch, TlsClient, eventually};
+use causeway_testkit::{Connection, Netns, Peer, Proxy, TlsClient, eventually};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::cases::Behind;
 use super::groups::Line;
-use crate::case::codes;
+use crate::case::{self, codes};
 use crate::site::Ports;
 
-/// How long the doctor may take, on a machine that has other things to do.
-const LIMIT: Duration = Duration::from_secs(60);
 /// How long Envoy may take to start, beside others.
 const START: Duration = Duration::from_secs(30);
 /// How long a client waits: longer than a route does that says nothing about it.
@@ -223,18 +221,9 @@ async fn clients(to: SocketAddr, sent: &[Vec<u8>], handshake: Option<&TlsClient>
 
 /// Asks the doctor about what runs.
 async fn ask(admin: SocketAddr, netns: Option<&Netns>, log: Option<&PathBuf>) -> Result<Value, String> {
-    let scratch = Scratch::new();
-    let mut command = ProcessBuilder::new(env!("CARGO_BIN_EXE_causeway"))
-        .args(["doctor", "-o", "json", "--interval", "1", "--envoy"])
-        .arg(format!("http://{admin}"));
-    if let Some(log) = log {
-        command = command.arg("--log").arg(log);
-    }
-    if let Some(netns) = netns {
-        command = command.in_netns(netns);
-    }
-    let mut process = command.start(scratch.path()).map_err(|error| error.to_string())?;
-    process.wait(LIMIT).await.ok_or("the doctor does not come to an end")?;
-    let printed = process.stdout();
-    serde_json::from_str(&printed).map_err(|error| format!("{error}: {printed}{}", process.stderr()))
+    let admin = format!("http://{admin}");
+    let log = log.map(|log| log.display().to_string());
+    let mut arguments = vec!["--interval", "1", "--envoy", &*admin];
+    arguments.extend(log.iter().flat_map(|log| ["--log", &**log]));
+    case::ask(&arguments, netns).await
 }

@@ -5,14 +5,12 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
 use causeway_reason::HaproxyLine;
-use causeway_testkit::{Netns, ProcessBuilder, Proxy, Scratch};
+use causeway_testkit::{Netns, Proxy, Scratch};
 use serde_json::Value;
 
-/// How long the doctor may take, on a machine that has other things to do.
-const LIMIT: Duration = Duration::from_secs(40);
+use crate::case::ask;
 
 /// An HAProxy that runs.
 pub(super) struct Running<'a> {
@@ -69,24 +67,18 @@ pub(super) async fn doctor(
     moving: bool,
     given: Given,
 ) -> Result<Value, String> {
-    let scratch = Scratch::new();
-    let of = |name: &str| proxy.directory().file(name);
-    let mut command = ProcessBuilder::new(env!("CARGO_BIN_EXE_causeway"))
-        .args(["doctor", "-o", "json", "--interval", if moving { "1" } else { "0" }, "--haproxy"])
-        .arg(socket);
+    let of = |name: &str| proxy.directory().file(name).display().to_string();
+    let (cfg, log) = (of("haproxy.cfg"), of("stdout"));
+    let socket = socket.display().to_string();
+    let interval = if moving { "1" } else { "0" };
+    let mut arguments = vec!["--interval", interval, "--haproxy", &*socket];
     if given.cfg {
-        command = command.arg("--haproxy-cfg").arg(of("haproxy.cfg"));
+        arguments.extend(["--haproxy-cfg", &cfg]);
     }
     if given.log {
-        command = command.arg("--log").arg(of("stdout"));
+        arguments.extend(["--log", &log]);
     }
-    if let Some(netns) = netns {
-        command = command.in_netns(netns);
-    }
-    let mut process = command.start(scratch.path()).map_err(|error| error.to_string())?;
-    process.wait(LIMIT).await.ok_or("the doctor does not come to an end")?;
-    let printed = process.stdout();
-    serde_json::from_str(&printed).map_err(|error| format!("{error}: {printed}{}", process.stderr()))
+    ask(&arguments, netns).await
 }
 
 /// The codes of notes.
