@@ -34,21 +34,31 @@ impl RequestIdSource {
 
     /// A UUID as text.
     pub fn uuid(&mut self) -> [u8; 36] {
-        const HEX: &[u8; 16] = b"0123456789abcdef";
         let high = (self.random() & 0xFFFF_FFFF_FFFF_0FFF) | 0x4000;
         let low = (self.random() >> 2) | (1 << 63);
-        let bits = (u128::from(high) << 64) | u128::from(low);
+        let [a, b, c, d] = [hex(high >> 32), hex(high), hex(low >> 32), hex(low)];
         let mut out = [b'-'; 36];
-        let mut shift = 128;
-        for (at, slot) in out.iter_mut().enumerate() {
-            if matches!(at, 8 | 13 | 18 | 23) {
-                continue;
-            }
-            shift -= 4;
-            *slot = HEX.get(usize::try_from((bits >> shift) & 0xF).unwrap_or(0)).copied().unwrap_or(b'0');
-        }
+        out[..8].copy_from_slice(&a);
+        out[9..13].copy_from_slice(&b[..4]);
+        out[14..18].copy_from_slice(&b[4..]);
+        out[19..23].copy_from_slice(&c[..4]);
+        out[24..28].copy_from_slice(&c[4..]);
+        out[28..].copy_from_slice(&d);
         out
     }
+}
+
+/// The lower 32 bits in lower case, all eight digits at once: every request without an id gets one.
+const fn hex(bits: u64) -> [u8; 8] {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    // One digit to a byte.
+    let bits = bits & 0xFFFF_FFFF;
+    let bits = (bits | bits << 16) & 0x0000_FFFF_0000_FFFF;
+    let bits = (bits | bits << 8) & 0x00FF_00FF_00FF_00FF;
+    let digits = (bits | bits << 4) & 0x0F0F_0F0F_0F0F_0F0F;
+    // Adding 6 carries those above 9 into the upper half of their byte; no byte overflows.
+    let letters = (digits + 6 * ONES) >> 4 & ONES;
+    (digits + b'0' as u64 * ONES + letters * (b'a' - b'0' - 10) as u64).to_be_bytes()
 }
 
 /// Whether a text has the form of a UUID.
@@ -75,5 +85,27 @@ mod tests {
             assert!(seen.insert(id));
         }
         assert_ne!(RequestIdSource::new(1).uuid(), RequestIdSource::new(2).uuid());
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        let mut source = RequestIdSource::new(7);
+        for bits in (0..10_000).map(|_| source.random()).chain([0, 0x9abc_def0, 0x0123_4567, u64::MAX]) {
+            assert_eq!(hex(bits), *format!("{:08x}", bits & 0xFFFF_FFFF).as_bytes());
+        }
+    }
+
+    /// The same bits in the same order, with those of the version and the variant set.
+    #[test]
+    fn an_id_is_two_random_numbers() {
+        let mut source = RequestIdSource::new(7);
+        let mut same = source.clone();
+        for _ in 0..1000 {
+            let (high, low) = (same.random() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000, same.random() >> 2 | 1 << 63);
+            let text = format!("{high:016x}{low:016x}");
+            let id = String::from_utf8(source.uuid().to_vec()).unwrap();
+            assert_eq!(id.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+            assert_eq!(id.replace('-', ""), text);
+        }
     }
 }
