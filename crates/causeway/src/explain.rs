@@ -88,7 +88,7 @@ fn of_line(line: &Line, language: Language) -> String {
     let _ = writeln!(out, "\n{title}\n");
     let several = line.causes.len() > 1;
     for cause in &line.causes {
-        let _ = writeln!(out, "{} {}", cause.code(), cause.key());
+        let _ = writeln!(out, "{cause}");
         let _ = writeln!(out, "    {}\n    {}", cause.sentence().get(language), cause.advice().get(language));
         if several && let Some(apart) = cause.told_apart_by() {
             let _ = writeln!(out, "    {}: {}", words.it_is_this, apart.get(language));

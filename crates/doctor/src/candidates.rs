@@ -37,16 +37,13 @@ pub(crate) fn tell_apart(mut finding: Finding, causes: &[Cause]) -> Finding {
 
 /// How a cause is told from the others.
 fn question(cause: Cause) -> Said {
-    let (code, key) = (cause.code(), cause.key());
     match cause.told_apart_by() {
-        Some(text) => {
-            Said::new(format!("{code} {key}, if {}", text.en), format!("{code} {key}: {}", text.ko))
-        }
+        Some(text) => Said::new(format!("{cause}, if {}", text.en), format!("{cause}: {}", text.ko)),
         None => {
             let sentence = cause.sentence();
             Said::new(
-                format!("{code} {key}: {}", sentence.en.trim_end_matches('.')),
-                format!("{code} {key}: {}", sentence.ko.trim_end_matches('.')),
+                format!("{cause}: {}", sentence.en.trim_end_matches('.')),
+                format!("{cause}: {}", sentence.ko.trim_end_matches('.')),
             )
         }
     }

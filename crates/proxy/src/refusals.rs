@@ -28,11 +28,10 @@ impl Refusals {
         self.said.set(Some(now));
         self.count.set(0);
         let condition = Condition::GlobalConnectionLimit;
-        let (code, key) = (condition.code(), condition.key());
         let connections = if count == 1 { "a connection was" } else { "connections were" };
         tracing::warn!(
             target: "conn_handler",
-            "{code} {key}: {count} {connections} closed at once, the last at listener {listener}: the process has as many of clients as \
+            "{condition}: {count} {connections} closed at once, the last at listener {listener}: the process has as many of clients as \
              it may (global_downstream_max_connections)"
         );
     }

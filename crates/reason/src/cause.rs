@@ -1,5 +1,7 @@
 //! Everything that can be named as the cause of a failure: what requests meet, and what is found by looking.
 
+use std::fmt;
+
 use crate::{Blame, Condition, Reason, Text};
 
 /// A cause, under a code that is unique and never changes.
@@ -68,6 +70,16 @@ impl Cause {
     pub fn find(text: &str) -> Option<Self> {
         Self::all()
             .find(|cause| cause.code().eq_ignore_ascii_case(text) || cause.key().eq_ignore_ascii_case(text))
+    }
+}
+
+/// As lines of logs have it: `C952 update_rejected`.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reason(reason) => reason.fmt(f),
+            Self::Condition(condition) => condition.fmt(f),
+        }
     }
 }
 

@@ -38,6 +38,13 @@ macro_rules! codes {
                 self.spec().key
             }
         }
+
+        /// As lines of logs have it: `C952 update_rejected`.
+        impl std::fmt::Display for $Name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{} {}", self.code(), self.key())
+            }
+        }
     };
 }
 

@@ -3,7 +3,7 @@
 use causeway_doctor::backend::BackEnd;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::doctor::about_reports;
+use super::examination::about_reports;
 
 /// Its options; those about reports are the doctor's own.
 pub(super) fn command() -> Command {

@@ -4,6 +4,7 @@ mod ask;
 mod back_end;
 mod diff;
 mod doctor;
+mod examination;
 mod flags;
 mod foreign;
 mod language;

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Router, extract::rejection::PathRejection};
 use serde_json::json;
 
-use super::site::{Apps, Change};
+use super::apps::{Apps, Change};
 
 const PAGE: &str = include_str!("page.html");
 

@@ -4,6 +4,7 @@
 //! `causeway -c FILE` runs, with a copy of `examples/demo/envoy.yaml` that may be edited and reloaded.
 
 mod app;
+mod apps;
 mod file;
 mod front_end;
 mod ports;

@@ -119,9 +119,7 @@ fn destination(heard: &Heard) -> Said {
                 (Some((_, to)), _) if (300..400).contains(&answer.status) => {
                     said!("{} to {to}", "{} → {to}", answer.status)
                 }
-                (_, Some(reason)) => {
-                    Said::plain(format!("{} ({} {})", answer.status, reason.code(), reason.key()))
-                }
+                (_, Some(reason)) => Said::plain(format!("{} ({reason})", answer.status)),
                 (_, None) => Said::plain(answer.status.to_string()),
             }
         }

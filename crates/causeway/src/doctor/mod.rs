@@ -140,9 +140,8 @@ fn unusable(diagnostics: &Diagnostics, arguments: &DoctorArguments) {
         causes.sort_unstable();
         causes.dedup();
         for cause in causes {
-            let (code, key) = (cause.code(), cause.key());
             let sentence = cause.sentence().get(arguments.language);
-            let _ = writeln!(text, "{code} {key}: {sentence}");
+            let _ = writeln!(text, "{cause}: {sentence}");
         }
         print(&text);
     }

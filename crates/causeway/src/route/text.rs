@@ -339,7 +339,7 @@ impl Page {
         self.row(self.words.answer, &fact.collect::<Vec<_>>().join(" "), None);
         if let Some(reason) = answer.reason {
             let sentence = reason.spec().sentence.get(self.language);
-            self.row(self.words.why, &format!("{} {}: {sentence}", reason.code(), reason.key()), None);
+            self.row(self.words.why, &format!("{reason}: {sentence}"), None);
         }
         if let Some(evidence) = miss.or(answer.evidence.as_deref()) {
             self.row("", evidence, None);

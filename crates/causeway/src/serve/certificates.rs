@@ -16,7 +16,6 @@ use causeway_reason::Condition;
 use causeway_tls::follow::{Followed, Follower, INTERVAL, Renewal};
 
 use super::changed::ConfigFile;
-use super::load::coded;
 use crate::cli::ConfigArguments;
 use crate::views::seconds;
 
@@ -101,7 +100,7 @@ fn tell(renewal: &Renewal) {
         Renewal::Failed { what, error } => tracing::error!(
             target: "config",
             "{}: {what}: what has changed on disk can't be used, and what was there before still is: {error}",
-            coded(Condition::CertificateNotReloaded)
+            Condition::CertificateNotReloaded
         ),
     }
 }

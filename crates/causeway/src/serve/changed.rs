@@ -6,8 +6,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use causeway_reason::Condition;
 
-use super::load::coded;
-
 /// Whoever changes a file is given so long to have it loaded.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -23,7 +21,7 @@ pub(super) fn tell_clock(path: Option<&Path>) {
         tracing::warn!(
             target: "config",
             "{}: {} was written {} s after now by this host's clock",
-            coded(Condition::ClockSkew),
+            Condition::ClockSkew,
             path.display(),
             ahead.as_secs()
         );
@@ -79,7 +77,7 @@ impl ConfigFile {
             tracing::warn!(
                 target: "config",
                 "{}: {path} was changed {} s ago and is not in force; SIGHUP or POST /reload loads it",
-                coded(Condition::ReloadNotDone),
+                Condition::ReloadNotDone,
                 now.duration_since(since).as_secs()
             );
         }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use causeway_doctor::{Finding, Report, Selection, Severity, lint};
 use causeway_envoy::Spot;
 
-use super::load::coded;
 use crate::process::Current;
 
 /// Lines about one configuration; of more there is a number.
@@ -33,7 +32,7 @@ pub(super) fn tell(current: Arc<Current>) {
 }
 
 fn tell_one(finding: &Finding) {
-    let (cause, title) = (coded(finding.cause), &finding.title.en);
+    let (cause, title) = (finding.cause, &finding.title.en);
     let (place, field) = match &finding.spot {
         Some(Spot::Under(position, field)) => (format!("{position}: "), field.as_str()),
         Some(Spot::Path(field)) => (String::new(), field.as_str()),

@@ -1,12 +1,12 @@
 //! Reading the configuration, and saying what was found in it.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _, stderr};
 
 use causeway_doctor::refused;
 use causeway_envoy::{ConfigDump, Diagnostic, Diagnostics, Kind, Loaded, Severity, Source};
 use causeway_log::{Format, LogHandle};
 use causeway_model::Bootstrap;
-use causeway_reason::Cause;
 
 use super::changed;
 use crate::cli::{ConfigArguments, ServeArguments};
@@ -52,7 +52,7 @@ pub(super) fn at_start(arguments: &ServeArguments, log: &LogHandle) -> Option<Co
         let _ = stderr().write_all(diagnostics.render(color).as_bytes());
         for diagnostic in diagnostics.iter().filter(|found| found.severity == Severity::Error) {
             match refused::cause(diagnostic) {
-                Some(cause) => tracing::error!(target: "config", "{diagnostic}; {}", coded(cause)),
+                Some(cause) => tracing::error!(target: "config", "{diagnostic}; {cause}"),
                 None => tracing::error!(target: "config", "{diagnostic}"),
             }
         }
@@ -83,20 +83,13 @@ fn tell_one(diagnostic: &Diagnostic) {
         line.push_str(hint);
     }
     if let Some(cause) = refused::cause(diagnostic) {
-        line.push_str("; ");
-        line.push_str(&coded(cause));
+        let _ = write!(line, "; {cause}");
     }
     match diagnostic.severity {
         Severity::Error => tracing::error!(target: "config", "{line}"),
         Severity::Warning => tracing::warn!(target: "config", "{line}"),
         Severity::Note => tracing::debug!(target: "config", "{line}"),
     }
-}
-
-/// A cause as lines of the log have it: `C952 update_rejected`.
-pub(super) fn coded(cause: impl Into<Cause>) -> String {
-    let cause = cause.into();
-    format!("{} {}", cause.code(), cause.key())
 }
 
 /// The form of log lines that the configuration asks for, unless the command line says otherwise.

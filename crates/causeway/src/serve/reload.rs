@@ -107,7 +107,7 @@ impl Server {
                     message,
                     hint: None,
                 }));
-                let code = load::coded(Condition::UpdateRejected);
+                let code = Condition::UpdateRejected;
                 tracing::error!(target: "main", "{code}: {name} is refused; the configuration stays as it was");
                 ReloadResult::Refused
             }

@@ -29,7 +29,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::certificates::Certificates;
 use super::lint;
-use super::load::{self, Configuration};
+use super::load::Configuration;
 use super::reload::{self, Wanted};
 use super::statistics::Statistics;
 use crate::cli::ServeArguments;
@@ -418,7 +418,7 @@ fn bind_faults(faults: &[BindError]) -> Vec<String> {
             (Address::Ip(address), std::io::ErrorKind::AddrInUse) if !fault.ours => who_listens(*address),
             _ => None,
         };
-        let code = load::coded(Condition::ListenerNotOpen);
+        let code = Condition::ListenerNotOpen;
         match holder {
             Some(holder) => format!("{code}: {fault} by {holder}"),
             None => format!("{code}: {fault}"),

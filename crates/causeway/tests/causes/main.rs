@@ -170,7 +170,7 @@ async fn a_causeway_that_is_well_says_nothing() {
     let admin = format!("http://{}", site.admin);
     let report = ask(&["--envoy", &admin, "--interval", "0"], None).await.unwrap();
     assert!(all_codes(&report).is_empty(), "{report:#}");
-    let said: Vec<_> = Cause::all().map(|cause| format!("{} {}", cause.code(), cause.key())).collect();
+    let said: Vec<_> = Cause::all().map(|cause| cause.to_string()).collect();
     let log = site.proxy.log();
     let named: Vec<_> =
         log.lines().filter(|line| said.iter().any(|code| line.contains(code.as_str()))).collect();
