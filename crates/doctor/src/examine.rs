@@ -5,8 +5,6 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use causeway_envoy::{Diagnostics, LoadOptions, Severity as Level, Source, load};
 use causeway_model::Bootstrap;
 
-use crate::backend;
-use crate::foreign;
 use crate::lint;
 use crate::listeners;
 use crate::probe::{self, Progress};
@@ -14,16 +12,6 @@ use crate::report::Report;
 use crate::said::Said;
 use crate::selection::Selection;
 use crate::world::{self, World};
-
-/// Names of all checks that there are; those of clusters and listeners with `*` in place of a name.
-pub fn names() -> impl Iterator<Item = String> {
-    let file = std::iter::once("config".to_owned()).chain(lint::names());
-    file.chain(world::names())
-        .chain(listeners::names())
-        .chain(probe::names())
-        .chain(foreign::names())
-        .chain(backend::names())
-}
 
 /// Examines a configuration and the world around it.
 ///

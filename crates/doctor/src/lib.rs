@@ -18,6 +18,7 @@
 pub mod backend;
 pub mod bundle;
 mod candidates;
+pub mod checks;
 pub mod examine;
 pub mod finding;
 pub mod foreign;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use causeway_doctor::backend::{self, BackEnd};
-use causeway_doctor::{Selection, examine};
+use causeway_doctor::{Selection, checks};
 use causeway_reason::{Cause, Language};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command, Error, value_parser};
@@ -161,7 +161,7 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<DoctorArguments, Error> {
         };
         return Ok(DoctorArguments::of(matches, what, selection));
     }
-    let known: Vec<_> = examine::names().collect();
+    let known: Vec<_> = checks::names().collect();
     let mut selection = selection(matches, &known)?;
     let what = if matches.get_flag("list") {
         Examine::List(known)

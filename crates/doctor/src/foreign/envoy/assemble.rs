@@ -1,8 +1,10 @@
 //! What runs, as one configuration: a bootstrap in which everything stands that a control plane has added.
 
+use causeway_envoy::Source;
 use serde_json::{Map, Value, json};
 
-use super::text;
+use super::fields::text;
+use crate::foreign::http::AdminServer;
 
 /// `/config_dump` as a bootstrap: listeners and clusters of a control plane beside those of the file, their routes and
 /// endpoints inside them. Secrets stay as they were shown, which is without what is secret. `None` where the dump holds
@@ -46,6 +48,11 @@ pub fn bootstrap(dump: &Value) -> Option<Value> {
         with_routes(listener, &routes);
     }
     Some(bootstrap)
+}
+
+/// What was assembled, as a file that a server has.
+pub(super) fn source(server: &AdminServer, bootstrap: &Value) -> Source {
+    Source::new(&format!("{server}/config_dump.json"), format!("{bootstrap:#}"))
 }
 
 /// The bootstrap of `/config_dump` as it is: what the file said.

@@ -4,8 +4,8 @@ use causeway_reason::Condition;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::fields::text;
 use super::observed::Observed;
-use super::text;
 use crate::finding::{Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
 use crate::foreign::disk;
 use crate::report::Report;

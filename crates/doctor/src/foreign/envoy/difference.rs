@@ -9,8 +9,9 @@ use causeway_envoy::{ConfigDump, LoadOptions, Source, load};
 use causeway_reason::Condition;
 use serde_json::Value;
 
+use super::assemble;
+use super::fields::text;
 use super::observed::Observed;
-use super::{assemble, text};
 use crate::finding::{Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject};
 use crate::report::Report;
 use crate::said;

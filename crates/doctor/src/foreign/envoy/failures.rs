@@ -9,8 +9,8 @@ use causeway_reason::{Blame, Cause, Reason};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::fields::text;
 use super::observed::Observed;
-use super::text;
 use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject, under};
 use crate::foreign::http::AdminServer;
 use crate::report::Report;

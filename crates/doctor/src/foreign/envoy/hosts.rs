@@ -3,10 +3,11 @@
 use causeway_reason::{Cause, Condition, Line, Reason};
 use serde_json::Value;
 
+use super::fields::{at, text};
 use super::observed::{Host, Observed, hosts as of};
 use super::running::Running;
+use super::shown::{counters_of, no_host};
 use super::subsets;
-use super::{at, text};
 use crate::candidates::tell_apart;
 use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
 use crate::report::Report;
@@ -258,28 +259,6 @@ fn about(name: &str, hosts: &[Host<'_>], cause: Cause, flag: &str) -> Finding {
     )
     .about(subject)
     .effect(no_host())
-}
-
-/// What requests meet where no host is left.
-pub(super) fn no_host() -> Effect {
-    Effect {
-        status: Some(503),
-        flags: "UH".to_owned(),
-        details: "no_healthy_upstream".to_owned(),
-        words: None,
-    }
-}
-
-pub(super) fn counters_of(observed: &Observed, name: &str, counters: &[&str]) -> Evidence {
-    let shown: Vec<_> = counters
-        .iter()
-        .filter_map(|counter| {
-            let full = format!("cluster.{name}.{counter}");
-            let value = observed.after.0.get(&full)?;
-            Some(format!("{counter} {value} (+{})", observed.grew(&full)))
-        })
-        .collect();
-    Evidence::new(EvidenceKind::Admin, Said::plain("/stats"), Said::plain(shown.join(", ")))
 }
 
 #[cfg(test)]

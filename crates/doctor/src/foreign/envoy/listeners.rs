@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use causeway_reason::Condition;
 use serde_json::Value;
 
+use super::fields::text;
 use super::observed::{Observed, address_of};
-use super::text;
 use crate::finding::{Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
 use crate::report::Report;
 use crate::said;

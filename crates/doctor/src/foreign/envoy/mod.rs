@@ -10,10 +10,12 @@ mod certificates;
 mod counters;
 mod difference;
 mod failures;
+mod fields;
 mod hosts;
 mod listeners;
 mod observed;
 mod running;
+mod shown;
 mod stale;
 mod state;
 mod subsets;
@@ -22,7 +24,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use causeway_envoy::Source;
 use causeway_model::Bootstrap;
-use serde_json::Value;
 
 pub use observed::{Observed, Stats};
 
@@ -140,24 +141,10 @@ pub async fn examine(
 #[must_use]
 pub fn configuration_of(server: &AdminServer) -> Option<Source> {
     let bootstrap = assemble::bootstrap(&ask::dump(server)?)?;
-    Some(dumped(server, &bootstrap))
-}
-
-fn dumped(server: &AdminServer, bootstrap: &Value) -> Source {
-    Source::new(&format!("{server}/config_dump.json"), format!("{bootstrap:#}"))
+    Some(assemble::source(server, &bootstrap))
 }
 
 /// Checks and findings are made by area; those that nobody asked for are taken out again.
 fn drop_unwanted(report: &mut Report, selection: &Selection) {
     report.checks.retain(|check| !check.id.starts_with("admin.") || selection.takes(&check.id));
-}
-
-/// A field of an object, by its path.
-pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
-    path.iter().try_fold(value, |value, name| value.get(name))
-}
-
-/// A text of an object, by its path; empty where there is none.
-pub(crate) fn text<'a>(value: &'a Value, path: &[&str]) -> &'a str {
-    at(value, path).and_then(Value::as_str).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{at, text};
+use super::fields::{at, text};
 
 /// What an admin server said. What it did not answer is null.
 #[derive(Debug, Clone, Default)]

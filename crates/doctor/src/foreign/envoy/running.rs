@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::assemble;
 use super::difference::is_redacted;
+use super::fields::text;
 use super::observed::Observed;
-use super::text;
 use crate::examine;
 use crate::finding::Finding;
 use crate::foreign::http::AdminServer;
@@ -51,7 +51,7 @@ pub(super) async fn examine(
     };
     let source = match (file, whole) {
         (Some(file), _) => file.clone(),
-        (None, Some(bootstrap)) => super::dumped(server, &bootstrap),
+        (None, Some(bootstrap)) => assemble::source(server, &bootstrap),
         (None, None) => return running,
     };
     let options = LoadOptions { allow_unsupported: true, allow_unknown: true, ..LoadOptions::default() };

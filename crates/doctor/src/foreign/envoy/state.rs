@@ -3,8 +3,8 @@
 use causeway_reason::{Condition, Reason};
 use serde_json::Value;
 
+use super::fields::{at, text};
 use super::observed::Observed;
-use super::{at, text};
 use crate::finding::{Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject};
 use crate::report::Report;
 use crate::said;

@@ -3,9 +3,9 @@
 use causeway_model::{NetworkFilter, RouteAction, SubsetCriteria, Value};
 use causeway_reason::Reason;
 
-use super::hosts::{counters_of, no_host};
 use super::observed::Observed;
 use super::running::Running;
+use super::shown::{counters_of, no_host};
 use crate::finding::{Evidence, EvidenceKind, Finding, Grade, Severity, Subject, under};
 use crate::probe::plan::leads_to;
 use crate::said;

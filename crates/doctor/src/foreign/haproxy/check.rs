@@ -119,7 +119,7 @@ pub(super) fn say_what_tells_nothing(observed: &Observed, cfg: Option<&Cfg>, rep
     let rows = observed.server_rows().filter(|row| row.text("status").starts_with("UP"));
     for row in rows.filter(|row| matches!(row.text("check_status").trim_start_matches("* "), "L4OK" | "L6OK"))
     {
-        let subject = super::judge::subject(observed, row);
+        let subject = super::shown::subject(observed, row);
         let is_http = cfg.and_then(|cfg| cfg.backend(row.backend())).is_none_or(|backend| !backend.tcp);
         let fails = report.findings.iter().any(|finding| {
             finding.subject == subject

@@ -2,8 +2,8 @@
 
 use causeway_reason::{Cause, Condition, Reason};
 
-use super::judge::subject;
 use super::settle::{Counted, Symptom};
+use super::shown::subject;
 use super::state::{Observed, Row};
 use crate::candidates::tell_apart;
 use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Grade, Severity};

@@ -55,7 +55,7 @@ impl Event {
         let (subject, title, effect) = if self.is_response {
             let row = observed.server_rows().find(|row| row.backend() == proxy && row.name() == server);
             let subject =
-                row.map_or_else(|| Subject::cluster(proxy), |row| super::judge::subject(observed, row));
+                row.map_or_else(|| Subject::cluster(proxy), |row| super::shown::subject(observed, row));
             let title = said!(
                 "an answer of {proxy}/{server} was no valid HTTP",
                 "{proxy}/{server}의 응답이 올바른 HTTP가 아니었습니다"

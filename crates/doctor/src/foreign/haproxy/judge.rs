@@ -1,15 +1,14 @@
 //! What the stats socket says of servers: why they are down, what they still use, what fails now.
 
-use std::net::SocketAddr;
-
 use causeway_reason::{Cause, Condition, Reason};
 
 use super::cfg::Cfg;
 use super::check::{of_check, symptom};
 use super::counters::{counters, queue};
 use super::settle::Counted;
+use super::shown::{no_server, shown, subject};
 use super::state::{Observed, Row};
-use super::{certificates, errors, file, names, no_server, process};
+use super::{certificates, errors, file, names, process};
 use crate::candidates::tell_apart;
 use crate::finding::{Evidence, EvidenceKind, Finding, Fix, Grade, Severity, Subject};
 use crate::report::Report;
@@ -100,38 +99,6 @@ pub(super) fn believe_haproxy(observed: &Observed, report: &mut Report) {
 fn is_usable(row: &Row) -> bool {
     let status = row.text("status");
     (status.starts_with("UP") || status == "no check") && row.text("weight") != "0"
-}
-
-pub(super) fn shown(row: &Row) -> Evidence {
-    let mut text = row.text("status").to_owned();
-    for column in ["check_status", "check_code", "last_chk"] {
-        let value = row.text(column);
-        if !value.is_empty() {
-            text.push(' ');
-            text.push_str(value);
-        }
-    }
-    if !row.text("check_duration").is_empty() {
-        text.push_str(&format!(" {} ms", row.text("check_duration")));
-    }
-    let place = format!("show stat: {}/{}", row.backend(), row.name());
-    Evidence::new(EvidenceKind::Admin, Said::plain(place), Said::plain(text))
-}
-
-/// A server, by its address: a socket of a low level shows that in `show servers state` only.
-pub(super) fn subject(observed: &Observed, row: &Row) -> Subject {
-    let subject = Subject::cluster(row.backend());
-    match row.text("addr") {
-        // The paths of sockets are not shown.
-        "unix" => return subject,
-        "" => {}
-        shown => return subject.endpoint(shown),
-    }
-    let state = observed.state_of(row);
-    match state.and_then(|state| Some(SocketAddr::new(state.address.as_ref()?.parse().ok()?, state.port))) {
-        Some(address) => subject.endpoint(address),
-        None => subject.endpoint(row.name()),
-    }
 }
 
 /// A server that nobody would ask whatever its check says; nothing where its check decides.

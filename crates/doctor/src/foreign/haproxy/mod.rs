@@ -11,6 +11,7 @@ mod model;
 mod names;
 mod process;
 mod settle;
+mod shown;
 mod socket;
 mod state;
 mod time;
@@ -24,7 +25,6 @@ pub use socket::StatsSocket;
 use crate::probe::{self, Progress};
 use crate::report::Report;
 use crate::said;
-use crate::said::Said;
 use crate::selection::Selection;
 use state::Observed;
 
@@ -99,14 +99,4 @@ pub async fn examine(
     check::say_what_tells_nothing(&observed, question.cfg, &mut report);
     report.took = began.elapsed();
     Ok(report)
-}
-
-/// What HAProxy's log says where no server could be chosen.
-fn no_server() -> crate::Effect {
-    crate::Effect {
-        status: Some(503),
-        flags: String::new(),
-        details: "SC--".to_owned(),
-        words: Some(Said::plain("<NOSRV>")),
-    }
 }

@@ -5,8 +5,7 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use causeway_reason::Condition;
 
 use super::cfg::Cfg;
-use super::judge::{shown, subject};
-use super::no_server;
+use super::shown::{no_server, shown, subject};
 use super::state::{Observed, Row};
 use crate::finding::{Evidence, EvidenceKind, Finding, Fix, Grade, Severity};
 use crate::said;

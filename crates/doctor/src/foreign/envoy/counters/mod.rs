@@ -8,9 +8,9 @@ mod rules;
 use causeway_reason::{Cause, Condition, Reason};
 use serde_json::Value;
 
+use super::fields::{at, text};
 use super::observed::Observed;
 use super::running::Running;
-use super::{at, text};
 use crate::candidates::tell_apart;
 use crate::finding::{Effect, Evidence, EvidenceKind, Finding, Grade, Severity, Subject};
 use crate::logs;

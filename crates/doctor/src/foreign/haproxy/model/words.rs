@@ -2,7 +2,7 @@
 
 use causeway_reason::{Cause, Condition, Reason};
 
-use super::super::no_server;
+use super::super::shown::no_server;
 use super::Model;
 use crate::finding::{Fix, Severity};
 use crate::report::Report;
