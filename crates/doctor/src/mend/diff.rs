@@ -2,8 +2,17 @@
 
 use std::fmt::Write as _;
 
+use causeway_envoy::Source;
+
 /// Lines around a change.
 const CONTEXT: usize = 3;
+
+/// What is different between two texts of a file.
+#[must_use]
+pub fn difference(old: &Source, new: &Source) -> String {
+    let text = |source: &Source| String::from_utf8_lossy(source.bytes()).into_owned();
+    unified(old.name(), &text(old), &text(new))
+}
 
 /// The difference between two texts of a file; empty where there is none.
 #[must_use]

@@ -5,16 +5,18 @@
 //! be, and [`remains`] what a new examination has to say against it.
 
 mod diff;
+pub mod trial;
 
 use std::collections::HashMap;
 
-use causeway_envoy::{EditError, FieldChange, Format, LoadOptions, Source, edit, load};
+use causeway_envoy::{EditError, Source, edit};
 use causeway_reason::Cause;
 
 use crate::finding::{EvidenceKind, Finding, Fix, Severity, Subject};
 use crate::report::Report;
 
-pub use diff::unified;
+pub use diff::{difference, unified};
+use trial::changes;
 
 /// A file as it would be.
 #[derive(Debug, Clone)]
@@ -113,68 +115,6 @@ pub fn remains(mended: &Mended, before: &Report, after: &Report) -> Vec<Target> 
     left.chain(new).collect()
 }
 
-/// Tries what fixes would write.
-#[derive(Debug)]
-pub struct Trial<'s> {
-    source: &'s Source,
-    /// How the file is read as it is: a fix has to leave it as readable as that. `None` where it can't be used at all.
-    options: Option<LoadOptions>,
-}
-
-/// What a file would be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tried {
-    /// It loads; the unified diff.
-    Loads(String),
-    /// It does not load any more.
-    Breaks,
-    /// The text can't be changed like that, as [`mend`] says: it is JSON, or an anchor shares the field.
-    NotEdited,
-}
-
-impl<'s> Trial<'s> {
-    /// For this file.
-    #[must_use]
-    pub fn new(source: &'s Source, options: &LoadOptions) -> Self {
-        // Files that are missing are missing with and without the fix.
-        let indulgent = LoadOptions { check_files: false, ..options.clone() };
-        let options = [options.clone(), indulgent]
-            .into_iter()
-            .find(|options| load(source, options).bootstrap.is_some());
-        Self { source, options }
-    }
-
-    /// What these fixes would make of it, all of them together.
-    #[must_use]
-    pub fn of(&self, fixes: &[Fix]) -> Tried {
-        let changes: Vec<_> = fixes.iter().flat_map(changes).collect();
-        let is_json = self.source.format() == Format::Json;
-        // JSON is YAML too: what can't be left to a program has to be right all the same.
-        let as_yaml = is_json.then(|| Source::new("envoy.yaml", self.source.bytes().to_vec()));
-        let Ok(edited) = edit(as_yaml.as_ref().unwrap_or(self.source), &changes) else {
-            return Tried::NotEdited;
-        };
-        match &self.options {
-            Some(options) if load(&edited, options).bootstrap.is_none() => Tried::Breaks,
-            Some(_) | None if is_json => Tried::NotEdited,
-            Some(_) | None => Tried::Loads(difference(self.source, &edited)),
-        }
-    }
-}
-
-/// What is different between two texts of a file.
-#[must_use]
-pub fn difference(old: &Source, new: &Source) -> String {
-    let text = |source: &Source| String::from_utf8_lossy(source.bytes()).into_owned();
-    unified(old.name(), &text(old), &text(new))
-}
-
-fn changes(fix: &Fix) -> Vec<FieldChange> {
-    let change =
-        |edit: &crate::finding::Edit| FieldChange { path: edit.field.clone(), value: edit.value.clone() };
-    fix.edits.iter().map(change).collect()
-}
-
 impl Target {
     fn of(finding: &Finding) -> Self {
         Self { cause: finding.cause, subject: finding.subject.clone(), field: finding.field.clone() }
@@ -183,6 +123,7 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
+    use causeway_envoy::{LoadOptions, load};
     use causeway_reason::Condition;
 
     use super::*;

@@ -9,7 +9,7 @@
 //! proves holds where it ran, in this network namespace.
 //!
 //! It is safe to run against what is in use: `GET`, `HEAD` and `OPTIONS` only (and the gRPC health service where a check asks
-//! it, or `GET` is not taken), under a name of its own, one connection at a time to an endpoint, no more than [`endpoint::decide::TRIALS`] and
+//! it, or `GET` is not taken), under a name of its own, one connection at a time to an endpoint, no more than [`endpoint::observations::TRIALS`] and
 //! [`LIMIT`], and other protocols are tried only where the configured one is not answered.
 
 pub mod dns;

@@ -12,7 +12,7 @@ use causeway_envoy::{LoadOptions, Source, locate};
 use causeway_reason::Language;
 
 use crate::finding::{Edit, Finding, Fix, Severity};
-use crate::mend::{self, Tried};
+use crate::mend::trial::{Trial, Tried};
 use crate::said::Said;
 
 pub use json::SCHEMA;
@@ -133,7 +133,7 @@ impl Report {
         if self.findings.iter().all(|finding| edits(finding).next().is_none()) {
             return;
         }
-        let trial = mend::Trial::new(source, options);
+        let trial = Trial::new(source, options);
         let mut rest = Vec::new();
         for (number, finding) in self.findings.iter_mut().enumerate() {
             for (at, fix) in finding.fixes.iter_mut().enumerate().filter(|(_, fix)| !fix.edits.is_empty()) {

@@ -3,8 +3,8 @@
 use causeway_model::{HealthCheck, HealthChecker, HttpHealthCheck};
 use causeway_reason::{Condition, Failure, Reason};
 
-use super::decide::{Known, Observations, Step};
 use super::diagnosis::{Diagnosis, Remedy};
+use super::observations::{Known, Observations, Step};
 use super::trial::{Ask, Came, CameEnd, CheckAsk, Got, Security, Seen, Trial};
 use crate::finding::Grade;
 use crate::probe::plan::{CheckPlan, Target};

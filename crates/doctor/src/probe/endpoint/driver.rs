@@ -91,7 +91,7 @@ async fn run(
     if !header.is_empty()
         && let Err(error) = stream.write_all(&header).await
     {
-        return ended(&error);
+        return Got::ended(&error);
     }
     let left = |most: Duration| most.saturating_sub(began.elapsed());
     let mut link = match &trial.security {
@@ -250,10 +250,6 @@ fn protocols(target: &Target, trial: &Trial) -> &'static [&'static str] {
     }
 }
 
-pub(super) fn ended(error: &std::io::Error) -> Got {
-    if error.kind() == std::io::ErrorKind::UnexpectedEof { Got::Closed } else { Got::Reset }
-}
-
 /// How long an answer is waited for.
 fn patience_with(target: &Target, trial: &Trial) -> Duration {
     match &trial.ask {
@@ -276,7 +272,7 @@ async fn nothing(link: &mut Link) -> Got {
     }
     match timeout(LATE_ALERT, link.read(&mut Vec::new())).await {
         Ok(Ok(0)) => Got::Closed,
-        Ok(Err(error)) => ended(&error),
+        Ok(Err(error)) => Got::ended(&error),
         Ok(Ok(_)) | Err(_) => Got::Connected,
     }
 }
@@ -342,7 +338,7 @@ async fn exchange(
                         return None;
                     }
                 },
-                Err(error) => return Some(!matches!(ended(&error), Got::Closed)),
+                Err(error) => return Some(!matches!(Got::ended(&error), Got::Closed)),
             }
         }
     };

@@ -3,8 +3,9 @@
 use causeway_model::TlsVersion;
 use causeway_reason::{Condition, Failure, Reason};
 
-use super::decide::{Case, Step, speaks_of_tls};
+use super::case::{Case, speaks_of_tls};
 use super::diagnosis::{Diagnosis, Remedy};
+use super::observations::Step;
 use super::trial::{Security, Seen};
 use crate::finding::Grade;
 use crate::said;

@@ -14,7 +14,6 @@ use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
-use super::driver::ended;
 use super::trial::{Answer, BodyEnd, Got};
 use crate::probe::{AGENT, PATIENCE};
 
@@ -44,7 +43,7 @@ pub(super) async fn frames(mut link: Link, most: Duration) -> Got {
         None if !bytes.is_empty() => Got::Frames,
         Some(failure) => Got::Broken(failure),
         None => match end {
-            Ok(Err(error)) => ended(&error),
+            Ok(Err(error)) => Got::ended(&error),
             Ok(Ok(())) | Err(_) => Got::Silence,
         },
     }
@@ -127,7 +126,7 @@ async fn ask(
             } else if !error.is_io() && !passed.first.is_empty() {
                 Got::Broken(Failure::new(Reason::UpstreamHttp2Broken).with_evidence(words))
             } else if passed.first.is_empty() {
-                error.get_io().map_or(Got::Closed, ended)
+                error.get_io().map_or(Got::Closed, Got::ended)
             } else {
                 let words = "its settings came, and the connection ended without an answer";
                 Got::Broken(Failure::new(Reason::UpstreamConnectionLost).with_evidence(words.to_owned()))

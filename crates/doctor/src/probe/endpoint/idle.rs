@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use causeway_reason::{Condition, Reason};
 
-use super::decide::Observations;
 use super::diagnosis::{Diagnosis, Remedy};
+use super::observations::Observations;
 use super::trial::{Again, Ask, Got, Seen, Trial};
 use crate::probe::plan::Target;
 

@@ -3,6 +3,7 @@
 //! [`decide`] knows no socket: it takes what was seen, and gives the next trial or a conclusion. [`driver`] makes trials.
 
 mod answer;
+mod case;
 mod checks;
 pub mod decide;
 pub mod diagnosis;
@@ -10,6 +11,7 @@ pub mod driver;
 mod handshake;
 mod http2;
 pub(crate) mod idle;
+pub mod observations;
 mod spoken;
 #[cfg(test)]
 mod table;
@@ -18,7 +20,8 @@ pub mod trial;
 mod unreachable;
 
 pub(crate) use answer::fault_of;
-pub use decide::{Observations, Step, next};
+pub use decide::next;
 pub use diagnosis::{Diagnosis, Remedy};
 pub use idle::Held;
+pub use observations::{Observations, Step};
 pub use trial::{Again, Answer, Ask, BodyEnd, Came, CameEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};

@@ -2,8 +2,9 @@
 
 use causeway_reason::{Cause, Condition, Failure, Reason};
 
-use super::decide::{Case, Step, speaks_of_tls};
+use super::case::{Case, speaks_of_tls};
 use super::diagnosis::{Diagnosis, Remedy};
+use super::observations::Step;
 use super::trial::{Again, Answer, Ask, BodyEnd, Got, Seen};
 use crate::finding::Grade;
 use crate::probe::plan::Protocol;

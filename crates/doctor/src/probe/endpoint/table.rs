@@ -8,8 +8,9 @@ use causeway_model::{Address, ProxyProtocolVersion};
 use causeway_reason::{Failure, Reason};
 use causeway_tls::certificate::Facts;
 
-use super::decide::{Observations, Step, TRIALS, next};
+use super::decide::next;
 use super::diagnosis::Remedy;
+use super::observations::{Observations, Step, TRIALS};
 use super::trial::{Again, Answer, Ask, BodyEnd, CheckAsk, Got, Security, Seen, TlsSeen, Trial};
 use crate::finding::{Grade, Severity};
 use crate::probe::here::Sockets;

@@ -30,7 +30,7 @@ pub(super) async fn exchange(link: &mut Link, check: &TcpHealthCheck, most: Dura
     };
     let end = match timeout(most, exchanged).await {
         Ok(Ok(end)) => end,
-        Ok(Err(error)) if received.is_empty() => return super::driver::ended(&error),
+        Ok(Err(error)) if received.is_empty() => return Got::ended(&error),
         Err(_) if received.is_empty() => return Got::Silence,
         Ok(Err(_)) => CameEnd::Closed,
         Err(_) => CameEnd::Waiting,

@@ -155,6 +155,13 @@ pub enum Got {
     NotAsked(String),
 }
 
+impl Got {
+    /// A connection ended instead of saying something.
+    pub(super) fn ended(error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof { Self::Closed } else { Self::Reset }
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answer {

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use causeway_model::Address;
 use causeway_reason::{Condition, Failure, Reason};
 
-use super::decide::{Case, Step};
+use super::case::Case;
 use super::diagnosis::{Diagnosis, Remedy};
+use super::observations::Step;
 use super::trial::{Ask, Got, Security, Seen};
 use crate::finding::Grade;
 use crate::probe::here::Sockets;
