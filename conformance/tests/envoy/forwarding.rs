@@ -3,7 +3,51 @@
 use causeway_conformance::{Case, Reply, Request, Run};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [addresses(), ids(), others()].into_iter().flatten().collect()
+    [addresses(), ids(), schemes(), others()].into_iter().flatten().collect()
+}
+
+/// What it was asked with: `https` or not.
+fn schemes() -> Vec<Case> {
+    let asked = "{scheme: '%REQ(:SCHEME)%'}";
+    let case = |name: &'static str, hcm: &str| {
+        Case::new(name).hcm(hcm).routes(&format!(
+            "- match: {{prefix: /}}\n  direct_response: {{status: 200, body_format: {{json_format: {asked}}}}}"
+        ))
+    };
+    let ask = |case: Case| {
+        case.get("/")
+            .get("http://a/")
+            .get("https://a/")
+            .send(Request::get("/").header("x-forwarded-proto", "https"))
+            .send(Request::get("/").header("x-forwarded-proto", "HTTPS"))
+            .send(Request::get("/").header("x-forwarded-proto", "wss"))
+            .send(Request::get("http://a/").header("x-forwarded-proto", "https"))
+            .send(Request::get("https://a/").header("x-forwarded-proto", "http"))
+    };
+    vec![
+        ask(case("the_scheme_of_a_url_goes_before_what_a_proxy_says", "")),
+        ask(case("https_is_not_asked_for_where_nobody_ends_it", "use_remote_address: true")),
+        ask(case("a_proxy_in_front_may_end_tls", "use_remote_address: true\nxff_num_trusted_hops: 1")),
+        ask(case("a_scheme_can_be_given", "scheme_header_transformation: {scheme_to_overwrite: https}")),
+        ask(case(
+            "the_scheme_of_the_back_end_comes_later",
+            "scheme_header_transformation: {match_upstream: true}",
+        )),
+        Case::new("an_empty_scheme_is_none")
+            .differs("D-360", &["1 GET /", "status"], 200)
+            .differs("D-360", &["1 GET /", "reason"], "OK")
+            .differs("D-360", &["1 GET /", "headers", "content-length"], "2")
+            .differs("D-360", &["1 GET /", "headers", "content-type"], "text/plain")
+            .differs("D-360", &["1 GET /", "body"], "ok")
+            .routes("- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: ok}}")
+            .without_log()
+            .send(Request::get("/").header("x-forwarded-proto", "")),
+        Case::new("the_scheme_can_be_that_of_the_back_end")
+            .hcm("scheme_header_transformation: {match_upstream: true}")
+            .log("%REQ(:SCHEME)% %REQ(X-FORWARDED-PROTO)%")
+            .get("/")
+            .send(Request::get("/").header("x-forwarded-proto", "https")),
+    ]
 }
 
 /// A request that claims as much as a client can.
@@ -53,6 +97,13 @@ fn addresses() -> Vec<Case> {
             .get("/")
             .send(Request::get("/").header("x-forwarded-for", "203.0.113.9, 198.51.100.7"))
             .send(Request::get("/").header("x-forwarded-for", "203.0.113.9, junk")),
+        Case::new("an_address_that_nobody_named_is_not_internal")
+            .hcm("internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}")
+            .get("/")
+            .send(Request::get("/").header("x-forwarded-for", "junk"))
+            .send(Request::get("/").header("x-forwarded-for", "127.0.0.1"))
+            .send(Request::get("/").header("x-forwarded-for", "127.0.0.1, 127.0.0.1"))
+            .send(Request::get("/").header("x-envoy-retry-on", "5xx")),
         Case::new("nothing_is_appended_if_that_is_asked")
             .hcm("use_remote_address: true\nskip_xff_append: true")
             .get("/")

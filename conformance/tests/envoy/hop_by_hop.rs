@@ -5,6 +5,104 @@ use serde_json::Value;
 use causeway_conformance::{Case, Reply, Request};
 
 pub(crate) fn cases() -> Vec<Case> {
+    [of_clients(), added(), lengths()].into_iter().flatten().collect()
+}
+
+/// What the proxy adds itself, beside what a client says of its connection.
+fn added() -> Vec<Case> {
+    vec![
+        Case::new("what_the_proxy_adds_is_not_the_clients_to_remove")
+            .hcm("use_remote_address: true\nappend_x_forwarded_port: true\nvia: edge")
+            .routes(
+                "
+                - match: {prefix: /}
+                  request_headers_to_add: [{header: {key: x-tenant, value: mine}}]
+                  route: {cluster: app, prefix_rewrite: /new/}",
+            )
+            .send(
+                Request::get("/old")
+                    .header("Connection", "x-tenant, x-forwarded-port, via, x-request-id, x-envoy-original-path")
+                    .header("X-Tenant", "theirs"),
+            )
+            .send(Request::get("/old").header("Connection", "x-envoy-external-address, x-envoy-expected-rq-timeout-ms")),
+        Case::new("they_are_gone_before_anything_looks_at_them")
+            .routes(
+                "
+                - match: {prefix: /, headers: [{name: connection, present_match: true}]}
+                  direct_response: {status: 200, body: {inline_string: connection}}
+                - match: {prefix: /, headers: [{name: keep-alive, present_match: true}]}
+                  direct_response: {status: 200, body: {inline_string: keep-alive}}
+                - match: {prefix: /, headers: [{name: upgrade, present_match: true}]}
+                  direct_response: {status: 200, body: {inline_string: upgrade}}
+                - match: {prefix: /, headers: [{name: te, string_match: {contains: gzip}}]}
+                  direct_response: {status: 200, body: {inline_string: te}}
+                - match: {prefix: /, headers: [{name: transfer-encoding, present_match: true}]}
+                  direct_response: {status: 200, body: {inline_string: transfer-encoding}}
+                - match: {prefix: /, headers: [{name: x-named, present_match: true}]}
+                  direct_response: {status: 200, body: {inline_string: named}}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .send(Request::get("/").header("Connection", "keep-alive").header("Keep-Alive", "5"))
+            .send(Request::get("/").header("Connection", "X-Named").header("X-Named", "1"))
+            .send(Request::get("/").header("Upgrade", "foo"))
+            .send(Request::get("/").header("TE", "gzip"))
+            .raw("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n0\r\n\r\n"),
+        Case::new("those_that_the_route_adds_go_on_in_requests_only")
+            .routes(
+                "
+                - match: {prefix: /}
+                  request_headers_to_add:
+                  - {header: {key: connection, value: v}}
+                  - {header: {key: keep-alive, value: v}}
+                  - {header: {key: te, value: v}}
+                  - {header: {key: upgrade, value: v}}
+                  response_headers_to_add:
+                  - {header: {key: connection, value: v}}
+                  - {header: {key: proxy-connection, value: v}}
+                  - {header: {key: upgrade, value: v}}
+                  - {header: {key: keep-alive, value: v}}
+                  - {header: {key: transfer-encoding, value: chunked}}
+                  route: {cluster: app}",
+            )
+            .get("/")
+            .send(Request::post("/", "body")),
+    ]
+}
+
+/// A length that is not the body's own would have the next reader find another request behind it.
+fn lengths() -> Vec<Case> {
+    let with = |name: &'static str, fields: &str| {
+        Case::new(name).routes(&format!("- match: {{prefix: /}}\n  {fields}\n  route: {{cluster: app}}"))
+    };
+    let smuggled = "abcGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+    vec![
+        with("a_length_that_is_removed_becomes_chunks", "request_headers_to_remove: [content-length]")
+            .on_one_connection([Request::post("/", smuggled), Request::get("/")])
+            .asked("app"),
+        with("a_length_that_is_added_to_nothing", "request_headers_to_add: [{header: {key: content-length, value: '3'}, append_action: ADD_IF_ABSENT}]")
+            .send(Request::post("/", "abc"))
+            .asked("app"),
+        with(
+            "a_length_that_is_not_the_bodys",
+            "request_headers_to_add: [{header: {key: content-length, value: '2'}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}]",
+        )
+        .send(Request::post("/", "abc"))
+        .differs("D-300", &["1 POST /", "body", "headers", "content-length"], Value::Null)
+        .differs("D-300", &["1 POST /", "body", "headers", "transfer-encoding"], "chunked")
+        .differs("D-300", &["1 POST /", "body", "body"], "abc")
+        .differs("D-300", &["1 POST /", "headers", "content-length"], "252")
+        .without_log()
+        .asked("app"),
+        with(
+            "a_length_of_a_response_that_is_removed_becomes_chunks",
+            "response_headers_to_remove: [content-length]",
+        )
+        .on_one_connection([Request::get("/"), Request::get("/")]),
+    ]
+}
+
+fn of_clients() -> Vec<Case> {
     vec![
         Case::new("they_do_not_reach_the_upstream")
             .send(

@@ -5,7 +5,107 @@ use std::time::Duration;
 use causeway_conformance::{Answer, Case, Connection, Reply, Request, Run, Script};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [failures(), mapped()].into_iter().flatten().collect()
+    [failures(), mapped(), own()].into_iter().flatten().collect()
+}
+
+/// Answers that the configuration gives.
+fn own() -> Vec<Case> {
+    let direct = |statuses: &[u16]| {
+        let routes = statuses
+            .iter()
+            .map(|status| format!("- match: {{path: /{status}}}\n  direct_response: {{status: {status}}}"));
+        routes.collect::<Vec<_>>().join("\n")
+    };
+    let grpc = |target: &str| Request::post(target, "").header("content-type", "application/grpc");
+    let statuses = [200, 204, 301, 400, 401, 403, 404, 408, 429, 500, 502, 503, 504, 599];
+    let all = |case: Case| statuses.iter().fold(case, |case, status| case.send(grpc(&format!("/{status}"))));
+    vec![
+        all(Case::new("grpc_is_told_by_the_status").routes(&direct(&statuses))),
+        Case::new("grpc_is_told_by_the_status_of_a_mapper_and_of_a_cluster_that_is_not_there")
+            .dead("app")
+            .hcm(
+                "
+                local_reply_config:
+                  mappers:
+                  - filter: {response_flag_filter: {flags: [UF]}}
+                    status_code: 429",
+            )
+            .routes(
+                "
+                - match: {path: /missing}
+                  route: {cluster_header: x, cluster_not_found_response_code: NOT_FOUND}
+                - match: {path: /broken}
+                  route: {cluster_header: x, cluster_not_found_response_code: INTERNAL_SERVER_ERROR}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .send(grpc("/missing"))
+            .send(grpc("/broken"))
+            .send(grpc("/")),
+        Case::new("grpc_has_no_parameters_in_its_content_type")
+            .routes(&direct(&[503]))
+            .send(Request::post("/503", "").header("content-type", "application/grpc;charset=utf-8"))
+            .send(Request::post("/503", "").header("content-type", "application/grpc+proto"))
+            .send(Request::post("/503", "").header("content-type", "application/grpc-web")),
+        Case::new("grpc_is_told_of_paths_that_are_refused")
+            .hcm("path_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT\nnormalize_path: true")
+            .send(grpc("/a%2fb"))
+            .send(grpc("/a%00"))
+            .send(Request::get("/a%2fb")),
+        Case::new("behind_a_400_of_its_own_the_connection_ends")
+            .backend("app", Reply::status(400))
+            .routes(&format!("{}\n- match: {{prefix: /}}\n  route: {{cluster: app}}", direct(&[400, 401, 404])))
+            .get("/400")
+            .send(Request::new("HEAD", "/400"))
+            .get("/401")
+            .get("/404")
+            .get("/theirs"),
+        Case::new("an_answer_without_a_body_has_no_content_type")
+            .routes(
+                "
+                - match: {path: /empty}
+                  direct_response: {status: 200}
+                  response_headers_to_add: [{header: {key: content-type, value: text/odd}}]
+                - match: {path: /to}
+                  redirect: {path_redirect: /}
+                  response_headers_to_add: [{header: {key: content-type, value: text/odd}}]
+                - match: {path: /full}
+                  direct_response: {status: 200, body: {inline_string: x}}
+                  response_headers_to_add: [{header: {key: content-type, value: text/odd}}]
+                - match: {path: /formatted}
+                  direct_response: {status: 200, body: {inline_string: x}, body_format: {json_format: {a: b}}}
+                  response_headers_to_add: [{header: {key: content-type, value: text/odd}}]",
+            )
+            .get("/empty")
+            .get("/to")
+            .get("/full")
+            .get("/formatted"),
+        Case::new("what_the_format_of_a_direct_response_knows")
+            .routes(
+                "
+                - match: {path: /text}
+                  direct_response:
+                    status: 200
+                    body_format: {text_format: '%RESPONSE_CODE_DETAILS%|%RESPONSE_FLAGS%|%RESP(x-a)%|%RESPONSE_CODE%'}
+                  response_headers_to_add: [{header: {key: x-a, value: '%RESPONSE_CODE_DETAILS%'}}]",
+            )
+            .get("/text"),
+        Case::new("a_mapper_adds_what_was_true_before_it")
+            .routes("- match: {prefix: /}\n  direct_response: {status: 404, body: {inline_string: b}}")
+            .hcm(
+                "
+                local_reply_config:
+                  mappers:
+                  - filter:
+                      duration_filter: {comparison: {op: GE, value: {default_value: 0, runtime_key: none}}}
+                    status_code: 410
+                    headers_to_add:
+                    - {header: {key: x-code, value: '%RESPONSE_CODE%'}}
+                    - {header: {key: content-type, value: text/odd}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}
+                    body_format_override: {json_format: {code: '%RESPONSE_CODE%'}}",
+            )
+            .get("/"),
+    ]
 }
 
 fn failures() -> Vec<Case> {

@@ -94,6 +94,10 @@ const OF_ONE_CONNECTION_BACK: KnownSet = KnownSet::of(&[
     Known::Upgrade,
 ]);
 
+/// What nobody but the proxy says of the connection on which the response goes on.
+pub const OF_THE_NEXT_CONNECTION: KnownSet =
+    KnownSet::of(&[Known::Connection, Known::ProxyConnection, Known::TransferEncoding, Known::Upgrade]);
+
 /// Removes the fields that belong to the connection on which the response arrived.
 pub fn remove_hop_by_hop_response(block: &mut HeaderBlock, options: ConnectionOptions) {
     remove_named_by_connection(block, options);

@@ -381,6 +381,11 @@ impl Slot {
 }
 
 impl Span {
+    /// What lies in front of it.
+    pub(crate) const fn before(self) -> Self {
+        Self { start: 0, len: self.start }
+    }
+
     /// In place of a name that has no place, since it is known.
     const KNOWN: Self = Self { start: u32::MAX, len: 0 };
 

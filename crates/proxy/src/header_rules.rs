@@ -22,7 +22,11 @@ use crate::local_reply::LocalReply;
 
 /// Refuses what the codec of Envoy refuses behind the parser; drops fields that are to be dropped. Says
 /// how many were.
-pub(crate) fn check_fields(exchange: &mut Exchange, config: &HttpConnectionManager) -> Result<u64, Failure> {
+pub(crate) fn check_fields(
+    exchange: &mut Exchange,
+    config: &HttpConnectionManager,
+    encrypted: bool,
+) -> Result<u64, Failure> {
     if exchange.request.has(Known::Connection) {
         if forwarding::names_protected_field(&exchange.request) {
             let values =
@@ -33,6 +37,16 @@ pub(crate) fn check_fields(exchange: &mut Exchange, config: &HttpConnectionManag
         if forwarding::names_host(&exchange.request) {
             exchange.request.remove(Known::Host);
         }
+    }
+    // Where nobody in front ends TLS, nobody can have been asked by it.
+    if exchange.head.as_ref().is_some_and(|head| head.asks_for_https(&exchange.request) == Some(true))
+        && config.use_remote_address
+        && config.xff_num_trusted_hops == 0
+        && !encrypted
+    {
+        let host = exchange.request.get(Known::Host).unwrap_or_default();
+        let evidence = format!("the request is for \"https://{}…\"", host.escape_ascii());
+        return Err(Failure::new(Reason::RequestHttpsOnPlain).with_evidence(evidence));
     }
     if let Some(host) = exchange.request.get(Known::Host)
         && !authority::is_valid(host)
@@ -102,6 +116,12 @@ pub(crate) fn normalize(
             }
             Err(LocalReply::failed(Failure::new(Reason::RequestPathRejected).with_evidence(evidence)))
         }
+        // A client of gRPC follows no redirects.
+        PathOutcome::Redirect(path) if exchange.facts.grpc => {
+            let evidence = format!("the path is \"{}\"", exchange.path.escape_ascii());
+            exchange.path = path;
+            Err(LocalReply::failed(Failure::new(Reason::RequestPathRejected).with_evidence(evidence)))
+        }
         PathOutcome::Redirect(path) => {
             exchange.path.clone_from(&path);
             Err(LocalReply::configured(307, "path_normalization_failed").with_header("location", path))
@@ -150,7 +170,8 @@ pub(crate) fn apply_to_request(
     let config = context.config;
     let peer = context.connection.remote.ip().map(|peer| Remote { ip: peer.ip(), port: peer.port() });
     let had_forwarded_for = exchange.request.has(Known::XForwardedFor);
-    let mut trusted = true;
+    // An address that nobody has named proves nothing about who asks.
+    let mut trusted = false;
     if config.use_remote_address {
         exchange.facts.remote = remote_behind_hops(&exchange.request, config.xff_num_trusted_hops, peer);
         trusted = !had_forwarded_for;
@@ -170,12 +191,8 @@ pub(crate) fn apply_to_request(
     if config.append_x_forwarded_port {
         forwarded_port(&mut exchange.request, context);
     }
-    // HTTP/2 says itself what it was asked with.
-    if exchange.facts.protocol != Some(Version::Http2) || config.scheme_transformation.is_some() {
-        exchange.facts.https = exchange
-            .request
-            .get(Known::XForwardedProto)
-            .is_some_and(|proto| proto.eq_ignore_ascii_case(b"https"));
+    if let Some(https) = asked_by_https(exchange, context) {
+        exchange.facts.https = https;
     }
 
     if !config.via.is_empty() {
@@ -201,7 +218,6 @@ pub(crate) fn apply_to_request(
             exchange.request.set(Known::XRequestId, &id);
         }
     }
-    note_grpc(exchange);
     Ok(())
 }
 
@@ -215,7 +231,7 @@ fn is_grpc(request: &HeaderBlock) -> bool {
     request
         .get(Known::ContentType)
         .and_then(|value| value.strip_prefix(b"application/grpc"))
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
 }
 
 fn remote_behind_hops(request: &HeaderBlock, hops: u32, peer: Option<Remote>) -> Option<Remote> {
@@ -247,11 +263,12 @@ fn detect_remote(
         match detection {
             OriginalIpDetection::Xff { trusted_hops, trusted_cidrs, skip_append } => {
                 let found = exchange.request.joined(Known::XForwardedFor, &mut joined).and_then(|chain| {
+                    let ip = match trusted_cidrs {
+                        Some(cidrs) => behind_trusted_proxies(chain, peer?.ip, cidrs)?,
+                        None => address_from_right(chain, usize::try_from(*trusted_hops).ok()?)?,
+                    };
                     *trusted = memchr::memchr(b',', chain).is_none();
-                    match trusted_cidrs {
-                        Some(cidrs) => behind_trusted_proxies(chain, peer?.ip, cidrs),
-                        None => address_from_right(chain, usize::try_from(*trusted_hops).ok()?),
-                    }
+                    Some(ip)
                 });
                 if !*skip_append {
                     append_forwarded_for(
@@ -335,6 +352,21 @@ fn forwarded_proto(request: &mut HeaderBlock, encrypted: bool, config: &HttpConn
         None if !request.has(Known::XForwardedProto) => request.append(Known::XForwardedProto, own),
         None => {}
     }
+}
+
+/// Whether the request asks for an `https` URL, where it does not say so itself, as HTTP/2 does.
+fn asked_by_https(exchange: &Exchange, context: &RequestContext<'_>) -> Option<bool> {
+    let by_proto = match &context.config.scheme_transformation {
+        Some(SchemeTransformation::Overwrite(scheme)) => return Some(scheme.eq_ignore_ascii_case("https")),
+        _ if exchange.facts.protocol == Some(Version::Http2) => return None,
+        _ => exchange.request.get(Known::XForwardedProto),
+    };
+    let of_url = exchange.head.as_ref().and_then(|head| head.asks_for_https(&exchange.request));
+    Some(of_url.unwrap_or_else(|| match by_proto {
+        Some(proto) if proto.eq_ignore_ascii_case(b"https") => true,
+        Some(proto) if proto.eq_ignore_ascii_case(b"http") => false,
+        _ => context.connection.is_encrypted(),
+    }))
 }
 
 fn forwarded_port(request: &mut HeaderBlock, context: &RequestContext<'_>) {
@@ -421,7 +453,7 @@ pub(crate) fn apply_to_response(
         }
         ServerHeaderTransformation::PassThrough => {}
     }
-    if config.always_set_request_id_in_response
+    if (config.always_set_request_id_in_response || exchange.request.has(Known::EnvoyForceTrace))
         && let Some(id) = exchange.request.get(Known::XRequestId)
     {
         exchange.response.set(Known::XRequestId, id);
@@ -454,7 +486,7 @@ mod tests {
         for (value, expected) in [
             ("application/grpc", true),
             ("application/grpc+proto", true),
-            ("application/grpc;x", true),
+            ("application/grpc;x", false),
             ("application/grpc-web", false),
             ("text/plain", false),
         ] {

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use causeway_http::Known;
+use causeway_http::{Known, KnownSet};
 use causeway_model::{BodyFormat, LocalReplyMapper};
-use causeway_reason::{Answer, Body, Failure, Reason};
+use causeway_reason::{Answer, Body, Failure, Reason, grpc_status};
 
 use crate::access_log::Decide;
 use crate::exchange::{Exchange, ResponseDetails};
@@ -171,6 +171,11 @@ pub(crate) fn prepare(
     if overloaded && manager.config.append_local_overload {
         headers.push((Cow::Borrowed("x-envoy-local-overloaded"), b"true".to_vec()));
     }
+    let mut reply = Shape { status, body: body.into_owned(), content_type: None };
+    // It is a part of the route's own answer: nobody has said yet what became of the request.
+    if let Some(format) = &format {
+        reply.format(format, exchange, viewer);
+    }
     match cause {
         Cause::Failure(failure) => {
             note_failure(exchange, failure);
@@ -185,7 +190,6 @@ pub(crate) fn prepare(
             }
         }
     }
-    let mut reply = Shape { status, body: body.into_owned(), content_type: None };
     exchange.response.clear(usize::MAX);
     for (name, value) in &headers {
         exchange.response.append(&**name, value);
@@ -196,9 +200,6 @@ pub(crate) fn prepare(
         for level in levels {
             mutate(exchange, Message::Response, level, viewer);
         }
-    }
-    if let Some(format) = &format {
-        reply.format(format, exchange, viewer);
     }
     apply_mappers(&mut reply, exchange, manager, viewer, random);
     if exchange.facts.grpc {
@@ -214,11 +215,16 @@ pub(crate) fn prepare(
             None if exchange.response.has(Known::ContentType) => {}
             None => exchange.response.append(Known::ContentType, b"text/plain"),
         }
+    } else {
+        exchange.response.remove_all(OF_A_BODY);
     }
     exchange.local_body.clear();
     exchange.local_body.extend_from_slice(&reply.body);
     reply.body
 }
+
+/// What says something about a body only.
+const OF_A_BODY: KnownSet = KnownSet::of(&[Known::ContentLength, Known::ContentType]);
 
 /// What a reply looks like so far.
 struct Shape {
@@ -272,25 +278,33 @@ fn apply_mappers(
         .zip(&config.mappers)
         .find(|(filter, _)| viewer.view(exchange, |view| filter.takes(view, random)))
         .map(|(_, mapper)| mapper);
+    let mut own_type = false;
     if let Some(LocalReplyMapper { status, body, headers_to_add, .. }) = mapper {
+        if let Some(body) = body {
+            reply.body = body.as_bytes().to_vec();
+        }
+        // What is added knows the status that would have been sent.
+        let before = exchange.response.get(Known::ContentType).map(<[u8]>::to_vec);
+        add_all(exchange, Message::Response, headers_to_add, viewer);
+        own_type = exchange.response.get(Known::ContentType) != before.as_deref();
         if let Some(status) = status {
             reply.status = *status;
             exchange.facts.status = *status;
         }
-        if let Some(body) = body {
-            reply.body = body.as_bytes().to_vec();
-        }
-        add_all(exchange, Message::Response, headers_to_add, viewer);
     }
     let format = mapper.and_then(|mapper| mapper.body_format.as_ref()).or(config.body_format.as_ref());
     if let Some(format) = format {
         reply.format(format, exchange, viewer);
     }
+    if own_type {
+        reply.content_type = None;
+    }
 }
 
 /// A gRPC client is told in its own terms: status 200, and the outcome in `grpc-status`.
 fn grpc_reply(reply: &Shape, exchange: &mut Exchange) -> Vec<u8> {
-    let code = exchange.facts.failure.as_ref().map_or(2, |failure| failure.spec().grpc);
+    let failure = exchange.facts.failure.as_ref().filter(|failure| failure.answer().status == reply.status);
+    let code = failure.map_or_else(|| grpc_status(reply.status), |failure| failure.spec().grpc);
     exchange.facts.status = 200;
     exchange.facts.own_status = Some(reply.status);
     exchange.response.set(Known::ContentType, b"application/grpc");

@@ -301,6 +301,7 @@ impl Viewer {
             unique: self.random,
             log_type: self.log_type,
             unfinished: self.unfinished,
+            now: Some(self.worker.instant()),
         })
     }
 }

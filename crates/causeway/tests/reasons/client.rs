@@ -106,6 +106,10 @@ fn fields() -> Vec<Case> {
 fn target() -> Vec<Case> {
     vec![
         Case::of(Reason::RequestTargetInvalid).send(Request::get("*")).evidence("*"),
+        Case::of(Reason::RequestHttpsOnPlain)
+            .manager("use_remote_address: true")
+            .send(Request::get("https://test/file"))
+            .evidence("https://test"),
         Case::of(Reason::RequestSchemeInvalid).send(Request::get("ftp://test/file")).evidence("ftp"),
         Case::of(Reason::RequestTargetNotPath).send(Request::new("OPTIONS", "*")).evidence("*"),
         Case::of(Reason::RequestPathRejected)

@@ -1,5 +1,7 @@
 //! How long a body is (RFC 9112 §6.3).
 
+use crate::{HeaderBlock, Known};
+
 /// How the end of a body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyFraming {
@@ -14,6 +16,22 @@ pub enum BodyFraming {
 }
 
 impl BodyFraming {
+    /// Whether `Content-Length`, where there is one, says the length of this body and nothing else.
+    #[must_use]
+    pub fn fits(self, block: &HeaderBlock) -> bool {
+        if !block.has(Known::ContentLength) {
+            return true;
+        }
+        let length = match self {
+            Self::None => 0,
+            Self::Length(length) => length,
+            Self::Chunked | Self::UntilClose => return false,
+        };
+        let mut values = block.values(Known::ContentLength);
+        let said = values.next().and_then(parse_length);
+        said == Some(length) && values.next().is_none()
+    }
+
     /// A body of that length.
     #[must_use]
     pub const fn of_length(length: u64) -> Self {
@@ -72,6 +90,22 @@ pub(crate) fn parse_length(value: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_content_length_says_fits_or_does_not() {
+        let fits = |framing: BodyFraming, said: &[&str]| {
+            let mut block = HeaderBlock::new();
+            said.iter().for_each(|length| block.append("content-length", length.as_bytes()));
+            framing.fits(&block)
+        };
+        for framing in [BodyFraming::None, BodyFraming::Length(3), BodyFraming::Chunked] {
+            assert!(fits(framing, &[]));
+            assert!(!fits(framing, &["4"]) && !fits(framing, &["x"]));
+        }
+        assert!(fits(BodyFraming::None, &["0"]) && fits(BodyFraming::Length(3), &["3"]));
+        assert!(!fits(BodyFraming::Length(3), &["3", "3"]) && !fits(BodyFraming::Length(3), &["3,3"]));
+        assert!(!fits(BodyFraming::Chunked, &["0"]));
+    }
 
     #[test]
     fn a_length_is_digits_and_nothing_else() {

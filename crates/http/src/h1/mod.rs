@@ -1,5 +1,6 @@
 //! HTTP/1 (RFC 9112), strictly.
 
+mod absolute;
 mod body;
 mod chunked;
 mod foreign;

@@ -72,6 +72,10 @@ impl PathSpan {
     pub(crate) const fn of(span: Span) -> Self {
         Self(span)
     }
+
+    pub(super) const fn span(self) -> Span {
+        self.0
+    }
 }
 
 impl RequestHead {

@@ -109,6 +109,7 @@ impl AdminLog {
             unique: random,
             log_type: "DownstreamEnd",
             unfinished: None,
+            now: None,
         };
         for log in self.logs.iter().filter(|log| log.takes(&view, random)) {
             let mut line = Vec::new();

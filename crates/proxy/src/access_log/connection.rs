@@ -58,6 +58,7 @@ pub(crate) fn log_exchange(
         unique: random,
         log_type: "NotSet",
         unfinished: None,
+        now: None,
     };
     for log in &listener.snapshot().logs {
         worker.logs.write(log, &view, random);

@@ -66,7 +66,7 @@ impl Decide for CompiledFilter {
         match &self.0 {
             Kind::StatusCode(op, value) => op.holds(u64::from(facts.status), *value),
             Kind::Duration(op, value) => {
-                let (Some(from), Some(to)) = (facts.begun, facts.ended) else { return false };
+                let (Some(from), Some(to)) = (facts.begun, facts.ended.or(view.now)) else { return false };
                 let millis = to.saturating_duration_since(from).as_millis();
                 op.holds(u64::try_from(millis).unwrap_or(u64::MAX), *value)
             }

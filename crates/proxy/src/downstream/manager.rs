@@ -15,7 +15,7 @@ use causeway_routing::{
     DomainHint, Lookup, Miss, own_location, redirect_location, redirect_path, tls_redirect_location,
 };
 
-use super::upgrade::pass_over_upgrades;
+use super::upgrade::{leave_on_this_connection, pass_over_upgrades};
 use super::{After, Downstream};
 use crate::deadlines::Timer;
 use crate::filters::{FilterContext, Verdict};
@@ -81,7 +81,7 @@ impl Downstream {
         if let Some(Version::Http2) = request.facts.protocol {
             return Ok(());
         }
-        match header_rules::check_fields(request, &self.listener.manager.config) {
+        match header_rules::check_fields(request, &self.listener.manager.config, self.info.is_encrypted()) {
             Ok(0) => Ok(()),
             Ok(dropped) => {
                 self.worker.http1.add(Http1Stat::DroppedHeadersWithUnderscores, dropped);
@@ -198,6 +198,7 @@ impl Downstream {
             let all = header.may_know_all(&mut request.request, self.info.direct_remote());
             request.facts.may_know_all = all;
         }
+        header_rules::note_grpc(request);
         if head.connection.upgrade && !config.http1.ignored_upgrades.is_empty() {
             pass_over_upgrades(request, &config.http1.ignored_upgrades);
         }
@@ -227,6 +228,7 @@ impl Downstream {
         if head.method != Method::Connect {
             self.normalize(request)?;
         }
+        leave_on_this_connection(request);
         let mut context = RequestContext {
             config,
             connection: &self.info,

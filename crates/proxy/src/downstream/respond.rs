@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
 use causeway_http::h2::Code;
-use causeway_http::{Known, Method, Version};
+use causeway_http::{Known, Method, Version, forwarding};
 use causeway_model::{DrainType, OverloadActionKind};
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::ClusterStat;
@@ -182,7 +182,11 @@ impl Downstream {
         unread: bool,
     ) -> After {
         request.facts.request_end.get_or_insert(self.worker.instant());
-        self.draining |= reply.close;
+        // Envoy takes every 400 of its own for a request whose end is not to be trusted.
+        let faulty = reply.status() == 400
+            && matches!(self.client, Client::Http1 { .. })
+            && !self.listener.manager.config.http1.stream_error_on_invalid_message;
+        self.draining |= reply.close || faulty;
         let body = self.put_together(request, reply);
         self.filter_response(request);
         let close = self.write_head(request, body.is_empty(), unread) == BodyToClient::UntilClose;
@@ -229,6 +233,10 @@ impl Downstream {
         // What has not arrived of the request is no longer waited for, even if it still comes.
         if self.deadlines.is_set(Timer::Request) {
             self.deadlines.set(Timer::Request, None);
+        }
+        if !request.facts.tunnel {
+            // Whoever added them: what is said of this connection is for the proxy to say.
+            request.response.remove_all(forwarding::OF_THE_NEXT_CONNECTION);
         }
         let config = &self.listener.manager.config;
         header_rules::apply_to_response(request, config, || self.worker.date());

@@ -1,6 +1,6 @@
 //! Upgrades and tunnels: what a request asks for, and whether it may have it.
 
-use causeway_http::{Known, Method, Version};
+use causeway_http::{Known, Method, Version, forwarding};
 use causeway_model::StringMatcher;
 use causeway_reason::{Failure, Reason};
 
@@ -67,6 +67,17 @@ fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
     }
     let wanted = request.request.get(Known::Upgrade)?;
     (!wanted.is_empty() && !wanted.eq_ignore_ascii_case(b"h2c")).then(|| wanted.to_vec())
+}
+
+/// Removes what speaks of the client's connection only, before anything looks at the fields or adds to them: what the proxy
+/// adds is not the client's to remove by naming it in `Connection`.
+pub(super) fn leave_on_this_connection(request: &mut ActiveRequest) {
+    let Some(options) = request.head.as_ref().map(|head| head.connection) else { return };
+    if wanted_upgrade(request).is_some() {
+        forwarding::remove_hop_by_hop_upgrade(&mut request.request);
+    } else {
+        forwarding::remove_hop_by_hop_request(&mut request.request, options);
+    }
 }
 
 /// Takes the upgrades out of a request that nobody is to hear of (`ignore_http_11_upgrade`).

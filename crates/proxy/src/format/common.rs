@@ -75,7 +75,7 @@ fn duration(view: &View<'_>, from: DurationPoint, to: DurationPoint, unit: Durat
         DurationPoint::UpstreamRxEnd => facts.response_end,
         DurationPoint::DownstreamTxBegin => facts.reply_begin,
         DurationPoint::DownstreamTxEnd => facts.reply_end,
-        DurationPoint::End => facts.ended.or(view.unfinished),
+        DurationPoint::End => facts.ended.or(view.unfinished).or(view.now),
     };
     between(at(from), at(to), unit)
 }

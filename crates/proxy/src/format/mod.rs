@@ -41,6 +41,8 @@ pub(crate) struct View<'a> {
     pub(crate) log_type: &'static str,
     /// Now, for a line about a request that has not ended: how long it has taken so far.
     pub(crate) unfinished: Option<Instant>,
+    /// Now, for fields and bodies that are made while a request is served.
+    pub(crate) now: Option<Instant>,
 }
 
 /// What stands for a value that is absent.

@@ -12,6 +12,7 @@ use causeway_http::h1::{
     BodyFraming, HeadLimits, LAST_CHUNK, Parsed, ResponseHead, ResponseRules, chunk_header, parse_response,
 };
 use causeway_http::{Method, Version, forwarding};
+use causeway_model::SchemeTransformation;
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::{ClusterStat, Host, HostResult, HostStat};
 
@@ -213,6 +214,11 @@ impl<'d> Relay<'d> {
         facts.upstream_connection = Some(self.upstream.id());
         facts.upstream_local = self.upstream.local();
         facts.upstream_tls = self.upstream.tls();
+        if let Some(SchemeTransformation::MatchUpstream) =
+            self.downstream.listener.manager.config.scheme_transformation
+        {
+            facts.https = facts.upstream_tls.is_some();
+        }
         facts.upstream_remote = Some(Rc::clone(self.upstream.remote()));
         outlier::note(&self.request, &self.forwarding.hosts, HostResult::Connected);
         self.request.log_connected();

@@ -30,7 +30,10 @@ pub(super) fn request(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> Result
         Failure::new(Reason::RequestUnsendable).with_evidence(evidence)
     };
     let Some(head) = exchange.head.clone() else { return Err(unsendable("method", b"")) };
-    forwarding::remove_hop_by_hop_request(&mut exchange.request, head.connection);
+    // Whatever was done to the fields: a length that is not the body's own breaks the message (RFC 9113 §8.1.1).
+    if !head.framing.fits(&exchange.request) {
+        exchange.request.remove(Known::ContentLength);
+    }
     let method = match upgrade {
         Some(_) => http::Method::CONNECT,
         None => {
@@ -87,8 +90,11 @@ fn path(path: &[u8]) -> Option<PathAndQuery> {
 
 /// The fields as they are sent: what is about one connection, or has a pseudo header, is none of them.
 fn fields(block: &HeaderBlock) -> HeaderMap {
-    http2::fields_where(block, |field| {
-        field.known.is_none_or(|known| known != Known::Host && !forwarding::is_hop_by_hop(known))
+    http2::fields_where(block, |field| match field.known {
+        Some(Known::Host) => false,
+        Some(Known::Te) => field.value.eq_ignore_ascii_case(b"trailers"),
+        Some(known) => !forwarding::is_hop_by_hop(known),
+        None => true,
     })
 }
 

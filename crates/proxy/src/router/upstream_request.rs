@@ -1,7 +1,7 @@
 //! The head of a request on its way to a back-end.
 
 use causeway_http::h1::{BodyFraming, HeadWriter};
-use causeway_http::{Known, Method, Version, forwarding};
+use causeway_http::{HeaderBlock, Known, Method, Version};
 
 use crate::exchange::Exchange;
 use crate::snapshot::key_format;
@@ -11,11 +11,11 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     let Some(head) = exchange.head.clone() else { return false };
     // What was asked by HTTP/2 has no such fields, and gets those that Envoy writes.
     let new_fields = upgrade.filter(|_| head.version == Version::Http2);
-    if upgrade.is_some() && new_fields.is_none() {
-        forwarding::remove_hop_by_hop_upgrade(&mut exchange.request);
-    } else {
-        forwarding::remove_hop_by_hop_request(&mut exchange.request, head.connection);
+    if new_fields.is_some() {
+        exchange.request.remove(Known::Connection);
+        exchange.request.remove(Known::Upgrade);
     }
+    let chunked = if upgrade.is_some() { false } else { frame(&mut exchange.request, head.framing) };
     let format = exchange
         .facts
         .cluster
@@ -48,7 +48,6 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
         writer.field("connection", b"upgrade");
         writer.field("upgrade", upgrade);
     }
-    let chunked = head.framing == BodyFraming::Chunked;
     if chunked {
         writer.field("transfer-encoding", b"chunked");
     } else if head.framing.is_none()
@@ -67,6 +66,18 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
     exchange.facts.upstream_fields_sent = fields as u64;
     exchange.facts.upstream_head_sent = (exchange.to_upstream.pending() - before) as u64;
     chunked
+}
+
+/// Makes the fields say how the body goes, whatever was done to them: a length that is not the body's own would have the
+/// back-end take a part of it for the next request (RFC 9112 §11.2). Says whether it goes in chunks.
+fn frame(request: &mut HeaderBlock, framing: BodyFraming) -> bool {
+    if request.has(Known::TransferEncoding) {
+        request.remove(Known::TransferEncoding);
+    }
+    if !framing.fits(request) {
+        request.remove(Known::ContentLength);
+    }
+    !framing.is_none() && !request.has(Known::ContentLength)
 }
 
 /// Whether a back-end expects a body: a request that has none is said to be empty then.

@@ -114,6 +114,7 @@ impl Record {
             unique: self.random,
             log_type,
             unfinished,
+            now: None,
         };
         for log in logs {
             worker.logs.write(log, &view, self.random);

@@ -249,6 +249,19 @@ pub(super) const REQUEST_SCHEME_INVALID: Spec = refused(
     },
 );
 
+pub(super) const REQUEST_HTTPS_ON_PLAIN: Spec = refused(
+    "request_https_on_plain",
+    Answer::refused(403, "Forbidden", "http1.https_url_on_plaintext_connection"),
+    Text {
+        en: "The request target is an absolute https URL, and the connection has no TLS.",
+        ko: "TLS가 없는 연결에서 https 절대 URL을 요청했습니다.",
+    },
+    Text {
+        en: "Ask for it over TLS; if a proxy in front ends TLS, set xff_num_trusted_hops.",
+        ko: "TLS로 요청하십시오. 앞단 프록시가 TLS를 종료한다면 xff_num_trusted_hops를 설정하십시오.",
+    },
+);
+
 pub(super) const REQUEST_TARGET_NOT_PATH: Spec = refused(
     "request_target_not_path",
     Answer::empty(404, None, "absolute_path_rejected"),

@@ -57,6 +57,8 @@ codes! {
         RequestTargetInvalid = K930 REQUEST_TARGET_INVALID,
         /// The request target is an absolute URL of a scheme other than http and https.
         RequestSchemeInvalid = K931 REQUEST_SCHEME_INVALID,
+        /// An absolute URL of `https` was asked for on a connection without TLS, and nobody in front ends it.
+        RequestHttpsOnPlain = K944 REQUEST_HTTPS_ON_PLAIN,
         /// The request target is no path: `OPTIONS *`, or an absolute URL where those are off.
         RequestTargetNotPath = K932 REQUEST_TARGET_NOT_PATH,
         /// A QUERY request without `Content-Type`.
