@@ -51,6 +51,7 @@ fn heads() -> Vec<Case> {
             "cluster.app.upstream_rq_rx_reset",
             "cluster.app.upstream_rq_503",
         ]),
+        case("the_status_is_a_field_too", Answer::frames([many(100)])).get("/"),
         case("as_many_fields_as_are_allowed", Answer::frames([many(99)])).get("/"),
         Case::new("more_fields_where_they_are_allowed")
             .backend("app", Script::always(Answer::frames([many(300)])).http2())

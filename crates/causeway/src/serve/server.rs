@@ -322,7 +322,6 @@ impl Running {
     ) -> Result<(), NotStarted> {
         let server = Rc::clone(&self.server);
         server.manager.apply(&loaded.bootstrap);
-        server.shared.enter(ServerState::Initializing);
         tracing::info!(target: "main", "waiting for {} clusters to be ready", loaded.bootstrap.clusters.len());
         tokio::select! {
             () = server.manager.warm() => {}
@@ -330,6 +329,7 @@ impl Running {
             _ = self.signals.interrupt.recv() => return Err(NotStarted::ToldToEnd),
         }
         tracing::info!(target: "main", "all clusters are ready; starting workers");
+        server.shared.enter(ServerState::Initializing);
         server.publish(loaded, prepared)?;
         server.shared.enter(ServerState::Live);
         server.statistics.initialized(begun.elapsed());

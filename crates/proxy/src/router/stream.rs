@@ -189,9 +189,11 @@ pub(super) fn check_head(
 ) -> Result<(), Failure> {
     let too_large = |evidence| Err(Failure::new(Reason::UpstreamHeadOverflow).with_evidence(evidence));
     let most = usize::try_from(limits.max_headers_count).unwrap_or(usize::MAX);
-    if response.headers().len() > most {
+    // To Envoy, `:status` is one of them.
+    let fields = response.headers().len() + 1;
+    if fields > most {
         stream.overflowed(true);
-        return too_large(format!("it has {} fields, and {most} are allowed", response.headers().len()));
+        return too_large(format!("it has {fields} fields with :status, and {most} are allowed"));
     }
     let most = u64::from(limits.max_response_headers_kb_of_http2) * 1024;
     let size: usize = response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
