@@ -97,6 +97,13 @@ pub(crate) fn cases() -> Vec<Case> {
         )
         .more_clusters("- {name: unused}")
         .stats(COUNTED),
+        note_copies(
+            mirror("the_host_may_name_the_mirror", "{cluster_header: ':authority'}")
+                .send(Request::get("/none").host("nobody"))
+                .send(Request::get("/known").host("mirror")),
+            1,
+        )
+        .more_clusters("- {name: unused}"),
         mirror("a_share_of_nothing", "{cluster: mirror, runtime_fraction: {default_value: {numerator: 0}}}")
             .get("/")
             .pause(Duration::from_millis(100))

@@ -364,6 +364,49 @@ fn clusters() -> Vec<Case> {
             .send(Request::get("/").header("x-cluster", "nobody"))
             .get("/")
             .stats(&["http.ingress.no_cluster"]),
+        Case::new("the_cluster_can_stand_in_the_request_line")
+            .named(&["one", "/two", "GET", "http"])
+            .routes(
+                r#"
+                - match: {prefix: /host}
+                  route: {cluster_header: ":authority", host_rewrite_literal: in.test}
+                - match: {prefix: /old}
+                  route: {cluster_header: host}
+                - match: {prefix: /method}
+                  route: {cluster_header: ":method"}
+                - match: {prefix: /scheme}
+                  route: {cluster_header: ":scheme"}
+                - match: {prefix: /weighted}
+                  route: {weighted_clusters: {clusters: [{cluster_header: ":authority", weight: 1}, {name: GET, weight: 0}]}}
+                - match: {prefix: /number}
+                  route: {weighted_clusters: {header_name: ":authority", clusters: [{name: one, weight: 3}, {name: GET, weight: 7}]}}
+                - match: {prefix: /}
+                  route: {cluster_header: ":path"}"#,
+            )
+            .send(Request::get("/host").host("one"))
+            .send(Request::get("/host").host("none"))
+            .send(Request::get("/old").host("one"))
+            .get("/method")
+            .send(Request::post("/method", "x"))
+            .get("/scheme")
+            .send(Request::get("/weighted").host("one"))
+            .send(Request::get("/number").host("12"))
+            .send(Request::get("/number").host("13"))
+            .get("/two")
+            .get("/two?x")
+            .stats(&["http.ingress.no_cluster"]),
+        Case::new("the_cluster_can_stand_in_pseudo_headers")
+            .named(&["one", "GET"])
+            .routes(
+                r#"
+                - match: {prefix: /method}
+                  route: {cluster_header: ":method"}
+                - match: {prefix: /}
+                  route: {cluster_header: ":authority"}"#,
+            )
+            .ask(Request::get("/").host("one"))
+            .ask(Request::get("/").host("none"))
+            .ask(Request::get("/method")),
         Case::new("a_cluster_that_is_not_there")
             .route_config("validate_clusters: false")
             .routes(

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use causeway_http::HeaderBlock;
 use causeway_model::{
     ClusterName, ClusterSpecifier, FilterConfig, FilterSettings, HeaderMutations, HeaderName, HttpFilter,
     MirrorPolicy, PerFilterConfig, Route, RouteAction, RouteConfiguration, RouteForward, Runtime,
     VirtualHost, WeightedCluster,
 };
 
+use causeway_routing::visit_field;
 use causeway_upstream::SubsetKey;
 
 use crate::cluster::LocalCluster;
@@ -254,7 +254,7 @@ impl RouteEntry {
             let forward = self.forward().filter(|_| self.by_hash)?;
             request_hash::without_cookies(&forward.hash_policy, seen)
         };
-        let in_header = self.number_header.as_ref().and_then(|name| number(&seen.exchange.request, name));
+        let in_header = self.number_header.as_ref().and_then(|name| number(seen, name));
         let number = in_header.or_else(by_hash).unwrap_or(seen.random);
         let total: u64 = self.targets.iter().map(|target| target.weight).sum();
         let mut left = number.checked_rem(total)?;
@@ -301,11 +301,13 @@ fn subset(route: &Route, weighted: Option<&WeightedCluster>) -> Option<Box<Subse
 }
 
 /// The number in a header field, as Envoy reads it. A field that stands twice says nothing.
-fn number(request: &HeaderBlock, name: &HeaderName) -> Option<u64> {
-    let mut values = request.values(name.as_str());
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let text = std::str::from_utf8(value.trim_ascii()).ok()?;
-    text.parse().ok()
+fn number(seen: &SeenByRouting<'_>, name: &HeaderName) -> Option<u64> {
+    let (mut found, mut count) = (None, 0);
+    visit_field(seen, name.as_str(), &mut |value| {
+        count += 1;
+        found = std::str::from_utf8(value.trim_ascii()).ok().and_then(|text| text.parse().ok());
+    });
+    found.filter(|_| count == 1)
 }
 
 impl FilterOverrides {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use causeway_http::RequestIdSource;
 use causeway_http::date::imf_fixdate;
 use causeway_journal::Journal;
-use causeway_model::Address;
+use causeway_model::{Address, HeaderName};
 use causeway_stats::{Registry, ScopeName, Shard};
 use tokio::sync::mpsc::{UnboundedReceiver, WeakUnboundedSender};
 use tokio::task::AbortHandle;
@@ -22,7 +22,7 @@ use crate::access_log::LogBuffers;
 use crate::buffer::BufferPool;
 use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
-use crate::downstream::{Coroutines, Spares};
+use crate::downstream::{Coroutines, SeenByRouting, Spares};
 use crate::exchange::ExchangePool;
 use crate::failures::Failures;
 use crate::format::Clock;
@@ -468,6 +468,15 @@ impl Worker {
     /// The cluster of that name.
     pub(crate) fn cluster(&self, name: &str) -> Option<Rc<LocalCluster>> {
         self.clusters.borrow().get(name).cloned()
+    }
+
+    /// The cluster that a field of a request names.
+    pub(crate) fn cluster_named_in(
+        &self,
+        seen: &SeenByRouting<'_>,
+        field: &HeaderName,
+    ) -> Option<Rc<LocalCluster>> {
+        seen.read_field(field.as_str(), |name| self.cluster(std::str::from_utf8(name).ok()?)).flatten()
     }
 
     /// Runs a task whose every turn begins with a look at the clock. That is what [`Self::instant`] tells

@@ -293,11 +293,7 @@ impl Downstream {
             };
             request.facts.cluster = match &target.name {
                 ClusterName::Fixed(_) => target.cluster.clone(),
-                ClusterName::Header(name) => request
-                    .request
-                    .get(name.as_str())
-                    .and_then(|name| std::str::from_utf8(name).ok())
-                    .and_then(|name| self.worker.cluster(name)),
+                ClusterName::Header(name) => self.worker.cluster_named_in(&request.seen(), name),
             };
             request.facts.target = Some(target);
         }

@@ -1,7 +1,7 @@
 //! A request as routing sees it.
 
 use causeway_http::{Known, Method};
-use causeway_routing::{Certificate, RouteRequest};
+use causeway_routing::{Certificate, RouteRequest, visit_field};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
@@ -11,6 +11,19 @@ pub(crate) struct SeenByRouting<'a> {
     pub(crate) exchange: &'a Exchange,
     pub(crate) connection: &'a ConnectionInfo,
     pub(crate) random: u64,
+}
+
+impl SeenByRouting<'_> {
+    /// Reads the first value of a field, or a part of the request line under its pseudo name.
+    pub(crate) fn read_field<R>(&self, name: &str, read: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let (mut read, mut result) = (Some(read), None);
+        visit_field(self, name, &mut |value| {
+            if let Some(read) = read.take() {
+                result = Some(read(value));
+            }
+        });
+        result
+    }
 }
 
 impl RouteRequest for SeenByRouting<'_> {

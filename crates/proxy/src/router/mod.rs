@@ -330,7 +330,7 @@ fn not_found(
 ) -> LocalReply {
     let mut reason = Reason::ClusterNotFound;
     let evidence = match request.facts.target.as_ref().map(|target| &target.name) {
-        Some(ClusterName::Header(name)) => match request.request.get(name.as_str()) {
+        Some(ClusterName::Header(name)) => match request.seen().read_field(name.as_str(), <[u8]>::to_vec) {
             Some(named) => format!(
                 "the header {name} names the cluster \"{}\", which does not exist",
                 named.escape_ascii()

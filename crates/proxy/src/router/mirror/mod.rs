@@ -61,10 +61,7 @@ impl Mirror {
         }
         match &self.name {
             ClusterName::Fixed(_) => self.cluster.clone(),
-            ClusterName::Header(name) => {
-                let named = request.request.get(name.as_str())?;
-                request.worker().cluster(std::str::from_utf8(named).ok()?)
-            }
+            ClusterName::Header(name) => request.worker().cluster_named_in(&request.seen(), name),
         }
     }
 
