@@ -10,7 +10,7 @@ pub type Fill<'f> = &'f dyn Fn(&Template, &mut Vec<u8>);
 
 /// Writes the path (and query) that is sent on in place of `path`, byte for byte as Envoy makes it, and
 /// says whether there is one: `false` leaves `out` as it is, the path stays, and there is no
-/// `x-envoy-original-path`. `matcher` is that of the route that took the request; `fill` prints nothing for a
+/// `x-envoy-original-path`. So it is where nothing is left in place of the path, whatever the query. `matcher` is that of the route that took the request; `fill` prints nothing for a
 /// value that is absent.
 pub fn rewrite_path(
     matcher: &RouteMatch,
@@ -20,6 +20,7 @@ pub fn rewrite_path(
     out: &mut Vec<u8>,
 ) -> bool {
     let bare = without_query(path);
+    let before = out.len();
     let rest = match rewrite {
         PathRewrite::Prefix(prefix) => {
             let Some(matched) = matched_len(matcher, path) else { return false };
@@ -42,14 +43,14 @@ pub fn rewrite_path(
             bare.len()
         }
         PathRewrite::Template(template) => {
-            let before = out.len();
             fill(template, out);
-            if out.len() == before {
-                return false;
-            }
             bare.len()
         }
     };
+    // A request line without a path is none (RFC 9112 §3.2).
+    if out.len() == before {
+        return false;
+    }
     out.extend_from_slice(path.get(rest..).unwrap_or_default());
     true
 }
@@ -177,6 +178,8 @@ mod tests {
         assert_eq!(rewritten(&prefix, &groups, "/rx1/ab/c?q=/rx1/d").unwrap(), "/ab//rx1/ab/c?q=/rx1/d");
         assert_eq!(rewritten(&prefix, &rewrite("zzz", "f"), "/rx2/a?q").unwrap(), "/rx2/a?q");
         assert_eq!(rewritten(&prefix, &rewrite("x", ""), "/rx3/axb").unwrap(), "/r3/ab");
+        assert_eq!(rewritten(&prefix, &rewrite("^/e", ""), "/e/x").unwrap(), "/x");
+        assert_eq!(rewritten(&prefix, &rewrite("^/e", ""), "/e?x"), None);
     }
 
     #[test]
