@@ -59,6 +59,29 @@ pub(crate) fn cases() -> Vec<Case> {
             )
             .get("/u/12")
             .get("/u/12?x=1"),
+        Case::new("a_rewrite_that_leaves_nothing_leaves_the_path")
+            .routes(
+                "
+                - match: {prefix: /e}
+                  route: {cluster: app, regex_rewrite: {pattern: {regex: '^/e'}, substitution: ''}}
+                - match: {prefix: /q}
+                  route: {cluster: app, regex_rewrite: {pattern: {regex: '^/q'}, substitution: '?y'}}
+                - match: {prefix: /p}
+                  route: {cluster: app, prefix_rewrite: '', regex_rewrite: {pattern: {regex: '/p'}, substitution: ''}}
+                - match: {prefix: /r}
+                  redirect: {regex_rewrite: {pattern: {regex: '^/r'}, substitution: ''}}
+                - match: {prefix: /i}
+                  redirect: {prefix_rewrite: '', host_redirect: x}",
+            )
+            .get("/e")
+            .get("/e?x")
+            .get("/e/x")
+            .get("/q?z")
+            .get("/p")
+            .get("/p/x")
+            .get("/r?x")
+            .get("/r/y")
+            .get("/i?x"),
         Case::new("the_host_is_exchanged")
             .routes(
                 r"
@@ -150,6 +173,41 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/a/b/..")
             .get("/a/b/.")
             .get("/%"),
+        Case::new("what_may_not_stand_in_a_path_is_escaped")
+            .hcm("normalize_path: true")
+            .named(&["plain", "other"])
+            .routes(
+                "
+                - match: {prefix: '/{'}
+                  route: {cluster: plain}
+                - match: {prefix: /}
+                  route: {cluster: other}",
+            )
+            .get("/{a}|b^c`d?{}|^`")
+            .get("/\"<>?\"<>")
+            .get("/%7b{/%2{/%{7b/%%{")
+            .get("/{/../x")
+            .get("/[x]!$&'()*+,:;=@~"),
+        Case::new("what_may_not_stand_in_a_path_stays_where_paths_are_not_normalised")
+            .hcm("merge_slashes: true")
+            .get("/{a}//|b^c`d?{}|^`"),
+        Case::new("bytes_of_paths_by_http2_are_escaped")
+            .hcm("normalize_path: true")
+            .ask(Request::get("/\u{e9}?\u{e9}"))
+            .ask(Request::get("/{}?{}")),
+        Case::new("slashes_alone_are_merged_into_two")
+            .hcm("merge_slashes: true")
+            .get("/")
+            .get("//")
+            .get("////?q=//")
+            .get("//a//"),
+        Case::new("slashes_alone_are_merged_into_two_behind_the_normalisation")
+            .hcm("normalize_path: true\nmerge_slashes: true\npath_with_escaped_slashes_action: UNESCAPE_AND_REDIRECT")
+            .get("//..")
+            .get("//.")
+            .get("/a/..//\\")
+            .get("/%2f")
+            .get("/%2fa"),
         Case::new("escaped_slashes_are_refused")
             .hcm("normalize_path: true\npath_with_escaped_slashes_action: REJECT_REQUEST")
             .get("/a%2fb")

@@ -7,7 +7,7 @@
 pub struct PathRules {
     /// RFC 3986 normalisation.
     pub normalize: bool,
-    /// `//` becomes `/`.
+    /// `//` becomes `/`, but a path of nothing but slashes keeps two of them, as with Envoy.
     pub merge_slashes: bool,
     /// What happens to `%2F` and `%5C`.
     pub escaped_slashes: EscapedSlashes,
@@ -77,7 +77,11 @@ pub fn apply(path: &[u8], rules: PathRules) -> PathOutcome {
         }
     }
     if rules.merge_slashes {
+        let only_slashes = current.len() > 1 && current.iter().all(|byte| *byte == b'/');
         current.dedup_by(|byte, before| *byte == b'/' && *before == b'/');
+        if only_slashes {
+            current.push(b'/');
+        }
     }
     if redirect {
         PathOutcome::Redirect(whole(current))
@@ -114,11 +118,11 @@ fn unescape_slashes(path: &[u8]) -> Option<Vec<u8>> {
     found.then_some(out)
 }
 
-/// RFC 3986 §6.2.2, as browsers do it: `\` is a slash, escapes of unreserved characters are undone, dot
-/// segments are resolved. A dot segment with parameters (`..;x`) is one too, since there are servers that
-/// cut parameters off. `None` where the path holds an escaped NUL.
+/// RFC 3986 §6.2.2, as browsers do it: `\` is a slash, escapes of unreserved characters are undone, what may not
+/// stand in a path is escaped, dot segments are resolved. A dot segment with parameters (`..;x`) is one too, since
+/// there are servers that cut parameters off. `None` where the path holds a NUL, escaped or not.
 fn normalize(path: &[u8]) -> Option<Vec<u8>> {
-    let decoded = decode_unreserved(path)?;
+    let decoded = normalize_escapes(path)?;
     let mut out: Vec<u8> = Vec::with_capacity(decoded.len());
     let mut segments = decoded.split(|byte| *byte == b'/').skip(1).peekable();
     while let Some(segment) = segments.next() {
@@ -146,8 +150,9 @@ fn normalize(path: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Undoes escapes of unreserved characters, and makes `\\` a slash. `None` where NUL is escaped.
-fn decode_unreserved(path: &[u8]) -> Option<Vec<u8>> {
+/// Undoes escapes of unreserved characters, escapes what may not stand in a path, and makes `\` a slash. `None` where
+/// there is a NUL.
+fn normalize_escapes(path: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(path.len());
     let mut bare = Vec::new();
     let mut rest = path;
@@ -166,12 +171,29 @@ fn decode_unreserved(path: &[u8]) -> Option<Vec<u8>> {
                 if *byte == b'%' {
                     bare.push(out.len());
                 }
-                out.push(if *byte == b'\\' { b'/' } else { *byte });
+                match *byte {
+                    0 => return None,
+                    b'\\' => out.push(b'/'),
+                    byte if is_escaped_in_paths(byte) => out.extend_from_slice(&escape(byte)),
+                    byte => out.push(byte),
+                }
                 rest = tail;
             }
         }
     }
     Some(with_bare_percents_kept(out, &bare))
+}
+
+/// Whether a byte stands in a path as an escape only. Brackets, which RFC 3986 §3.3 has not in paths either, stay with
+/// Envoy as with browsers.
+const fn is_escaped_in_paths(byte: u8) -> bool {
+    matches!(byte, 0..=b' ' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7f..)
+}
+
+/// The escape of a byte.
+fn escape(byte: u8) -> [u8; 3] {
+    let digit = |value: u8| b"0123456789ABCDEF".get(usize::from(value)).copied().unwrap_or_default();
+    [b'%', digit(byte >> 4), digit(byte & 15)]
 }
 
 /// The byte that an escape at the beginning of the text stands for.
@@ -249,6 +271,12 @@ mod tests {
             ("/a/;/../b", "/a/b"),
             ("/a/;x/b", "/a/;x/b"),
             ("/", "/"),
+            ("/{a}|b^c`d", "/%7Ba%7D%7Cb%5Ec%60d"),
+            ("/\"<>?\"<>{}", "/%22%3C%3E?\"<>{}"),
+            ("/\u{e9}", "/%C3%A9"),
+            ("/%7b{", "/%7b%7B"),
+            ("/%{7b%%{", "/%%7B7b%%%7B"),
+            ("/{/../[x]!$&'()*+,:;=@~", "/[x]!$&'()*+,:;=@~"),
         ] {
             assert_eq!(changed(path, NORMALIZE), expected, "{path}");
         }
@@ -277,6 +305,10 @@ mod tests {
         let rules =
             PathRules { normalize: false, merge_slashes: true, escaped_slashes: EscapedSlashes::Keep };
         assert_eq!(changed("//a///b?//", rules), "/a/b?//");
+        assert_eq!(changed("/a//", rules), "/a/");
+        assert_eq!(changed("/", rules), "/");
+        assert_eq!(changed("//", rules), "//");
+        assert_eq!(changed("////?//", rules), "//?//");
         assert_eq!(apply(b"/a#b", PathRules::default()), PathOutcome::Rejected(None));
     }
 

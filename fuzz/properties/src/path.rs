@@ -50,7 +50,7 @@ fn holds(path: &[u8], result: &[u8], rules: PathRules) {
     assert_eq!(after.first(), Some(&b'/'));
     assert!(!result.contains(&b'#'));
     if rules.normalize {
-        assert!(!after.contains(&b'\\'));
+        assert!(!after.iter().any(|byte| b"\\\"<>^`{|} ".contains(byte) || !byte.is_ascii_graphic()));
         for segment in after.split(|byte| *byte == b'/') {
             let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
             assert!(!matches!(name, b"." | b".."), "{}", result.escape_ascii());
@@ -68,7 +68,7 @@ fn holds(path: &[u8], result: &[u8], rules: PathRules) {
         }
     }
     if rules.merge_slashes {
-        assert!(!after.windows(2).any(|pair| pair == b"//"));
+        assert!(after == b"//" || !after.windows(2).any(|pair| pair == b"//"));
     }
     if rules.escaped_slashes != EscapedSlashes::Keep {
         let lower = after.to_ascii_lowercase();
