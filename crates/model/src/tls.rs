@@ -140,6 +140,18 @@ pub struct DownstreamTls {
     pub prefer_client_ciphers: bool,
 }
 
+impl DownstreamTls {
+    /// Whether clients are refused that show no certificate. Where what is asked of them is a secret that is not there
+    /// yet, nobody is let in.
+    #[must_use]
+    pub fn demands_certificate(&self) -> bool {
+        self.common.validation.as_ref().is_some_and(|validation| {
+            self.require_client_certificate
+                || validation.merged().is_some_and(|merged| merged.demands_certificate())
+        })
+    }
+}
+
 /// `UpstreamTlsContext`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpstreamTls {
@@ -242,6 +254,16 @@ pub struct CertificateValidation {
 }
 
 impl CertificateValidation {
+    /// Whether clients need a certificate even where `require_client_certificate` is not set: names and hashes are
+    /// asked for, as Envoy understands them, of everybody. With `ACCEPT_UNTRUSTED` nobody needs one.
+    #[must_use]
+    pub const fn demands_certificate(&self) -> bool {
+        let asks = !self.subject_alt_names.is_empty()
+            || !self.certificate_hashes.is_empty()
+            || !self.spki_hashes.is_empty();
+        asks && !self.accept_untrusted
+    }
+
     /// Another one merged over this one, as protobuf merges messages.
     #[must_use]
     pub fn merge(&self, over: &Self) -> Self {

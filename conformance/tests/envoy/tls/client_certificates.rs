@@ -1,6 +1,6 @@
 //! Certificates of clients, and what back-ends and logs are told of them.
 
-use causeway_conformance::{Case, Request, TlsWish};
+use causeway_conformance::{Case, Pki, Request, TlsWish};
 
 use super::{CONNECTIONS, case};
 
@@ -17,6 +17,7 @@ fn old(wish: TlsWish) -> TlsWish {
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = verified();
     cases.extend(told());
+    cases.extend(demanded());
     for (name, mode) in [
         ("sanitize", "SANITIZE"),
         ("forward_only", "FORWARD_ONLY"),
@@ -99,6 +100,64 @@ fn verified() -> Vec<Case> {
     ]
 }
 
+/// Names and hashes are asked for of everybody, whether or not a certificate is required.
+fn demanded() -> Vec<Case> {
+    let hash = Pki::get().identity("client").sha256();
+    let context = |more: &str| format!("validation_context: {{{more}}}");
+    let trusting = |more: &str| context(&format!("trusted_ca: {{filename: '{{{{dir}}}}/ca.pem'}}{more}"));
+    let names = "match_typed_subject_alt_names: [{san_type: URI, matcher: {prefix: 'spiffe://lab/'}}]";
+    let hashes = format!("verify_certificate_hash: [\"{hash}\"]");
+    let keys = "verify_certificate_spki: [\"NvqYIYSbgK2vCJpQhObf77vv+bQWtc5ek5RIOwPiC9A=\"]";
+    [
+        ("names_demand_a_certificate", trusting(&format!(", {names}"))),
+        (
+            "names_of_old_demand_a_certificate",
+            trusting(", match_subject_alt_names: [{prefix: 'spiffe://lab/'}]"),
+        ),
+        ("a_hash_demands_a_certificate", context(&hashes)),
+        ("a_hash_and_a_root_demand_a_certificate", trusting(&format!(", {hashes}"))),
+        ("the_hash_of_a_key_demands_a_certificate", context(keys)),
+        (
+            "names_of_the_default_context_demand_a_certificate",
+            format!("combined_{}", context(&format!("default_validation_context: {{{names}}}, validation_context_sds_secret_config: {{name: roots}}"))),
+        ),
+        ("a_root_alone_demands_none", trusting("")),
+        ("dates_that_do_not_count_demand_none", trusting(", allow_expired_certificate: true")),
+        ("names_demand_none_where_anybody_is_taken", trusting(&format!(", {names}, trust_chain_verification: ACCEPT_UNTRUSTED"))),
+    ]
+    .into_iter()
+    .map(|(name, common)| {
+        case(name)
+            .more_clusters("secrets: [{name: roots, validation_context: {trusted_ca: {filename: '{{dir}}/ca.pem'}}}]")
+            .listener(CONNECTIONS)
+            .tls("require_client_certificate: false", &common)
+            .without_log()
+            .shake("none", TlsWish::to("lab.test"))
+            .shake("none, before TLS 1.3", old(TlsWish::to("lab.test")))
+            .shake("trusted", with("client"))
+            .stats(&[
+                "listener.main.ssl.handshake",
+                "listener.main.ssl.fail_verify_no_cert",
+                "listener.main.ssl.fail_verify_cert_hash",
+                "listener.main.ssl.no_certificate",
+                "listener.main.ssl.connection_error",
+            ])
+    })
+    .collect()
+}
+
+/// What is known of whoever shows a certificate, in the listener's log.
+const PEERS: &str = r#"
+    access_log:
+    - name: log
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+        path: {{dir}}/access.log
+        log_format:
+          text_format_source:
+            inline_string: "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%|%DOWNSTREAM_PEER_SUBJECT%|%DOWNSTREAM_PEER_ISSUER%|%DOWNSTREAM_PEER_SERIAL%|%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_DNS_SAN%|%DOWNSTREAM_PEER_FINGERPRINT_256%|%DOWNSTREAM_PEER_FINGERPRINT_1%|%DOWNSTREAM_PEER_CERT_V_START%|%DOWNSTREAM_PEER_CERT_V_END(%Y-%m)%|%DOWNSTREAM_PEER_CHAIN_SERIALS%|%DOWNSTREAM_PEER_ISSUER_SERIAL%|%DOWNSTREAM_PEER_CERT%|%DOWNSTREAM_TLS_VERSION%\n"
+"#;
+
 fn told() -> Vec<Case> {
     vec![
         case("facts_of_certificates_in_the_access_log")
@@ -106,6 +165,21 @@ fn told() -> Vec<Case> {
             .tls("", TRUST)
             .shake("with all names", with("client"))
             .shake("with none", with("other"))
+            .shake("none", TlsWish::to("lab.test")),
+        case("facts_of_certificates_that_are_refused")
+            .listener(PEERS)
+            .tls(
+                "",
+                "validation_context:
+                   trusted_ca: {filename: '{{dir}}/ca.pem'}
+                   match_typed_subject_alt_names: [{san_type: URI, matcher: {exact: 'spiffe://nobody'}}]",
+            )
+            .sort_log()
+            .shake("without the name", with("client"))
+            .shake("without the name, before TLS 1.3", old(with("client")))
+            .shake("of another root", with("rogue"))
+            .shake("of another root, before TLS 1.3", old(with("rogue")))
+            .shake("out of date", with("old"))
             .shake("none", TlsWish::to("lab.test")),
         case("all_that_can_be_forwarded_of_a_certificate")
             .echoes(&["app"])

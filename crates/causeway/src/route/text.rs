@@ -119,7 +119,7 @@ impl Page {
         }
         if let Some(chain) = report.chain() {
             if let DownstreamSocket::Tls(tls) = &chain.transport_socket
-                && tls.require_client_certificate
+                && tls.demands_certificate()
             {
                 self.row(self.words.note, self.words.certificate, None);
             }

@@ -74,7 +74,7 @@ fn row(listener: &Value, addresses: &[&Value], chain: &Value, is_default: bool, 
         }
     });
     let certificates: Vec<&str> = named.chain(files).collect();
-    let mutual = at(socket, &["require_client_certificate"]).as_bool() == Some(true);
+    let mutual = at(socket, &["require_client_certificate"]).as_bool() == Some(true) || demanded(common);
     let manager = items(chain, &["filters"]).last().map_or(&Value::Null, |last| at(last, &["typed_config"]));
     let names = |list: &[Value]| -> Vec<String> {
         list.iter().map(|filter| text(filter, &["name"]).to_owned()).collect()
@@ -97,6 +97,22 @@ fn row(listener: &Value, addresses: &[&Value], chain: &Value, is_default: bool, 
         json!(names(items(listener, &["listener_filters"]))),
         json!(names(items(manager, &["http_filters"]))),
     ]
+}
+
+/// Whether the validation context asks for names or hashes, which clients without a certificate have not.
+fn demanded(common: &Value) -> bool {
+    let contexts: [&[&str]; 2] =
+        [&["validation_context"], &["combined_validation_context", "default_validation_context"]];
+    contexts.iter().map(|path| at(common, path)).any(|context| {
+        let asks = [
+            "match_typed_subject_alt_names",
+            "match_subject_alt_names",
+            "verify_certificate_hash",
+            "verify_certificate_spki",
+        ];
+        text(context, &["trust_chain_verification"]) != "ACCEPT_UNTRUSTED"
+            && asks.iter().any(|name| !items(context, &[name]).is_empty())
+    })
 }
 
 /// What a chain is for, a condition each.

@@ -18,7 +18,7 @@ pub(super) fn look(bootstrap: &Bootstrap) -> Vec<Finding> {
 /// without certificates of clients, which other proxies would have.
 fn is_edge(of: &ManagerAt<'_>) -> bool {
     let tls = match &of.chain.transport_socket {
-        DownstreamSocket::Tls(tls) => !tls.require_client_certificate,
+        DownstreamSocket::Tls(tls) => !tls.demands_certificate(),
         DownstreamSocket::RawBuffer => false,
     };
     let open =

@@ -158,7 +158,7 @@ impl Handshake<'_> {
         let result = poll_fn(|cx| {
             let result = stream.poll_handshake(cx);
             // What was noted belongs to this handshake as long as no other has gone on.
-            noted.add(&take_noted());
+            noted.add(take_noted());
             rejection = rejection.take().or_else(take_rejection);
             match result {
                 Poll::Ready(result) => Poll::Ready(Some(result)),

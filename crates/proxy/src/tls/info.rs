@@ -47,7 +47,7 @@ impl TlsInfo {
         self.cipher = session.negotiated_cipher_suite().map(|suite| names::cipher(suite.suite()));
         self.group = session.negotiated_key_exchange_group().map(|group| names::curve(group.name()));
         self.alpn = session.alpn_protocol().map(Into::into);
-        self.peer = session.peer_certificates().unwrap_or_default().into();
+        self.peer = session.peer_certificates().unwrap_or(&noted.refused).into();
         // As with Envoy, nobody looks again at the certificate of a session that is taken up again.
         let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
         self.validated = !resumed && noted.verdict == Some(Verdict::Trusted);

@@ -83,8 +83,8 @@ pub(super) const TLS_CLIENT_CERTIFICATE_MISSING: Spec = closed(
         ko: "리스너가 클라이언트 인증서를 요구하지만 클라이언트가 제시하지 않았습니다.",
     },
     Text {
-        en: "Give the client a certificate that is signed by trusted_ca, or set require_client_certificate: false.",
-        ko: "클라이언트에 trusted_ca가 서명한 인증서를 설정하거나 require_client_certificate를 false로 하십시오.",
+        en: "Give the client a certificate that is signed by trusted_ca, or set require_client_certificate: false. Names and hashes of the validation context (match_typed_subject_alt_names, verify_certificate_hash, verify_certificate_spki) demand one by themselves, as in Envoy.",
+        ko: "클라이언트에 trusted_ca가 서명한 인증서를 설정하거나 require_client_certificate를 false로 하십시오. 검증 컨텍스트의 이름과 해시(match_typed_subject_alt_names, verify_certificate_hash, verify_certificate_spki)는 Envoy에서처럼 그 자체로 인증서를 요구합니다.",
     },
 );
 

@@ -54,7 +54,11 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verdict = self.judge.judge(end_entity, intermediates, None, now)?;
+        let verdict = self.judge.judge(end_entity, intermediates, None, now).inspect_err(|_| {
+            let shown = std::iter::once(end_entity).chain(intermediates);
+            let shown = shown.map(|one| one.clone().into_owned()).collect();
+            note(|noted| noted.refused = shown);
+        })?;
         note(|noted| noted.verdict = Some(verdict));
         Ok(ClientCertVerified::assertion())
     }

@@ -284,7 +284,7 @@ fn build(
     // Without a validation context clients are not asked for certificates, whatever is required, as with Envoy.
     let verifier = validation.map(|validation| {
         let tell = !validation.suppress_client_ca_list;
-        let mandatory = config.require_client_certificate;
+        let mandatory = config.require_client_certificate || validation.demands_certificate();
         let schemes = schemes.unwrap_or_default();
         Arc::new(client::ClientVerifier::new(trust.clone(), mandatory, tell, &schemes))
     });

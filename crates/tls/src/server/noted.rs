@@ -4,11 +4,12 @@
 use std::cell::RefCell;
 
 use rustls::SignatureScheme;
+use rustls::pki_types::CertificateDer;
 
 use crate::verify::Verdict;
 
 /// What a step of a handshake came to.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Noted {
     /// The certificate that was chosen, by its place.
     pub certificate: Option<usize>,
@@ -24,11 +25,13 @@ pub struct Noted {
     pub signature: Option<SignatureScheme>,
     /// What became of the client's certificate.
     pub verdict: Option<Verdict>,
+    /// The client's certificates, its own first, where they are refused; rustls forgets them then.
+    pub refused: Box<[CertificateDer<'static>]>,
 }
 
 impl Noted {
     /// Takes in what has been noted since.
-    pub fn add(&mut self, later: &Self) {
+    pub fn add(&mut self, later: Self) {
         self.certificate = later.certificate.or(self.certificate);
         self.stapled |= later.stapled;
         self.staple_failed |= later.staple_failed;
@@ -36,6 +39,9 @@ impl Noted {
         self.session_id = later.session_id.or(self.session_id);
         self.signature = later.signature.or(self.signature);
         self.verdict = later.verdict.or(self.verdict);
+        if !later.refused.is_empty() {
+            self.refused = later.refused;
+        }
     }
 }
 
