@@ -41,6 +41,17 @@ pub(crate) fn cases() -> Vec<Case> {
             .sort_log()
             .at_once(5, Request::get("/"))
             .stats(&["cluster.app.upstream_rq_pending_overflow", "cluster.app.circuit_breakers.default.rq_open"]),
+        Case::new("requests_that_wait_for_a_connection_are_no_requests_yet")
+            .backend("app", Answer::from(Reply::ok("served")).after(Duration::from_millis(100)))
+            .cluster("app", "circuit_breakers: {thresholds: [{max_connections: 1, max_requests: 1}]}")
+            .sort_log()
+            .at_once(4, Request::get("/"))
+            .stats(&[
+                "cluster.app.upstream_rq_pending_overflow",
+                "cluster.app.upstream_rq_active_overflow",
+                "cluster.app.upstream_rq_total",
+                "cluster.app.upstream_cx_total",
+            ]),
         Case::new("what_remains_is_told_if_asked")
             .cluster(
                 "app",

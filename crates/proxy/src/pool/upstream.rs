@@ -52,6 +52,15 @@ impl Upstream {
         }
     }
 
+    /// Lets somebody else have it, where nothing has been sent.
+    pub(crate) fn put_back(self) {
+        match self {
+            Self::Http1(connection) => connection.pool().give_back(connection),
+            // The place of a stream that has not been opened is free as soon as it is dropped.
+            Self::Http2(_) => {}
+        }
+    }
+
     /// Whether HTTP/2 is spoken on it.
     pub(crate) const fn is_http2(&self) -> bool {
         matches!(self, Self::Http2(_))

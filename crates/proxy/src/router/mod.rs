@@ -249,17 +249,6 @@ async fn attempt(
         request.facts.forget_way();
         request.attempted.clear();
     }
-    let (cluster, priority) = (Rc::clone(&forwarding.hosts), forwarding.priority);
-    forwarding.permit = cluster.acquire(priority, Resource::Requests);
-    if forwarding.permit.is_none() {
-        let failure = too_many(&cluster, priority);
-        retry::after_failure(&mut request, forwarding, &failure);
-        if hedge::has_late(forwarding) {
-            return Box::pin(hedge::outlast_unconnected(downstream, request, forwarding, failure)).await;
-        }
-        let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
-        return Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await));
-    }
     request.facts.connect_begin = Some(downstream.worker.instant());
     downstream.log_attempt_later();
     let pool = pool(downstream, &request, forwarding, &host);
@@ -274,6 +263,12 @@ async fn attempt(
     };
     match connected {
         Ok(connection) => {
+            // Those who wait for a connection have not begun: Envoy counts who gets one.
+            forwarding.permit = forwarding.hosts.acquire(forwarding.priority, Resource::Requests);
+            if forwarding.permit.is_none() {
+                connection.put_back();
+                return Box::pin(one_too_many(downstream, request, forwarding, upload)).await;
+            }
             request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Total));
             request.attempted.push((host, Some(connection.id())));
             Relay::new(downstream, request, forwarding, connection, upload).run().await
@@ -310,6 +305,23 @@ async fn attempt(
             Tried::Served(Served::Ended(After::Gone))
         }
     }
+}
+
+/// Ends an attempt whose request may not be sent: there are as many as the circuit breaker lets.
+#[cold]
+async fn one_too_many(
+    downstream: &mut Downstream,
+    mut request: ActiveRequest,
+    forwarding: &mut Forwarding,
+    mut upload: Option<Box<Pump>>,
+) -> Tried {
+    let failure = too_many(&forwarding.hosts, forwarding.priority);
+    retry::after_failure(&mut request, forwarding, &failure);
+    if hedge::has_late(forwarding) {
+        return hedge::outlast_unconnected(downstream, request, forwarding, failure).await;
+    }
+    let unread = retry::unread(downstream, &mut request, upload.as_deref_mut());
+    Tried::Served(Served::Ended(give_up(downstream, request, failure, unread).await))
 }
 
 /// Whether the request is a tunnel that ends here.
@@ -360,7 +372,7 @@ enum Unconnected {
     ClientGone,
 }
 
-/// Why a request may not be sent: there are as many as the circuit breaker lets.
+/// Why a request may not be sent where the circuit breaker is open.
 #[cold]
 fn too_many(cluster: &LocalCluster, priority: RoutingPriority) -> Failure {
     cluster.stats().inc(ClusterStat::UpstreamRqActiveOverflow);

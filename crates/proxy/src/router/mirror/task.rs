@@ -139,10 +139,6 @@ impl Mirrored {
         }
         let host = chosen.map_err(Ended::Failed)?;
         self.request.facts.host = Some(host.clone());
-        let Some(_permit) = self.hosts.acquire(priority, Resource::Requests) else {
-            self.hosts.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
-            return Err(Ended::Failed(Reason::CircuitBreakerRequests.into()));
-        };
         self.request.facts.connect_begin = Some(self.worker.instant());
         let way = Way::of(&self.request, &self.client, &self.hosts, &host);
         let version = self.request.facts.protocol.unwrap_or(Version::Http11);
@@ -159,6 +155,11 @@ impl Mirrored {
                 .await
                 .map_err(Ended::Failed)?
             }
+        };
+        let Some(_permit) = self.hosts.acquire(priority, Resource::Requests) else {
+            upstream.put_back();
+            self.hosts.stats().inc(ClusterStat::UpstreamRqActiveOverflow);
+            return Err(Ended::Failed(Reason::CircuitBreakerRequests.into()));
         };
         let _running = Running::new(&self.hosts, Some(host));
         let mut sending = Sending::begin(self, upstream, patience).map_err(Ended::Failed)?;
