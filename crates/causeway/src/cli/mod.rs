@@ -259,7 +259,8 @@ fn validate_arguments(matches: &ArgMatches) -> ValidateArguments {
 fn serve_arguments(matches: &ArgMatches) -> Result<ServeArguments, Error> {
     refuse(matches)?;
     let path = matches.get_one::<OsString>("config-path").map(PathBuf::from);
-    let overlay = text(matches, "config-yaml");
+    // Envoy takes an empty one for none.
+    let overlay = text(matches, "config-yaml").filter(|text| !text.is_empty());
     if path.is_none() && overlay.is_none() {
         return Err(usage(
             ErrorKind::MissingRequiredArgument,
@@ -492,6 +493,7 @@ mod tests {
         for (arguments, expected) in [
             (&["-c", "x", "--stats-tag", "a:b"][..], "tags for all metrics"),
             (&["-c", "x", "--restart-epoch", "1"], "no hot restart"),
+            (&["--config-yaml", ""], "a configuration is needed"),
             (&["-c", "x", "--mode", "dance"], "unknown mode 'dance'"),
             (&["-c", "x", "-l", "loud"], "loud"),
             (&["-c", "x", "--concurency", "2"], "--concurrency"),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _, stderr};
 
 use causeway_doctor::refused;
-use causeway_envoy::{ConfigDump, Diagnostic, Diagnostics, Kind, Loaded, Severity, Source};
+use causeway_envoy::{ConfigDump, Diagnostic, Diagnostics, Kind, LoadOptions, Loaded, Severity, Source};
 use causeway_log::{Format, LogHandle};
 use causeway_model::Bootstrap;
 
@@ -18,14 +18,15 @@ pub(super) struct Configuration {
     pub(super) diagnostics: Diagnostics,
 }
 
-/// Reads the file. What can't be read is a diagnostic like any other.
+/// Reads the file, or what stands on the command line instead of one. What can't be read is a diagnostic like any
+/// other.
 pub(super) fn read(config: &ConfigArguments) -> Result<Loaded, String> {
-    let source = match &config.path {
-        Some(path) => {
-            Source::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?
-        }
-        None => Source::new("--config-yaml", Vec::new()),
+    let Some(path) = &config.path else {
+        let options = LoadOptions { overlay: None, ..config.options.clone() };
+        let text = config.options.overlay.as_deref().unwrap_or_default();
+        return Ok(causeway_envoy::load(&Source::new("--config-yaml", text), &options));
     };
+    let source = Source::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     Ok(causeway_envoy::load(&source, &config.options))
 }
 
@@ -101,5 +102,18 @@ pub(super) fn use_log_format(arguments: &ServeArguments, bootstrap: &Bootstrap, 
     match Format::configured(format) {
         Ok(format) => log.set_format(format),
         Err(error) => tracing::warn!(target: "config", "application_log_config: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_can_stand_for_a_file() {
+        let text = "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 1}}}";
+        let options = LoadOptions { overlay: Some(text.to_owned()), ..LoadOptions::default() };
+        let loaded = read(&ConfigArguments { path: None, options }).expect("nothing has to be read");
+        assert!(loaded.bootstrap.is_some_and(|bootstrap| bootstrap.admin.is_some()));
     }
 }
