@@ -416,6 +416,13 @@ fn filters() -> Vec<Case> {
             Case::new("never_and_always")
                 .log(&filtered("runtime_filter: {runtime_key: k, percent_sampled: {numerator: 0}}")),
         ),
+        by_request_id(Case::new("by_a_number_of_the_runtime").log(&filtered(
+            "runtime_filter: {runtime_key: number, percent_sampled: {numerator: 0, denominator: TEN_THOUSAND}}",
+        ))),
+        by_request_id(
+            Case::new("by_a_fraction_of_the_runtime")
+                .log(&filtered("runtime_filter: {runtime_key: fraction, percent_sampled: {numerator: 50}}")),
+        ),
         some_traffic(
             Case::new("by_grpc_status").log(&filtered("grpc_status_filter: {statuses: [UNIMPLEMENTED]}")),
         ),
@@ -433,16 +440,19 @@ fn filters() -> Vec<Case> {
                   - header_filter: {header: {name: x-log, present_match: true}}",
         ))),
         some_traffic(Case::new("traced_requests_only").log(&filtered("traceable_filter: {}"))),
-        by_request_id(Case::new("a_share_by_request_id")),
+        by_request_id(
+            Case::new("a_share_by_request_id")
+                .log(&filtered("runtime_filter: {runtime_key: k, percent_sampled: {numerator: 50}}")),
+        ),
         some_traffic(Case::new("no_health_checks").log(&filtered("not_health_check_filter: {}"))),
     ]
 }
 
 /// Requests whose ids decide which of them are logged.
 fn by_request_id(case: Case) -> Case {
-    let case = case
-        .hcm("preserve_external_request_id: true\nuse_remote_address: true")
-        .log(&filtered("runtime_filter: {runtime_key: k, percent_sampled: {numerator: 50}}"));
+    let case = case.hcm("preserve_external_request_id: true\nuse_remote_address: true").bootstrap(
+        "layered_runtime: {layers: [{name: s, static_layer: {number: 100, fraction: {numerator: 0}}}]}",
+    );
     (0..12).fold(case, |case, i| {
         let id = format!("0000{:04x}-0000-4000-8000-000000000000", i * 23);
         case.send(Request::get(&format!("/{i}")).header("x-request-id", &id))

@@ -43,7 +43,9 @@ impl CompiledFilter {
             AccessLogFilter::NotHealthCheck => Kind::NotHealthCheck,
             AccessLogFilter::Traceable => Kind::Never,
             AccessLogFilter::Runtime { fraction, independent } => {
-                let (numerator, denominator) = fraction.resolve(runtime);
+                // Envoy takes a number over the denominator of the file here, and no fraction at all.
+                let numerator = runtime.integer(&fraction.runtime_key).unwrap_or(fraction.numerator.into());
+                let denominator = fraction.denominator.into();
                 Kind::Fraction { numerator, denominator, independent: *independent }
             }
             AccessLogFilter::LogType { types, exclude } => {

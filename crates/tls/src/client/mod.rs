@@ -256,6 +256,9 @@ fn verifier(
 /// Envoy's groups where none are named; the first is for TLS 1.3 alone.
 const CURVES: &[Curve] = &[Curve::X25519MlKem768, Curve::X25519, Curve::P256];
 
+/// Sessions that a cluster keeps at most: their places are made before there is one.
+const MOST_SESSIONS: usize = 1 << 14;
+
 fn read(config: &Arc<UpstreamTls>) -> Result<ClientState, ClientError> {
     let not_ready = |reason| Ok(ClientState::NotReady(reason));
     let mut identity = None;
@@ -301,7 +304,7 @@ fn read(config: &Arc<UpstreamTls>) -> Result<ClientState, ClientError> {
             .with_client_cert_resolver(Arc::new(shown::Shown::new(identity.as_deref())));
         base.resumption = match usize::try_from(config.max_session_keys).unwrap_or(usize::MAX) {
             0 => Resumption::disabled(),
-            most => Resumption::in_memory_sessions(most),
+            most => Resumption::in_memory_sessions(most.min(MOST_SESSIONS)),
         };
         Ok(base)
     };
