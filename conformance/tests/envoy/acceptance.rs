@@ -3,7 +3,10 @@
 use causeway_conformance::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [dialect(), deprecated(), mistakes(), constraints(), references()].into_iter().flatten().collect()
+    [dialect(), deprecated(), mistakes(), constraints(), references(), unread(), untyped()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The forms in which the same thing may be written.
@@ -183,5 +186,113 @@ fn references() -> Vec<Case> {
         Case::new("a_route_without_any_cluster")
             .more_clusters("- {name: unused, type: STATIC}")
             .routes("- match: {prefix: /}\n  direct_response: {status: 200}"),
+    ]
+}
+
+/// Rules about what changes nothing here.
+fn unread() -> Vec<Case> {
+    vec![
+        Case::new("a_negative_time_to_flush").routes("- match: {prefix: /}\n  route: {cluster: app, flush_timeout: -1s}"),
+        Case::new("a_negative_window_of_updates")
+            .cluster("app", "common_lb_config: {update_merge_window: -1s}\nload_assignment: {cluster_name: app}"),
+        Case::new("a_window_of_updates_beyond_what_a_clock_has")
+            .cluster("app", "common_lb_config: {update_merge_window: 9223372036s}\nload_assignment: {cluster_name: app}"),
+        Case::new("a_window_of_updates_as_long_as_a_clock_has")
+            .cluster("app", "common_lb_config: {update_merge_window: 9223372035s}\nload_assignment: {cluster_name: app}"),
+        Case::new("a_negative_time_of_a_watchdog").bootstrap("watchdogs: {main_thread_watchdog: {miss_timeout: -1s}}"),
+        Case::new("both_forms_of_watchdogs").bootstrap("watchdog: {}\nwatchdogs: {}"),
+        Case::new("statistics_that_are_evicted_between_two_flushes").bootstrap("stats_eviction_interval: 7s"),
+        Case::new("statistics_that_are_evicted_with_a_flush").bootstrap("stats_eviction_interval: 10s"),
+        Case::new("a_limit_of_response_headers_at_the_listener")
+            .hcm("common_http_protocol_options: {max_response_headers_kb: 64}"),
+        Case::new("eight_health_checks").cluster("app", &format!("health_checks: [{}]\nload_assignment: {{cluster_name: app}}", checks(8))),
+        Case::new("nine_health_checks").cluster("app", &format!("health_checks: [{}]\nload_assignment: {{cluster_name: app}}", checks(9))),
+        Case::new("a_health_check_by_alpn_without_tls").cluster(
+            "app",
+            "
+            health_checks: [{timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, http_health_check: {path: /, use_alpn_protocol: true}}]
+            load_assignment: {cluster_name: app}",
+        ),
+        Case::new("options_of_http_3_without_quic").cluster(
+            "app",
+            r#"
+            typed_extension_protocol_options:
+              envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                use_downstream_protocol_config: {http3_protocol_options: {}}
+            load_assignment: {cluster_name: app}"#,
+        ),
+        Case::new("a_selector_of_subsets_without_keys").cluster(
+            "app",
+            "lb_subset_config: {subset_selectors: [{fallback_policy: KEYS_SUBSET}]}\nload_assignment: {cluster_name: app}",
+        ),
+        Case::new("a_certificate_of_nothing_towards_back_ends").cluster(
+            "app",
+            r#"
+            transport_socket:
+              name: tls
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+                max_session_keys: 2147483647
+                common_tls_context: {tls_certificates: [{}]}
+            load_assignment: {cluster_name: app}"#,
+        ),
+        Case::new("an_address_of_ipv4_that_takes_ipv4_too")
+            .listener("address: {socket_address: {address: 127.0.0.1, port_value: {{listen}}, ipv4_compat: true}}"),
+        Case::new("an_abstract_socket_with_a_mode").listener("address: {pipe: {path: '@causeway-{{listen}}', mode: 420}}"),
+    ]
+}
+
+/// So many health checks.
+fn checks(count: usize) -> String {
+    let check = |at| {
+        format!(
+            "{{name: c{at}, timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, tcp_health_check: {{}}}}"
+        )
+    };
+    (0..count).map(check).collect::<Vec<_>>().join(", ")
+}
+
+/// Extensions that do not say what they are, and things that lack what they are for.
+fn untyped() -> Vec<Case> {
+    vec![
+        Case::new("a_resource_monitor_of_nothing").bootstrap("overload_manager: {resource_monitors: [{name: nope}]}"),
+        Case::new("a_match_of_sockets_without_one")
+            .cluster("app", "transport_socket_matches: [{name: x, match: {}}]\nload_assignment: {cluster_name: app}"),
+        Case::new("protocol_options_of_nothing")
+            .cluster("app", "typed_extension_protocol_options: {k: {}}\nload_assignment: {cluster_name: app}"),
+        Case::new("http_options_of_nothing").cluster(
+            "app",
+            "typed_extension_protocol_options: {envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {}}\nload_assignment: {cluster_name: app}",
+        ),
+        Case::new("a_request_id_extension_of_nothing").hcm("request_id_extension: {typed_config: {}}"),
+        Case::new("a_request_id_extension_that_is_not_set").hcm("request_id_extension: {}"),
+        Case::new("a_policy_of_early_data_that_is_none").routes(
+            r#"
+            - match: {prefix: /}
+              route:
+                cluster: app
+                early_data_policy: {name: x, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}"#,
+        ),
+        Case::new("a_policy_of_early_data").routes(
+            r#"
+            - match: {prefix: /}
+              route:
+                cluster: app
+                early_data_policy: {name: x, typed_config: {"@type": type.googleapis.com/envoy.extensions.early_data.v3.DefaultEarlyDataPolicy}}"#,
+        ),
+        Case::new("a_resolver_that_is_not_named")
+            .bootstrap("typed_dns_resolver_config: {name: x, typed_config: {}}"),
+        Case::new("a_tlv_without_its_value").cluster(
+            "app",
+            r#"
+            transport_socket:
+              name: pp
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
+                config: {added_tlvs: [{type: 1}]}
+                transport_socket: {name: raw, typed_config: {"@type": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}
+            load_assignment: {cluster_name: app}"#,
+        ),
     ]
 }

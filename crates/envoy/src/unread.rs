@@ -85,7 +85,7 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
     ("config.bootstrap.v3.Bootstrap", &["enable_dispatcher_stats"], "it measures Envoy's event loops"),
     (
         "config.bootstrap.v3.Bootstrap",
-        &["deferred_stat_options", "stats_eviction_interval"],
+        &["deferred_stat_options"],
         "it saves memory that statistics do not take here",
     ),
     ("config.bootstrap.v3.Bootstrap", &["inline_headers"], "it makes Envoy's header maps faster"),
@@ -127,11 +127,6 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         &["add_proxy_protocol_connection_state"],
         "the PROXY protocol is not implemented",
-    ),
-    (
-        "config.core.v3.HttpProtocolOptions",
-        &["max_response_headers_kb"],
-        "it limits answers of back-ends only",
     ),
     (
         "config.core.v3.Http1ProtocolOptions",

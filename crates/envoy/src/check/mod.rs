@@ -5,7 +5,7 @@ mod rules;
 
 use crate::diagnostic::{Draft, Kind as About, Sink};
 use crate::schema::Rule;
-use crate::tree::{Body, Entry, Message, Value};
+use crate::tree::{Body, Duration, Entry, Message, Value};
 
 /// Checks a message and everything inside it.
 pub(crate) fn check(message: &Message<'_>, sink: &Sink) {
@@ -22,6 +22,7 @@ impl Checker<'_> {
         rules::check(message, &self.patterns, self.sink);
         for entry in &message.entries {
             self.deprecation(message, entry);
+            self.duration(message, entry);
             // Envoy hands these on as they are.
             let skip = entry.field.name() == "typed_filter_metadata"
                 || entry.field.rules().iter().any(|rule| rule == Rule::SkipMessage);
@@ -43,6 +44,22 @@ impl Checker<'_> {
             Value::Map(items) => items.iter().for_each(|item| self.value(&item.item.value)),
             _ => {}
         }
+    }
+
+    /// Envoy wants every duration to be one, also those that nothing looks at.
+    fn duration(&self, message: &Message<'_>, entry: &Entry<'_>) {
+        let Value::Duration(duration) = &entry.value else { return };
+        let name = entry.field.name();
+        let text = match duration.to_std() {
+            Some(duration) if duration.as_secs() <= Duration::LONGEST_TAKEN => return,
+            Some(_) => format!("`{name}` is too long"),
+            // What is said where a rule wants more than nothing.
+            None if entry.field.rules().iter().any(|rule| matches!(rule, Rule::Gt(_) | Rule::Gte(_))) => {
+                return;
+            }
+            None => format!("`{name}` can't be negative"),
+        };
+        self.sink.push(Draft::rejected("invalid-duration", text).at(message.at(name)));
     }
 
     fn deprecation(&self, message: &Message<'_>, entry: &Entry<'_>) {

@@ -9,6 +9,7 @@ use causeway_model::{
 };
 
 use super::Cx;
+use super::extension::type_place;
 use crate::diagnostic::Draft;
 use crate::tree::Message;
 
@@ -77,6 +78,13 @@ impl Cx<'_> {
         let upgrades = self.route_upgrades(action);
         // Said of rate limits, which are reported.
         action.settle("include_vh_rate_limits");
+        if let Some(policy) = action.message("early_data_policy")
+            && let Some(config) = self.typed(policy)
+            && config.schema.name() != "envoy.extensions.early_data.v3.DefaultEarlyDataPolicy"
+        {
+            let text = format!("{} is not a policy for early data", config.schema.short_name());
+            self.reject(type_place(policy), "wrong-extension", text);
+        }
         self.has_no_effect(
             action,
             "early_data_policy",

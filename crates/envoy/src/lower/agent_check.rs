@@ -138,7 +138,7 @@ impl Cx<'_> {
         };
         let written = Written::parse(text).map(Written::to_std);
         match written {
-            Ok(Some(time)) if !time.is_zero() && time <= Duration::from_secs(super::value::LONGEST) => {
+            Ok(Some(time)) if !time.is_zero() && time <= Duration::from_secs(Written::LONGEST_TAKEN) => {
                 Some(time)
             }
             Ok(_) => {

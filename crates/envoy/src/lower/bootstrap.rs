@@ -24,6 +24,7 @@ pub(super) fn bootstrap(cx: &Cx<'_>, root: &Message<'_>) -> Bootstrap {
         cx.ignored(root.at_key("stats_flush_on_admin"), "statistics are current whenever they are read");
         root.settle("stats_flush_on_admin");
     }
+    cx.check_intervals(root);
     let mut bootstrap = Bootstrap {
         node: cx.node(root),
         admin: root.message("admin").and_then(|admin| cx.admin(admin)),
@@ -67,6 +68,27 @@ impl Cx<'_> {
         }
         self.has_own_cluster.set(true);
         Some(name.into())
+    }
+}
+
+impl Cx<'_> {
+    /// What Envoy asks of settings that mean nothing here.
+    fn check_intervals(&self, root: &Message<'_>) {
+        let millis = |field: &str| self.duration(root, field).map(|duration| duration.as_millis());
+        let flush = millis("stats_flush_interval").unwrap_or(5000);
+        let eviction = millis("stats_eviction_interval");
+        if eviction.is_some_and(|eviction| flush > 0 && eviction % flush != 0) {
+            let text = "`stats_eviction_interval` has to be a multiple of `stats_flush_interval`, which is 5s unless set";
+            self.reject(root.at("stats_eviction_interval"), "conflict", text);
+        }
+        self.has_no_effect(
+            root,
+            "stats_eviction_interval",
+            "it saves memory that statistics do not take here",
+        );
+        if root.has("watchdog") && root.has("watchdogs") {
+            self.reject(root.at_key("watchdog"), "conflict", "`watchdogs` takes the place of `watchdog`");
+        }
     }
 }
 

@@ -70,6 +70,7 @@ impl Cx<'_> {
         let sockets = std::iter::once(&transport_socket)
             .chain(transport_socket_matches.iter().map(|entry| &entry.socket));
         let tls = sockets.clone().any(|socket| socket.tls.is_some());
+        let alpn = sockets.clone().all(|socket| socket.tls.is_some());
         for field in ["transport_socket_matcher", "filters", "eds_cluster_config"] {
             self.not_implemented_vital(message, field, "");
         }
@@ -128,7 +129,7 @@ impl Cx<'_> {
             .and_then(|policy| policy.u32("overprovisioning_factor"));
         let tracked = message.message("track_cluster_stats");
         let own_bind = self.bind_config(message);
-        let health_checks = self.health_checks(message, tls);
+        let health_checks = self.health_checks(message, tls, alpn);
         let http = self.cluster_http(message, tls);
         self.check_grpc_checks(message, http.protocol.http2().is_some());
         let connect_timeout = self.duration(message, "connect_timeout").unwrap_or(Duration::from_secs(5));

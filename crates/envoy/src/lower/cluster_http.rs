@@ -6,7 +6,7 @@ use causeway_model::{
 
 use super::Cx;
 use crate::diagnostic::Draft;
-use crate::tree::Message;
+use crate::tree::{Body, Message};
 
 /// The names under which HTTP options of a cluster may stand.
 const HTTP_OPTIONS_KEYS: &[&str] =
@@ -31,6 +31,10 @@ impl Cx<'_> {
             let crate::tree::Value::Any(any) = &item.item.value else { continue };
             let mut at = message.at("typed_extension_protocol_options");
             at.span = any.type_span.or(item.key_span);
+            if any.body == Body::Empty {
+                self.reject(at, "missing-type", "these protocol options do not say what they are");
+                continue;
+            }
             let Some(config) = any.message() else { continue };
             match config.schema.name() {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions" => {
@@ -112,7 +116,11 @@ impl Cx<'_> {
                 let http2 =
                     downstream.message("http2_protocol_options").map(|http2| self.upstream_http2(http2));
                 http.protocol = UpstreamProtocol::Downstream(Box::new(http2.unwrap_or_default()));
-                self.has_no_effect(downstream, "http3_protocol_options", "clients don't speak HTTP/3");
+                if downstream.has("http3_protocol_options") {
+                    let text = "HTTP/3 needs QUIC, which this cluster's `transport_socket` does not speak";
+                    self.reject(downstream.at_key("http3_protocol_options"), "conflict", text);
+                    downstream.settle("http3_protocol_options");
+                }
                 if let Some(http1) = downstream.message("http_protocol_options") {
                     self.http1(http1, http);
                 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use causeway_model::{Address, DnsLookupFamily, DnsOptions, DnsResolver};
 
 use super::Cx;
-use super::extension::short_kind;
+use super::extension::{short_kind, type_place};
 use crate::diagnostic::Draft;
-use crate::tree::Message;
+use crate::tree::{Body, Message};
 
 /// What holds for every cluster that says nothing else: the resolver of the bootstrap.
 #[derive(Default)]
@@ -149,6 +149,14 @@ impl Cx<'_> {
 
     fn typed_resolver(&self, message: &Message<'_>, resolver: &mut DnsResolver) {
         let Some(holder) = message.message("typed_dns_resolver_config") else { return };
+        if holder.any("typed_config").is_some_and(|any| any.body == Body::Empty) {
+            holder.settle("name");
+            self.ignored(
+                type_place(holder),
+                "this does not say which resolver it is, and counts for nothing",
+            );
+            return;
+        }
         let Some(config) = self.typed(holder) else { return };
         match short_kind(config.schema.name()) {
             "CaresDnsResolverConfig" => {

@@ -32,6 +32,11 @@ impl Cx<'_> {
         self.has_cors.set(filters.any(|filter| matches!(filter.config, FilterConfig::Cors(_))));
         let route_config = self.route_specifier(hcm);
         let common = hcm.message("common_http_protocol_options");
+        if let Some(common) = common.filter(|common| common.has("max_response_headers_kb")) {
+            let text = "`max_response_headers_kb` limits what back-ends answer, and stands in clusters only";
+            self.reject(common.at_key("max_response_headers_kb"), "misplaced", text);
+            common.settle("max_response_headers_kb");
+        }
         let common_timeout = |field: &str, default| match common {
             Some(common) => self.timeout(common, field, default),
             None => default,
@@ -171,7 +176,10 @@ impl Cx<'_> {
         let kind = extension.any("typed_config").map(|any| any.inner_type_name().to_owned());
         match kind.as_deref().map(short_kind) {
             // The one there is. Its settings are about traces, which nobody makes.
-            None | Some("" | "UuidRequestIdConfig") => {}
+            None | Some("UuidRequestIdConfig") => {}
+            Some("") => {
+                self.reject(type_place(extension), "missing-type", "this extension does not say what it is");
+            }
             Some(other) => {
                 self.unsupported(
                     type_place(extension),

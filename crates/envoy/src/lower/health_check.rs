@@ -15,8 +15,21 @@ use crate::tree::Message;
 
 impl Cx<'_> {
     /// `Cluster.health_checks`.
-    pub(super) fn health_checks(&self, cluster: &Message<'_>, tls: bool) -> Vec<HealthCheck> {
+    ///
+    /// `tls` says whether any of its connections speak TLS, `alpn` whether all do.
+    pub(super) fn health_checks(&self, cluster: &Message<'_>, tls: bool, alpn: bool) -> Vec<HealthCheck> {
+        /// As many as Envoy takes (`ClusterValidationError`).
+        const MOST: usize = 8;
         let checks: Vec<_> = cluster.messages("health_checks").collect();
+        if checks.len() > MOST {
+            let text = format!("a cluster has at most {MOST} health checks");
+            self.reject(cluster.at_item("health_checks", MOST), "invalid-value", text);
+        }
+        let by_alpn = checks.iter().filter_map(|check| check.message("http_health_check"));
+        for check in by_alpn.filter(|check| !alpn && check.bool("use_alpn_protocol")) {
+            let text = "ALPN is part of TLS, which this cluster does not speak on all of its connections";
+            self.reject(check.at_key("use_alpn_protocol"), "conflict", text);
+        }
         if checks.len() > 1 {
             for check in checks.iter().filter(|check| check.text("name").is_empty()) {
                 self.push(

@@ -1,6 +1,7 @@
 //! Listeners.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,12 +160,30 @@ impl Cx<'_> {
         }
     }
 
+    /// An address to listen on, and whether IPv6 is to take IPv4 too.
+    fn listener_address(&self, message: &Message<'_>) -> Option<(Address, bool)> {
+        let (address, compat) = self.address(message)?;
+        let may = match address.ip().map(|address| address.ip()) {
+            Some(IpAddr::V6(ip)) => ip.is_unspecified() || ip.to_ipv4_mapped().is_some(),
+            Some(IpAddr::V4(_)) => false,
+            None => true,
+        };
+        if compat
+            && !may
+            && let Some(socket) = message.message("socket_address")
+        {
+            let text = "`ipv4_compat` is for `::` and IPv6 addresses that stand for one of IPv4";
+            self.reject(socket.at_key("ipv4_compat"), "invalid-address", text);
+        }
+        Some((address, compat))
+    }
+
     fn listener_addresses(&self, message: &Message<'_>) -> (Vec<Address>, bool) {
         let mut addresses = Vec::new();
         let mut compat = false;
         match message.message("address") {
             Some(address) => {
-                if let Some((address, ipv4_compat)) = self.address(address) {
+                if let Some((address, ipv4_compat)) = self.listener_address(address) {
                     compat |= ipv4_compat;
                     addresses.push(address);
                 }
@@ -174,7 +193,7 @@ impl Cx<'_> {
             ),
         }
         for additional in message.messages("additional_addresses") {
-            match additional.message("address").map(|address| self.address(address)) {
+            match additional.message("address").map(|address| self.listener_address(address)) {
                 Some(Some((address, ipv4_compat))) => {
                     compat |= ipv4_compat;
                     addresses.push(address);

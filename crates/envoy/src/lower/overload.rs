@@ -70,8 +70,7 @@ impl Cx<'_> {
                 self.reject(message.at("name"), "duplicate-monitor", text);
             }
             let Some(config) = self.typed(message) else {
-                let known = name.strip_prefix("envoy.resource_monitors.").is_some();
-                if known && !message.has("typed_config") {
+                if !message.has("typed_config") {
                     self.reject(
                         message.here(),
                         "missing-type",

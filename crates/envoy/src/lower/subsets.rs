@@ -10,8 +10,10 @@ use crate::tree::Message;
 impl Cx<'_> {
     /// `LbSubsetConfig` or `Subset`; `None` where it says nothing. `weighted` says whether localities have weights.
     pub(super) fn subsets(&self, config: &Message<'_>, weighted: bool) -> Option<Arc<SubsetConfig>> {
-        let selectors: Vec<_> =
-            config.messages("subset_selectors").map(|selector| self.subset_selector(selector)).collect();
+        let selectors: Vec<_> = config
+            .messages("subset_selectors")
+            .filter_map(|selector| self.subset_selector(selector))
+            .collect();
         let default_subset = config.json("default_subset").map(super::value::value_of);
         let locality_weight_aware = config.bool("locality_weight_aware");
         if locality_weight_aware && !weighted {
@@ -48,7 +50,13 @@ impl Cx<'_> {
         Some(Arc::new(lowered))
     }
 
-    fn subset_selector(&self, selector: &Message<'_>) -> SubsetSelector {
+    /// `LbSubsetSelector`; `None` without keys, which Envoy leaves out.
+    fn subset_selector(&self, selector: &Message<'_>) -> Option<SubsetSelector> {
+        if selector.items("keys").is_empty() {
+            self.ignored(selector.here(), "without `keys` there are no subsets");
+            selector.settle_all();
+            return None;
+        }
         let texts = |field: &str| -> Vec<Box<str>> {
             let mut texts: Vec<Box<str>> = selector.texts(field).map(Into::into).collect();
             texts.sort_unstable();
@@ -75,7 +83,8 @@ impl Cx<'_> {
         } else if fallback_keys == keys {
             wrong("`fallback_keys_subset` can't be all of the `keys`");
         }
-        SubsetSelector { keys, fallback, fallback_keys, single_host: selector.bool("single_host_per_subset") }
+        let single_host = selector.bool("single_host_per_subset");
+        Some(SubsetSelector { keys, fallback, fallback_keys, single_host })
     }
 
     /// `metadata_match` of a route, a weighted cluster or a TCP proxy.

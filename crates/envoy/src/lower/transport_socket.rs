@@ -64,6 +64,10 @@ impl Cx<'_> {
                 }
                 _ => Vec::new(),
             };
+            if !entry.has("transport_socket") {
+                let text = "this match has no `transport_socket`";
+                self.reject(entry.here(), "missing-field", text);
+            }
             found.push(TransportSocketMatch {
                 name: entry.text("name").into(),
                 criteria,
@@ -102,7 +106,10 @@ impl Cx<'_> {
         let mut found = Vec::new();
         for entry in message.messages(field) {
             self.not_implemented_vital(entry, "format_string", "; write the bytes as `value`");
-            let kind = entry.u32("type").and_then(|number| u8::try_from(number).ok());
+            if entry.bytes("value").is_empty() && !entry.has("format_string") {
+                self.reject(entry.here(), "missing-field", "a TLV needs its `value`");
+            }
+            let kind = u8::try_from(entry.u32("type").unwrap_or(0)).ok();
             found.extend(kind.map(|kind| TlvEntry { kind, value: entry.bytes("value").into() }));
         }
         found

@@ -11,26 +11,14 @@ use causeway_model::{
 
 use super::Cx;
 use crate::diagnostic::At;
-use crate::tree::{Json, JsonKind, Message, Value as Tree};
-
-/// The longest duration that Envoy takes: 2^63 nanoseconds.
-pub(super) const LONGEST: u64 = 9_223_372_036;
+use crate::tree::{self, Json, JsonKind, Message, Value as Tree};
 
 impl Cx<'_> {
-    /// A duration, where it is set and valid.
+    /// A duration, where it is set and valid; what is not was reported with the rules.
+    #[expect(clippy::unused_self, reason = "as all that reads a field")]
     pub(super) fn duration(&self, message: &Message<'_>, field: &str) -> Option<Duration> {
-        let duration = message.duration(field)?;
-        match duration.to_std() {
-            Some(duration) if duration.as_secs() <= LONGEST => Some(duration),
-            Some(_) => {
-                self.reject(message.at(field), "invalid-duration", format!("`{field}` is too long"));
-                None
-            }
-            None => {
-                self.reject(message.at(field), "invalid-duration", format!("`{field}` can't be negative"));
-                None
-            }
-        }
+        let duration = message.duration(field)?.to_std()?;
+        (duration.as_secs() <= tree::Duration::LONGEST_TAKEN).then_some(duration)
     }
 
     /// A timeout that zero switches off, and that holds unless it is set.
@@ -117,6 +105,11 @@ impl Cx<'_> {
             self.reject(pipe.at("path"), "invalid-address", text);
             return None;
         }
+        if mode != 0 && path.starts_with('@') {
+            let text = "an abstract Unix socket is no file, and has no mode";
+            self.reject(pipe.at("mode"), "invalid-address", text);
+            return None;
+        }
         Some(Address::Pipe { path: path.into(), mode })
     }
 
@@ -125,7 +118,8 @@ impl Cx<'_> {
         if socket.choice("protocol") == "UDP" {
             self.vital(socket.at("protocol"), "UDP is not implemented");
         }
-        if socket.has("resolver_name") {
+        // Envoy's own resolver has two names.
+        if !matches!(socket.text("resolver_name"), "" | "envoy.ip") {
             self.reject(
                 socket.at("resolver_name"),
                 "invalid-address",

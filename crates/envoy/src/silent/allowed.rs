@@ -28,6 +28,7 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("Cluster.http2_protocol_options", CONFLICT),
     ("Cluster.load_balancing_policy", EXTENSION),
     ("Cluster.transport_socket", EXTENSION),
+    ("Cluster.transport_socket_matches", EXTENSION),
     ("FilterChain.filters", EXTENSION),
     ("CommonTlsContext.combined_validation_context", "it is deep in its own rules"),
     ("FilterChain.transport_socket", EXTENSION),
@@ -35,6 +36,7 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("FilterChainMatch.suffix_len", "Envoy refuses it, and so do we"),
     ("HealthCheck.HttpHealthCheck.expected_statuses", RANGE),
     ("HealthCheck.HttpHealthCheck.retriable_statuses", CONFLICT),
+    ("HealthCheck.HttpHealthCheck.use_alpn_protocol", "it takes connections that all speak TLS"),
     ("HealthCheck.grpc_health_check", "where it may stand it is in the file"),
     ("Http2ProtocolOptions.max_header_field_size_kb", RANGE),
     (
@@ -82,6 +84,7 @@ pub(super) const NOT_TRIED: &[(&str, &str)] = &[
     ("TcpProxy.access_log_flush_interval", CONFLICT),
     ("TcpProxy.flush_access_log_on_connected", CONFLICT),
     ("WeightedCluster.ClusterWeight.cluster_header", CONFLICT),
+    ("RouteAction.early_data_policy", EXTENSION),
 ];
 
 const EXTENSION: &str = "only extensions of its kind fit; they are tested by name";

@@ -20,6 +20,9 @@ pub(crate) struct Timestamp {
 const LONGEST: i64 = 315_576_000_000;
 
 impl Duration {
+    /// The longest that Envoy takes, in seconds: what ends before 2^63 nanoseconds, and one second less.
+    pub(crate) const LONGEST_TAKEN: u64 = 9_223_372_035;
+
     /// Reads `1.5s`. The error says what is wrong, in a few words.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let Some(number) = text.strip_suffix('s') else {

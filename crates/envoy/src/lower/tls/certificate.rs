@@ -36,7 +36,12 @@ impl Cx<'_> {
         };
         let chain = source("certificate_chain");
         let private_key = source("private_key");
-        let password = source("password");
+        let password =
+            if self.is_unset_variable(certificate, "password") { None } else { source("password") };
+        if certificate.message("ocsp_staple").is_some_and(|staple| staple.has("inline_string")) {
+            let text = "a response of OCSP is no text: it stands in a file, or in `inline_bytes`";
+            self.reject(certificate.at("ocsp_staple"), "invalid-value", text);
+        }
         let ocsp_staple = source("ocsp_staple");
         let directory = certificate.message("watched_directory").and_then(|it| self.watched_directory(it));
         Some(TlsCertificate {
@@ -47,6 +52,19 @@ impl Cx<'_> {
             ocsp_staple,
             watched_directory: directory.or(watched),
         })
+    }
+
+    /// Whether a source is a variable of the environment that is not there, which Envoy takes for an empty password.
+    fn is_unset_variable(&self, certificate: &Message<'_>, field: &str) -> bool {
+        let Some(source) = certificate.message(field) else { return false };
+        let name = source.text("environment_variable");
+        let unset =
+            source.which("specifier") == Some("environment_variable") && std::env::var_os(name).is_none();
+        if unset && self.options.check_files {
+            let text = format!("the environment variable `{name}` is not set: there is no password");
+            self.push(self.suspicious(source.at("environment_variable"), "missing-variable", text));
+        }
+        unset
     }
 
     /// `TlsSessionTicketKeys`: 80 bytes each.

@@ -146,6 +146,16 @@ impl Cx<'_> {
             self.reject(common.at_item("tls_certificates", 1), "several-certificates", text);
         }
         for certificate in written {
+            let nothing = ["certificate_chain", "private_key", "private_key_provider", "pkcs12"];
+            if side == Side::Upstream && !nothing.iter().any(|field| certificate.has(field)) {
+                // As in Envoy, where back-ends are shown none then.
+                self.ignored(
+                    certificate.here(),
+                    "neither a certificate nor a key stands here: back-ends are shown none",
+                );
+                certificate.settle_all();
+                continue;
+            }
             let lowered = self.tls_certificate(certificate)?;
             certificates.push(Secret::in_place(Arc::new(lowered)));
         }
@@ -153,7 +163,11 @@ impl Cx<'_> {
         if !by_name.is_empty() && !certificates.is_empty() {
             // As in Envoy, names count only where nothing is written in place.
             let field = "tls_certificate_sds_secret_configs";
-            self.ignored(common.at_key(field), format!("`{field}` counts only without `tls_certificates`"));
+            let text = format!("`{field}` counts only without `tls_certificates`");
+            match side {
+                Side::Downstream => self.reject(common.at_key(field), "conflict", text),
+                Side::Upstream => self.ignored(common.at_key(field), text),
+            }
             common.settle(field);
         } else {
             if side == Side::Upstream && by_name.len() > 1 {

@@ -78,7 +78,11 @@ impl Cx<'_> {
     /// `Secret`.
     fn secret(&self, message: &Message<'_>) -> Option<NamedSecret> {
         let name = message.text("name").into();
-        let value = match message.which("type")? {
+        let Some(kind) = message.which("type") else {
+            self.reject(message.here(), "missing-field", "this secret does not say what it is");
+            return None;
+        };
+        let value = match kind {
             "tls_certificate" => {
                 SecretValue::Certificate(Arc::new(self.tls_certificate(message.message("tls_certificate")?)?))
             }
