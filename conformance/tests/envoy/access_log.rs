@@ -261,6 +261,33 @@ fn operators() -> Vec<Case> {
             .get("/?a=%41&b=%20c%2f%22&c&e=%ff")
             .get("/?")
             .get("/"),
+        Case::new("queries_whose_escapes_are_none")
+            .log("%QUERY_PARAMS(DECODED)% | %QUERY_PARAM(q)%")
+            .get("/?q=%zz1")
+            .get("/?q=%4")
+            .get("/?q=%")
+            .get("/?q=%%41")
+            .get("/?q=%%%41")
+            .get("/?q=%2%zz")
+            .get("/?q=%41%zz%42"),
+        Case::new("query_parameters_are_decoded")
+            .routes(
+                r#"
+                - match: {prefix: /}
+                  request_headers_to_add: [{header: {key: x-q, value: "[%QUERY_PARAM(q)%]"}}]
+                  route: {cluster: app}"#,
+            )
+            .log("%QUERY_PARAM(q)% %QUERY_PARAM(q):2% %QUERY_PARAM(a b)% %QUERY_PARAM(a%20b)%")
+            .get("/?q=a%20b")
+            .get("/?%71=1&q=2")
+            .get("/?q=%e2%82%ac")
+            .get("/?q=%2B+%26q=%253d%09")
+            .get("/?a%20b=1")
+            .get("/?a+b=1"),
+        Case::new("query_parameters_keep_escapes_of_control_characters")
+            .differs("D-291", &["log", "0", "q"], "a%0d%0a%00%7fb")
+            .log("log_format: {json_format: {q: '%QUERY_PARAM(q)%'}}")
+            .get("/?q=a%0d%0a%00%7fb"),
         Case::new("about_finding_a_route_and_a_connection")
             .dead("dead")
             .backend("app", Reply::ok("hello"))
