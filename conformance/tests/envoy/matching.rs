@@ -1,6 +1,7 @@
 //! Conditions beside path, headers and query, and actions that a filter would have to take.
 
-use causeway_conformance::{Case, Request};
+use causeway_conformance::{Case, Request, Run};
+use serde_json::json;
 
 pub(crate) fn cases() -> Vec<Case> {
     let cookie = |cookie: &'static str| Request::get("/").header("cookie", cookie);
@@ -38,6 +39,32 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(cookie("x=9; b=VX"))
             .send(cookie("x=9; b=w"))
             .get("/"),
+        Case::new("headers_that_are_empty_or_taken_for_it")
+            .named(&["holds", "other"])
+            .routes(
+                "
+                - {match: {prefix: /a, headers: [{name: x, exact_match: ''}]}, route: {cluster: holds}}
+                - {match: {prefix: /b, headers: [{name: x, exact_match: '', invert_match: true}]}, route: {cluster: holds}}
+                - {match: {prefix: /c, headers: [{name: x, exact_match: '', treat_missing_header_as_empty: true}]}, route: {cluster: holds}}
+                - {match: {prefix: /d, headers: [{name: x, present_match: true, treat_missing_header_as_empty: true}]}, route: {cluster: holds}}
+                - {match: {prefix: /e, headers: [{name: x, present_match: true, treat_missing_header_as_empty: true, invert_match: true}]}, route: {cluster: holds}}
+                - {match: {prefix: /f, headers: [{name: x, present_match: false, treat_missing_header_as_empty: true}]}, route: {cluster: holds}}
+                - {match: {prefix: /g, headers: [{name: x, treat_missing_header_as_empty: true}]}, route: {cluster: holds}}
+                - {match: {prefix: /h, headers: [{name: x, string_match: {exact: ''}, treat_missing_header_as_empty: true}]}, route: {cluster: holds}}
+                - {match: {prefix: /i, headers: [{name: x, safe_regex_match: {regex: 'v|'}}]}, route: {cluster: holds}}
+                - {match: {prefix: /}, route: {cluster: other}}",
+            )
+            .without_log()
+            .step(async |run: &mut Run| {
+                for path in ["/a", "/b", "/c", "/d", "/e", "/f", "/g", "/h", "/i"] {
+                    for values in [&[][..], &[""], &["v"], &["", "v"]] {
+                        let request = values.iter().fold(Request::get(path), |request, value| request.header("x", value));
+                        let response = run.connect().await.exchange(&request).await;
+                        let body = response.map(|response| String::from_utf8_lossy(&response.body).into_owned());
+                        run.note(format!("{path} {values:?}"), json!(body.ok()));
+                    }
+                }
+            }),
         Case::new("nobody_shows_a_certificate_on_a_plain_connection")
             .named(&["yes", "no"])
             .routes(

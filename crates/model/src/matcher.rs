@@ -227,7 +227,7 @@ pub struct HeaderMatcher {
     /// Whether the result is turned round. A condition on the value of an absent field does not match
     /// even then, unless `treat_missing_as_empty`.
     pub invert: bool,
-    /// Whether an absent field is compared as an empty value (`treat_missing_header_as_empty`).
+    /// Whether an absent field is taken for one with an empty value (`treat_missing_header_as_empty`), which is there.
     pub treat_missing_as_empty: bool,
 }
 
@@ -265,7 +265,8 @@ impl HeaderMatcher {
     #[must_use]
     pub fn matches(&self, value: Option<&[u8]>) -> bool {
         if let HeaderMatch::Present(wanted) = self.condition {
-            return (value.is_some() == wanted) != self.invert;
+            let present = value.is_some() || self.treat_missing_as_empty;
+            return (present == wanted) != self.invert;
         }
         let value = match value {
             Some(value) => value,
@@ -321,6 +322,19 @@ mod tests {
         assert!(!exact(true, false).matches(None));
         assert!(exact(true, true).matches(None));
         assert!(exact(false, false).matches(Some(b"v")));
+    }
+
+    #[test]
+    fn a_field_that_is_taken_for_an_empty_one_is_there() {
+        let present = |wanted, invert, missing| HeaderMatcher {
+            name: HeaderName::new("x").unwrap(),
+            condition: HeaderMatch::Present(wanted),
+            invert,
+            treat_missing_as_empty: missing,
+        };
+        assert!(present(true, false, true).matches(None) && !present(true, true, true).matches(None));
+        assert!(!present(false, false, true).matches(None) && present(false, true, true).matches(None));
+        assert!(!present(true, false, false).matches(None) && present(false, false, false).matches(None));
     }
 
     #[test]

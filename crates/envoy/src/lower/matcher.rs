@@ -172,6 +172,10 @@ impl Cx<'_> {
             Some("string_match") => {
                 self.string_matcher(matcher.message("string_match")?).map(HeaderMatch::String)
             }
+            // The deprecated field without a text asks for nothing but that there is a value.
+            Some("exact_match") if matcher.text("exact_match").is_empty() => {
+                string(StringMatch::Prefix("".into()))
+            }
             Some("exact_match") => string(StringMatch::Exact(matcher.text("exact_match").into())),
             Some("prefix_match") => string(StringMatch::Prefix(matcher.text("prefix_match").into())),
             Some("suffix_match") => string(StringMatch::Suffix(matcher.text("suffix_match").into())),
