@@ -240,6 +240,59 @@ fn others() -> Vec<Case> {
             .send(Request::get("/append").host("out.test"))
             .send(Request::get("/append").host("out.test").header("x-forwarded-host", "first.test"))
             .send(Request::get("/").host("out.test")),
+        Case::new("the_original_host_is_not_passed_on_twice")
+            .routes(
+                "
+                - match: {prefix: /same}
+                  route: {cluster: app, host_rewrite_literal: out.test, append_x_forwarded_host: true}
+                - match: {prefix: /}
+                  route: {cluster: app, host_rewrite_literal: in.test, append_x_forwarded_host: true}",
+            )
+            .send(forwarded_hosts(&["out.test"]))
+            .send(forwarded_hosts(&["a,out.test"]))
+            .send(forwarded_hosts(&["a, out.test"]))
+            .send(forwarded_hosts(&["a", "out.test"]))
+            .send(forwarded_hosts(&["out.test", "a"]))
+            .send(forwarded_hosts(&["out.test,"]))
+            .send(forwarded_hosts(&["OUT.test"]))
+            .send(forwarded_hosts(&["a.out.test"]))
+            .send(forwarded_hosts(&["out.test:80"]))
+            .send(forwarded_hosts(&[",,"]))
+            .send(forwarded_hosts(&["", "a", ""]))
+            .send(forwarded_hosts(&["", ""]))
+            .send(forwarded_hosts(&[""]).host(""))
+            .send(Request::get("/same").host("out.test")),
+        Case::new("empty_lists_are_replaced_rather_than_extended")
+            .hcm("use_remote_address: true\nvia: us")
+            .backend("app", Reply::ok("x").header("via", ""))
+            .send(Request::get("/").header("x-forwarded-for", "").header("via", ""))
+            .send(Request::get("/").header("x-forwarded-for", "").header("x-forwarded-for", "192.0.2.1"))
+            .send(Request::get("/").header("x-forwarded-for", "192.0.2.1").header("x-forwarded-for", ""))
+            .send(Request::get("/").header("x-forwarded-for", ","))
+            .send(Request::get("/").header("via", "1.1 a").header("via", ""))
+            .send(Request::get("/").header("via", "").header("via", ""))
+            .asked("app"),
+        Case::new("addresses_are_not_mapped")
+            .hcm("use_remote_address: true\nrepresent_ipv4_remote_address_as_ipv4_mapped_ipv6: true")
+            .log("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %REQ(x-forwarded-for)% %REQ(x-envoy-external-address)%")
+            .get("/")
+            .send(Request::get("/").header("x-forwarded-for", "203.0.113.9")),
+        Case::new("twenty_addresses_are_looked_at")
+            .hcm(
+                r#"
+                original_ip_detection_extensions:
+                - name: xff
+                  typed_config:
+                    "@type": type.googleapis.com/envoy.extensions.http.original_ip_detection.xff.v3.XffConfig
+                    xff_trusted_cidrs:
+                      cidrs: [{address_prefix: 127.0.0.0, prefix_len: 8}, {address_prefix: 10.0.0.0, prefix_len: 8}]"#,
+            )
+            .log("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%")
+            .send(behind_proxies("192.0.2.1, ", 19))
+            .send(behind_proxies("192.0.2.1, ", 20))
+            .send(behind_proxies("", 20))
+            .send(behind_proxies("", 21))
+            .send(behind_proxies("junk, ", 19)),
         Case::new("a_date_of_the_upstream_is_kept")
             .backend("app", Reply::ok("x").header("date", "Tue, 01 Jan 2030 00:00:00 GMT").header("age", "5"))
             .step(async |run: &mut Run| {
@@ -248,4 +301,16 @@ fn others() -> Vec<Case> {
                 run.note("dates", response.headers.all("date").count().into());
             }),
     ]
+}
+
+/// A request with these lines of `x-forwarded-host`.
+fn forwarded_hosts(values: &[&str]) -> Request {
+    values
+        .iter()
+        .fold(Request::get("/").host("out.test"), |request, value| request.header("x-forwarded-host", value))
+}
+
+/// A request that came through so many trusted proxies.
+fn behind_proxies(client: &str, count: usize) -> Request {
+    Request::get("/").header("x-forwarded-for", &format!("{client}{}", vec!["10.0.0.1"; count].join(", ")))
 }

@@ -1,6 +1,8 @@
 //! Header fields that the configuration adds, changes and removes.
 
-use causeway_conformance::{Case, Reply, Request};
+use causeway_conformance::{Case, Reply, Request, Script};
+
+use crate::http2::HTTP2;
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
@@ -322,9 +324,72 @@ pub(crate) fn cases() -> Vec<Case> {
                               "@type": type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig"#,
             )
             .send(Request::get("/").header("X-My-HEADER", "1").header("x-lower", "2")),
+        Case::new("repeated_fields_of_requests_are_joined")
+            .hcm(
+                "
+                use_remote_address: true
+                skip_xff_append: true
+                internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}
+                forward_client_cert_details: ALWAYS_FORWARD_ONLY",
+            )
+            .send(repeated(&[
+                "x-forwarded-client-cert",
+                "if-range",
+                "if-unmodified-since",
+                "access-control-request-private-network",
+                "x-envoy-external-address",
+                "x-envoy-ip-tags",
+                "x-envoy-original-host",
+                "x-envoy-original-url",
+                "x-envoy-is-timeout-retry",
+                "x-envoy-downstream-service-node",
+                "accept",
+                "accept-language",
+                "forwarded",
+                "range",
+            ])),
+        Case::new("repeated_fields_of_responses_are_joined")
+            .hcm("server_header_transformation: PASS_THROUGH")
+            .backend("app", repetitive())
+            .backend("second", Script::from(repetitive()).http2())
+            .cluster("second", HTTP2)
+            .routes("- {match: {prefix: /2}, route: {cluster: second}}\n- {match: {prefix: /}, route: {cluster: app}}")
+            .get("/1")
+            .get("/2"),
+        Case::new("a_server_that_is_there_stays")
+            .hcm("server_header_transformation: APPEND_IF_ABSENT")
+            .backend("app", Reply::ok("x").header("Server", "a").header("server", "b"))
+            .get("/"),
         Case::new("names_can_be_made_proper")
             .hcm("http_protocol_options: {header_key_format: {proper_case_words: {}}}")
             .backend("app", Reply::ok("x").header("x-my-HEADER", "1").header("etag", "2").header("x_under-score", "3"))
             .get("/"),
     ]
+}
+
+/// A request that has each field twice, with others between.
+fn repeated(names: &[&str]) -> Request {
+    let once = |request: Request, value: &str| {
+        names.iter().fold(request, |request, name| request.header(name, value))
+    };
+    once(once(Request::get("/"), "1"), "2")
+}
+
+/// An answer with fields that stand twice, of which some are joined.
+fn repetitive() -> Reply {
+    let names = [
+        "server",
+        "x-envoy-ratelimited",
+        "x-envoy-upstream-canary",
+        "x-envoy-upstream-healthchecked-cluster",
+        "access-control-allow-private-network",
+        "etag",
+        "vary",
+        "via",
+        "set-cookie",
+        "link",
+        "x-own",
+    ];
+    let once = |reply: Reply, value: &str| names.iter().fold(reply, |reply, name| reply.header(name, value));
+    once(once(Reply::ok("x"), "1"), "2")
 }

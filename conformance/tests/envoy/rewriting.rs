@@ -208,6 +208,25 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/a/..//\\")
             .get("/%2f")
             .get("/%2fa"),
+        by_runtime("the_runtime_may_have_paths_normalised", "normalize_path: 100", ""),
+        by_runtime("the_file_has_the_last_word_on_normalisation", "normalize_path: 100", "normalize_path: false"),
+        by_runtime(
+            "the_runtime_may_have_escaped_slashes_refused",
+            "path_with_escaped_slashes_action: 2",
+            "path_with_escaped_slashes_action: IMPLEMENTATION_SPECIFIC_DEFAULT",
+        ),
+        by_runtime("the_runtime_may_have_escaped_slashes_redirected", "path_with_escaped_slashes_action: 3", ""),
+        by_runtime("the_runtime_may_have_escaped_slashes_forwarded", "path_with_escaped_slashes_action: 4", ""),
+        by_runtime(
+            "the_file_has_the_last_word_on_escaped_slashes",
+            "path_with_escaped_slashes_action: 2",
+            "path_with_escaped_slashes_action: KEEP_UNCHANGED",
+        ),
+        by_runtime(
+            "the_runtime_may_switch_off_what_becomes_of_escaped_slashes",
+            "path_with_escaped_slashes_action_enabled: 0",
+            "path_with_escaped_slashes_action: REJECT_REQUEST",
+        ),
         Case::new("escaped_slashes_are_refused")
             .hcm("normalize_path: true\npath_with_escaped_slashes_action: REJECT_REQUEST")
             .get("/a%2fb")
@@ -223,4 +242,15 @@ pub(crate) fn cases() -> Vec<Case> {
             .get("/a%2fb?c=%2f")
             .get("/a%2F..%5cb"),
     ]
+}
+
+/// Paths with everything that normalisation changes, where the runtime has a key of the connection manager.
+fn by_runtime(name: &'static str, key: &str, hcm: &str) -> Case {
+    let layer = format!("{{name: l, static_layer: {{http_connection_manager: {{{key}}}}}}}");
+    Case::new(name)
+        .bootstrap(&format!("layered_runtime: {{layers: [{layer}]}}"))
+        .hcm(hcm)
+        .get("/a%2fb?c=%2f")
+        .get("/a%5Cb")
+        .get("/a/../b/{}")
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::known::JOINED_IN_RESPONSES;
 use crate::{Known, KnownSet};
 
 /// The fields of a head, in their order, names in the case in which they arrived.
@@ -193,10 +194,13 @@ impl HeaderBlock {
     }
 
     /// Gives the first field of that name the value behind its own, with `separator` between; adds a
-    /// field where there is none.
+    /// field where there is none. Of two values of which one is empty the other stays alone: an empty member of a list
+    /// means nothing (RFC 9110 §5.6.1).
     pub fn extend_value<'n>(&mut self, name: impl Into<Name<'n>>, separator: &[u8], value: &[u8]) {
         let name = name.into();
         match self.get(name).map(<[u8]>::to_vec) {
+            Some(old) if old.is_empty() => self.set(name, value),
+            Some(_) if value.is_empty() => {}
             Some(mut old) => {
                 old.extend_from_slice(separator);
                 old.extend_from_slice(value);
@@ -267,12 +271,18 @@ impl HeaderBlock {
         self.iter().map(|field| field.name.len() + field.value.len() + 4).sum()
     }
 
-    /// Joins the values of these names where they came more than once.
+    /// Joins the values of a response that stand in several fields, where Envoy does so. A response of HTTP/1 is read
+    /// like that; this is for one that was put together field by field.
+    pub fn join_repeated_in_response(&mut self) {
+        self.join_repeated(JOINED_IN_RESPONSES);
+    }
+
+    /// Joins the values of these names where they came more than once, but for those that are empty.
     pub(crate) fn join_repeated(&mut self, names: &[Known]) {
         let present = self.present;
         for known in names.iter().copied().filter(|known| present.contains(*known)) {
             if self.values(known).nth(1).is_some() {
-                let values: Vec<_> = self.values(known).collect();
+                let values: Vec<_> = self.values(known).filter(|value| !value.is_empty()).collect();
                 let joined = values.join(&b',');
                 self.set(known, &joined);
             }
@@ -449,6 +459,24 @@ mod tests {
         block.extend_value("a", b",", b"3");
         block.extend_value("c", b",", b"4");
         assert_eq!(shown(&block), ["a: 1,3", "server: envoy", "b: 2", "date: now", "c: 4"]);
+    }
+
+    #[test]
+    fn an_empty_value_is_no_member_of_a_list() {
+        let mut block = block(&[
+            ("via", ""),
+            ("a", "1"),
+            ("via", "x"),
+            ("via", ""),
+            ("via", "y"),
+            ("te", ""),
+            ("te", ""),
+        ]);
+        block.join_repeated(&[Known::Via, Known::Te]);
+        assert_eq!(shown(&block), ["via: x,y", "a: 1", "te: "]);
+        block.extend_value("te", b",", b"z");
+        block.extend_value("a", b",", b"");
+        assert_eq!(shown(&block), ["via: x,y", "a: 1", "te: z"]);
     }
 
     #[test]

@@ -80,10 +80,12 @@ known! {
     EnvoyOriginalPath = "x-envoy-original-path",
     EnvoyOriginalUrl = "x-envoy-original-url",
     EnvoyOverloaded = "x-envoy-overloaded",
+    EnvoyRateLimited = "x-envoy-ratelimited",
     EnvoyRetriableHeaderNames = "x-envoy-retriable-header-names",
     EnvoyRetriableStatusCodes = "x-envoy-retriable-status-codes",
     EnvoyRetryGrpcOn = "x-envoy-retry-grpc-on",
     EnvoyRetryOn = "x-envoy-retry-on",
+    EnvoyUpstreamCanary = "x-envoy-upstream-canary",
     EnvoyUpstreamAltStatName = "x-envoy-upstream-alt-stat-name",
     EnvoyUpstreamHealthCheckedCluster = "x-envoy-upstream-healthchecked-cluster",
     EnvoyUpstreamRqPerTryTimeoutMs = "x-envoy-upstream-rq-per-try-timeout-ms",
@@ -99,15 +101,19 @@ known! {
     ContentEncoding = "content-encoding",
     AccessControlRequestMethod = "access-control-request-method",
     AccessControlRequestHeaders = "access-control-request-headers",
+    AccessControlRequestPrivateNetwork = "access-control-request-private-network",
     AccessControlAllowOrigin = "access-control-allow-origin",
     AccessControlAllowHeaders = "access-control-allow-headers",
     AccessControlAllowMethods = "access-control-allow-methods",
     AccessControlAllowCredentials = "access-control-allow-credentials",
+    AccessControlAllowPrivateNetwork = "access-control-allow-private-network",
     AccessControlExposeHeaders = "access-control-expose-headers",
     AccessControlMaxAge = "access-control-max-age",
     IfNoneMatch = "if-none-match",
     IfMatch = "if-match",
     IfModifiedSince = "if-modified-since",
+    IfUnmodifiedSince = "if-unmodified-since",
+    IfRange = "if-range",
     GrpcAcceptEncoding = "grpc-accept-encoding",
     ProxyStatus = "proxy-status",
     Etag = "etag",
@@ -119,12 +125,13 @@ known! {
 }
 
 /// Names of which Envoy joins the values of a request that has them more than once, as a list may be
-/// (RFC 9110 §5.3), so that whoever looks at one value looks at all.
+/// (RFC 9110 §5.3), so that whoever looks at one value looks at all. What is added to such a field is joined to it too.
 pub(crate) const JOINED_IN_REQUESTS: &[Known] = &[
     Known::Accept,
     Known::AcceptEncoding,
     Known::AccessControlRequestHeaders,
     Known::AccessControlRequestMethod,
+    Known::AccessControlRequestPrivateNetwork,
     Known::Authorization,
     Known::CacheControl,
     Known::ContentEncoding,
@@ -132,13 +139,34 @@ pub(crate) const JOINED_IN_REQUESTS: &[Known] = &[
     Known::EnvoyAttemptCount,
     Known::EnvoyDecoratorOperation,
     Known::EnvoyDownstreamServiceCluster,
+    Known::EnvoyDownstreamServiceNode,
+    Known::EnvoyExpectedRqTimeoutMs,
+    Known::EnvoyExternalAddress,
+    Known::EnvoyForceTrace,
+    Known::EnvoyHedgeOnPerTryTimeout,
+    Known::EnvoyInternal,
+    Known::EnvoyIpTags,
+    Known::EnvoyIsTimeoutRetry,
+    Known::EnvoyMaxRetries,
+    Known::EnvoyOriginalHost,
     Known::EnvoyOriginalPath,
+    Known::EnvoyOriginalUrl,
+    Known::EnvoyRetriableHeaderNames,
+    Known::EnvoyRetriableStatusCodes,
+    Known::EnvoyRetryGrpcOn,
+    Known::EnvoyRetryOn,
+    Known::EnvoyUpstreamAltStatName,
+    Known::EnvoyUpstreamRqPerTryTimeoutMs,
+    Known::EnvoyUpstreamRqTimeoutAltResponse,
+    Known::EnvoyUpstreamRqTimeoutMs,
     Known::Expect,
     Known::GrpcAcceptEncoding,
     Known::GrpcTimeout,
     Known::IfMatch,
     Known::IfModifiedSince,
     Known::IfNoneMatch,
+    Known::IfRange,
+    Known::IfUnmodifiedSince,
     Known::Origin,
     Known::Pragma,
     Known::ProxyStatus,
@@ -146,6 +174,7 @@ pub(crate) const JOINED_IN_REQUESTS: &[Known] = &[
     Known::UserAgent,
     Known::Via,
     Known::XClientTraceId,
+    Known::XForwardedClientCert,
     Known::XForwardedFor,
     Known::XForwardedHost,
     Known::XForwardedPort,
@@ -159,6 +188,7 @@ pub(crate) const JOINED_IN_RESPONSES: &[Known] = &[
     Known::AccessControlAllowHeaders,
     Known::AccessControlAllowMethods,
     Known::AccessControlAllowOrigin,
+    Known::AccessControlAllowPrivateNetwork,
     Known::AccessControlExposeHeaders,
     Known::AccessControlMaxAge,
     Known::Age,
@@ -169,6 +199,11 @@ pub(crate) const JOINED_IN_RESPONSES: &[Known] = &[
     Known::EnvoyAttemptCount,
     Known::EnvoyDecoratorOperation,
     Known::EnvoyDegraded,
+    Known::EnvoyImmediateHealthCheckFail,
+    Known::EnvoyRateLimited,
+    Known::EnvoyUpstreamCanary,
+    Known::EnvoyUpstreamHealthCheckedCluster,
+    Known::EnvoyUpstreamServiceTime,
     Known::Etag,
     Known::Expires,
     Known::GrpcMessage,
@@ -176,55 +211,25 @@ pub(crate) const JOINED_IN_RESPONSES: &[Known] = &[
     Known::LastModified,
     Known::Location,
     Known::ProxyStatus,
+    Known::Server,
     Known::Vary,
     Known::Via,
     Known::XRequestId,
-];
-
-/// Names that nobody outside may send, or that stand in a message once, but of which Envoy joins what is
-/// added to a request.
-const JOINED_WHEN_ADDED_TO_REQUESTS: &[Known] = &[
-    Known::EnvoyDownstreamServiceNode,
-    Known::EnvoyExpectedRqTimeoutMs,
-    Known::EnvoyExternalAddress,
-    Known::EnvoyForceTrace,
-    Known::EnvoyHedgeOnPerTryTimeout,
-    Known::EnvoyInternal,
-    Known::EnvoyIpTags,
-    Known::EnvoyIsTimeoutRetry,
-    Known::EnvoyMaxRetries,
-    Known::EnvoyOriginalHost,
-    Known::EnvoyOriginalUrl,
-    Known::EnvoyRetriableHeaderNames,
-    Known::EnvoyRetriableStatusCodes,
-    Known::EnvoyRetryGrpcOn,
-    Known::EnvoyRetryOn,
-    Known::EnvoyUpstreamAltStatName,
-    Known::EnvoyUpstreamRqPerTryTimeoutMs,
-    Known::EnvoyUpstreamRqTimeoutAltResponse,
-    Known::EnvoyUpstreamRqTimeoutMs,
-    Known::XForwardedClientCert,
-];
-
-/// The same of responses.
-const JOINED_WHEN_ADDED_TO_RESPONSES: &[Known] = &[
-    Known::EnvoyImmediateHealthCheckFail,
-    Known::EnvoyUpstreamHealthCheckedCluster,
-    Known::EnvoyUpstreamServiceTime,
-    Known::Server,
 ];
 
 impl Known {
     /// Whether a value that is added to a request goes behind the one that is there, as one field.
     #[must_use]
     pub fn is_joined_in_request(self) -> bool {
-        JOINED_IN_REQUESTS.contains(&self) || JOINED_WHEN_ADDED_TO_REQUESTS.contains(&self)
+        const JOINED: KnownSet = KnownSet::of(JOINED_IN_REQUESTS);
+        JOINED.contains(self)
     }
 
     /// The same in a response.
     #[must_use]
     pub fn is_joined_in_response(self) -> bool {
-        JOINED_IN_RESPONSES.contains(&self) || JOINED_WHEN_ADDED_TO_RESPONSES.contains(&self)
+        const JOINED: KnownSet = KnownSet::of(JOINED_IN_RESPONSES);
+        JOINED.contains(self)
     }
 }
 

@@ -85,8 +85,6 @@ pub struct HttpConnectionManager {
     pub client_cert_details: ClientCertDetails,
     /// Changes to requests before anything else is done with them (`early_header_mutation_extensions`).
     pub early_header_mutations: Vec<Vec<HeaderMutation>>,
-    /// Prints IPv4 clients as IPv4-mapped IPv6 (`represent_ipv4_remote_address_as_ipv4_mapped_ipv6`).
-    pub represent_ipv4_as_mapped_ipv6: bool,
 
     /// Makes `x-request-id` (`generate_request_id`, true unless set).
     pub generate_request_id: bool,

@@ -3,7 +3,7 @@
 //! The order in which fields are changed is the order in which they stand on the wire, and both are
 //! Envoy's.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use causeway_http::forwarding::{address_from_right, addresses_from_right, parse_address};
 use causeway_http::path::{EscapedSlashes, PathOutcome, PathRules};
@@ -176,12 +176,7 @@ pub(crate) fn apply_to_request(
         exchange.facts.remote = remote_behind_hops(&exchange.request, config.xff_num_trusted_hops, peer);
         trusted = !had_forwarded_for;
         if !config.skip_xff_append {
-            append_forwarded_for(
-                &mut exchange.request,
-                &context.connection.remote,
-                context.own_address,
-                config,
-            );
+            append_forwarded_for(&mut exchange.request, &context.connection.remote, context.own_address);
         }
     } else {
         exchange.facts.remote = peer;
@@ -271,12 +266,8 @@ fn detect_remote(
                     Some(ip)
                 });
                 if !*skip_append {
-                    append_forwarded_for(
-                        &mut exchange.request,
-                        &context.connection.remote,
-                        context.own_address,
-                        config,
-                    );
+                    let peer = &context.connection.remote;
+                    append_forwarded_for(&mut exchange.request, peer, context.own_address);
                 }
                 if let Some(ip) = found {
                     exchange.facts.remote = Some(Remote { ip, port: 0 });
@@ -305,39 +296,34 @@ fn detect_remote(
     Ok(())
 }
 
-/// The first address from the right that is not one of the proxies we trust; the peer has to be one.
+/// Addresses that are looked at in `x-forwarded-for` for one that is not trusted: Envoy's number.
+const MOST_PROXIES: usize = 20;
+
+/// The first address from the right that is not one of the proxies we trust; the peer has to be one. `None` also where
+/// there are more proxies than are looked at: what stands in front of them may be anybody's.
 fn behind_trusted_proxies(chain: &[u8], peer: IpAddr, trusted: &CidrSet) -> Option<IpAddr> {
     if !trusted.contains(peer) {
         return None;
     }
+    let mut addresses = addresses_from_right(chain);
     let mut last = None;
-    for address in addresses_from_right(chain) {
+    for address in addresses.by_ref().take(MOST_PROXIES) {
         last = Some(address?);
         if !trusted.contains(address?) {
-            break;
+            return last;
         }
     }
-    last
+    last.filter(|_| addresses.next().is_none())
 }
 
-fn append_forwarded_for(
-    request: &mut HeaderBlock,
-    peer: &Address,
-    own_address: Option<IpAddr>,
-    config: &HttpConnectionManager,
-) {
+fn append_forwarded_for(request: &mut HeaderBlock, peer: &Address, own_address: Option<IpAddr>) {
     let Some(peer) = peer.ip().map(|peer| peer.ip()) else { return };
     // A client on loopback would mean nothing to the back-end.
-    let shown = if peer.is_loopback() && peer.to_string() == "127.0.0.1" {
-        own_address.unwrap_or(peer)
-    } else {
-        peer
+    let shown = match peer {
+        IpAddr::V4(Ipv4Addr::LOCALHOST) | IpAddr::V6(Ipv6Addr::LOCALHOST) => own_address.unwrap_or(peer),
+        peer => peer,
     };
-    let text = match shown {
-        IpAddr::V4(ip) if config.represent_ipv4_as_mapped_ipv6 => ip.to_ipv6_mapped().to_string(),
-        ip => ip.to_string(),
-    };
-    request.extend_value(Known::XForwardedFor, b",", text.as_bytes());
+    request.extend_value(Known::XForwardedFor, b",", shown.to_string().as_bytes());
 }
 
 fn forwarded_proto(request: &mut HeaderBlock, encrypted: bool, config: &HttpConnectionManager) {
@@ -479,6 +465,27 @@ mod tests {
         assert_eq!(behind("10.0.0.2", "10.0.0.1").as_deref(), Some("10.0.0.2"));
         assert_eq!(behind("1.1.1.1", "2.2.2.2"), None);
         assert_eq!(behind("1.1.1.1, junk", "10.0.0.1"), None);
+        let proxies = |count: usize| vec!["10.0.0.2"; count].join(",");
+        assert_eq!(behind(&format!("1.1.1.1,{}", proxies(19)), "10.0.0.1").as_deref(), Some("1.1.1.1"));
+        assert_eq!(behind(&format!("1.1.1.1,{}", proxies(20)), "10.0.0.1"), None);
+        assert_eq!(behind(&proxies(20), "10.0.0.1").as_deref(), Some("10.0.0.2"));
+        assert_eq!(behind(&proxies(21), "10.0.0.1"), None);
+    }
+
+    #[test]
+    fn clients_on_loopback_are_shown_as_this_machine() {
+        let own = "192.0.2.7".parse().ok();
+        for (peer, own, expected) in [
+            ("127.0.0.1:5", own, "192.0.2.7"),
+            ("[::1]:5", own, "192.0.2.7"),
+            ("[::1]:5", None, "::1"),
+            ("127.0.0.2:5", own, "127.0.0.2"),
+            ("203.0.113.9:5", own, "203.0.113.9"),
+        ] {
+            let mut request = HeaderBlock::new();
+            append_forwarded_for(&mut request, &Address::Ip(peer.parse().unwrap()), own);
+            assert_eq!(request.get(Known::XForwardedFor), Some(expected.as_bytes()), "{peer}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use causeway_http::h2::{FRAME_HEADER, FrameHeader, Kind, PREFACE};
 use serde_json::json;
 
 /// The options of a cluster whose back-ends are spoken to in HTTP/2.
-const HTTP2: &str = "
+pub(crate) const HTTP2: &str = "
 typed_extension_protocol_options:
   envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
     \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions

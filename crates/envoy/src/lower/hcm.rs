@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causeway_model::{
-    ArrivalTimeout, CidrSet, ClientCertDetails, CodecType, EscapedSlashesAction, FilterConfig,
-    ForwardClientCert, HeaderKeyFormat, HeaderMutation, Http1Options, Http2Options, HttpConnectionManager,
-    OriginalIpDetection, PathNormalization, ProxyName, ProxyStatus, RouteConfiguration, SchemeTransformation,
-    ServerHeaderTransformation, StripPort, UnderscoreAction, UpgradeConfig,
+    ArrivalTimeout, CidrSet, ClientCertDetails, CodecType, FilterConfig, ForwardClientCert, HeaderKeyFormat,
+    HeaderMutation, Http1Options, Http2Options, HttpConnectionManager, OriginalIpDetection, ProxyName,
+    ProxyStatus, RouteConfiguration, SchemeTransformation, ServerHeaderTransformation, StripPort,
+    UnderscoreAction, UpgradeConfig,
 };
 
 use super::Cx;
@@ -84,7 +84,6 @@ impl Cx<'_> {
                 .map_or_else(CidrSet::default, |config| self.cidrs(config, "cidr_ranges")),
             internal_unix_sockets: internal.is_some_and(|config| config.bool("unix_sockets")),
             append_x_forwarded_port: hcm.bool("append_x_forwarded_port"),
-            represent_ipv4_as_mapped_ipv6: hcm.bool("represent_ipv4_remote_address_as_ipv4_mapped_ipv6"),
             forward_client_cert: forward_client_cert(hcm),
             client_cert_details: self.client_cert_details(hcm),
             early_header_mutations: self.early_header_mutations(hcm),
@@ -292,6 +291,11 @@ impl Cx<'_> {
         self.has_no_effect(hcm, "path_normalization_options", "Envoy reads it and does nothing with it");
         self.has_no_effect(
             hcm,
+            "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
+            "Envoy has it, and shows addresses as they are",
+        );
+        self.has_no_effect(
+            hcm,
             "forward_proto_config",
             "it is about connections whose address a PROXY header has changed",
         );
@@ -320,19 +324,6 @@ impl Cx<'_> {
             }
         }
         found
-    }
-
-    fn path_normalization(&self, hcm: &Message<'_>) -> PathNormalization {
-        PathNormalization {
-            normalize: hcm.bool("normalize_path"),
-            merge_slashes: hcm.bool("merge_slashes"),
-            escaped_slashes: match hcm.choice("path_with_escaped_slashes_action") {
-                "REJECT_REQUEST" => EscapedSlashesAction::RejectRequest,
-                "UNESCAPE_AND_REDIRECT" => EscapedSlashesAction::UnescapeAndRedirect,
-                "UNESCAPE_AND_FORWARD" => EscapedSlashesAction::UnescapeAndForward,
-                _ => EscapedSlashesAction::KeepUnchanged,
-            },
-        }
     }
 
     fn strip_port(&self, hcm: &Message<'_>) -> StripPort {

@@ -35,6 +35,7 @@ mod network_filter;
 mod original_dst;
 mod outlier;
 mod overload;
+mod path_normalization;
 mod retry;
 mod rewrite;
 mod route;

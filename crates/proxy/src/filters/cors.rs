@@ -105,7 +105,7 @@ impl Filter for CorsFilter {
         let wants_private = context
             .exchange
             .request
-            .get("access-control-request-private-network")
+            .get(Known::AccessControlRequestPrivateNetwork)
             .is_some_and(|value| value == b"true");
         if allowed {
             context.exchange.facts.filters.cors_origin = Some(origin);

@@ -30,8 +30,16 @@ pub(crate) fn block(map: &HeaderMap) -> HeaderBlock {
     block
 }
 
-/// Puts fields that were received behind those that are there.
-pub(crate) fn add_all(map: &HeaderMap, block: &mut HeaderBlock) {
+/// The fields of a response, in place of those that are there.
+pub(crate) fn read_response(map: &HeaderMap, block: &mut HeaderBlock) {
+    block.clear(usize::MAX);
+    add_all(map, block);
+    if map.keys_len() < map.len() {
+        block.join_repeated_in_response();
+    }
+}
+
+fn add_all(map: &HeaderMap, block: &mut HeaderBlock) {
     for (name, value) in map {
         block.append(name.as_str(), value.as_bytes());
     }

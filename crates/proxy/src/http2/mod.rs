@@ -2,4 +2,4 @@
 
 mod fields;
 
-pub(crate) use fields::{add_all, block, fields, fields_where};
+pub(crate) use fields::{block, fields, fields_where, read_response};

@@ -60,8 +60,7 @@ impl HeadReader<'_> {
         };
         self.facts.response_begin.get_or_insert_with(|| self.worker.instant());
         stream::check_head(&response, opened, &self.hosts.config().http)?;
-        self.response.clear(usize::MAX);
-        http2::add_all(response.headers(), self.response);
+        http2::read_response(response.headers(), self.response);
         let ends = !interim && opened.is_headers_only();
         let status = response.status().as_u16();
         // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).

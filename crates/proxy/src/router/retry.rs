@@ -128,7 +128,7 @@ impl Retry {
         };
         Attempt::Answered {
             status: head.status,
-            rate_limited: response.get("x-envoy-ratelimited").is_some(),
+            rate_limited: response.has(Known::EnvoyRateLimited),
             grpc_status: response.get(Known::GrpcStatus).and_then(number),
             header_fits: self.retries.looks_at_headers() && fits(),
             wait: policy.rate_limited.as_ref().and_then(|limits| asked_pause(limits, response)),

@@ -1,6 +1,6 @@
 //! What a route changes in a request: fields first, then host and path.
 
-use causeway_http::{Known, Method};
+use causeway_http::{HeaderBlock, Known, Method};
 use causeway_model::{HostRewrite, Template};
 use causeway_routing::{rewrite_host, rewrite_path};
 
@@ -68,13 +68,20 @@ fn change_host(
         return;
     }
     let old = request.request.get(Known::Host).map(<[u8]>::to_vec).unwrap_or_default();
-    if !suppress {
+    if !suppress && !old.is_empty() {
         request.request.set(Known::EnvoyOriginalHost, &old);
     }
-    if route.append_x_forwarded_host {
+    if route.append_x_forwarded_host && !ends_with(&request.request, &old) {
         request.request.extend_value(Known::XForwardedHost, b",", &old);
     }
     request.request.set(Known::Host, &new);
+}
+
+/// Whether the last entry of `x-forwarded-host` is this host, to the byte: a proxy in front has added it then.
+fn ends_with(request: &HeaderBlock, host: &[u8]) -> bool {
+    let last =
+        |value: &[u8]| value.rsplit(|byte| *byte == b',').find(|entry| !entry.is_empty()) == Some(host);
+    request.get(Known::XForwardedHost).is_some_and(last)
 }
 
 fn change_path(request: &mut ActiveRequest, entry: &RouteEntry, viewer: &Viewer, suppress: bool) {

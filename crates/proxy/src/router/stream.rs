@@ -168,8 +168,7 @@ impl Relay<'_> {
         };
         let status = response.status().as_u16();
         check_head(&response, stream, &self.forwarding.hosts.config().http)?;
-        self.request.response.clear(usize::MAX);
-        http2::add_all(response.headers(), &mut self.request.response);
+        http2::read_response(response.headers(), &mut self.request.response);
         let ends = !interim && stream.is_headers_only();
         // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).
         let status = if self.downstream.upgrade.is_some() && status == 200 { 101 } else { status };
