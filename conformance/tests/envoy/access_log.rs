@@ -109,6 +109,44 @@ fn formats() -> Vec<Case> {
             .log("log_format:\n  omit_empty_values: true\n  text_format_source: {inline_string: \"<%REQ(X-MISSING)%> <%UPSTREAM_HOST%>\\n\"}")
             .routes("- match: {prefix: /}\n  direct_response: {status: 200}")
             .get("/x"),
+        Case::new("ports_are_numbers_in_json")
+            .log(&json_log(
+                "{a: '%DOWNSTREAM_LOCAL_PORT%', b: '%DOWNSTREAM_DIRECT_LOCAL_PORT%', c: '%UPSTREAM_REMOTE_PORT%', \
+                 d: '%DOWNSTREAM_LOCAL_ADDRESS_ENDPOINT_ID%', e: '%DOWNSTREAM_DIRECT_LOCAL_ADDRESS_ENDPOINT_ID%', \
+                 f: '%UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID%', g: '%CUSTOM_FLAGS%', h: 'to %DOWNSTREAM_LOCAL_PORT%'}",
+            ))
+            .get("/"),
+        Case::new("what_there_is_of_a_back_end_where_there_is_none")
+            .log(&json_log(
+                "{a: '%UPSTREAM_CONNECTION_ID%', b: 'number %UPSTREAM_CONNECTION_ID%', c: '%UPSTREAM_REMOTE_PORT%', \
+                 d: '%UPSTREAM_REMOTE_ADDRESS_ENDPOINT_ID%', e: 'port %UPSTREAM_REMOTE_PORT%'}",
+            ))
+            .routes("- {match: {prefix: /}, direct_response: {status: 200}}")
+            .get("/"),
+        Case::new("names_of_hosts_have_no_port")
+            .log("%UPSTREAM_HOST_NAME% %UPSTREAM_HOST_NAME_WITHOUT_PORT% %UPSTREAM_HOST_NAMES_ATTEMPTED% %UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT% %UPSTREAM_HOSTS_ATTEMPTED%")
+            .routes(
+                "
+                - {match: {prefix: /named}, route: {cluster: named}}
+                - {match: {prefix: /ported}, route: {cluster: ported}}
+                - {match: {prefix: /dns}, route: {cluster: dns}}
+                - {match: {prefix: /}, route: {cluster: app}}",
+            )
+            .more_clusters(
+                "
+                - name: named
+                  load_assignment: {cluster_name: x, endpoints: [{lb_endpoints: [{endpoint: {hostname: h.test, address: {socket_address: {address: 127.0.0.1, port_value: {{app}}}}}}]}]}
+                - name: ported
+                  load_assignment: {cluster_name: x, endpoints: [{lb_endpoints: [{endpoint: {hostname: 'h.test:99', address: {socket_address: {address: 127.0.0.1, port_value: {{app}}}}}}]}]}
+                - name: dns
+                  type: STRICT_DNS
+                  dns_lookup_family: V4_ONLY
+                  load_assignment: {cluster_name: x, endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: localhost, port_value: {{app}}}}}}]}]}",
+            )
+            .get("/")
+            .get("/named")
+            .get("/ported")
+            .get("/dns"),
         Case::new("several_logs_at_once")
             .log(
                 r#"

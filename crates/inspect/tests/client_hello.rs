@@ -217,7 +217,7 @@ fn what_is_no_hello() {
     other[0] = 2;
     for (bytes, fault) in [
         (b"GET / HTTP/1.1\r\n\r\n".to_vec(), Fault::HttpRequest),
-        (b"CONNECT a:1 HTTP/1.1\r\n".to_vec(), Fault::HttpRequest),
+        (b"CONNECT a:1 HTTP/1.1\r\n".to_vec(), Fault::ProxyRequest),
         (b"SSH-2.0-x\r\n".to_vec(), Fault::RecordVersion),
         (b"\x16\x02\x01\x00\x05hello".to_vec(), Fault::RecordVersion),
         (b"\x16\x03\x01\xff\xff".to_vec(), Fault::RecordLength),

@@ -303,6 +303,8 @@ pub enum OperatorKind {
     Why,
     /// `WHY_ID` is not Envoy's: the number by which a failure is found in `/why`.
     WhyId,
+    /// `CUSTOM_FLAGS`: what filters flag by themselves; empty, as none does.
+    CustomFlags,
     /// An operator about something this configuration can't have, such as TLS on a plain listener:
     /// its value is always absent. Holds the operator as it was written.
     Absent(Box<str>),
@@ -455,6 +457,8 @@ pub enum AddressPart {
     Network(u8),
     /// The port alone.
     Port,
+    /// The endpoint of an internal address (`…_ENDPOINT_ID`): empty, as there are none.
+    EndpointId,
 }
 
 /// A point in the life of a request.

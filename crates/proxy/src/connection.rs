@@ -70,6 +70,9 @@ pub(crate) struct Course {
     pub(crate) terminated_because: Cell<Option<&'static str>>,
     /// Why TLS failed (`%DOWNSTREAM_TRANSPORT_FAILURE_REASON%`), in Envoy's words.
     pub(crate) transport_failure: OnceCell<Box<str>>,
+    /// Why a listener filter found no TLS, as BoringSSL numbers it: the same operator shows it where nobody tried to
+    /// speak TLS afterwards.
+    pub(crate) no_tls: Cell<Option<u16>>,
 }
 
 impl ConnectionInfo {

@@ -126,6 +126,25 @@ pub(crate) fn cases() -> Vec<Case> {
                 tell(run, "a long record", b"\x16\x03\x01\xff\xff").await;
             })
             .stats(TLS_STATS),
+        Case::new("what_is_no_hello_is_named_in_logs")
+            .file(&site(
+                &format!(
+                    "{}{}",
+                    listener_log("%RESPONSE_FLAGS% %DOWNSTREAM_TRANSPORT_FAILURE_REASON% %STREAM_ID%"),
+                    listener_filters(&[("tls", "")])
+                ),
+                BY_TRANSPORT,
+            ))
+            .step(async |run: &mut Run| {
+                tell(run, "HTTP", GET).await;
+                tell(run, "a CONNECT", b"CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n").await;
+                tell(run, "SSH", b"SSH-2.0-x\r\n").await;
+                tell(run, "data", b"\x17\x03\x01\0\x05hello").await;
+                tell(run, "another message", b"\x16\x03\x01\0\x04\x02\0\0\0").await;
+                tell(run, "a long record", b"\x16\x03\x01\xff\xff").await;
+                tell(run, "a large message", b"\x16\x03\x01\0\x05\x02ello").await;
+                tell(run, "nothing of a hello", b"\x16\x03\x01\0\x04\x01\0\0\0").await;
+            }),
         Case::new("what_is_no_hello_may_be_closed")
             .file(&site(
                 &listener_filters(&[("tls", "close_connection_on_client_hello_parsing_errors: true")]),

@@ -8,7 +8,7 @@ mod hello;
 mod md5;
 mod record;
 
-pub use fault::Fault;
+pub use fault::{Fault, REJECTED, name_of};
 pub use fingerprint::{Ja4, ja3, ja4};
 pub use hello::ClientHello;
 

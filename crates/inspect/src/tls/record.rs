@@ -52,9 +52,11 @@ pub(super) fn message<'a>(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<R
         let first = scratch.is_empty();
         if first && let Some(wanted) = length(content)? {
             if content.len() > wanted {
+                check_kind(content)?;
                 return Err(Fault::Behind);
             }
             if content.len() == wanted {
+                check_kind(content)?;
                 return Ok(Read::Message {
                     body: content.get(MESSAGE_HEAD..).unwrap_or_default(),
                     length: at,
@@ -63,6 +65,9 @@ pub(super) fn message<'a>(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<R
         }
         scratch.extend_from_slice(content);
         let Some(wanted) = length(scratch)? else { continue };
+        if scratch.len() >= wanted {
+            check_kind(scratch)?;
+        }
         if scratch.len() > wanted {
             return Err(Fault::Behind);
         }
@@ -76,10 +81,11 @@ pub(super) fn message<'a>(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<R
 fn record(bytes: &[u8], at: usize) -> Result<Result<&[u8], usize>, Fault> {
     let rest = bytes.get(at..).unwrap_or_default();
     let Some(&[kind, major, _, high, low]) = rest.first_chunk::<HEAD>() else { return Ok(Err(at + HEAD)) };
-    if at == 0
-        && [&b"GET "[..], b"POST ", b"HEAD ", b"PUT ", b"CONNE"].iter().any(|word| rest.starts_with(word))
-    {
+    if at == 0 && [&b"GET "[..], b"POST ", b"HEAD ", b"PUT "].iter().any(|word| rest.starts_with(word)) {
         return Err(Fault::HttpRequest);
+    }
+    if at == 0 && rest.starts_with(b"CONNE") {
+        return Err(Fault::ProxyRequest);
     }
     if major != 3 {
         return Err(Fault::RecordVersion);
@@ -100,10 +106,15 @@ fn record(bytes: &[u8], at: usize) -> Result<Result<&[u8], usize>, Fault> {
 
 /// The length of a message with its head, once that is there.
 fn length(message: &[u8]) -> Result<Option<usize>, Fault> {
-    let Some(&[kind, high, middle, low]) = message.first_chunk::<MESSAGE_HEAD>() else { return Ok(None) };
-    if kind != CLIENT_HELLO {
-        return Err(Fault::MessageType(kind));
-    }
+    let Some(&[_, high, middle, low]) = message.first_chunk::<MESSAGE_HEAD>() else { return Ok(None) };
     let length = u32::from_be_bytes([0, high, middle, low]) as usize;
     if length > MESSAGE_MAX { Err(Fault::MessageLength(length)) } else { Ok(Some(MESSAGE_HEAD + length)) }
+}
+
+/// What kind of message it is; Envoy looks when all of it has come.
+fn check_kind(message: &[u8]) -> Result<(), Fault> {
+    match message.first() {
+        Some(&CLIENT_HELLO) | None => Ok(()),
+        Some(&kind) => Err(Fault::MessageType(kind)),
+    }
 }

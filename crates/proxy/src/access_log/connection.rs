@@ -6,7 +6,7 @@ use causeway_http::Version;
 use causeway_reason::{Flag, Reason};
 
 use crate::connection::ConnectionInfo;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Subject};
 use crate::format::View;
 use crate::snapshot::ListenerRuntime;
 use crate::worker::Worker;
@@ -18,6 +18,7 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
         return;
     }
     let mut exchange = Exchange::default();
+    exchange.facts.subject = Subject::BareConnection;
     exchange.facts.begun = Some(info.opened);
     exchange.facts.ended = Some(Instant::now());
     let course = &info.course;

@@ -29,8 +29,9 @@ pub(crate) enum Subject {
     Request,
     /// A connection that is passed on as it is.
     Connection,
-    /// A connection that a filter does not let through.
-    RefusedConnection,
+    /// A connection of which no service tells: one that a filter does not let through, or any in the log of its
+    /// listener.
+    BareConnection,
 }
 
 /// What is known about one request.

@@ -39,16 +39,18 @@ fn address_part<'a>(address: &Address, part: AddressPart) -> Operand<'a> {
     match address {
         Address::Ip(at) => Operand::Ip(at.ip(), at.port(), part),
         Address::Pipe { path, .. } => match part {
-            AddressPart::Port | AddressPart::Network(_) => Operand::Absent,
-            _ => path.to_string().into(),
+            AddressPart::Port | AddressPart::Network(_) | AddressPart::EndpointId => "".into(),
+            AddressPart::Whole | AddressPart::WithoutPort => path.to_string().into(),
         },
     }
 }
 
 /// Prints an IP address, or the part of it that is asked for.
 pub(super) fn write_ip(out: &mut Vec<u8>, ip: IpAddr, port: u16, part: AddressPart) {
-    if let AddressPart::Network(bits) = part {
-        return write_network(out, ip, bits);
+    match part {
+        AddressPart::Network(bits) => return write_network(out, ip, bits),
+        AddressPart::EndpointId => return,
+        AddressPart::Whole | AddressPart::WithoutPort | AddressPart::Port => {}
     }
     if part != AddressPart::Port {
         match ip {
@@ -128,14 +130,8 @@ fn name_of<'a>(host: &Host, without_port: bool) -> Operand<'a> {
         let part = if without_port { AddressPart::WithoutPort } else { AddressPart::Whole };
         return address_part(&host.address(), part);
     }
-    // A name that has a port keeps it.
-    if let Some((name, _)) = host.hostname().rsplit_once(':') {
-        return if without_port { name } else { host.hostname() }.to_owned().into();
-    }
-    match host.address().ip() {
-        Some(at) if !without_port => format!("{}:{}", host.hostname(), at.port()).into(),
-        _ => host.hostname().to_owned().into(),
-    }
+    let (whole, bare) = (host.hostname(), host.hostname().rsplit_once(':').map(|(name, _)| name));
+    bare.filter(|_| without_port).unwrap_or(whole).to_owned().into()
 }
 
 /// One word for each connection that was attempted, or made.

@@ -1,6 +1,6 @@
 //! Filling in JSON templates.
 
-use causeway_model::{JsonTemplate, TemplatePart, Value};
+use causeway_model::{AddressPart, JsonTemplate, OperatorKind, TemplatePart, Value};
 
 use super::operator::{Operand, evaluate};
 use super::{Absent, View, render};
@@ -19,11 +19,19 @@ fn write_node(template: &JsonTemplate, omit_empty: bool, view: &View<'_>, out: &
         JsonTemplate::Value(value) => write_value(out, value),
         JsonTemplate::Text(text) => match text.0.as_slice() {
             [TemplatePart::Operator(operator)] => {
-                let operand = evaluate(&operator.kind, view);
+                let mut operand = evaluate(&operator.kind, view);
+                // Unix sockets have no port, which a text shows as nothing at all.
+                if let OperatorKind::Address { part: AddressPart::Port, .. } = operator.kind
+                    && operand == Operand::Bytes(b"".into())
+                {
+                    operand = Operand::Absent;
+                }
                 match (operand, operator.max_length) {
                     (Operand::Absent, _) if omit_empty => return false,
                     (Operand::Absent, _) => out.extend_from_slice(b"null"),
-                    (operand @ Operand::Number(_), _) => operand.write(out),
+                    (operand @ (Operand::Number(_) | Operand::Ip(_, _, AddressPart::Port)), _) => {
+                        operand.write(out);
+                    }
                     (Operand::Json(Value::String(text)), Some(most)) => {
                         write_string(out, text.as_bytes().get(..most).unwrap_or(text.as_bytes()));
                     }

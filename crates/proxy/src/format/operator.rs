@@ -165,9 +165,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             failure.or(facts.connect_failure.as_deref()).map(one_word).into()
         }
         OperatorKind::UpstreamRequestAttemptCount => Operand::Number(u64::from(facts.attempts)),
-        OperatorKind::UpstreamConnectionId => {
-            facts.upstream_connection.map(Operand::Number).unwrap_or(Operand::Absent)
-        }
+        OperatorKind::UpstreamConnectionId => Operand::Number(facts.upstream_connection.unwrap_or_default()),
         OperatorKind::PoolReadyDuration => {
             let end = facts.connect_end.or(facts.reply_begin).or(facts.ended);
             let taken = between(facts.connect_begin, end, DurationUnit::Milliseconds);
@@ -189,7 +187,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::ConnectionId => Operand::Number(view.connection.id),
         OperatorKind::StreamId => match (facts.subject, exchange.request.get(Known::XRequestId)) {
-            (Subject::RefusedConnection, _) => Operand::Absent,
+            (Subject::BareConnection, _) => Operand::Absent,
             (Subject::Connection, _) => uuid(view.unique),
             (Subject::Request, Some(id)) => id.into(),
             (Subject::Request, None) => Operand::Number(view.unique),
@@ -233,6 +231,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::WhyCode => facts.failure.as_ref().map(|failure| failure.reason.code()).into(),
         OperatorKind::Why => facts.failure.as_ref().map(|failure| failure.to_string()).into(),
         OperatorKind::WhyId => facts.failure.as_ref().map(|_| format!("{:016x}", view.unique)).into(),
+        OperatorKind::CustomFlags => "".into(),
         OperatorKind::Absent(_) => Operand::Absent,
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use causeway_http::Known;
+use causeway_inspect::tls::name_of;
 use causeway_model::{HostSource, NameSource, RequestedServerName, SanKind, TlsFact};
 use causeway_tls::certificate::{AlternativeName, Facts, hex, pem, sha1_hex, sha256, url_encoded};
 use rustls::pki_types::CertificateDer;
@@ -11,6 +12,7 @@ use super::View;
 use super::operator::Operand;
 use super::time::WallTime;
 use crate::connect::TlsFacts;
+use crate::exchange::Subject;
 use crate::tls::TlsInfo;
 
 /// What is known of a connection with TLS.
@@ -55,11 +57,22 @@ impl<'a> Shaken<'a> {
     }
 }
 
+/// What the TLS inspector of Envoy says of a connection that does not begin with a ClientHello.
+fn without_tls(number: u16) -> String {
+    let (code, name) = (0x1000_0000 + u32::from(number), name_of(number));
+    format!("TLS_error|error:{code:08x}:SSL_routines:OPENSSL_internal:{name}:TLS_error_end")
+}
+
 /// A fact about the connection of the client, or the one to the back-end; absent without TLS.
 pub(super) fn fact<'a>(upstream: bool, fact: &'a TlsFact, view: &View<'a>) -> Operand<'a> {
     if *fact == TlsFact::FailureReason {
-        let failure = view.connection.course.transport_failure.get();
-        return failure.map(|words| super::operator::one_word(words)).into();
+        let course = &view.connection.course;
+        if let Some(words) = course.transport_failure.get() {
+            return super::operator::one_word(words).into();
+        }
+        // What listener filters find out is told of the connection, and not of its requests.
+        let no_tls = course.no_tls.get().filter(|_| view.exchange.facts.subject != Subject::Request);
+        return no_tls.map(without_tls).into();
     }
     let shaken = if upstream {
         view.exchange.facts.upstream_tls.as_deref().map(Shaken::BackEnd)

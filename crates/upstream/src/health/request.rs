@@ -113,6 +113,7 @@ fn render(template: &Template, address: &Address) -> String {
                         // No operator asks for the network of a host.
                         (AddressPart::WithoutPort | AddressPart::Network(_), Some(ip)) => ip.ip().to_string(),
                         (AddressPart::WithoutPort | AddressPart::Network(_), None) => address.to_string(),
+                        (AddressPart::EndpointId, _) => String::new(),
                         (AddressPart::Port, ip) => ip.map(|ip| ip.port().to_string()).unwrap_or_default(),
                     },
                     _ => String::new(),

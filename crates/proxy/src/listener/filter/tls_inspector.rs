@@ -1,7 +1,7 @@
 //! `envoy.filters.listener.tls_inspector`: whether a client speaks TLS, and what it says of itself before anybody
 //! answers.
 
-use causeway_inspect::tls::{ClientHello, Fault, Parsed, ja3, ja4, parse};
+use causeway_inspect::tls::{ClientHello, Fault, Parsed, REJECTED, ja3, ja4, parse};
 use causeway_model::TlsInspector;
 use causeway_reason::{Failure, Reason};
 use causeway_stats::{Registry, Scope, ScopeName, Shard, schema};
@@ -78,6 +78,7 @@ impl TlsInspectorFilter {
                     TlsInspectorStat::TlsFound
                 });
                 if is_old {
+                    connection.info.course.no_tls.set(Some(REJECTED));
                     return Look::Close(None);
                 }
                 let inspected = connection.found();
@@ -90,6 +91,7 @@ impl TlsInspectorFilter {
             }
             Err(fault) => {
                 self.stats.record(TlsInspectorStat::BytesProcessed, held.len() as u64);
+                connection.info.course.no_tls.set(Some(fault.boring_ssl()));
                 let closes = self.config.close_connection_on_client_hello_parsing_errors;
                 self.stats.inc(match fault {
                     Fault::MessageLength(_) if closes => TlsInspectorStat::ClientHelloTooLarge,
