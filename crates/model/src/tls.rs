@@ -322,8 +322,8 @@ pub struct TlsParams {
     pub minimum: Option<TlsVersion>,
     /// `tls_maximum_protocol_version`; unless set, 1.3 towards clients and 1.2 towards back-ends, as in Envoy.
     pub maximum: Option<TlsVersion>,
-    /// Suites of TLS 1.2 (`cipher_suites`), the best first; those of 1.3 can't be chosen.
-    pub cipher_suites: Vec<CipherSuite>,
+    /// Suites of TLS 1.2 (`cipher_suites`), the best first, those of equal rank together; those of 1.3 can't be chosen.
+    pub cipher_suites: Vec<Box<[CipherSuite]>>,
     /// Groups for the key exchange (`ecdh_curves`), the best first.
     pub curves: Vec<Curve>,
     /// `signature_algorithms`, the best first.

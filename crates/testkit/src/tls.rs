@@ -113,7 +113,7 @@ impl TlsWish {
         self
     }
 
-    /// These cipher suites and no others.
+    /// These cipher suites and no others, the dearest first.
     #[must_use]
     pub fn ciphers(mut self, suites: &[rustls::CipherSuite]) -> Self {
         self.ciphers = Some(suites.to_vec());
@@ -170,6 +170,7 @@ impl TlsWish {
         let mut provider = aws_lc_rs::default_provider();
         if let Some(ciphers) = &self.ciphers {
             provider.cipher_suites.retain(|suite| ciphers.contains(&suite.suite()));
+            provider.cipher_suites.sort_by_key(|suite| ciphers.iter().position(|one| *one == suite.suite()));
         }
         let believing = Arc::new(Believing {
             only: self.only.clone(),

@@ -89,6 +89,22 @@ impl HandshakeFailure {
         Self { kind, words, evidence: error.to_string() }
     }
 
+    /// The same before TLS 1.3, where the lack of a group is the lack of a suite, or where all our keys are `on_curves`, of
+    /// one that the client takes.
+    #[must_use]
+    pub fn before_tls13(error: &Error, rejection: Option<Rejection>, on_curves: bool) -> Self {
+        let failure = Self::of(error, rejection);
+        match error {
+            Error::PeerIncompatible(
+                PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired,
+            ) if on_curves => Self { words: reason(243, "WRONG_CURVE"), ..failure },
+            Error::PeerIncompatible(
+                PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired,
+            ) => Self { words: reason(184, "NO_SHARED_CIPHER"), ..failure },
+            _ => failure,
+        }
+    }
+
     /// Of a certificate that needs an OCSP response, and has none that holds.
     #[must_use]
     pub fn of_staple(evidence: String) -> Self {

@@ -4,14 +4,12 @@ use causeway_model::{CipherSuite, Curve, SignatureAlgorithm, TlsParams, TlsVersi
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::{SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion};
 
-/// Envoy's suites of TLS 1.2 where none are named, the best first.
-const DEFAULT_SUITES: &[CipherSuite] = &[
-    CipherSuite::EcdsaAes128,
-    CipherSuite::EcdsaChacha20,
-    CipherSuite::RsaAes128,
-    CipherSuite::RsaChacha20,
-    CipherSuite::EcdsaAes256,
-    CipherSuite::RsaAes256,
+/// Envoy's suites of TLS 1.2 where none are named, the best first, those of equal rank together.
+const DEFAULT_SUITES: &[&[CipherSuite]] = &[
+    &[CipherSuite::EcdsaAes128, CipherSuite::EcdsaChacha20],
+    &[CipherSuite::RsaAes128, CipherSuite::RsaChacha20],
+    &[CipherSuite::EcdsaAes256],
+    &[CipherSuite::RsaAes256],
 ];
 
 /// Suites of TLS 1.3, which can't be chosen.
@@ -24,32 +22,79 @@ const SUITES_13: &[SupportedCipherSuite] = &[
 /// Envoy's groups where none are named, the best first.
 const DEFAULT_CURVES: &[Curve] = &[Curve::X25519MlKem768, Curve::X25519, Curve::P256];
 
+/// The kinds of ciphers of TLS 1.2, as somebody likes them: the best first.
+pub type Liking = [Cipher; 3];
+
+/// A cipher, whoever signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cipher {
+    /// AES with 128 bits.
+    Aes128,
+    /// AES with 256 bits.
+    Aes256,
+    /// ChaCha20.
+    Chacha20,
+}
+
+/// All the ways to like ciphers. The first is that of whoever likes none more than another.
+pub const LIKINGS: [Liking; 6] = {
+    use Cipher::{Aes128, Aes256, Chacha20};
+    [
+        [Aes128, Aes256, Chacha20],
+        [Aes128, Chacha20, Aes256],
+        [Aes256, Aes128, Chacha20],
+        [Aes256, Chacha20, Aes128],
+        [Chacha20, Aes128, Aes256],
+        [Chacha20, Aes256, Aes128],
+    ]
+};
+
 /// What rustls is to use; defaults are those of Envoy.
 #[must_use]
 pub fn provider(params: &TlsParams) -> CryptoProvider {
-    let suites = if params.cipher_suites.is_empty() { DEFAULT_SUITES } else { &params.cipher_suites };
+    provider_of(params, suites(params, None))
+}
+
+/// The same for a client of TLS 1.2 that likes ciphers in this order: it chooses among suites that are worth the same.
+#[must_use]
+pub fn provider_for(params: &TlsParams, liking: Liking) -> CryptoProvider {
+    provider_of(params, suites(params, Some(liking)))
+}
+
+fn provider_of(params: &TlsParams, suites: Vec<CipherSuite>) -> CryptoProvider {
     let curves = if params.curves.is_empty() { DEFAULT_CURVES } else { &params.curves };
     CryptoProvider {
-        cipher_suites: SUITES_13.iter().copied().chain(suites.iter().copied().map(suite)).collect(),
+        cipher_suites: SUITES_13.iter().copied().chain(suites.into_iter().map(suite)).collect(),
         kx_groups: curves.iter().copied().map(group).collect(),
         ..aws_lc_rs::default_provider()
     }
 }
 
-/// The same for a client that likes ChaCha20 more than AES with 128 bits: in Envoy's own list they are worth the
-/// same. An order that the configuration names stays as it is.
+/// The suites of TLS 1.2 in their order, where those of a group come in the order in which somebody likes them.
 #[must_use]
-pub fn with_chacha20_first(provider: CryptoProvider, params: &TlsParams) -> CryptoProvider {
-    let mut provider = provider;
-    if params.cipher_suites.is_empty() {
-        let own = provider.cipher_suites.iter().position(|suite| suite.tls13().is_none());
-        let own = own.and_then(|at| provider.cipher_suites.get_mut(at..)).unwrap_or_default();
-        // The first four are two pairs.
-        for pair in own.chunks_exact_mut(2).take(2) {
-            pair.reverse();
+pub fn suites(params: &TlsParams, liking: Option<Liking>) -> Vec<CipherSuite> {
+    let mut all = Vec::new();
+    let mut add = |group: &[CipherSuite]| {
+        let start = all.len();
+        all.extend_from_slice(group);
+        if let (Some(liking), Some(group)) = (liking, all.get_mut(start..)) {
+            group.sort_by_key(|suite| liking.iter().position(|liked| *liked == cipher(*suite)));
         }
+    };
+    if params.cipher_suites.is_empty() {
+        DEFAULT_SUITES.iter().for_each(|group| add(group));
+    } else {
+        params.cipher_suites.iter().for_each(|group| add(group));
     }
-    provider
+    all
+}
+
+const fn cipher(suite: CipherSuite) -> Cipher {
+    match suite {
+        CipherSuite::EcdsaAes128 | CipherSuite::RsaAes128 => Cipher::Aes128,
+        CipherSuite::EcdsaAes256 | CipherSuite::RsaAes256 => Cipher::Aes256,
+        CipherSuite::EcdsaChacha20 | CipherSuite::RsaChacha20 => Cipher::Chacha20,
+    }
 }
 
 /// The versions from the least to the most, where one that is not set is the default.

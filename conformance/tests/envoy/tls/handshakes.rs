@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use causeway_conformance::{Case, Request, Run, TlsWish};
+use rustls::CipherSuite;
 use rustls::CipherSuite::{
     TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
     TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS13_CHACHA20_POLY1305_SHA256,
@@ -16,6 +17,15 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = agreed();
     cases.extend(refused());
     cases
+}
+
+const AES_128: CipherSuite = TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+const AES_256: CipherSuite = TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384;
+const CHACHA20: CipherSuite = TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256;
+
+/// A client of TLS 1.2 that likes suites in this order.
+fn before(suites: &[CipherSuite]) -> TlsWish {
+    TlsWish::to("lab.test").only_tls12().ciphers(suites)
 }
 
 fn agreed() -> Vec<Case> {
@@ -75,6 +85,36 @@ fn agreed() -> Vec<Case> {
             .shake("TLS 1.3", TlsWish::to("lab.test"))
             .differs("D-54", &["TLS 1.2", "group"], "secp256r1")
             .differs("D-54", &["TLS 1.3", "group"], "secp256r1"),
+        case("among_suites_of_equal_rank_the_client_chooses")
+            .tls(
+                "",
+                "tls_params:
+                   cipher_suites: ['[ECDHE-ECDSA-AES256-GCM-SHA384|ECDHE-ECDSA-CHACHA20-POLY1305]', ECDHE-ECDSA-AES128-GCM-SHA256]",
+            )
+            .shake("AES-256 first", before(&[AES_256, CHACHA20, AES_128]))
+            .shake("ChaCha20 first", before(&[CHACHA20, AES_256, AES_128]))
+            .shake("AES-128 first", before(&[AES_128, CHACHA20, AES_256]))
+            .shake("AES-128 alone", before(&[AES_128]))
+            .shake("TLS 1.3", TlsWish::to("lab.test")),
+        case("among_all_suites_the_client_chooses")
+            .tls(
+                "",
+                "tls_params: {cipher_suites: ['[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-AES256-GCM-SHA384|ECDHE-ECDSA-CHACHA20-POLY1305]']}",
+            )
+            .shake("AES-256 first", before(&[AES_256, CHACHA20, AES_128]))
+            .shake("ChaCha20 first", before(&[CHACHA20, AES_256, AES_128]))
+            .shake("AES-128 first", before(&[AES_128, CHACHA20, AES_256])),
+        case("old_versions_and_suites_among_others")
+            .tls(
+                "",
+                "tls_params:
+                   tls_minimum_protocol_version: TLSv1_0
+                   tls_maximum_protocol_version: TLSv1_3
+                   cipher_suites: ['ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-GCM-SHA384', '[AES128-SHA|ECDHE-ECDSA-AES128-GCM-SHA256]', TLS_AES_128_GCM_SHA256]
+                   ecdh_curves: [P-521, P-256]",
+            )
+            .shake("TLS 1.2", TlsWish::to("lab.test").only_tls12())
+            .shake("TLS 1.3", TlsWish::to("lab.test")),
         case("application_protocols")
             .tls("", "alpn_protocols: [http/1.1, http/1.0]")
             .shake("one in common", TlsWish::to("lab.test").alpn(&["h2", "http/1.1"]))
@@ -167,6 +207,16 @@ fn refused() -> Vec<Case> {
             .tls("", "tls_params: {cipher_suites: [ECDHE-RSA-AES128-GCM-SHA256]}")
             .shake("suites", TlsWish::to("lab.test").only_tls12())
             .stats(&["listener.main.ssl.connection_error"]),
+        case("suites_of_other_times_and_a_key_on_a_curve")
+            .listener(CONNECTIONS)
+            .without_log()
+            .tls("", "")
+            .step(async |run: &mut Run| says(run, "RSA", RSA_HELLO).await),
+        case("suites_of_other_times_and_a_key_of_rsa")
+            .listener(CONNECTIONS)
+            .without_log()
+            .tls("", &super::certificates(&["rsa"]))
+            .step(async |run: &mut Run| says(run, "RSA", RSA_HELLO).await),
         case("a_handshake_that_takes_too_long")
             .listener(CONNECTIONS)
             .without_log()
@@ -216,3 +266,9 @@ async fn says(run: &mut Run, label: &str, bytes: &[u8]) {
 const OLD_HELLO: &[u8] = b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x01\
     0123456789abcdef0123456789abcdef\
     \x00\x00\x02\xc0\x2b\x01\x00";
+
+/// A client of TLS 1.2 that knows no key exchange but RSA.
+const RSA_HELLO: &[u8] = b"\x16\x03\x01\x00\x3d\x01\x00\x00\x39\x03\x03\
+    0123456789abcdef0123456789abcdef\
+    \x00\x00\x06\x00\x2f\x00\x35\x00\x9c\x01\x00\
+    \x00\x0a\x00\x0d\x00\x06\x00\x04\x04\x01\x04\x03";

@@ -180,7 +180,7 @@ impl Handshake<'_> {
                 Err(self.refuse(&HandshakeFailure::of_staple(self.staple()), &noted))
             }
             Some(Err(TlsError::Tls(error))) => {
-                Err(self.refuse(&HandshakeFailure::of(&error, rejection), &noted))
+                Err(self.refuse(&state.failure(&error, rejection, hello), &noted))
             }
             Some(Err(TlsError::Io(_))) => Err(self.closed()),
             None => Err(self.late()),

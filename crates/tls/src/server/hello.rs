@@ -5,6 +5,8 @@ use std::io;
 use rustls::server::{Acceptor, ClientHello};
 use rustls::{CipherSuite, Error};
 
+use crate::params::{Cipher, LIKINGS, Liking};
+
 /// What of a client's first message decides how it is answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hello {
@@ -14,8 +16,8 @@ pub struct Hello {
     pub alpn: Vec<Box<[u8]>>,
     /// It speaks TLS 1.3.
     pub speaks_tls13: bool,
-    /// It likes ChaCha20 more than AES with 128 bits, as those do that have no hardware for the latter.
-    pub prefers_chacha20: bool,
+    /// How it likes the ciphers of TLS 1.2: a place in [`LIKINGS`].
+    pub liking: usize,
     /// It takes OCSP responses (RFC 6066 §8).
     pub takes_ocsp: bool,
     /// The id of the session that it would take up again, in TLS 1.2 (RFC 5246 §7.4.1.2).
@@ -76,7 +78,7 @@ impl Hello {
                 .unwrap_or_default()
                 .chunks_exact(2)
                 .any(|version| version == TLS_13),
-            prefers_chacha20: hello.cipher_suites().iter().find_map(is_chacha20) == Some(true),
+            liking: liking(hello.cipher_suites()),
             takes_ocsp: extension(&message, STATUS_REQUEST).is_some(),
         }
     }
@@ -114,13 +116,21 @@ const HANDSHAKE: u8 = 22;
 /// No record that is not encrypted is longer (RFC 8446 §5.1).
 const LONGEST: usize = 1 << 14;
 
-/// Whether one of two kinds of suites of TLS 1.2 that are worth the same is the one with ChaCha20.
-const fn is_chacha20(suite: &CipherSuite) -> Option<bool> {
+/// How a client likes ciphers that offers suites in this order. Those that it does not offer come last.
+fn liking(suites: &[CipherSuite]) -> usize {
+    let place = |wanted| suites.iter().position(|suite| cipher(*suite) == Some(wanted)).unwrap_or(usize::MAX);
+    let fits = |liking: &Liking| liking.iter().map(|cipher| place(*cipher)).is_sorted();
+    LIKINGS.iter().position(fits).unwrap_or_default()
+}
+
+const fn cipher(suite: CipherSuite) -> Option<Cipher> {
     match suite {
-        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
-        | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => Some(true),
         CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-        | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => Some(false),
+        | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => Some(Cipher::Aes128),
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+        | CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => Some(Cipher::Aes256),
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+        | CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => Some(Cipher::Chacha20),
         _ => None,
     }
 }
@@ -223,7 +233,8 @@ mod tests {
         let hello = Hello::read(&message).unwrap().unwrap();
         assert_eq!(hello.server_name.as_deref(), Some("lab.test"));
         assert_eq!(hello.alpn, [b"h2".as_slice().into(), b"http/1.1".as_slice().into()]);
-        assert!(hello.speaks_tls13 && hello.takes_ocsp && !hello.prefers_chacha20);
+        assert!(hello.speaks_tls13 && hello.takes_ocsp);
+        assert_eq!(LIKINGS[hello.liking][0], Cipher::Aes256);
         for size in [1, 5, 100] {
             assert_eq!(Hello::read(&in_pieces(&message, size)).unwrap().unwrap(), hello, "{size}");
         }

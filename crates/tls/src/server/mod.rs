@@ -16,17 +16,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use causeway_model::{
-    CertificateValidation, DownstreamTls, OcspStaplePolicy, Secret, TlsVersion, Validation,
+    CertificateValidation, CipherSuite, DownstreamTls, OcspStaplePolicy, Secret, TlsVersion, Validation,
 };
 use rustls::ServerConfig;
 use rustls::server::{NoServerSessionStorage, StoresServerSessions};
 
 use crate::certificate;
+use crate::failure::HandshakeFailure;
 use crate::follow::{ReadSecrets, server_with_secrets};
-use crate::identity::{Authorities, Identity, IdentityError};
-use crate::params;
+use crate::identity::{Authorities, Identity, IdentityError, KeyKind};
+use crate::params::{self, LIKINGS, Liking};
 use crate::source::{self, Unreadable};
-use crate::verify::{LoadError, Role, Trust};
+use crate::verify::{LoadError, Rejection, Role, Trust};
 
 pub use hello::{Hello, HelloError};
 pub use noted::{Noted, take as take_noted};
@@ -203,13 +204,26 @@ impl ServerState {
             overlaps: self.alpn.iter().any(|own| hello.alpn.iter().any(|its| **its == *own.as_bytes())),
             order: if self.has_tls13 && hello.speaks_tls13 {
                 Order::OfClient
-            } else if hello.prefers_chacha20 {
-                Order::ChaCha20First
             } else {
-                Order::AesFirst
+                Order::Ours(hello.liking)
             },
         };
         self.configs.get(variant.number())
+    }
+
+    /// Why a handshake has failed with a client that said this first.
+    #[must_use]
+    pub fn failure(
+        &self,
+        error: &rustls::Error,
+        rejection: Option<Rejection>,
+        hello: &Hello,
+    ) -> HandshakeFailure {
+        if self.has_tls13 && hello.speaks_tls13 {
+            return HandshakeFailure::of(error, rejection);
+        }
+        let on_curves = self.identities.iter().all(|one| matches!(one.kind, KeyKind::Ecdsa(_)));
+        HandshakeFailure::before_tls13(error, rejection, on_curves)
     }
 }
 
@@ -229,16 +243,15 @@ struct Variant {
 enum Order {
     /// In TLS 1.3 the client's, as with BoringSSL.
     OfClient,
-    /// Before that ours.
-    AesFirst,
-    /// The same; AES-128 and ChaCha20 are worth the same, and the client likes the latter more.
-    ChaCha20First,
+    /// Before that ours; where we have none, that of clients with this one of [`LIKINGS`].
+    Ours(usize),
 }
 
 impl Variant {
     /// All of them, by their numbers.
     fn all() -> impl Iterator<Item = Self> {
-        [Order::OfClient, Order::AesFirst, Order::ChaCha20First].into_iter().flat_map(|order| {
+        let ours = (0..LIKINGS.len()).map(Order::Ours);
+        std::iter::once(Order::OfClient).chain(ours).flat_map(|order| {
             [(false, false), (false, true), (true, false), (true, true)]
                 .into_iter()
                 .map(move |(takes_ocsp, overlaps)| Self { takes_ocsp, overlaps, order })
@@ -248,10 +261,25 @@ impl Variant {
     const fn number(self) -> usize {
         let order = match self.order {
             Order::OfClient => 0,
-            Order::AesFirst => 4,
-            Order::ChaCha20First => 8,
+            Order::Ours(liking) => liking + 1,
         };
-        order + 2 * self.takes_ocsp as usize + self.overlaps as usize
+        4 * order + 2 * self.takes_ocsp as usize + self.overlaps as usize
+    }
+
+    /// Whether the other one is different in nothing but how the client likes ciphers.
+    const fn differs_in_liking(self, other: Self) -> bool {
+        let ours = matches!((self.order, other.order), (Order::Ours(_), Order::Ours(_)));
+        ours && self.takes_ocsp == other.takes_ocsp && self.overlaps == other.overlaps
+    }
+
+    /// How a client likes ciphers whose order does not count before ours.
+    fn liking(self) -> Liking {
+        let place = match self.order {
+            Order::OfClient => 0,
+            Order::Ours(liking) => liking,
+        };
+        let [first, ..] = LIKINGS;
+        LIKINGS.get(place).copied().unwrap_or(first)
     }
 }
 
@@ -300,8 +328,8 @@ fn build(
     let alpn: Vec<_> = config.common.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     let of_variant = |variant: Variant| {
         let provider = match variant.order {
-            Order::ChaCha20First => params::with_chacha20_first(params::provider(params), params),
-            Order::OfClient | Order::AesFirst => params::provider(params),
+            Order::Ours(_) => params::provider_for(params, variant.liking()),
+            Order::OfClient => params::provider(params),
         };
         let base = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&versions)
@@ -325,8 +353,20 @@ fn build(
         Ok(Arc::new(of_variant))
     };
     // Where the least version is above the most, the file holds, and no client is let in.
-    let variants = Variant::all().filter(|_| !versions.is_empty());
-    let configs = variants.map(of_variant).collect::<Result<_, _>>()?;
+    let mut configs: Vec<Arc<ServerConfig>> = Vec::new();
+    let mut made: Vec<(Variant, Vec<CipherSuite>)> = Vec::new();
+    for variant in Variant::all().filter(|_| !versions.is_empty()) {
+        let suites =
+            params::suites(params, matches!(variant.order, Order::Ours(_)).then(|| variant.liking()));
+        // Most likings come to the same order.
+        let known =
+            made.iter().position(|(other, order)| other.differs_in_liking(variant) && *order == suites);
+        configs.push(match known.and_then(|at| configs.get(at)) {
+            Some(known) => Arc::clone(known),
+            None => of_variant(variant)?,
+        });
+        made.push((variant, suites));
+    }
     Ok(ServerState {
         configs,
         has_tls13: versions.iter().any(|version| **version == rustls::version::TLS13),

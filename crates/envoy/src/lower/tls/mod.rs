@@ -3,6 +3,7 @@
 mod certificate;
 mod params;
 mod secrets;
+mod suites;
 mod validation;
 
 use std::sync::Arc;
