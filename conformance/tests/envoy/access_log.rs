@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causeway_conformance::{Answer, Case, Reply, Request, Run};
+use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
 use serde_json::json;
 
 /// Sizes of times and the like; the words and signs around them are compared.
@@ -105,6 +105,24 @@ fn formats() -> Vec<Case> {
             .log("log_format:\n  omit_empty_values: true\n  json_format: {a: '%REQ(X-MISSING)%', b: '%REQ(:PATH)%', c: '%UPSTREAM_HOST%'}")
             .routes("- match: {prefix: /}\n  direct_response: {status: 200}")
             .get("/x"),
+        Case::new("what_is_empty_in_json_can_be_left_out")
+            .log(&json_log(
+                r#"{a: null, b: {}, c: [], d: [null, 1, {}, {x: null}, [], [null], [{}], "%REQ(X-MISSING)%", {y: "%REQ(X-MISSING)%"}],
+                  e: {f: null}, g: {h: "%REQ(X-MISSING)%"}, i: ["%REQ(X-MISSING)%"], z: "", n: {o: {p: "%REQ(X-MISSING)%"}},
+                  u: {v: []}, w: {x: ""}, y: "[%REQ(X-MISSING)%]", no: false, zero: 0}
+  omit_empty_values: true"#,
+            ))
+            .get("/x"),
+        Case::new("numbers_and_texts_in_json")
+            .log(&json_log(
+                r#"{code: "%RESPONSE_CODE%", status: "%RESP(:STATUS)%", or: "%RESP(X-MISSING?:STATUS)%", short: "%RESP(:STATUS):2%",
+                  port: "%UPSTREAM_REMOTE_PORT%", none: "%REQ(X-MISSING)%", length: "%RESP(CONTENT-LENGTH)%"}"#,
+            ))
+            .get("/x")
+            .raw("nonsense\r\n\r\n"),
+        Case::new("lengths_of_what_is_not_there")
+            .log("[%REQ(X-MISSING):0%] [%REQ(X-A):0%] [%REQ(X-A):2%] [%RESP(X-MISSING):3%]")
+            .send(Request::get("/").header("x-a", "abc")),
         Case::new("text_without_values_can_be_empty")
             .log("log_format:\n  omit_empty_values: true\n  text_format_source: {inline_string: \"<%REQ(X-MISSING)%> <%UPSTREAM_HOST%>\\n\"}")
             .routes("- match: {prefix: /}\n  direct_response: {status: 200}")
@@ -180,8 +198,59 @@ fn formats() -> Vec<Case> {
     ]
 }
 
+/// The last three digits of nine, and what is behind them.
+fn mask_micros(line: &str) -> String {
+    line.split(' ')
+        .map(|word| word.get(word.len().saturating_sub(5)..).unwrap_or(word))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A call whose back-end says so of its status.
+fn grpc(name: &'static str, status: &str) -> Case {
+    let format = "%GRPC_STATUS% %GRPC_STATUS(NUMBER)% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS_NUMBER%";
+    Case::new(name)
+        .backend("app", Reply::ok("").header("content-type", "application/grpc").header("grpc-status", status))
+        .log(&json_log(&format!(
+            r#"{{text: "{format}", camel: "%GRPC_STATUS%", number: "%GRPC_STATUS(NUMBER)%", snake: "%GRPC_STATUS(SNAKE_STRING)%"}}"#
+        )))
+        .send(Request::get("/").header("content-type", "application/grpc"))
+}
+
 fn operators() -> Vec<Case> {
     vec![
+        grpc("a_status_of_grpc", "5"),
+        grpc("a_status_of_grpc_that_nobody_knows", "17"),
+        grpc("a_status_of_grpc_that_is_text", "abc"),
+        grpc("a_status_of_grpc_that_is_negative", "-3"),
+        grpc("a_status_of_grpc_beyond_32_bits", "4294967296"),
+        Case::new("a_status_of_grpc_that_is_none_is_no_unknown")
+            .backend("app", Reply::ok("").header("content-type", "application/grpc").header("grpc-status", "abc"))
+            .log(&filtered("grpc_status_filter: {statuses: [UNKNOWN]}"))
+            .send(Request::get("/").header("content-type", "application/grpc")),
+        Case::new("times_of_this_place")
+            .log("%START_TIME_LOCAL%|%EMIT_TIME_LOCAL%|%START_TIME%|%EMIT_TIME%")
+            .mask_log(mask_numbers)
+            .get("/"),
+        Case::new("times_have_microseconds")
+            .log("%START_TIME(<%9f>.)% %START_TIME(<%E9f>.)% %EMIT_TIME(<%9f>.)%")
+            .mask_log(mask_micros)
+            .get("/")
+            .get("/"),
+        Case::new("connections_that_are_none")
+            .dead("dead")
+            .log("%REQ(:PATH)% %UPSTREAM_CONNECTION_ID%")
+            .routes("- match: {prefix: /dead}\n  route: {cluster: dead}\n- match: {prefix: /direct}\n  direct_response: {status: 200}")
+            .get("/dead")
+            .get("/direct")
+            .get("/none"),
+        Case::new("when_a_request_without_a_body_was_sent_over_http_2")
+            .backend("app", Script::always(Reply::ok("x")).http2())
+            .cluster("app", "http2_protocol_options: {}")
+            .log("%REQ(:METHOD)% %REQUEST_TX_DURATION% %COMMON_DURATION(DS_RX_BEG:US_TX_END:ms)%")
+            .mask_log(mask_numbers)
+            .get("/")
+            .send(Request::post("/", "body")),
         Case::new("about_the_request")
             .log(
                 "%PROTOCOL% %REQ(:METHOD)% %REQ(:PATH)% %REQ(:AUTHORITY)% %REQ(:SCHEME)% %REQ(X-LONG):5% \

@@ -47,6 +47,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("a_tunnel_that_ends_here")
             .hcm(ENABLED)
+            .log("%RESPONSE_CODE% %RESPONSE_FLAGS% [%UPSTREAM_PROTOCOL%] %PROTOCOL% %BYTES_RECEIVED%")
             .backend("app", raw_echo())
             .routes(ENDS_HERE)
             .step(async |run: &mut Run| {

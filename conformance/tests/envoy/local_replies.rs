@@ -249,6 +249,20 @@ fn mapped() -> Vec<Case> {
             .get("/app")
             .get("/none")
             .get("/own"),
+        Case::new("flags_of_what_can_t_be_parsed_come_behind_the_answer")
+            .hcm(
+                r#"
+                local_reply_config:
+                  mappers:
+                  - filter: {response_flag_filter: {flags: [DPE]}}
+                    status_code: 477
+                  body_format:
+                    text_format_source: {inline_string: "%RESPONSE_FLAGS% %RESPONSE_FLAGS_LONG% %RESPONSE_CODE_DETAILS% %RESPONSE_CODE%"}"#,
+            )
+            .raw("nonsense\r\n\r\n")
+            .raw("GET / HTTP/1.0\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\n\r\n")
+            .raw("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
         Case::new("a_slow_client_is_told")
             .hcm("request_headers_timeout: 0.3s")
             .step(async |run: &mut Run| {

@@ -504,7 +504,7 @@ pub enum DurationUnit {
 /// A format for a point in time (`START_TIME(%Y-%m-%dT%H:%M:%S.%3f%z)`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeFormat {
-    /// Its pieces; empty for Envoy's default, `%Y-%m-%dT%H:%M:%E3SZ`.
+    /// Its pieces; empty for Envoy's default, `%Y-%m-%dT%H:%M:%E3SZ`, where it is local with `%z` in place of `Z`.
     pub parts: Vec<TimePart>,
     /// In which time zone.
     pub zone: TimeZone,

@@ -59,7 +59,7 @@ impl Failures {
         logged: bool,
     ) {
         let mut exchange = Exchange::default();
-        exchange.facts.subject = Subject::BareConnection;
+        exchange.facts.subject = Subject::RefusedConnection;
         let id = connection.number();
         self.note(worker, Failed { exchange: &exchange, connection, failure, id }, logged);
     }
@@ -91,7 +91,7 @@ fn record(failed: Failed<'_>) -> Record {
     let mut record = Record::new(id, now, failure.reason);
     record.subject = match facts.subject {
         Subject::Request => What::Request,
-        Subject::Connection | Subject::BareConnection => What::Connection,
+        Subject::Connection | Subject::RefusedConnection | Subject::Client => What::Connection,
     };
     record.status = facts.status;
     record.took = short(whole_millis(lasted(facts, connection)));

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use causeway_http::{Known, KnownSet};
 use causeway_model::{BodyFormat, LocalReplyMapper};
-use causeway_reason::{Answer, Body, Failure, Reason, grpc_status};
+use causeway_reason::{Answer, Body, Failure, Flag, Reason, grpc_status};
 
 use crate::access_log::Decide;
 use crate::exchange::{Exchange, ResponseDetails};
@@ -201,7 +201,14 @@ pub(crate) fn prepare(
             mutate(exchange, Message::Response, level, viewer);
         }
     }
+    // With Envoy, what a codec refuses is flagged behind its answer.
+    let flag = exchange.facts.failure.as_ref().and_then(|failure| failure.flag());
+    let later = flag == Some(Flag::DownstreamProtocolError);
+    let flags = later.then(|| std::mem::take(&mut exchange.facts.flags));
     apply_mappers(&mut reply, exchange, manager, viewer, random);
+    if let Some(flags) = flags {
+        exchange.facts.flags = flags;
+    }
     if exchange.facts.grpc {
         return grpc_reply(&reply, exchange);
     }

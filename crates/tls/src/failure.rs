@@ -105,6 +105,20 @@ impl HandshakeFailure {
         }
     }
 
+    /// Of a first message that rustls can't read.
+    #[must_use]
+    pub fn of_hello(error: &Error) -> Self {
+        use rustls::InvalidMessage::{MissingData, TrailingData};
+        match error {
+            Error::InvalidMessage(MissingData(_) | TrailingData(_)) => Self {
+                kind: FailureKind::Broken,
+                words: reason(131, "CLIENTHELLO_PARSE_FAILED"),
+                evidence: error.to_string(),
+            },
+            _ => Self::of(error, None),
+        }
+    }
+
     /// Of a certificate that needs an OCSP response, and has none that holds.
     #[must_use]
     pub fn of_staple(evidence: String) -> Self {

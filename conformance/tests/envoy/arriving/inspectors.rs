@@ -95,6 +95,27 @@ pub(crate) fn cases() -> Vec<Case> {
                 tell(run, "a part", b"GET /").await;
             })
             .stats(STATS),
+        Case::new("why_a_first_message_is_no_tls")
+            .file(&site(
+                &format!(
+                    "{}{}",
+                    listener_log("[%DOWNSTREAM_TRANSPORT_FAILURE_REASON%] %RESPONSE_FLAGS% %STREAM_ID%"),
+                    listener_filters(&[("tls", "")])
+                ),
+                &[("{transport_protocol: tls}", "secure")],
+            ))
+            .step(async |run: &mut Run| {
+                for (name, first) in [
+                    ("a request", &b"GET / HTTP/1.1\r\n\r\n"[..]),
+                    ("a body", b"POST / HTTP/1.1\r\n\r\n"),
+                    ("a tunnel", b"CONNECT a:1 HTTP/1.1\r\n\r\n"),
+                    ("words", b"hello world\r\n\r\n"),
+                    ("a hello that is cut", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"),
+                ] {
+                    tell(run, name, first).await;
+                }
+            })
+            .stats(STATS),
         Case::new("a_client_that_leaves_before_it_was_served")
             .file(&site(
                 &format!("{}{}", listener_log("%RESPONSE_FLAGS% %CONNECTION_ID%"), listener_filters(&[("tls", "")])),

@@ -19,7 +19,7 @@ const LOG: &str = "%ACCESS_LOG_TYPE% flags=%RESPONSE_FLAGS% code=%RESPONSE_CODE%
                    down=%DOWNSTREAM_WIRE_BYTES_RECEIVED%,%DOWNSTREAM_WIRE_BYTES_SENT% \
                    closed=%DOWNSTREAM_LOCAL_CLOSE_REASON%,%UPSTREAM_LOCAL_CLOSE_REASON% \
                    seen=%DOWNSTREAM_DETECTED_CLOSE_TYPE%,%UPSTREAM_DETECTED_CLOSE_TYPE% \
-                   proto=%PROTOCOL%,%UPSTREAM_PROTOCOL% route=%ROUTE_NAME% id=%STREAM_ID% method=%REQ(:METHOD)%";
+                   proto=%PROTOCOL%,%UPSTREAM_PROTOCOL% route=%ROUTE_NAME% id=%STREAM_ID% method=%REQ(:METHOD)% shaken=%DOWNSTREAM_HANDSHAKE_DURATION% tx=%COMMON_DURATION(DS_RX_BEG:US_TX_BEG:us)%";
 
 /// Counters that move with each connection that is passed on.
 const COUNTERS: &[&str] = &[

@@ -173,7 +173,7 @@ pub(super) fn times() -> Vec<Case> {
         .differs(
             "D-171",
             &["log", "0"],
-            "TcpConnectionEnd flags=- code=0 details=- term=- fail=- cluster=- host=- tries=0,- rx=0 tx=0 up=0,0 down=0,0 closed=-,- seen=Normal,Normal proto=-,- route=- id=<uuid> method=-",
+            "TcpConnectionEnd flags=- code=0 details=- term=- fail=- cluster=- host=- tries=0,- rx=0 tx=0 up=0,0 down=0,0 closed=-,- seen=Normal,Normal proto=-,- route=- id=<uuid> method=- shaken=- tx=-",
         ),
         passed_on("connections_end_when_the_listener_drains", "check_drain_close: true", echo())
             .step(async |run: &mut Run| {

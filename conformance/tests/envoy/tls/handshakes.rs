@@ -175,7 +175,7 @@ fn refused() -> Vec<Case> {
             .differs(
                 "D-169",
                 &["log", "0"],
-                "- TLSv1.3 TLS_AES_128_GCM_SHA256 TLS_error:|268436504:SSL_routines:OPENSSL_internal:TLSV1_ALERT_UNKNOWN_CA:TLS_error_end - - -",
+                "- TLSv1.3 TLS_AES_128_GCM_SHA256 TLS_error:|268436504:SSL_routines:OPENSSL_internal:TLSV1_ALERT_UNKNOWN_CA:TLS_error_end - - - [-] [-] - - - - - - 0",
             ),
 
         case("without_tls")

@@ -18,7 +18,7 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
         return;
     }
     let mut exchange = Exchange::default();
-    exchange.facts.subject = Subject::BareConnection;
+    exchange.facts.subject = Subject::Client;
     exchange.facts.begun = Some(info.opened);
     exchange.facts.ended = Some(Instant::now());
     let course = &info.course;

@@ -105,7 +105,7 @@ impl Decide for CompiledFilter {
             }
             Kind::GrpcStatus { codes, exclude } => {
                 let status = crate::format::grpc_status_of_any(view);
-                codes.iter().any(|code| u64::from(*code) == status) != *exclude
+                codes.iter().any(|code| i64::from(*code) == status) != *exclude
             }
         }
     }

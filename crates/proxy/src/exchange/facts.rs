@@ -29,9 +29,10 @@ pub(crate) enum Subject {
     Request,
     /// A connection that is passed on as it is.
     Connection,
-    /// A connection of which no service tells: one that a filter does not let through, or any in the log of its
-    /// listener.
-    BareConnection,
+    /// A connection that a filter does not let through.
+    RefusedConnection,
+    /// A connection that requests come on, as the logs of its listener have it.
+    Client,
 }
 
 /// What is known about one request.

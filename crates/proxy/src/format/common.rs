@@ -6,7 +6,7 @@ use super::View;
 use super::decimal::write_number;
 use super::field_size::first_line;
 use super::operator::{Operand, evaluate};
-use crate::exchange::Moment;
+use crate::exchange::{Moment, Subject};
 
 /// Prints the value of an operator for one request, and says whether there is one.
 pub(super) fn print(kind: &OperatorKind, view: &View<'_>, out: &mut Vec<u8>) -> bool {
@@ -68,7 +68,9 @@ fn duration(view: &View<'_>, from: DurationPoint, to: DurationPoint, unit: Durat
         DurationPoint::DownstreamRxBegin => facts.begun,
         DurationPoint::DownstreamRxEnd => facts.request_end,
         DurationPoint::UpstreamConnectBegin => facts.connect_begin,
-        DurationPoint::UpstreamConnectEnd | DurationPoint::UpstreamTxBegin => facts.connect_end,
+        DurationPoint::UpstreamConnectEnd => facts.connect_end,
+        // Of what is passed on as it is, Envoy knows no beginning.
+        DurationPoint::UpstreamTxBegin => facts.connect_end.filter(|_| facts.subject == Subject::Request),
         DurationPoint::UpstreamTxEnd => facts.upstream_request_end,
         DurationPoint::UpstreamRxBegin => facts.response_begin,
         DurationPoint::UpstreamRxBodyBegin => facts.response_body_begin,

@@ -13,9 +13,11 @@ pub(crate) fn render_json(template: &JsonTemplate, omit_empty: bool, view: &View
     write_node(template, omit_empty, view, out);
 }
 
-/// Writes one value and says whether there was one; writes nothing where it is to be left out.
+/// Writes one value and says whether it says anything: with `omit_empty`, `null` and objects without fields do not,
+/// and are left out of what they stand in.
 fn write_node(template: &JsonTemplate, omit_empty: bool, view: &View<'_>, out: &mut Vec<u8>) -> bool {
     match template {
+        JsonTemplate::Value(value) if omit_empty => return write_full(out, value),
         JsonTemplate::Value(value) => write_value(out, value),
         JsonTemplate::Text(text) => match text.0.as_slice() {
             [TemplatePart::Operator(operator)] => {
@@ -29,6 +31,13 @@ fn write_node(template: &JsonTemplate, omit_empty: bool, view: &View<'_>, out: &
                 match (operand, operator.max_length) {
                     (Operand::Absent, _) if omit_empty => return false,
                     (Operand::Absent, _) => out.extend_from_slice(b"null"),
+                    // Envoy has the status among the fields, which are text.
+                    (operand @ Operand::Number(_), most) if is_field(&operator.kind) => {
+                        let mut text = Vec::new();
+                        operand.write(&mut text);
+                        text.truncate(most.unwrap_or(usize::MAX));
+                        write_string(out, &text);
+                    }
                     (operand @ (Operand::Number(_) | Operand::Ip(_, _, AddressPart::Port)), _) => {
                         operand.write(out);
                     }
@@ -71,7 +80,42 @@ fn write_node(template: &JsonTemplate, omit_empty: bool, view: &View<'_>, out: &
                 });
             }
             out.push(b'}');
+            return !(omit_empty && first);
         }
+    }
+    true
+}
+
+/// Whether an operator prints a field.
+const fn is_field(kind: &OperatorKind) -> bool {
+    matches!(kind, OperatorKind::ResponseHeader { .. })
+}
+
+/// Writes a value of the configuration without what is empty in it, and says whether anything is left.
+fn write_full(out: &mut Vec<u8>, value: &Value) -> bool {
+    let mut first = true;
+    match value {
+        Value::Null => return false,
+        Value::List(items) => {
+            out.push(b'[');
+            for item in items {
+                write_separated(out, &mut first, |out| write_full(out, item));
+            }
+            out.push(b']');
+        }
+        Value::Object(fields) => {
+            out.push(b'{');
+            for (key, item) in fields {
+                write_separated(out, &mut first, |out| {
+                    write_string(out, key.as_bytes());
+                    out.push(b':');
+                    write_full(out, item)
+                });
+            }
+            out.push(b'}');
+            return !first;
+        }
+        plain => write_value(out, plain),
     }
     true
 }

@@ -68,11 +68,12 @@ pub(crate) fn render(template: &Template, view: &View<'_>, absent: Absent, out: 
             TemplatePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
             TemplatePart::Operator(operator) => {
                 let start = out.len();
-                if !print(&operator.kind, view, out) && absent == Absent::Dash {
+                if print(&operator.kind, view, out) {
+                    if let Some(most) = operator.max_length {
+                        out.truncate(start + most);
+                    }
+                } else if absent == Absent::Dash {
                     out.push(b'-');
-                }
-                if let Some(most) = operator.max_length {
-                    out.truncate(start + most);
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use causeway_http::{HeaderBlock, Known};
+use causeway_http::{HeaderBlock, Known, Method};
 use causeway_model::{
     AddressPart, DurationUnit, FieldSection, HeaderName, MetadataSource, Operator, OperatorKind, PathForm,
     TimeFormat, Value,
@@ -20,7 +20,8 @@ use super::decimal::write_number;
 use super::field_size::FieldSize;
 use super::query::{query_param, query_params, without_query};
 use super::time::{Clock, Stamp, WallTime, write_time};
-use crate::exchange::Subject;
+use crate::exchange::{Exchange, Subject};
+use crate::router::ends_tunnel;
 
 /// The value of an operator.
 #[derive(Debug, PartialEq)]
@@ -121,7 +122,8 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         // Envoy names a protocol from the first attempt on.
         OperatorKind::UpstreamProtocol => {
             let protocol = if facts.upstream_count.is_some() { "HTTP/2" } else { "HTTP/1.1" };
-            facts.connect_end.filter(|_| facts.subject == Subject::Request).map(|_| protocol).into()
+            let request = facts.subject == Subject::Request && !is_raw(exchange);
+            facts.connect_end.filter(|_| request).map(|_| protocol).into()
         }
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
         OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
@@ -187,7 +189,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         }
         OperatorKind::ConnectionId => Operand::Number(view.connection.id),
         OperatorKind::StreamId => match (facts.subject, exchange.request.get(Known::XRequestId)) {
-            (Subject::BareConnection, _) => Operand::Absent,
+            (Subject::RefusedConnection | Subject::Client, _) => Operand::Absent,
+            // The log of a router has none.
+            _ if facts.attempt => Operand::Absent,
             (Subject::Connection, _) => uuid(view.unique),
             (Subject::Request, Some(id)) => id.into(),
             (Subject::Request, None) => Operand::Number(view.unique),
@@ -351,27 +355,45 @@ const GRPC_NAMES: [(&str, &str); 17] = [
 
 /// The gRPC status of a call: from the trailers of its response, or its head; of one that has none, the status that
 /// stands for that of HTTP.
-fn grpc_status_number(view: &View<'_>) -> Option<u64> {
+fn grpc_status_number(view: &View<'_>) -> Option<i64> {
     let answered = view.exchange.facts.grpc && view.exchange.facts.status > 0;
     answered.then(|| grpc_status_of_any(view))
 }
 
-/// The same of any response.
-pub(crate) fn grpc_status_of_any(view: &View<'_>) -> u64 {
-    let written = view.exchange.grpc_status();
-    let number = written.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-    number.unwrap_or_else(|| u64::from(causeway_reason::grpc_status(view.exchange.facts.status)))
+/// The same of any response; what is no number, or does not fit, is -1, as with Envoy.
+pub(crate) fn grpc_status_of_any(view: &View<'_>) -> i64 {
+    match view.exchange.grpc_status().filter(|text| !text.is_empty()) {
+        Some(text) => {
+            let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<u64>().ok());
+            number.map_or(-1, u64::cast_signed)
+        }
+        None => i64::from(causeway_reason::grpc_status(view.exchange.facts.status)),
+    }
 }
 
 fn grpc_status<'a>(view: &View<'a>, number: bool, snake_case: bool) -> Operand<'a> {
+    const NONE: &Value = &Value::Number(-1.0);
     let Some(status) = grpc_status_number(view) else { return Operand::Absent };
-    let names = usize::try_from(status).ok().and_then(|at| GRPC_NAMES.get(at));
-    match names {
-        Some(_) if number => Operand::Number(status),
+    if number {
+        return u64::try_from(status).map_or(Operand::Json(NONE), Operand::Number);
+    }
+    // For names in capitals, Envoy looks at half of the number.
+    let of = if snake_case { status & 0xffff_ffff } else { status };
+    match usize::try_from(of).ok().and_then(|at| GRPC_NAMES.get(at)) {
         Some((_, snake)) if snake_case => (*snake).into(),
         Some((camel, _)) => (*camel).into(),
-        None => Operand::Number(status),
+        None => status.to_string().into(),
     }
+}
+
+/// Whether the request is a tunnel that ends here: what is spoken in it is not HTTP.
+fn is_raw(exchange: &Exchange) -> bool {
+    let Some(method) = exchange.head.as_ref().map(|head| head.method) else { return false };
+    if !matches!(method, Method::Connect | Method::Post) {
+        return false;
+    }
+    let route = exchange.facts.shown_route().and_then(|entry| entry.forward());
+    route.is_some_and(|route| ends_tunnel(route, method))
 }
 
 /// An id that follows from a number.

@@ -38,7 +38,8 @@ impl Clock {
             Some(after) => self.wall.saturating_add(nanos(after)),
             None => self.wall.saturating_sub(nanos(self.instant.saturating_duration_since(at))),
         };
-        WallTime(wall)
+        // Envoy's clock has microseconds.
+        WallTime(wall - wall.rem_euclid(1000))
     }
 }
 
@@ -97,7 +98,12 @@ pub(crate) fn write_time(out: &mut Vec<u8>, format: &TimeFormat, at: WallTime) {
     };
     let here = Here { civil: civil(at.seconds() + i64::from(offset)), at, offset, zone: &zone };
     if format.parts.is_empty() {
-        return out.extend_from_slice(&stamp_of(&here.civil, at.nanos()));
+        out.extend_from_slice(&stamp_of(&here.civil, at.nanos()));
+        if format.zone == TimeZone::Local {
+            out.pop();
+            here.write(out, &TimePart::Offset);
+        }
+        return;
     }
     for part in &format.parts {
         here.write(out, part);
@@ -452,6 +458,8 @@ mod tests {
     fn the_clock_goes_both_ways() {
         let clock = Clock::now();
         let later = clock.instant + Duration::from_secs(5);
-        assert_eq!(clock.wall(later).0 - clock.wall, 5_000_000_000);
+        let micros = |at: Instant| clock.wall(at).0 / 1000;
+        assert_eq!(micros(later) - micros(clock.instant), 5_000_000);
+        assert_eq!(clock.wall(later).0 % 1000, 0, "Envoy's clock has microseconds");
     }
 }

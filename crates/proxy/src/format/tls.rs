@@ -92,9 +92,11 @@ pub(super) fn fact<'a>(upstream: bool, fact: &'a TlsFact, view: &View<'a>) -> Op
             (*group).into()
         }
         (TlsFact::SessionId, Shaken::Client(tls)) => tls.session_id.as_deref().map(hex).into(),
-        (TlsFact::HandshakeDuration, Shaken::Client(tls)) => {
-            tls.duration.map_or(Operand::Absent, Operand::Number)
-        }
+        // Envoy knows it of requests.
+        (TlsFact::HandshakeDuration, Shaken::Client(tls)) => match view.exchange.facts.subject {
+            Subject::Request | Subject::Client => tls.duration.map_or(Operand::Absent, Operand::Number),
+            Subject::Connection | Subject::RefusedConnection => Operand::Absent,
+        },
         (TlsFact::ServerName, Shaken::BackEnd(tls)) => present(Cow::Borrowed(&*tls.server_name)),
         (TlsFact::SessionId | TlsFact::HandshakeDuration, Shaken::BackEnd(_))
         | (TlsFact::ServerName, Shaken::Client(_))
@@ -186,6 +188,10 @@ pub(super) fn requested_server_name<'a>(wanted: RequestedServerName, view: &View
     let request = &view.exchange.request;
     let by_handshake = || view.connection.server_name().filter(|name| !name.is_empty()).map(str::as_bytes);
     let by_request = || {
+        // To a log of an attempt that came to no connection, the request is not known.
+        if view.exchange.facts.attempt && view.exchange.facts.connect_end.is_none() {
+            return None;
+        }
         let (original, current) = (request.get(Known::EnvoyOriginalHost), request.get(Known::Host));
         let host = match wanted.host {
             HostSource::Original => original,

@@ -180,6 +180,9 @@ impl Arriving {
 
     /// Closes the connection before it has a filter chain.
     fn close(mut self, failure: Option<Box<Failure>>) {
+        if self.listener.snapshot().measures_round_trip {
+            self.info.round_trip.set(self.stream.round_trip());
+        }
         if !self.prefetched.is_empty() {
             // Envoy leaves in the kernel what it has seen, and so its end is a reset.
             self.stream.reset_on_close();
@@ -223,6 +226,9 @@ impl Arriving {
     fn serve(mut self, chain: Rc<ChainRuntime>) {
         self.info.id = self.worker.next_connection_id();
         self.info.chain = Some(Arc::clone(&chain.config));
+        if self.listener.snapshot().measures_round_trip {
+            self.info.round_trip.set(self.stream.round_trip());
+        }
         let mut open = OpenConnection::new(&self.worker, &self.listener, self.info);
         match chain.gates.admit(&self.worker) {
             Ok(admitted) => open.admit(admitted),

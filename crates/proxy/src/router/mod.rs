@@ -101,7 +101,7 @@ impl Forwarding {
             hosts: Rc::clone(&cluster),
             cluster,
             priority: route.priority,
-            raw: is_raw(request, route),
+            raw: ends_tunnel(route, request.method()),
             timeout,
             per_try,
             per_try_idle: policy.and_then(|policy| crate::snapshot::timeout(policy.per_try_idle_timeout)),
@@ -324,9 +324,9 @@ async fn one_too_many(
     Tried::Served(Served::Ended(give_up(downstream, request, failure, unread).await))
 }
 
-/// Whether the request is a tunnel that ends here.
-fn is_raw(request: &ActiveRequest, route: &RouteForward) -> bool {
-    route.connect.is_some_and(|connect| match request.method() {
+/// Whether a request with this method is a tunnel that ends here.
+pub(crate) fn ends_tunnel(route: &RouteForward, method: Method) -> bool {
+    route.connect.is_some_and(|connect| match method {
         Method::Connect => true,
         Method::Post => connect.allow_post,
         _ => false,

@@ -246,6 +246,9 @@ impl<'d> Relay<'d> {
             if self.request.method() != Method::Connect {
                 self.request_complete(now);
             }
+            if http2 {
+                self.request.facts.upstream_request_end = Some(now);
+            }
         } else {
             let theirs = self.downstream.takes_trailers();
             let pump = self.downstream.upload(framing, self.going(http2, chunked));

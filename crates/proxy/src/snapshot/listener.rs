@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use causeway_model::{DownstreamSocket, FilterChain, Listener, NetworkFilter};
+use causeway_model::{DownstreamSocket, FilterChain, Listener, NetworkFilter, OperatorKind};
 
-use super::manager::{ManagerSnapshot, tells_failures};
+use super::manager::{ManagerSnapshot, asks, tells_failures};
 use super::{Compile, DataPlaneOptions, HttpRuntime, ManagerRuntime};
 use crate::access_log::OpenLog;
 use crate::cluster::LocalCluster;
@@ -25,6 +25,8 @@ pub(crate) struct ListenerSnapshot {
     pub(crate) logs: Vec<OpenLog>,
     /// One of them tells why connections fail, so the application log need not say it.
     pub(crate) logs_hold_failures: bool,
+    /// One of them, or one of a TCP proxy, has the time of a round trip to the client.
+    pub(crate) measures_round_trip: bool,
     /// For each of its chains ([`Listener::chains`]) what its connections are for.
     services: Vec<ServiceSnapshot>,
     /// For each of its chains TLS, where it is spoken.
@@ -76,6 +78,8 @@ impl ListenerSnapshot {
         }
         match OpenLog::open_all(&config.access_logs, with.runtime, with.files) {
             Ok(logs) if faults.is_empty() => Ok(Self {
+                measures_round_trip: asks(&config.access_logs, &OperatorKind::RoundTripTime)
+                    || services.iter().any(ServiceSnapshot::measures_round_trip),
                 logs_hold_failures: config.access_logs.iter().any(tells_failures),
                 logs,
                 services,
@@ -103,6 +107,11 @@ impl ListenerSnapshot {
 }
 
 impl ServiceSnapshot {
+    /// Whether the logs of a TCP proxy have the time of a round trip to the client.
+    fn measures_round_trip(&self) -> bool {
+        matches!(self, Self::Tcp(proxy) if proxy.measures_round_trip())
+    }
+
     fn compile(
         listener: &Arc<Listener>,
         chain: &FilterChain,

@@ -134,7 +134,7 @@ pub(super) fn tells_failures(log: &AccessLog) -> bool {
 }
 
 /// Whether one of the logs prints this.
-fn asks(logs: &[AccessLog], wanted: &OperatorKind) -> bool {
+pub(crate) fn asks(logs: &[AccessLog], wanted: &OperatorKind) -> bool {
     logs.iter().any(|log| log.format.any_operator(&|kind| kind == wanted))
 }
 

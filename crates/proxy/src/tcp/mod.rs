@@ -19,7 +19,7 @@ use causeway_stats::{Scope, ScopeName, Shard};
 use causeway_upstream::SubsetKey;
 
 use crate::access_log::OpenLog;
-use crate::snapshot::Compile;
+use crate::snapshot::{Compile, asks};
 use crate::stats::ReasonCounters;
 use stats::TcpStat;
 
@@ -60,6 +60,11 @@ impl TcpSnapshot {
             subsets: subsets(config),
             config: Arc::clone(config),
         })
+    }
+
+    /// Whether one of its logs has the time of a round trip to the client.
+    pub(crate) fn measures_round_trip(&self) -> bool {
+        asks(&self.config.access_logs, &OperatorKind::RoundTripTime)
     }
 
     /// Makes a worker's own of it.

@@ -126,7 +126,7 @@ impl TcpSession {
 
     /// A filter in front did not let the connection through.
     pub(crate) async fn refuse(mut self: Box<Self>, refused: Refused) {
-        self.record.facts().subject = Subject::BareConnection;
+        self.record.facts().subject = Subject::RefusedConnection;
         self.record.closed_because(refused.closed_because);
         let flags: Vec<_> = refused.failure.flag().into_iter().collect();
         self.record.fail(refused.failure, &flags);

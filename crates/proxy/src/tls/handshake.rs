@@ -121,7 +121,7 @@ impl Handshake<'_> {
                     return Err(Ended::new(Reason::TlsHandshakeFailed, "its first message has no end"));
                 }
                 Err(refused) => {
-                    let failure = HandshakeFailure::of(&refused.error, None);
+                    let failure = HandshakeFailure::of_hello(&refused.error);
                     match failure.plain_alert() {
                         Some(alert) => tell(stream, &alert).await,
                         None => tell(stream, &refused.alert).await,

@@ -55,6 +55,9 @@ impl Connection {
 
     /// A request has begun.
     pub(super) fn request(&mut self, block: &Block) -> Result<(), Fatal> {
+        if self.listener.manager.shared().measures.round_trip {
+            self.info.round_trip.set(self.session.borrow().output.round_trip());
+        }
         let (mut request, read) =
             heads::read_head(&mut self.decoder, block, &self.worker, &self.listener, &self.info);
         let taken = match read {
