@@ -406,17 +406,37 @@ pub(crate) fn cases() -> Vec<Case> {
             )
             .send(Request::get("/number").header("x-envoy-max-retries", "3"))
             .asked("app"),
-        Case::new("a_connection_that_was_just_closed_costs_no_request")
-            .differs("D-140", &["statuses"], json!([200, 200, 200]))
-            .backend("app", Script::in_turn([Reply::ok("a").into(), Answer::close(), Reply::ok("b").into(), Reply::ok("c").into()]))
-            .without_log()
-            .step(async |run: &mut Run| {
-                let mut statuses = Vec::new();
-                let mut connection = run.connect().await;
-                for _ in 0..3 {
-                    statuses.push(connection.exchange(&Request::get("/")).await.map(|answer| answer.status).unwrap_or(0));
-                }
-                run.note("statuses", json!(statuses));
-            }),
+        just_closed("a_connection_that_was_just_closed_costs_no_request")
+            .differs("D-140", &["statuses"], json!([200, 200, 200])),
+        just_closed("whatever_the_policy_says_unless_it_speaks_of_this")
+            .routes("- match: {prefix: /}\n  route: {cluster: app, retry_policy: {retry_on: 'connect-failure,retriable-4xx'}}")
+            .differs("D-140", &["statuses"], json!([200, 200, 200])),
+        just_closed("a_policy_that_speaks_of_connections_that_were_just_closed")
+            .routes("- match: {prefix: /}\n  route: {cluster: app, retry_policy: {retry_on: reset, retry_back_off: {base_interval: 0.01s}}}"),
     ]
+}
+
+/// A back-end that closes a connection at the second request on it.
+fn just_closed(name: &'static str) -> Case {
+    Case::new(name)
+        .backend(
+            "app",
+            Script::in_turn([
+                Reply::ok("a").into(),
+                Answer::close(),
+                Reply::ok("b").into(),
+                Reply::ok("c").into(),
+            ]),
+        )
+        .without_log()
+        .step(async |run: &mut Run| {
+            let mut statuses = Vec::new();
+            let mut connection = run.connect().await;
+            for _ in 0..3 {
+                statuses.push(
+                    connection.exchange(&Request::get("/")).await.map(|answer| answer.status).unwrap_or(0),
+                );
+            }
+            run.note("statuses", json!(statuses));
+        })
 }

@@ -127,7 +127,12 @@ impl Shared {
         let contexts = self.contexts.load();
         let ends = contexts.iter().flat_map(|context| {
             let shown = context.certificates();
-            shown.own.into_iter().chain(shown.authorities).map(|certificate| certificate.facts.not_after)
+            // Of a bundle of authorities Envoy counts the first.
+            shown
+                .own
+                .into_iter()
+                .chain(shown.authorities.into_iter().take(1))
+                .map(|certificate| certificate.facts.not_after)
         });
         let left = ends.min()? - views::seconds(SystemTime::now());
         Some(u32::try_from(left.max(0) / 86_400).unwrap_or(u32::MAX))

@@ -1,6 +1,8 @@
 //! How a connection to a back-end is made beyond its address: what it says before anything else, and whom it asks for
 //! by TLS. Connections of different ways are never shared.
 
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::rc::Rc;
 
 use causeway_http::Known;
@@ -15,13 +17,47 @@ use crate::record::ActiveRequest;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Way {
     /// The name that TLS asks for in place of the configured one.
-    pub(crate) server_name: Option<Box<str>>,
+    pub(crate) server_name: Option<TlsName>,
     /// The name that the certificate has to bear in place of the configured ones.
-    pub(crate) expected: Option<Box<str>>,
+    pub(crate) expected: Option<TlsName>,
     /// What is sent first, a PROXY header: connections that have one are for one client alone, and end with it.
     pub(crate) header: Option<Box<[u8]>>,
     /// Where it comes from, in the name of the client: as an HTTP filter has it, or a listener filter.
     pub(crate) source: Option<OriginalSource>,
+}
+
+/// A name for TLS, in which capitals and small letters are the same (RFC 6066 §3).
+#[derive(Debug, Clone)]
+pub(crate) struct TlsName(Box<str>);
+
+impl Deref for TlsName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for TlsName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl PartialEq for TlsName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for TlsName {}
+
+impl Hash for TlsName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for byte in self.0.bytes() {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+    }
 }
 
 impl Way {
@@ -91,15 +127,19 @@ impl Way {
         self
     }
 
-    /// `auto_sni` and `auto_san_validation`: the name is the host of the request as the back-end gets it, or what a
-    /// field of the request says.
+    /// `auto_sni` and `auto_san_validation`: the name is the host of the request as the route makes it, or what a field of
+    /// the request says. As with Envoy it is asked for before a host is chosen, whose name may take its place
+    /// (`auto_host_rewrite`).
     fn for_name_of(mut self, request: &ActiveRequest, cluster: &LocalCluster, socket: &Socket) -> Self {
         let options = &cluster.config().http.server_name;
         if socket.tls.is_none() || !(options.auto_sni || options.auto_san_validation) {
             return self;
         }
         let field = options.header.as_ref().and_then(|name| request.request.get(name.as_str()));
-        let text = field.filter(|text| !text.is_empty()).or_else(|| request.request.get(Known::Host));
+        let text = field
+            .filter(|text| !text.is_empty())
+            .or_else(|| request.facts.host_before.as_deref())
+            .or_else(|| request.request.get(Known::Host));
         let Some(text) = text.and_then(|text| std::str::from_utf8(text).ok()) else { return self };
         let host = without_port(text);
         // TLS has no way to ask for an address.

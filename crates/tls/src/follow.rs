@@ -63,16 +63,19 @@ pub struct ShownCertificate {
 }
 
 impl ShownCertificates {
-    /// Those that identities show, and the first of the authorities, as Envoy has it.
+    /// Those that identities show, and all authorities.
     #[must_use]
     pub fn of(identities: &[Arc<Identity>], authorities: &Authorities) -> Self {
         let own = identities.iter().filter_map(|identity| {
             let facts = identity.facts.first()?.clone();
             Some(ShownCertificate { path: identity.path.clone(), facts, ocsp: identity.ocsp.clone() })
         });
-        let first = authorities.facts.first().cloned();
-        let first = first.map(|facts| ShownCertificate { path: authorities.path.clone(), facts, ocsp: None });
-        Self { own: own.collect(), authorities: first.into_iter().collect() }
+        let shown = |facts: &Facts| ShownCertificate {
+            path: authorities.path.clone(),
+            facts: facts.clone(),
+            ocsp: None,
+        };
+        Self { own: own.collect(), authorities: authorities.facts.iter().map(shown).collect() }
     }
 }
 

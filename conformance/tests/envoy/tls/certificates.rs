@@ -1,6 +1,6 @@
 //! Which certificate a client is shown.
 
-use causeway_conformance::{Case, TlsWish};
+use causeway_conformance::{Case, Pki, TlsWish};
 use rustls::CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
 use rustls::SignatureScheme;
 
@@ -70,5 +70,17 @@ pub(crate) fn cases() -> Vec<Case> {
                 "listener.main.ssl.certificate.unnamed_ca_cert_e3b0c442.expiration_unix_time_seconds",
                 "server.days_until_first_cert_expiring",
             ]),
+        case("the_admin_interface_shows_all_authorities_of_a_bundle")
+            .tls("", &format!("validation_context: {{trusted_ca: {{inline_string: {}}}}}", bundle()))
+            .admin("/certs")
+            .stats(&["server.days_until_first_cert_expiring"]),
     ]
+}
+
+/// Several certificates in one text, as JSON.
+fn bundle() -> serde_json::Value {
+    let files = Pki::get().files();
+    let text =
+        |name: &str| files.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text.as_str());
+    format!("{}{}", text("ca.pem"), text("rogue.pem")).into()
 }

@@ -3,7 +3,7 @@
 use causeway_conformance::{Case, Request, Run};
 use serde_json::{Value, json};
 
-use super::{asked, case, good, trusting};
+use super::{asked, case, good, tls, trusting};
 
 /// Names that the back-end was asked for.
 fn names(case: Case) -> Case {
@@ -57,6 +57,29 @@ pub(crate) fn cases() -> Vec<Case> {
                 .send(from("lab.test").header("x-name", "one.test"))
                 .send(from("lab.test").header("x-name", ""))
                 .send(from("lab.test"))
+                .stats(&["cluster.app.upstream_cx_total"]),
+        ),
+        names(
+            case("the_host_is_asked_for_that_came_and_not_that_of_the_chosen_one", good, &trusting(""))
+                .more_clusters(&format!(
+                    "
+                    - name: named
+                      load_assignment: {{cluster_name: x, endpoints: [{{lb_endpoints: [{{endpoint: {{hostname: other.test, address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{app}}}}}}}}}}}}]}}]}}
+                      typed_extension_protocol_options: {{envoy.extensions.upstreams.http.v3.HttpProtocolOptions: {{\"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions, upstream_http_protocol_options: {{auto_sni: true, auto_san_validation: true}}, explicit_http_config: {{http_protocol_options: {{}}}}}}}}
+                      {}",
+                    tls(&trusting(""))
+                ))
+                .routes("- {match: {prefix: /}, route: {cluster: named, auto_host_rewrite: true}}")
+                .send(from("lab.test"))
+                .send(from("x.lab.test"))
+                .send(from("bad.test"))
+                .stats(&["cluster.named.upstream_cx_total", "cluster.named.ssl.fail_verify_san"]),
+        ),
+        names(
+            case("names_that_differ_in_capitals_share_a_connection", good, &trusting(""))
+                .cluster("app", &auto("{auto_sni: true, auto_san_validation: true}"))
+                .send(from("lab.test"))
+                .send(from("LAB.test"))
                 .stats(&["cluster.app.upstream_cx_total"]),
         ),
         names(

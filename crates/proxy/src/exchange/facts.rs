@@ -85,6 +85,8 @@ pub(crate) struct Facts {
     pub(crate) virtual_cluster: Option<Rc<VirtualCluster>>,
     /// The host it is sent to.
     pub(crate) host: Option<Arc<Host>>,
+    /// The host of the request before that of the chosen host took its place (`auto_host_rewrite`).
+    pub(crate) host_before: Option<Box<[u8]>>,
     /// Our end of the connection to it.
     pub(crate) upstream_local: Option<SocketAddr>,
     /// The other end.

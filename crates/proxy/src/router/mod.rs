@@ -218,6 +218,7 @@ pub(crate) async fn forward(
         Ok(host) => host,
         Err(failure) => return Served::Ended(Box::pin(give_up(downstream, request, failure, None)).await),
     };
+    request.facts.host_before = None;
     rewrite::host_of_chosen(&mut request, &entry, host.hostname(), suppress);
     request.facts.timeout = forwarding.timeout;
     forwarding.retry = Retry::of(&mut request, route);

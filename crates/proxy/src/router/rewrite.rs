@@ -43,6 +43,9 @@ pub(super) fn host_of_chosen(
     suppress: bool,
 ) {
     if entry.forward().is_some_and(|route| route.host_rewrite == Some(HostRewrite::Auto)) {
+        if request.facts.host_before.is_none() {
+            request.facts.host_before = request.request.get(Known::Host).map(Box::from);
+        }
         let viewer = request.viewer();
         change_host(request, entry, hostname, &viewer, suppress);
     }
