@@ -253,6 +253,39 @@ fn http() -> Vec<Case> {
                 let asked = run.backend("app").received()[0].to_json();
                 run.note("question", asked);
             }),
+        Case::new("the_question_can_be_without_content")
+            .cluster("app", &check("http_health_check: {path: /health, method: OPTIONS}"))
+            .backend("app", Script::echo())
+            .step(async |run: &mut Run| {
+                run.backend("app").wait_for_requests(1).await;
+                let asked = run.backend("app").received()[0].to_json();
+                run.note("question", asked);
+            }),
+        Case::new("operators_in_the_question")
+            .cluster(
+                "app",
+                &format!(
+                    "\n        load_assignment: {{cluster_name: app, endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: 127.0.0.1, port_value: {{{{app}}}}}}}}}}, metadata: {{filter_metadata: {{envoy.lb: {{k: v, n: 1}}}}}}}}]}}]}}{}",
+                    check(
+                        "http_health_check:
+            path: /health
+            request_headers_to_add:
+            - {header: {key: x-a, value: '[%UPSTREAM_METADATA(envoy.lb:k)%|%UPSTREAM_METADATA(envoy.lb:n)%|%UPSTREAM_METADATA(envoy.lb:x)%]'}}
+            - {header: {key: x-b, value: '[%DOWNSTREAM_REMOTE_ADDRESS%|%DOWNSTREAM_LOCAL_ADDRESS%|%DOWNSTREAM_REMOTE_PORT%]'}}
+            - {header: {key: x-c, value: '[%UPSTREAM_HOST%|%UPSTREAM_HOST_NAME%|%UPSTREAM_HOST_NAME_WITHOUT_PORT%]'}}
+            - {header: {key: x-d, value: '[%RESPONSE_CODE%|%BYTES_SENT%|%BYTES_RECEIVED%|%PROTOCOL%]'}}
+            - {header: {key: x-e, value: '[%START_TIME(%Y)%]'}}
+            - {header: {key: x-f, value: '[%REQ(:path)%|%DURATION%|%RESPONSE_FLAGS%|%UPSTREAM_CLUSTER%]'}}",
+                    )
+                ),
+            )
+            .backend("app", Script::echo())
+            .differs("D-346", &["question", "headers", "6", "1"], "[]")
+            .step(async |run: &mut Run| {
+                run.backend("app").wait_for_requests(1).await;
+                let asked = run.backend("app").received()[0].to_json();
+                run.note("question", asked);
+            }),
         Case::new("a_host_that_is_well")
             .cluster("app", &check("http_health_check: {path: /health}"))
             .backend("app", checked(200))
@@ -351,6 +384,16 @@ fn http() -> Vec<Case> {
     ]
 }
 
+/// Whether checks of a back-end that answers succeed.
+fn tells_of_successes(case: Case) -> Case {
+    case.without_log().backend("app", Reply::ok("served")).pause(Duration::from_secs(1)).step(
+        async |run: &mut Run| {
+            let successes = run.stats().await.get("cluster.app.health_check.success").copied().unwrap_or(0);
+            run.note("successes", json!(successes > 0));
+        },
+    )
+}
+
 fn others() -> Vec<Case> {
     vec![
         Case::new("a_tcp_check_is_a_connection")
@@ -385,6 +428,15 @@ fn others() -> Vec<Case> {
             .without_log()
             .wait_for("/clusters", "app::127.0.0.1:{{right}}::health_flags::healthy")
             .wait_for("/clusters", "app::127.0.0.1:{{wrong}}::health_flags::/failed_active_hc"),
+        tells_of_successes(
+            Case::new("a_tcp_check_can_say_bytes")
+                .cluster("app", &check("tcp_health_check: {send: {text: '474554202f20485454502f312e310d0a686f73743a20780d0a0d0a'}, receive: [{text: '485454502f'}]}")),
+        ),
+        tells_of_successes(
+            Case::new("a_tcp_check_can_say_bytes_that_are_no_digits")
+                .differs("D-344", &["successes"], true)
+                .cluster("app", &check("tcp_health_check: {send: {binary: R0VUIC8gSFRUUC8xLjENCmhvc3Q6IHgNCg0K}, receive: [{text: '485454502f'}]}")),
+        ),
         Case::new("failures_in_a_row_take_a_host_out")
             .endpoint("bad", Reply::status(500))
             .endpoint("good", Reply::ok("good"))

@@ -70,7 +70,7 @@ pub use handshake::{
 pub use hashing::xxh64;
 pub use health::grpc::{PATH as GRPC_HEALTH, judge as judge_grpc_health, question as grpc_health_question};
 pub use health::http2::{Reply as Http2Reply, Session as Http2Session};
-pub use health::request::{http2 as http2_request, write as write_check};
+pub use health::request::{Asked, http2 as http2_request, write as write_check};
 pub use health::target::{address as check_address, host as check_host};
 pub use health::tcp::{MAX_ANSWER as MAX_TCP_ANSWER, contains_in_order};
 pub use health::{AgentReport, Agreed, CheckReport, Link, write_proxy_header};

@@ -22,8 +22,8 @@ impl Prober {
         began: Instant,
         stage: &Cell<Stage>,
     ) -> Outcome {
-        let request =
-            request::http2(&http.method, &self.host, &http.path, &http.headers, address, request::AGENT);
+        let asked = self.linker.asked(address);
+        let request = request::http2(&http.method, &self.host, &http.path, &http.headers, &asked);
         match self.ask(request, None, address, began, stage).await {
             Ok(reply) => {
                 let answer = Answer {
@@ -46,8 +46,8 @@ impl Prober {
         stage: &Cell<Stage>,
     ) -> Outcome {
         let timeout = grpc::timeout(self.config.timeout);
-        let request =
-            request::http2("POST", &self.host, grpc::PATH, &check.initial_metadata, address, request::AGENT);
+        let asked = self.linker.asked(address);
+        let request = request::http2("POST", &self.host, grpc::PATH, &check.initial_metadata, &asked);
         let request = request.map(|mut request| {
             let fields = request.headers_mut();
             fields.insert("te", HeaderValue::from_static("trailers"));

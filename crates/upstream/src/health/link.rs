@@ -18,6 +18,7 @@ use tokio_rustls::client::TlsStream;
 use crate::cluster::Cluster;
 use crate::connect::{ConnectPhase, Stream, connect, connect_failure, probe};
 use crate::handshake::{count_handshake, handshake_not_ready, stat_of};
+use crate::health::request::{AGENT, Asked};
 use crate::host::Host;
 use crate::shake::{NotShaken, shake_hands};
 use crate::sockets::{Socket, ready};
@@ -69,6 +70,17 @@ impl Linker {
         match &self.config.transport_socket_match_criteria {
             Some(criteria) => self.cluster.sockets().of_criteria(criteria),
             None => self.cluster.sockets().of(&self.host),
+        }
+    }
+
+    /// Who is asked, at this address.
+    pub(crate) fn asked<'a>(&'a self, address: &'a Address) -> Asked<'a> {
+        Asked {
+            address,
+            hostname: self.host.hostname(),
+            metadata: self.host.metadata(),
+            secure: self.socket().is_some_and(|socket| socket.tls.is_some()),
+            agent: AGENT,
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct Prober {
     /// `Host` of HTTP checks.
     pub(super) host: Box<str>,
     pub(super) label: Arc<str>,
-    linker: Linker,
+    pub(super) linker: Linker,
     /// What the last check left open, and where it leads.
     connection: Option<(Address, Link)>,
     /// The same, in HTTP/2.
@@ -85,7 +85,7 @@ impl Prober {
         stage: &Cell<Stage>,
     ) -> Outcome {
         let head_request = &*http.method == "HEAD";
-        let request = request::write(http, &self.host, address, request::AGENT);
+        let request = request::write(http, &self.host, &self.linker.asked(address));
         loop {
             stage.set(Stage::Connecting);
             let (mut stream, reused) = match self.stream(address).await {

@@ -1,12 +1,14 @@
 //! The request of a health check.
 
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 
 use http::{Request, Uri};
 
 use causeway_model::{
-    Address, AddressPart, AppendAction, HeaderMutations, HttpHealthCheck, OperatorKind, Peer, Template,
-    TemplatePart,
+    Address, AddressPart, AppendAction, DurationPoint, HeaderMutations, HttpHealthCheck, Metadata,
+    MetadataSource, OperatorKind, Peer, Template, TemplatePart, Value,
 };
 
 /// Of this machine, read once.
@@ -18,11 +20,37 @@ static HOSTNAME: LazyLock<String> = LazyLock::new(|| {
 /// What checks call themselves.
 pub(crate) const AGENT: &str = "Envoy/HC";
 
-/// Writes the request as Envoy sends it: `host`, `user-agent`, which is `AGENT` with Envoy, and what
-/// `request_headers_to_add` makes of them. Operators about this machine or the host are filled in; those
-/// about a client's request are empty, as there is none.
-pub fn write(check: &HttpHealthCheck, host: &str, address: &Address, agent: &str) -> Vec<u8> {
-    let fields = fields(&check.headers, address, agent);
+/// Who is asked, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Where it is.
+    pub address: &'a Address,
+    /// Its name; empty where it has none.
+    pub hostname: &'a str,
+    /// Its metadata.
+    pub metadata: &'a Metadata,
+    /// TLS is spoken with it.
+    pub secure: bool,
+    /// What whoever asks calls itself (`user-agent`), which is `AGENT` with Envoy.
+    pub agent: &'a str,
+}
+
+static NO_METADATA: Metadata = Metadata(BTreeMap::new());
+
+impl<'a> Asked<'a> {
+    /// A host of which nothing but its address is known.
+    #[must_use]
+    pub const fn at(address: &'a Address, secure: bool, agent: &'a str) -> Self {
+        Self { address, hostname: "", metadata: &NO_METADATA, secure, agent }
+    }
+}
+
+/// Writes the request as Envoy sends it: `host`, `user-agent`, and what `request_headers_to_add` makes of them.
+/// Operators about this machine, the host or a connection that has said nothing are filled in; those about a client's
+/// request are empty, as there is none.
+#[must_use]
+pub fn write(check: &HttpHealthCheck, host: &str, asked: &Asked<'_>) -> Vec<u8> {
+    let fields = fields(&check.headers, asked, "HTTP/1.1");
     let mut out = format!("{} {} HTTP/1.1\r\nhost: {host}\r\n", check.method, check.path);
     for (name, value) in fields {
         out.push_str(&name);
@@ -31,8 +59,8 @@ pub fn write(check: &HttpHealthCheck, host: &str, address: &Address, agent: &str
         out.extend(value.chars().filter(|c| !matches!(c, '\r' | '\n' | '\0')));
         out.push_str("\r\n");
     }
-    // RFC 9110 §8.6: methods that usually have content say when there is none.
-    if matches!(&*check.method, "POST" | "PUT" | "PATCH") {
+    // RFC 9110 §8.6: methods that may have content say when there is none.
+    if !matches!(&*check.method, "GET" | "HEAD" | "DELETE" | "TRACE" | "CONNECT") {
         out.push_str("content-length: 0\r\n");
     }
     out.push_str("\r\n");
@@ -40,9 +68,9 @@ pub fn write(check: &HttpHealthCheck, host: &str, address: &Address, agent: &str
 }
 
 /// The fields beside the host, with what the file makes of them.
-fn fields(headers: &HeaderMutations, address: &Address, agent: &str) -> Vec<(String, String)> {
-    let mut fields = vec![("user-agent".to_owned(), agent.to_owned())];
-    change(&mut fields, headers, address);
+fn fields(headers: &HeaderMutations, asked: &Asked<'_>, protocol: &str) -> Vec<(String, String)> {
+    let mut fields = vec![("user-agent".to_owned(), asked.agent.to_owned())];
+    change(&mut fields, headers, asked, protocol);
     fields
 }
 
@@ -56,26 +84,26 @@ pub fn http2(
     host: &str,
     path: &str,
     headers: &HeaderMutations,
-    address: &Address,
-    agent: &str,
+    asked: &Asked<'_>,
 ) -> Result<Request<()>, http::Error> {
-    let uri = Uri::builder().scheme("http").authority(host).path_and_query(path).build()?;
+    let scheme = if asked.secure { "https" } else { "http" };
+    let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(path).build()?;
     let mut request = Request::builder().method(method).uri(uri);
-    for (name, value) in fields(headers, address, agent) {
+    for (name, value) in fields(headers, asked, "HTTP/2") {
         request = request.header(name, value);
     }
     request.body(())
 }
 
 /// Envoy's order: what is removed, what is overwritten, what is added.
-fn change(fields: &mut Vec<(String, String)>, headers: &HeaderMutations, address: &Address) {
+fn change(fields: &mut Vec<(String, String)>, headers: &HeaderMutations, asked: &Asked<'_>, protocol: &str) {
     fields.retain(|(name, _)| headers.remove.iter().all(|removed| removed.as_str() != name));
     let overwrites =
         |action| matches!(action, AppendAction::OverwriteIfExistsOrAdd | AppendAction::OverwriteIfExists);
     let (first, last): (Vec<_>, Vec<_>) = headers.add.iter().partition(|option| overwrites(option.action));
     for option in first.into_iter().chain(last) {
         let name = option.name.as_str();
-        let value = render(&option.value, address);
+        let value = render(&option.value, asked, protocol);
         if value.is_empty() && !option.keep_empty_value {
             continue;
         }
@@ -98,32 +126,72 @@ fn change(fields: &mut Vec<(String, String)>, headers: &HeaderMutations, address
     }
 }
 
-fn render(template: &Template, address: &Address) -> String {
+fn render(template: &Template, asked: &Asked<'_>, protocol: &str) -> String {
     let mut out = String::new();
     for part in &template.0 {
         match part {
             TemplatePart::Literal(text) => out.push_str(text),
             TemplatePart::Operator(operator) => {
-                let value = match &operator.kind {
-                    OperatorKind::Hostname => HOSTNAME.clone(),
-                    OperatorKind::Environment(value) => value.as_deref().unwrap_or_default().to_owned(),
-                    OperatorKind::Protocol => "HTTP/1.1".to_owned(),
-                    OperatorKind::Address { peer: Peer::UpstreamHost, part } => match (part, address.ip()) {
-                        (AddressPart::Whole, _) => address.to_string(),
-                        // No operator asks for the network of a host.
-                        (AddressPart::WithoutPort | AddressPart::Network(_), Some(ip)) => ip.ip().to_string(),
-                        (AddressPart::WithoutPort | AddressPart::Network(_), None) => address.to_string(),
-                        (AddressPart::EndpointId, _) => String::new(),
-                        (AddressPart::Port, ip) => ip.map(|ip| ip.port().to_string()).unwrap_or_default(),
-                    },
-                    _ => String::new(),
-                };
+                let value = operand(&operator.kind, asked, protocol);
                 let cut = operator.max_length.unwrap_or(usize::MAX);
                 out.extend(value.chars().take(cut));
             }
         }
     }
     out
+}
+
+/// What stands for the client of a check, which has none (`127.0.0.1:0` in Envoy).
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+fn operand(kind: &OperatorKind, asked: &Asked<'_>, protocol: &str) -> String {
+    match kind {
+        OperatorKind::Hostname => HOSTNAME.clone(),
+        OperatorKind::Environment(value) => value.as_deref().unwrap_or_default().to_owned(),
+        OperatorKind::Protocol => protocol.to_owned(),
+        OperatorKind::Address { peer: Peer::UpstreamHost, part } => part_of(asked.address, *part),
+        OperatorKind::Address {
+            peer:
+                Peer::DownstreamRemote
+                | Peer::DownstreamDirectRemote
+                | Peer::DownstreamLocal
+                | Peer::DownstreamDirectLocal,
+            part,
+        } => part_of(&Address::Ip(NOBODY), *part),
+        OperatorKind::UpstreamHostName { without_port } => match asked.hostname {
+            "" if *without_port => part_of(asked.address, AddressPart::WithoutPort),
+            "" => part_of(asked.address, AddressPart::Whole),
+            name if *without_port => name.rsplit_once(':').map_or(name, |(name, _)| name).to_owned(),
+            name => name.to_owned(),
+        },
+        OperatorKind::Metadata { source: MetadataSource::UpstreamHost, namespace, path } => {
+            match asked.metadata.get(namespace, path) {
+                Some(Value::String(text)) => text.to_string(),
+                Some(Value::Number(number)) => number.to_string(),
+                Some(Value::Bool(value)) => value.to_string(),
+                Some(Value::Null | Value::List(_) | Value::Object(_)) | None => String::new(),
+            }
+        }
+        OperatorKind::ResponseCode
+        | OperatorKind::BytesReceived
+        | OperatorKind::BytesSent
+        | OperatorKind::Duration { from: DurationPoint::DownstreamRxBegin, to: DurationPoint::End, .. } => {
+            "0".to_owned()
+        }
+        OperatorKind::ResponseFlags | OperatorKind::ResponseFlagsLong => "-".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn part_of(address: &Address, part: AddressPart) -> String {
+    match (part, address.ip()) {
+        (AddressPart::Whole, _) => address.to_string(),
+        // No operator asks for the network of a host.
+        (AddressPart::WithoutPort | AddressPart::Network(_), Some(ip)) => ip.ip().to_string(),
+        (AddressPart::WithoutPort | AddressPart::Network(_), None) => address.to_string(),
+        (AddressPart::EndpointId, _) => String::new(),
+        (AddressPart::Port, ip) => ip.map(|ip| ip.port().to_string()).unwrap_or_default(),
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +214,7 @@ mod tests {
 
     fn written(check: &HttpHealthCheck) -> String {
         let address = Address::Ip("10.0.0.1:80".parse().unwrap());
-        String::from_utf8(write(check, "backend", &address, AGENT)).unwrap()
+        String::from_utf8(write(check, "backend", &Asked::at(&address, false, AGENT))).unwrap()
     }
 
     fn add(name: &str, value: Template, action: AppendAction) -> HeaderValueOption {
@@ -159,7 +227,10 @@ mod tests {
             written(&check("GET", HeaderMutations::default())),
             "GET /hc?x=1 HTTP/1.1\r\nhost: backend\r\nuser-agent: Envoy/HC\r\n\r\n"
         );
-        assert!(written(&check("POST", HeaderMutations::default())).ends_with("content-length: 0\r\n\r\n"));
+        for method in ["POST", "OPTIONS", "PUT"] {
+            let written = written(&check(method, HeaderMutations::default()));
+            assert!(written.ends_with("content-length: 0\r\n\r\n"), "{method}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use causeway_reason::{Failure, Reason};
 use causeway_tls::certificate::Facts;
 use causeway_tls::client::{ClientContext, Wanted};
 use causeway_upstream::{
-    GRPC_HEALTH, Http2Session, Link, Unusable, connect, connect_timeout, grpc_health_question,
+    Asked, GRPC_HEALTH, Http2Session, Link, Unusable, connect, connect_timeout, grpc_health_question,
     handshake_not_ready, handshake_timeout, http2_request, judge_grpc_health, ready, shake_hands,
     write_check, write_proxy_header,
 };
@@ -367,6 +367,7 @@ async fn check(target: &Target, to: &Address, mut link: Link, ask: &CheckAsk, mo
     let planned = target.checks.iter().find(|check| check.index == ask.index);
     let host = ask.host.clone().or_else(|| planned.map(|check| check.host.clone())).unwrap_or_default();
     let patience = of_check(config.timeout).min(most);
+    let asked = Asked::at(to, matches!(link, Link::Tls(_)), AGENT);
     match &config.checker {
         HealthChecker::Http(http) => {
             let mut http = http.clone();
@@ -380,16 +381,16 @@ async fn check(target: &Target, to: &Address, mut link: Link, ask: &CheckAsk, mo
                 return Got::NotAsked(format!("{} may change something there", http.method));
             }
             if http.http2 {
-                let request = http2_request(&http.method, &host, &http.path, &http.headers, to, AGENT);
+                let request = http2_request(&http.method, &host, &http.path, &http.headers, &asked);
                 return reply(link, request, None, patience)
                     .await
                     .map_or_else(|got| got, |reply| Got::Reply(reply.status));
             }
-            let request = write_check(&http, &host, to, AGENT);
+            let request = write_check(&http, &host, &asked);
             exchange(target, &mut link, &request, &http.method, patience).await.0
         }
         HealthChecker::Grpc(grpc) => {
-            let request = http2_request("POST", &host, GRPC_HEALTH, &grpc.initial_metadata, to, AGENT);
+            let request = http2_request("POST", &host, GRPC_HEALTH, &grpc.initial_metadata, &asked);
             let request = request.map(http2::of_grpc);
             let question = grpc_health_question(&grpc.service_name);
             let reply = match reply(link, request, Some(question), patience).await {

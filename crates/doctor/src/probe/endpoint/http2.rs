@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use causeway_model::{Address, HeaderMutations};
 use causeway_reason::{Failure, Reason};
-use causeway_upstream::{GRPC_HEALTH, Http2Session, Link, grpc_health_question, http2_request};
+use causeway_upstream::{Asked, GRPC_HEALTH, Http2Session, Link, grpc_health_question, http2_request};
 use http::HeaderMap;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
@@ -63,13 +63,15 @@ fn other(bytes: &[u8]) -> Option<Failure> {
 
 /// A request without a body.
 pub(super) async fn get(link: Link, to: &Address, host: &str, path: &str, most: Duration) -> Got {
-    let request = http2_request("GET", host, path, &HeaderMutations::default(), to, AGENT);
+    let asked = Asked::at(to, matches!(link, Link::Tls(_)), AGENT);
+    let request = http2_request("GET", host, path, &HeaderMutations::default(), &asked);
     ask(link, request, None, most).await
 }
 
 /// A call of gRPC's health service: whoever takes nothing but calls answers that, and be it that there is no such service.
 pub(super) async fn call(link: Link, to: &Address, host: &str, most: Duration) -> Got {
-    let request = http2_request("POST", host, GRPC_HEALTH, &HeaderMutations::default(), to, AGENT);
+    let asked = Asked::at(to, matches!(link, Link::Tls(_)), AGENT);
+    let request = http2_request("POST", host, GRPC_HEALTH, &HeaderMutations::default(), &asked);
     ask(link, request.map(of_grpc), Some(grpc_health_question("")), most).await
 }
 
