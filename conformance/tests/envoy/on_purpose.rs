@@ -65,6 +65,31 @@ fn refused(name: &'static str, id: &'static str, request: &'static str) -> Case 
     })
 }
 
+/// A file that Envoy refuses, and Causeway understands.
+fn without_type(name: &'static str) -> Case {
+    Case::new(name)
+        .differs("D-08", &["config"], "accepted")
+        .differs("D-08", &["exit"], "exit status: 0")
+        .without_log()
+        .backend("app", Reply::ok("x"))
+}
+
+/// A file that Envoy takes, and Causeway does not.
+fn nonsense(name: &'static str, id: &'static str) -> Case {
+    Case::new(name)
+        .differs(id, &["config"], "refused")
+        .differs(id, &["exit"], Value::Null)
+        .without_log()
+        .backend("app", Reply::ok("x"))
+}
+
+/// A load balancing policy as an extension.
+fn policy(kind: &str, fields: &str) -> String {
+    format!(
+        "load_balancing_policy: {{policies: [{{typed_extension_config: {{name: x, typed_config: {{'@type': type.googleapis.com/envoy.extensions.load_balancing_policies.{kind}, {fields}}}}}}}]}}"
+    )
+}
+
 fn configurations() -> Vec<Case> {
     vec![
         Case::new("a_router_without_its_configuration")
@@ -87,6 +112,35 @@ static_resources:
             - {name: a, domains: ['*'], routes: [{match: {prefix: /}, direct_response: {status: 204}}]}
           http_filters: [{name: envoy.filters.http.router}]
 ",
+        ),
+        without_type("a_listener_filter_without_its_configuration")
+            .listener("listener_filters: [{name: envoy.filters.listener.http_inspector}]"),
+        without_type("a_transport_socket_without_its_configuration")
+            .cluster("app", "transport_socket: {name: envoy.transport_sockets.raw_buffer}"),
+        nonsense("a_choice_of_one", "D-347").cluster("app", &policy("least_request.v3.LeastRequest", "choice_count: 1")),
+        nonsense("a_ring_of_no_size", "D-347").cluster("app", &policy("ring_hash.v3.RingHash", "minimum_ring_size: 0")),
+        nonsense("priorities_that_are_never_thought_over", "D-347").routes(
+            "
+            - match: {prefix: /}
+              route:
+                cluster: app
+                retry_policy:
+                  retry_on: 5xx
+                  retry_priority:
+                    name: envoy.retry_priorities.previous_priorities
+                    typed_config: {'@type': type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig}",
+        ),
+        nonsense("a_path_among_names", "D-348").cluster(
+            "app",
+            "
+            type: STRICT_DNS
+            load_assignment: {cluster_name: app, endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: '{{dir}}/x.sock'}}}}]}]}",
+        ),
+        nonsense("a_port_that_is_none", "D-348").cluster(
+            "app",
+            "
+            health_checks:
+            - {timeout: 1s, interval: 1s, unhealthy_threshold: 1, healthy_threshold: 1, alt_port: 65536, tcp_health_check: {}}",
         ),
         Case::new("health_checks_without_names")
             .differs("D-09", &["config"], "accepted")

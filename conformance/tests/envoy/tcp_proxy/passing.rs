@@ -157,6 +157,18 @@ pub(super) fn times() -> Vec<Case> {
         .stats(COUNTERS)
         .stats(&["tcp.in.early_data_received_count_total"]),
         passed_on(
+            "what_came_before_a_back_end_that_is_not_there",
+            "upstream_connect_mode: ON_DOWNSTREAM_DATA\nmax_early_data_bytes: 100",
+            echo(),
+        )
+        .step(async |run: &mut Run| {
+            run.take_backend("one").stop().await;
+            let mut connection = run.connect().await;
+            connection.write("hello").await;
+            run.note("end", json!(connection.end(Duration::from_secs(1)).await.as_str()));
+        })
+        .stats(&["tcp.in.early_data_received_count_total"]),
+        passed_on(
             "a_client_that_ends_before_it_has_said_anything",
             "upstream_connect_mode: ON_DOWNSTREAM_DATA\nmax_early_data_bytes: 100",
             echo(),

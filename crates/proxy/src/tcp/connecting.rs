@@ -180,8 +180,8 @@ impl TcpSession {
 
     fn give_up(&mut self, no: NoUpstream) {
         // With Envoy, what listener filters have looked at is unread, and closing a connection with unread bytes on it
-        // is a reset.
-        if !self.inbound.is_empty() {
+        // is a reset. What it has waited for is read.
+        if !self.inbound.is_empty() && self.record.facts().bytes_received == 0 {
             self.stream.reset_on_close();
         }
         self.record.closed_because(no.closed_because);

@@ -195,13 +195,7 @@ impl TcpSession {
                     self.record.done();
                     return false;
                 }
-                Ok(Ok(count)) => {
-                    // It has come, whether or not there will be somebody to take it.
-                    let count = u64::try_from(count).unwrap_or(u64::MAX);
-                    let facts = self.record.facts();
-                    (facts.bytes_received, facts.wire_received) = (count, count);
-                    self.info.course.received.set(count);
-                }
+                Ok(Ok(_)) => {}
                 Ok(Err(error)) => {
                     self.client_broke(&error);
                     return false;
@@ -212,6 +206,11 @@ impl TcpSession {
                 }
             }
         }
+        // It has come, whether or not there will be somebody to take it.
+        let count = u64::try_from(self.inbound.filled().len()).unwrap_or(u64::MAX);
+        let facts = self.record.facts();
+        (facts.bytes_received, facts.wire_received) = (count, count);
+        self.info.course.received.set(count);
         self.proxy.stats.inc(TcpStat::EarlyDataReceivedCountTotal);
         true
     }

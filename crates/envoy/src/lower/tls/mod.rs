@@ -87,6 +87,10 @@ impl Cx<'_> {
             self.ignored(context.at_key("enforce_rsa_key_usage"), text);
         }
         context.settle("enforce_rsa_key_usage");
+        if context.text("sni").contains('\0') {
+            let text = "a name of a server can't hold a NUL";
+            self.reject(context.at("sni"), "invalid-sni", text);
+        }
         let common = self.common_tls(context, Side::Upstream)?;
         let lowered = UpstreamTls {
             sni: context.text("sni").into(),
