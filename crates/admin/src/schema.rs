@@ -264,6 +264,7 @@ impl AdminStats {
         shards.http.adjust(HttpStat::CxHttp1Active, 1);
         shards.listener.inc(ListenerStat::Opened);
         shards.listener.adjust(ListenerStat::Active, 1);
+        shards.listener.adjust(ListenerStat::PreActive, 0);
         // One is accepted at a time.
         shards.listener.record(ListenerStat::AcceptedPerEvent, 1);
         shards.thread.inc(ThreadStat::Opened);

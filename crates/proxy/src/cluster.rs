@@ -20,9 +20,10 @@ use tokio::task::AbortHandle;
 
 use crate::connection::ConnectionInfo;
 use crate::destination;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Facts};
 use crate::pool::{HostPool, PoolKind};
 use crate::request_hash;
+use crate::shares::{Counted, Shares};
 use crate::stats::{ReasonCounters, StatusCounters};
 use crate::timer::Millis;
 use crate::way::Way;
@@ -74,6 +75,8 @@ pub(crate) struct LocalCluster {
     responses: OnceCell<Shard<ClusterResponseStat>>,
     external: OnceCell<Shard<ClusterExternalStat>>,
     internal: OnceCell<Shard<ClusterInternalStat>>,
+    /// There from the first response on that is counted apart.
+    shares: OnceCell<Box<Shares>>,
     /// There where the cluster speaks TLS.
     ssl: Option<Shard<ClusterSslStat>>,
     budgets: Option<Shard<ClusterBudgetStat>>,
@@ -111,6 +114,7 @@ impl LocalCluster {
             responses: OnceCell::new(),
             external: OnceCell::new(),
             internal: OnceCell::new(),
+            shares: OnceCell::new(),
             ssl: shared.sockets().ssl().map(|ssl| ssl.shard(worker)),
             budgets: shared.budget_stats().map(|scope| scope.shard(worker)),
             sizes: shared.size_stats().map(|scope| scope.shard(worker)),
@@ -400,6 +404,16 @@ impl LocalCluster {
             self.internal().inc(ClusterInternalStat::Completed);
         } else {
             self.external().inc(ClusterExternalStat::Completed);
+        }
+    }
+
+    /// Counts a response among those of canaries, and of its host's zone, where it belongs there.
+    pub(crate) fn count_apart(&self, facts: &Facts, counted: Counted) {
+        let host = facts.host.as_deref();
+        let canary = facts.canary || host.is_some_and(Host::is_canary);
+        if canary || self.shared().own_zone().is_some() {
+            let shares = self.shares.get_or_init(Box::default);
+            shares.count((self.shared(), self.worker), host, canary, counted);
         }
     }
 

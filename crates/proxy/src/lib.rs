@@ -47,6 +47,7 @@ mod rehearse;
 mod request_hash;
 mod router;
 mod routes;
+mod shares;
 mod snapshot;
 mod stats;
 mod tcp;

@@ -16,6 +16,7 @@ use crate::exchange::{Beside, Exchange, Facts};
 use crate::failures::{Failed, note_attempt};
 use crate::format::{FieldSize, View};
 use crate::local_reply::note_failure;
+use crate::shares::Counted;
 use crate::snapshot::HttpRuntime;
 use crate::stats::{HttpStat, RouteResolutionStat};
 use crate::timer::whole_millis;
@@ -247,8 +248,10 @@ impl ActiveRequest {
         let Some(cluster) = facts.cluster.as_ref().filter(|_| !facts.health_check) else { return };
         if facts.grpc && self.listener.manager.config.suppress_grpc_code_stats {
             cluster.count_completed(facts.internal);
+            cluster.count_apart(facts, Counted::Completed);
         } else {
             cluster.count_status(status, facts.internal);
+            cluster.count_apart(facts, Counted::Status(status));
             facts.traffic().for_each(|traffic| traffic.count_status(status));
         }
     }
@@ -406,9 +409,11 @@ impl ActiveRequest {
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check && charged && !facts.resting {
             if facts.grpc && self.listener.manager.config.suppress_grpc_code_stats {
                 cluster.count_completed(facts.internal);
+                cluster.count_apart(facts, Counted::Completed);
             } else {
                 let status = facts.own_status.unwrap_or(facts.status);
                 cluster.count_status(status, facts.internal);
+                cluster.count_apart(facts, Counted::Status(status));
                 facts.traffic().for_each(|traffic| traffic.count_status(status));
             }
         }
@@ -426,6 +431,7 @@ impl ActiveRequest {
         {
             let took = whole_millis(end.saturating_duration_since(begin));
             cluster.count_time(took, facts.internal);
+            cluster.count_apart(facts, Counted::Time(took));
             facts.traffic().for_each(|traffic| traffic.count_time(took));
         }
     }

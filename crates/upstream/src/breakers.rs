@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqC
 use causeway_model::{CircuitBreakers, RetryBudget, RoutingPriority, Thresholds};
 use causeway_stats::{Registry, Scope, ScopeName, Shard};
 
-use crate::stats::{ClusterStat, RemainingStat, open_gauge, remaining_gauge};
+use crate::stats::{ClusterStat, RemainingStat, open_gauge, pool_gauge, remaining_gauge};
 
 /// What a breaker counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -216,6 +216,13 @@ impl Breaker {
         {
             let left = |used: u32| i64::from(self.max.saturating_sub(used));
             remaining.adjust(remaining_gauge(resource), left(after) - left(before));
+        }
+        if before == 0 {
+            // Envoy says with each use that it is not open.
+            stats.adjust(open_gauge(priority, resource), 0);
+            if resource == Resource::Connections {
+                stats.adjust(pool_gauge(priority), 0);
+            }
         }
         if before.max(after) < self.max {
             return;

@@ -51,7 +51,7 @@ impl CertificateScopes {
     pub fn new(registry: &Registry, ssl: &ScopeName, common: &CommonTls) -> Self {
         let named = |name: &str, otherwise: &str| {
             let name = if name.is_empty() { otherwise } else { name };
-            registry.scope(ssl.clone().then("certificate").then(name))
+            registry.scope(ssl.clone().then("certificate").tagged("envoy.tls_certificate", name))
         };
         Self {
             renewal: registry.scope(ssl.clone().then("causeway_certificates")),

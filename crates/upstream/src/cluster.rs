@@ -21,7 +21,7 @@ use crate::outlier::{HostResult, OutlierReport};
 use crate::sockets::Sockets;
 use crate::stats::{
     ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
-    ClusterResponseStat, ClusterSizeStat, ClusterStat,
+    ClusterResponseStat, ClusterShareStat, ClusterSizeStat, ClusterStat,
 };
 use crate::why;
 
@@ -136,6 +136,24 @@ impl Cluster {
     #[must_use]
     pub fn internal_stats(&self) -> Scope<ClusterInternalStat> {
         self.registry.scope(self.stats.name().clone())
+    }
+
+    /// What Envoy shows from the first response of a canary on.
+    #[must_use]
+    pub fn canary_stats(&self) -> Scope<ClusterShareStat> {
+        self.registry.scope(self.stats.name().clone().then("canary"))
+    }
+
+    /// What Envoy shows from the first response to this zone from a host in another on.
+    #[must_use]
+    pub fn zone_stats(&self, from: &str, to: &str) -> Scope<ClusterShareStat> {
+        self.registry.scope(self.stats.name().clone().then("zone").then(from).then(to))
+    }
+
+    /// The zone that this process is in (`node.locality.zone`), where it says.
+    #[must_use]
+    pub fn own_zone(&self) -> Option<&str> {
+        Some(&*self.surroundings.own_locality.zone).filter(|zone| !zone.is_empty())
     }
 
     /// How much of their time requests take, where that is tracked.

@@ -35,6 +35,7 @@ pub struct Host {
     flags: AtomicU32,
     /// Whether any health check applies.
     is_checked: bool,
+    is_canary: bool,
     failed_now: AtomicBool,
     /// Whether it was chosen since that was last asked, where that is of interest.
     chosen: AtomicBool,
@@ -105,6 +106,7 @@ impl Host {
             address: ArcSwap::from_pointee(address),
             flags: AtomicU32::new(flags.bits()),
             is_checked,
+            is_canary: settings.metadata.get("envoy.lb", &["canary".into()]) == Some(&Value::Bool(true)),
             failed_now: AtomicBool::new(false),
             chosen: AtomicBool::new(false),
             adopted: AtomicBool::new(false),
@@ -204,8 +206,8 @@ impl Host {
 
     /// Whether its metadata calls it a canary (`envoy.lb: {canary: true}`).
     #[must_use]
-    pub fn is_canary(&self) -> bool {
-        self.settings.metadata.get("envoy.lb", &["canary".into()]) == Some(&Value::Bool(true))
+    pub const fn is_canary(&self) -> bool {
+        self.is_canary
     }
 
     /// What is wrong with it.

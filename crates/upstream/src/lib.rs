@@ -85,7 +85,7 @@ pub use shake::{NotShaken, Shaken, shake_hands};
 pub use sockets::{Socket, Sockets, Tls, Unusable, check_socket, ready, transport_socket};
 pub use stats::{
     ClusterBudgetStat, ClusterExternalStat, ClusterHttp1Stat, ClusterHttp2Stat, ClusterInternalStat,
-    ClusterManagerStat, ClusterResponseStat, ClusterSizeStat, ClusterSslStat, ClusterStat, DnsStat,
-    HealthCheckStat, RemainingStat,
+    ClusterManagerStat, ClusterResponseStat, ClusterShareStat, ClusterSizeStat, ClusterSslStat, ClusterStat,
+    DnsStat, HealthCheckStat, RemainingStat,
 };
 pub use subsets::SubsetKey;

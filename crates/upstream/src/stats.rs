@@ -247,6 +247,17 @@ causeway_stats::schema! {
 }
 
 causeway_stats::schema! {
+    /// `cluster.<name>.canary.` and `cluster.<name>.zone.<from>.<to>.`: there from the first such response on. Statuses
+    /// are counted beside these.
+    pub enum ClusterShareStat {
+        /// Responses.
+        UpstreamRqCompleted = counter "upstream_rq_completed",
+        /// Their time, in milliseconds.
+        UpstreamRqTime = histogram "upstream_rq_time",
+    }
+}
+
+causeway_stats::schema! {
     /// `cluster.<name>.`: what Envoy shows from the first response to a request from inside on.
     pub enum ClusterInternalStat {
         /// Responses to requests from inside.
@@ -512,6 +523,14 @@ pub(crate) const fn open_gauge(priority: RoutingPriority, resource: Resource) ->
         (RoutingPriority::High, Resource::Pending) => ClusterStat::HighRqPendingOpen,
         (RoutingPriority::High, Resource::Requests) => ClusterStat::HighRqOpen,
         (RoutingPriority::High, Resource::Retries) => ClusterStat::HighRqRetryOpen,
+    }
+}
+
+/// The gauge that would say that there may be no more pools, of which nobody limits the number.
+pub(crate) const fn pool_gauge(priority: RoutingPriority) -> ClusterStat {
+    match priority {
+        RoutingPriority::Default => ClusterStat::DefaultCxPoolOpen,
+        RoutingPriority::High => ClusterStat::HighCxPoolOpen,
     }
 }
 

@@ -154,6 +154,17 @@ fn agreed() -> Vec<Case> {
             .tls("", "")
             .shake("TLS 1.3", TlsWish::to("lab.test"))
             .shake("TLS 1.2", TlsWish::to("lab.test").only_tls12()),
+        case("what_is_spoken_is_a_label_for_prometheus")
+            .tls("", "")
+            .shake("TLS 1.3", TlsWish::to("lab.test"))
+            .shake("TLS 1.2", TlsWish::to("lab.test").only_tls12())
+            .step(async |run: &mut Run| {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                let page = run.page("/stats/prometheus?filter=ssl\\.(versions|ciphers|curves|certificate\\.)").await;
+                let mut lines: Vec<&str> = page.lines().collect();
+                lines.sort_unstable();
+                run.note("labels", json!(lines));
+            }),
     ]
 }
 

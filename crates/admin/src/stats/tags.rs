@@ -9,6 +9,11 @@ use causeway_stats::ScopeName;
 /// Metrics that are a family: the part in front of the last dot, and the tag whose value is behind it.
 const FAMILIES: &[(&str, &str)] = &[
     ("reason", "causeway.reason"),
+    // Those of listeners, whose scope is `ssl`, and those of clusters.
+    ("ciphers", "envoy.ssl_cipher"),
+    ("curves", "envoy.ssl_curve"),
+    ("sigalgs", "envoy.ssl_sigalg"),
+    ("versions", "envoy.ssl_version"),
     ("ssl.ciphers", "envoy.ssl_cipher"),
     ("ssl.curves", "envoy.ssl_curve"),
     ("ssl.sigalgs", "envoy.ssl_sigalg"),
@@ -80,6 +85,7 @@ mod tests {
             ("upstream_rq_200", "cluster.upstream_rq envoy.response_code=200"),
             ("external.upstream_rq_5xx", "cluster.external.upstream_rq_xx envoy.response_code_class=5"),
             ("ssl.versions.TLSv1.3", "cluster.ssl.versions envoy.ssl_version=TLSv1.3"),
+            ("ciphers.TLS_AES_256_GCM_SHA384", "cluster.ciphers envoy.ssl_cipher=TLS_AES_256_GCM_SHA384"),
             ("reason.connect_refused", "cluster.reason causeway.reason=connect_refused"),
         ] {
             assert_eq!(of(metric), taken);

@@ -69,6 +69,8 @@ pub(crate) struct Facts {
     pub(crate) remote: Option<Remote>,
     /// It comes from inside.
     pub(crate) internal: bool,
+    /// The back-end says that it is a canary.
+    pub(crate) canary: bool,
     /// The scheme it was asked with.
     pub(crate) https: bool,
     /// Where connections to back-ends come from that are made for it, where an HTTP filter wants that.
@@ -208,6 +210,7 @@ impl Facts {
     pub(crate) fn forget_attempt(&mut self) {
         self.resting = true;
         self.late = None;
+        self.canary = false;
         self.connect_begin = None;
         self.connect_end = None;
         self.upstream_request_end = None;

@@ -61,6 +61,8 @@ impl ListenerShards {
     pub(super) fn connection_opened(&self) {
         self.listener.inc(ListenerStat::DownstreamCxTotal);
         self.listener.adjust(ListenerStat::DownstreamCxActive, 1);
+        // With Envoy, each was there before, however short.
+        self.listener.adjust(ListenerStat::DownstreamPreCxActive, 0);
         if let Some(worker) = &self.worker {
             worker.inc(ListenerWorkerStat::DownstreamCxTotal);
             worker.adjust(ListenerWorkerStat::DownstreamCxActive, 1);

@@ -76,7 +76,9 @@ impl Relay<'_> {
     }
 
     pub(super) fn note_response(&mut self, head: &ResponseHead) {
+        let canary = self.request.response.get(Known::EnvoyUpstreamCanary) == Some(b"true");
         let facts = &mut self.request.facts;
+        facts.canary = canary;
         facts.status = head.status;
         facts.details = ResponseDetails::from("via_upstream");
         if head.status >= 500 {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use causeway_http::h1::{BodyDecoder, LAST_CHUNK, ResponseHead, TrailerLimits, chunk_header};
-use causeway_http::{HeaderBlock, Version};
+use causeway_http::{HeaderBlock, Known, Version};
 use causeway_model::RoutingPriority;
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::{Ask, ClusterStat, HostResult, HostStat, Resource};
@@ -22,6 +22,7 @@ use crate::record::ActiveRequest;
 use crate::router::answer::HeadReader;
 use crate::router::relay::Running;
 use crate::router::{outlier, stream, upstream_request};
+use crate::shares::Counted;
 use crate::timer::{Deadline, Millis};
 use crate::way::Way;
 use crate::worker::Worker;
@@ -111,6 +112,9 @@ impl Mirrored {
         };
         if status > 0 {
             self.cluster.count_status(status, true);
+            self.request.facts.canary =
+                self.request.response.get(Known::EnvoyUpstreamCanary) == Some(b"true");
+            self.cluster.count_apart(&self.request.facts, Counted::Status(status));
         }
         if let Some(host) = &self.request.facts.host
             && self.request.facts.connect_end.is_some()
@@ -424,7 +428,8 @@ impl<'m> Sending<'m> {
         facts.response_end = Some(now);
         if let Some(begin) = facts.connect_end {
             let took = now.saturating_duration_since(begin).as_millis();
-            self.mirrored.cluster.count_time(u64::try_from(took).unwrap_or(u64::MAX), true);
+            let took = u64::try_from(took).unwrap_or(u64::MAX);
+            self.mirrored.cluster.count_time(took, true);
         }
         let reusable = self.answer.as_ref().is_some_and(|(head, _)| head.keeps_alive());
         if let Upstream::Http1(connection) = self.upstream {
