@@ -54,7 +54,29 @@ fn pages() -> Vec<Case> {
             .ask_admin(Request::post("/healthcheck/ok", ""))
             .admin("/ready")
             .get("/"),
-        Case::new("what_the_server_says_of_itself").bootstrap("node: {id: n1, cluster: c1}").step(
+        Case::new("drained_listeners_are_counted")
+            .listener("traffic_direction: INBOUND")
+            .bootstrap("node: {id: n1, cluster: c1}")
+            .ask_admin(Request::post("/drain_listeners?inboundonly", ""))
+            .wait_for("/stats?filter=listener_stopped", "listener_manager.listener_stopped: 1"),
+        Case::new("listeners_that_are_not_drained_are_not_counted")
+            .ask_admin(Request::post("/drain_listeners?inboundonly", ""))
+            .stats(&["listener_manager.listener_stopped"]),
+        Case::new("the_log_of_the_admin_server_knows_the_client")
+            .file(
+                r#"
+                admin:
+                  address: {socket_address: {address: 127.0.0.1, port_value: {{admin}}}}
+                  access_log:
+                  - name: file
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+                      path: "{{dir}}/access.log"
+                      log_format: {text_format_source: {inline_string: "%REQ(:PATH)% [%REQ(X-FORWARDED-FOR)%] %REQ(X-FORWARDED-PROTO)% %REQ(X-ENVOY-EXTERNAL-ADDRESS)% %REQ(X-ENVOY-INTERNAL)% %REQ(X-REQUEST-ID)% %RESPONSE_CODE%\n"}}"#,
+            )
+            .ask_admin(Request::get("/ready?1"))
+            .ask_admin(Request::get("/ready?2").header("x-forwarded-for", "1.2.3.4").header("x-forwarded-proto", "https")),
+        Case::new("what_the_server_says_of_itself").bootstrap("node: {id: n1, cluster: c1, metadata: {k: v, n: 1.5, l: [true, null], o: {p: q}}}").step(
             async |run: &mut Run| {
                 let info: Value = serde_json::from_str(&run.page("/server_info").await).expect("JSON");
                 let keys = |value: &Value| -> Vec<String> {
@@ -64,7 +86,7 @@ fn pages() -> Vec<Case> {
                 names.sort();
                 run.note("keys", json!(names));
                 run.note("state", info["state"].clone());
-                run.note("node", json!([info["node"]["id"], info["node"]["cluster"]]));
+                run.note("node", json!([info["node"]["id"], info["node"]["cluster"], info["node"]["metadata"]]));
                 run.note("concurrency", info["command_line_options"]["concurrency"].clone());
                 let uptime = info["uptime_current_epoch"].as_str().is_some_and(|t| t.ends_with('s'));
                 run.note("uptime has its unit", json!(uptime));

@@ -69,7 +69,6 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
     (
         "config.core.v3.Node",
         &[
-            "metadata",
             "user_agent_name",
             "user_agent_version",
             "user_agent_build_version",

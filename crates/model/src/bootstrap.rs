@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::{
     AccessLog, Address, Cluster, Listener, Locality, OverloadManager, Runtime, SourcePosition, StringMatcher,
+    Value,
 };
 
 /// `config.bootstrap.v3.Bootstrap`: everything that a file says.
@@ -95,6 +96,8 @@ pub struct Node {
     pub cluster: Box<str>,
     /// `node.locality`; `--service-zone` overrides the zone.
     pub locality: Locality,
+    /// `node.metadata`, which the admin server shows.
+    pub metadata: BTreeMap<Box<str>, Value>,
 }
 
 /// `config.bootstrap.v3.Admin`.

@@ -58,7 +58,7 @@ fn text(setting: &Setting) -> String {
     }
 }
 
-fn json_of(setting: &Setting) -> Value {
+pub(crate) fn json_of(setting: &Setting) -> Value {
     match setting {
         Setting::Null => Value::Null,
         Setting::Bool(value) => (*value).into(),

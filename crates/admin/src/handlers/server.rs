@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::runtime::json_of;
 use crate::http::{Reply, Request};
 use crate::json::pretty;
 use crate::memory::Memory;
@@ -51,8 +52,12 @@ pub(crate) fn server_info(admin: &Admin, _: &Request) -> Reply {
     })))
 }
 
+/// As protobuf prints it, with three digits behind the point where there are some.
 fn seconds(duration: Duration) -> String {
-    format!("{}s", duration.as_secs())
+    match duration.subsec_millis() {
+        0 => format!("{}s", duration.as_secs()),
+        millis => format!("{}.{millis:03}s", duration.as_secs()),
+    }
 }
 
 /// `admin.v3.CommandLineOptions`, in Envoy's order.
@@ -122,7 +127,7 @@ fn node(node: &NodeInfo) -> Value {
     set("id", node.id.as_str().into());
     set("cluster", node.cluster.as_str().into());
     if !node.metadata.is_empty() {
-        set("metadata", Value::Object(node.metadata.clone()));
+        set("metadata", node.metadata.iter().map(|(key, value)| (key.to_string(), json_of(value))).collect());
     }
     if let Some(locality) = &node.locality {
         let (region, zone, sub_zone) = (&*locality.region, &*locality.zone, &*locality.sub_zone);

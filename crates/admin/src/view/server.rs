@@ -1,10 +1,10 @@
 //! The process as a whole.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use causeway_log::{DEFAULT_FORMAT, Level};
-use causeway_model::Locality;
-use serde_json::{Map, Value};
+use causeway_model::{Locality, Value};
 
 /// Where in its life the process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub struct NodeInfo {
     /// `node.cluster`.
     pub cluster: String,
     /// `node.metadata`.
-    pub metadata: Map<String, Value>,
+    pub metadata: BTreeMap<Box<str>, Value>,
     /// `node.locality`; none where the file has none.
     pub locality: Option<Locality>,
     /// What kind of program this is.

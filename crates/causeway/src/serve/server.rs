@@ -16,7 +16,7 @@ use causeway_admin::{
 use causeway_envoy::Kind;
 use causeway_journal::Journal;
 use causeway_log::LogHandle;
-use causeway_model::{Address, Bootstrap, Runtime, Value};
+use causeway_model::{Address, Bootstrap, Listener, Runtime, TrafficDirection, Value};
 use causeway_proxy::{
     AdminLog, BindError, DataPlane, DataPlaneOptions, Drain, GateStates, LogFiles, Reserved, Snapshot,
     StartOptions,
@@ -173,14 +173,17 @@ impl Server {
         let runtime = self.effective_runtime(&bootstrap.runtime);
         let registry = &self.shared.registry;
         let workers = self.data_plane.workers();
+        let own_address = own_address(self.arguments.ip_version);
         let options = DataPlaneOptions {
             reason_header: self.arguments.reason_header.clone(),
-            own_address: own_address(self.arguments.ip_version),
+            own_address,
             gates: Arc::clone(&self.gates),
         };
         let snapshot = Snapshot::compile(bootstrap, &runtime, registry, &self.files, workers, options)?;
         let admin_log = match &bootstrap.admin {
-            Some(admin) => Some(Arc::new(AdminLog::open(&admin.access_logs, &runtime, &self.files)?)),
+            Some(admin) => {
+                Some(Arc::new(AdminLog::open(&admin.access_logs, &runtime, &self.files, own_address)?))
+            }
             None => None,
         };
         let reserved = self.data_plane.reserve(&snapshot).map_err(|faults| bind_faults(&faults))?;
@@ -284,8 +287,11 @@ impl Server {
 
     /// `/drain_listeners`
     fn drain_listeners(self: &Rc<Self>, request: DrainRequest) {
-        let listeners =
-            self.shared.current.load().as_ref().map_or(0, |current| current.bootstrap.listeners.len());
+        let inbound = |listener: &Listener| listener.traffic_direction == TrafficDirection::Inbound;
+        let listeners = self.shared.current.load().as_ref().map_or(0, |current| {
+            let all = current.bootstrap.listeners.iter();
+            all.filter(|listener| !request.inbound_only || inbound(listener)).count()
+        });
         let drain = Drain {
             inbound_only: request.inbound_only,
             stop_listening: !request.graceful,
@@ -468,7 +474,7 @@ fn info(arguments: &ServeArguments, bootstrap: &Bootstrap) -> ServerInfo {
         node: NodeInfo {
             id: bootstrap.node.id.to_string(),
             cluster: bootstrap.node.cluster.to_string(),
-            metadata: Default::default(),
+            metadata: bootstrap.node.metadata.clone(),
             locality: Some(bootstrap.node.locality.clone())
                 .filter(|locality| *locality != Default::default()),
             user_agent_name: "causeway".to_owned(),

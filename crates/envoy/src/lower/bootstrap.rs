@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use causeway_model::{
-    AccessLog, AccessLogSink, Admin, ApplicationLogFormat, Bootstrap, Listener, Node, Runtime,
+    AccessLog, AccessLogSink, Admin, ApplicationLogFormat, Bootstrap, Listener, Node, Runtime, Value,
 };
 
 use super::Cx;
@@ -106,6 +106,10 @@ impl Cx<'_> {
             id: node.text("id").into(),
             cluster: node.text("cluster").into(),
             locality: self.locality(node, "locality"),
+            metadata: match node.json("metadata").map(super::value::value_of) {
+                Some(Value::Object(fields)) => fields,
+                _ => BTreeMap::new(),
+            },
         });
         let set = |own: &mut Box<str>, option: &Option<String>| {
             if let Some(value) = option.as_ref().filter(|value| !value.is_empty()) {

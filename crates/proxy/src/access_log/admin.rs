@@ -1,11 +1,11 @@
 //! The access log of the admin server, which is none of the workers.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use causeway_http::h1::{HeadLimits, Parsed, RequestRules, parse_request};
-use causeway_http::{RequestIdSource, Version};
+use causeway_http::{HeaderBlock, Known, RequestIdSource, Version};
 use causeway_model::{AccessLog, Address, Runtime};
 
 use super::{LogFiles, OpenLog};
@@ -17,6 +17,8 @@ use crate::format::{Clock, View};
 #[derive(Debug)]
 pub struct AdminLog {
     logs: Vec<OpenLog>,
+    /// An address of this machine, told in place of one of its loopback.
+    own_address: Option<IpAddr>,
 }
 
 /// A request to the admin server, when its answer is out.
@@ -55,8 +57,27 @@ impl AdminLog {
     /// # Errors
     ///
     /// A line for each that can't be opened.
-    pub fn open(logs: &[AccessLog], runtime: &Runtime, files: &LogFiles) -> Result<Self, Vec<String>> {
-        Ok(Self { logs: OpenLog::open_all(logs, runtime, files)? })
+    pub fn open(
+        logs: &[AccessLog],
+        runtime: &Runtime,
+        files: &LogFiles,
+        own_address: Option<IpAddr>,
+    ) -> Result<Self, Vec<String>> {
+        Ok(Self { logs: OpenLog::open_all(logs, runtime, files)?, own_address })
+    }
+
+    /// Adds the fields that Envoy's admin server adds, whose connection manager has `use_remote_address` and takes
+    /// nobody for internal.
+    fn tell_client(&self, remote: IpAddr, fields: &mut HeaderBlock) {
+        let told = self.own_address.filter(|_| remote.is_loopback()).unwrap_or(remote).to_string();
+        let mut clients = fields.get(Known::XForwardedFor).map(<[u8]>::to_vec).unwrap_or_default();
+        if !clients.is_empty() {
+            clients.push(b',');
+        }
+        clients.extend_from_slice(told.as_bytes());
+        fields.set(Known::XForwardedFor, &clients);
+        fields.set(Known::XForwardedProto, b"http");
+        fields.set(Known::EnvoyExternalAddress, remote.to_string().as_bytes());
     }
 
     /// Writes the lines of a request.
@@ -71,6 +92,9 @@ impl AdminLog {
         {
             exchange.path.extend_from_slice(head.path(&exchange.request));
             exchange.head = Some(head);
+        }
+        if let Some(remote) = request.remote {
+            self.tell_client(remote.ip(), &mut exchange.request);
         }
         let facts = &mut exchange.facts;
         facts.begun = now.checked_sub(request.duration);
