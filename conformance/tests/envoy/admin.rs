@@ -1,10 +1,12 @@
 //! The admin interface: its pages, its forms and its numbers.
 
-use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
+use std::time::Duration;
+
+use causeway_conformance::{Answer, Case, Connection, Reply, Request, Run, Script};
 use serde_json::{Map, Value, json};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [pages(), stats(), all_stats(), prometheus()].into_iter().flatten().collect()
+    [pages(), stats(), all_stats(), prometheus(), lenient()].into_iter().flatten().collect()
 }
 
 fn pages() -> Vec<Case> {
@@ -15,6 +17,10 @@ fn pages() -> Vec<Case> {
             .ask_admin(Request::new("HEAD", "/ready"))
             .ask_admin(Request::post("/ready", "")),
         Case::new("listeners_and_clusters_as_text").admin("/listeners").clusters("app"),
+        Case::new("a_listener_without_a_name")
+            .listener("name: ''")
+            .admin("/listeners")
+            .differs("D-302", &["1 admin GET /listeners", "body"], "127.0.0.1:<listen>::127.0.0.1:<listen>\n"),
         Case::new("listeners_and_clusters_as_json")
             .get("/")
             .admin("/listeners?format=json")
@@ -284,7 +290,7 @@ fn all_stats() -> Vec<Case> {
             // Connections are gone a little after their clients.
             let quiet = "listener.127.0.0.1_{{listen}}.downstream_cx_active: 0\n";
             run.wait_for("/stats", quiet).await;
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
             let values = run.stats().await.into_iter().filter(|(name, _)| {
                 ["cluster.", "http.ingress.", "listener.127"].iter().any(|start| name.starts_with(start))
                     && !ONLY_ONE_HAS.iter().chain(OF_ANOTHER_VALUE).any(|(part, _)| name.contains(part))
@@ -380,8 +386,61 @@ fn stats() -> Vec<Case> {
     ]
 }
 
+/// The first line of what the admin server answers to these bytes.
+async fn ask_raw(run: &mut Run, label: &str, bytes: &str) {
+    let mut connection = Connection::open(run.admin_address()).await.expect("a connection");
+    connection.write(bytes).await;
+    let (answer, _) = connection.rest(Duration::from_millis(400)).await;
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    run.note(label, json!(text.lines().next()));
+}
+
+/// What Envoy's admin server refuses.
+fn lenient() -> Vec<Case> {
+    const ASKED: [(&str, &str, &str); 6] = [
+        ("no host", "GET /ready HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK"),
+        ("an old version", "GET /ready HTTP/1.0\r\n\r\n", "HTTP/1.0 200 OK"),
+        ("a fragment", "GET /ready#a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "HTTP/1.1 200 OK"),
+        ("a method", "BREW /ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "HTTP/1.1 200 OK"),
+        ("a whole URL", "GET http://127.0.0.1/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "HTTP/1.1 200 OK"),
+        (
+            "both lengths",
+            "POST /reset_counters HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK",
+        ),
+    ];
+    let heads = Case::new("requests_that_the_admin_server_takes").step(async |run: &mut Run| {
+        for (label, bytes, _) in ASKED {
+            ask_raw(run, label, bytes).await;
+        }
+    });
+    let heads = ASKED.iter().fold(heads, |case, (label, _, answer)| case.differs("D-305", &[label], *answer));
+    let pages = ["/stats?filter=%FF", "/stats?filter=a%7B1001%7D", "/logging?level=warn"];
+    let queries = Case::new("queries_that_the_admin_server_takes").step(async move |run: &mut Run| {
+        for page in pages {
+            let request =
+                if page.starts_with("/logging") { Request::post(page, "") } else { Request::get(page) };
+            let answer = run.admin(&request).await.map(|answer| answer.status).ok();
+            run.note(page, json!(answer));
+        }
+    });
+    let queries = pages.iter().fold(queries, |case, page| case.differs("D-306", &[page], 200));
+    vec![heads, queries]
+}
+
 fn prometheus() -> Vec<Case> {
     vec![
+        Case::new("names_with_dots")
+            .more_clusters("- {name: api.example.com, type: STATIC}")
+            .step(async |run: &mut Run| {
+                let page = run.page("/stats/prometheus?filter=^cluster\\.api.*membership_total$").await;
+                run.note("line", json!(page.lines().find(|line| !line.starts_with('#'))));
+            })
+            .differs(
+                "D-301",
+                &["line"],
+                "envoy_cluster_membership_total{envoy_cluster_name=\"api.example.com\"} 0",
+            ),
         Case::new("lines_for_prometheus").get("/").step(async |run: &mut Run| {
             let response = run.admin(&Request::get("/stats/prometheus")).await.expect("an answer");
             run.note("type", json!(response.headers.get("content-type")));

@@ -58,7 +58,13 @@ pub(crate) fn cases() -> Vec<Case> {
                 "circuit_breakers: {thresholds: [{max_connections: 7, max_pending_requests: 8, max_requests: 9, max_retries: 2, track_remaining: true}]}",
             )
             .backend("app", Reply::ok("x"))
+            .differs(
+                "D-307",
+                &["1 stats", "cluster.app.circuit_breakers.default.remaining_cx_pools"],
+                i64::MAX >> 1,
+            )
             .stats(&[
+                "cluster.app.circuit_breakers.default.remaining_cx_pools",
                 "cluster.app.circuit_breakers.default.remaining_cx",
                 "cluster.app.circuit_breakers.default.remaining_pending",
                 "cluster.app.circuit_breakers.default.remaining_rq",
