@@ -50,13 +50,12 @@ impl Checker<'_> {
     fn duration(&self, message: &Message<'_>, entry: &Entry<'_>) {
         let Value::Duration(duration) = &entry.value else { return };
         let name = entry.field.name();
+        let bounded = || entry.field.rules().iter().any(|rule| matches!(rule, Rule::Gt(_) | Rule::Gte(_)));
         let text = match duration.to_std() {
             Some(duration) if duration.as_secs() <= Duration::LONGEST_TAKEN => return,
             Some(_) => format!("`{name}` is too long"),
             // What is said where a rule wants more than nothing.
-            None if entry.field.rules().iter().any(|rule| matches!(rule, Rule::Gt(_) | Rule::Gte(_))) => {
-                return;
-            }
+            None if duration.seconds <= 0 && bounded() => return,
             None => format!("`{name}` can't be negative"),
         };
         self.sink.push(Draft::rejected("invalid-duration", text).at(message.at(name)));
