@@ -368,6 +368,56 @@ fn operators() -> Vec<Case> {
             .get("/?a=%41&b=%20c%2f%22&c&e=%ff")
             .get("/?")
             .get("/"),
+        Case::new("what_the_connection_field_says")
+            .hcm(
+                "
+                http_protocol_options: {accept_http_10: true}
+                common_http_protocol_options: {max_requests_per_connection: 2}",
+            )
+            .routes(
+                "
+                - match: {prefix: /direct}
+                  direct_response: {status: 200}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .log("%RESP(connection)% %RESP(x-none?connection)%")
+            .get("/")
+            .send(Request::get("/").header("connection", "close"))
+            .send(Request::get("/direct").header("connection", "close"))
+            .raw("GET /direct HTTP/1.0\r\n\r\n")
+            .raw("GET /direct HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            .on_one_connection([Request::get("/1"), Request::get("/2")])
+            .ask(Request::get("/")),
+        Case::new("values_that_are_there_or_not")
+            .hcm("generate_request_id: false")
+            .cluster(
+                "app",
+                "
+                load_assignment:
+                  cluster_name: app
+                  endpoints:
+                  - lb_endpoints:
+                    - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {{origin}}}}}
+                      metadata: {filter_metadata: {ns: {k: host}}}",
+            )
+            .endpoint("origin", Script::echo())
+            .virtual_hosts(
+                r#"
+                - name: v
+                  domains: ["*"]
+                  metadata: {filter_metadata: {ns: {k: vh}}}
+                  response_headers_to_add: [{header: {key: x-k, value: '[%UPSTREAM_METADATA(["ns", "k"])%%CUSTOM_FLAGS%]'}}]
+                  routes:
+                  - match: {path: /}
+                    route: {cluster: app}"#,
+            )
+            .log(
+                r#"%UPSTREAM_METADATA(["ns","k"])% %UPSTREAM_METADATA(ns:k)% [%CUSTOM_FLAGS%] %STREAM_ID% %METADATA(VIRTUAL_HOST:ns:k)%"#,
+            )
+            .get("/")
+            .send(Request::get("/").header("x-request-id", "mine"))
+            .get("/none"),
         Case::new("queries_whose_escapes_are_none")
             .log("%QUERY_PARAMS(DECODED)% | %QUERY_PARAM(q)%")
             .get("/?q=%zz1")

@@ -272,6 +272,20 @@ fn others() -> Vec<Case> {
             .send(Request::get("/").header("via", "1.1 a").header("via", ""))
             .send(Request::get("/").header("via", "").header("via", ""))
             .asked("app"),
+        Case::new("the_order_in_which_fields_are_added")
+            .hcm("use_remote_address: true\nvia: us\nadd_user_agent: true\nappend_x_forwarded_port: true")
+            .send_in_order(Request::get("/"))
+            .send_in_order(Request::get("/").header("via", "1.1 a").header("user-agent", "b")),
+        Case::new("the_order_in_which_fields_are_added_for_an_internal_client")
+            .hcm(
+                "
+                use_remote_address: true
+                via: us
+                add_user_agent: true
+                internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}",
+            )
+            .send_in_order(Request::get("/"))
+            .send_in_order(Request::get("/").header("x-envoy-downstream-service-cluster", "c")),
         Case::new("addresses_are_not_mapped")
             .hcm("use_remote_address: true\nrepresent_ipv4_remote_address_as_ipv4_mapped_ipv6: true")
             .log("%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %REQ(x-forwarded-for)% %REQ(x-envoy-external-address)%")

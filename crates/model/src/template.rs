@@ -220,7 +220,7 @@ pub enum OperatorKind {
     UpstreamConnectionId,
     /// `CONNECTION_ID`: process-wide number of the client's connection.
     ConnectionId,
-    /// `STREAM_ID`: as `x-request-id` where there is one, else a number.
+    /// `STREAM_ID`: as `x-request-id`; of a connection, a number of its own.
     StreamId,
     /// `ROUTE_NAME`.
     RouteName,

@@ -190,11 +190,7 @@ pub(crate) fn apply_to_request(
         exchange.facts.https = https;
     }
 
-    if !config.via.is_empty() {
-        exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
-    }
-    let tls = context.connection.tls.get().map(|tls| &**tls);
-    client_certificate::apply(&mut exchange.request, tls, config);
+    // From here on in the order in which Envoy adds what was not there, which is that of the wire.
     exchange.facts.internal =
         trusted && is_internal(exchange.facts.remote, &context.connection.remote, config);
     let edge = config.use_remote_address && !exchange.facts.internal;
@@ -205,6 +201,12 @@ pub(crate) fn apply_to_request(
             exchange.request.append(Known::UserAgent, b"");
         }
     }
+    if !config.via.is_empty() {
+        exchange.request.extend_value(Known::Via, b", ", config.via.as_bytes());
+    }
+    if let Some(remote) = exchange.facts.remote.filter(|_| edge) {
+        exchange.request.set(Known::EnvoyExternalAddress, remote.ip.to_string().as_bytes());
+    }
     if config.generate_request_id {
         let keep = (!edge || config.preserve_external_request_id)
             && exchange.request.get(Known::XRequestId).is_some_and(|id| !id.is_empty());
@@ -213,6 +215,8 @@ pub(crate) fn apply_to_request(
             exchange.request.set(Known::XRequestId, &id);
         }
     }
+    let tls = context.connection.tls.get().map(|tls| &**tls);
+    client_certificate::apply(&mut exchange.request, tls, config);
     Ok(())
 }
 
@@ -409,9 +413,6 @@ fn sanitize(exchange: &mut Exchange, edge: bool, internal_only: &[causeway_model
     }
     if edge {
         request.remove_all(NOT_AT_THE_EDGE);
-        if let Some(remote) = exchange.facts.remote {
-            request.set(Known::EnvoyExternalAddress, remote.ip.to_string().as_bytes());
-        }
     }
     request.remove_all(FROM_INSIDE);
     for name in internal_only {

@@ -59,7 +59,7 @@ impl Cx<'_> {
 
     /// The value of a header. What has to be measured is measured for access logs only.
     fn template_of_header(&self, text: &str, at: &At) -> Template {
-        let template = self.template(text, at);
+        let template = self.header_template(text, at);
         if template.any_operator(OperatorKind::is_measured) {
             let what =
                 "`%ROUTE_RESOLUTION_TIME_US%` and `%DOWNSTREAM_CX_RTT%` are not implemented in headers";

@@ -5,7 +5,7 @@ use causeway_model::{AccessLogFormat, BodyFormat, JsonTemplate, OperatorKind, Te
 use super::Cx;
 use super::value::value_of;
 use crate::diagnostic::{At, Draft};
-use crate::template::{self, Fault};
+use crate::template::{self, Fault, Parsed};
 use crate::tree::{Json, JsonKind, Message};
 
 /// A `SubstitutionFormatString`.
@@ -22,7 +22,15 @@ const fn is_of_formatter(kind: &OperatorKind) -> bool {
 impl Cx<'_> {
     /// Parses a text; what is wrong with it is reported at its place.
     pub(super) fn template(&self, text: &str, at: &At) -> Template {
-        let parsed = template::parse(text);
+        self.parsed(text, at, template::parse(text))
+    }
+
+    /// The same for the value of a header field.
+    pub(super) fn header_template(&self, text: &str, at: &At) -> Template {
+        self.parsed(text, at, template::parse_header(text))
+    }
+
+    fn parsed(&self, text: &str, at: &At, parsed: Parsed<Template>) -> Template {
         self.faults(text, at, parsed.faults);
         self.no_formatter(parsed.template.any_operator(is_of_formatter), at);
         parsed.template

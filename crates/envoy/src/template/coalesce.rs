@@ -41,7 +41,7 @@ fn entry(entry: &Value) -> Result<Operator, Wrong> {
     };
     let parameter = entry.get("param").and_then(Value::as_str).filter(|parameter| !parameter.is_empty());
     let command = Command { name, parameter, max_length, length: 0, text: name };
-    let kind = operator(&command)?;
+    let kind = operator(&command, false)?;
     Ok(Operator { kind, max_length })
 }
 

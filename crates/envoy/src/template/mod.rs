@@ -48,9 +48,19 @@ const DEFAULT_ACCESS_LOG: &str = "[%START_TIME%] \"%REQUEST_HEADER(:METHOD)% \
     \"%REQUEST_HEADER(X-FORWARDED-FOR)%\" \"%REQUEST_HEADER(USER-AGENT)%\" \
     \"%REQUEST_HEADER(X-REQUEST-ID)%\" \"%REQUEST_HEADER(:AUTHORITY)%\" \"%UPSTREAM_HOST%\"\n";
 
-/// Parses a text. `%%` stands for a percent sign.
+/// Parses a text of a log, a body, a path or a host. `%%` stands for a percent sign.
 #[must_use]
 pub fn parse(text: &str) -> Parsed<Template> {
+    parse_as(text, false)
+}
+
+/// Parses the value of a header field, which may have operators in forms that only headers have.
+#[must_use]
+pub fn parse_header(text: &str) -> Parsed<Template> {
+    parse_as(text, true)
+}
+
+fn parse_as(text: &str, in_header: bool) -> Parsed<Template> {
     let mut parts = Vec::new();
     let mut literal = String::new();
     let mut faults = Vec::new();
@@ -75,7 +85,7 @@ pub fn parse(text: &str) -> Parsed<Template> {
         };
         let range = at..at + command.length;
         at = range.end;
-        match operators::operator(&command) {
+        match operators::operator(&command, in_header) {
             Ok(kind) => {
                 if !literal.is_empty() {
                     parts.push(TemplatePart::Literal(std::mem::take(&mut literal).into()));

@@ -243,14 +243,25 @@ pub(super) fn is_known(name: &str) -> bool {
     OPERATORS.iter().any(|(known, ..)| *known == name)
 }
 
-/// What an operator prints.
-pub(super) fn operator(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
+/// What an operator prints. Some have other forms in headers, which Envoy translates before it reads them.
+pub(super) fn operator(command: &Command<'_>, in_header: bool) -> Result<OperatorKind, Wrong> {
     let name = command.name;
     let Some((_, syntax, support)) = OPERATORS.iter().find(|(known, ..)| *known == name) else {
         return Err(unknown(name));
     };
     check_syntax(command, *syntax)?;
     check_parameter(command)?;
+    match name {
+        "PER_REQUEST_STATE" if !in_header => {
+            let mut wrong = Wrong::new(format!("`%{name}%` is an operator of headers alone"));
+            wrong.help = Some("`%FILTER_STATE(…:PLAIN)%` prints the same everywhere".to_owned());
+            return Err(wrong);
+        }
+        "UPSTREAM_METADATA" if in_header => {
+            return Ok(upstream_metadata(command.parameter.unwrap_or_default()));
+        }
+        _ => {}
+    }
     match support {
         Full => known(command),
         Absent => Ok(OperatorKind::Absent(command.text.into())),
@@ -324,7 +335,7 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "WHY_ID" => K::WhyId,
         "DYNAMIC_METADATA" => metadata(MetadataSource::Dynamic, parameter),
         "CLUSTER_METADATA" => metadata(MetadataSource::Cluster, parameter),
-        "UPSTREAM_METADATA" => upstream_metadata(parameter),
+        "UPSTREAM_METADATA" => metadata(MetadataSource::UpstreamHost, parameter),
         "METADATA" => return any_metadata(parameter),
         "COMMON_DURATION" => return common_duration(command, parameter),
         "CONNECTION_ID" => K::ConnectionId,
@@ -464,7 +475,7 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse;
+    use super::super::{parse, parse_header};
     use super::*;
 
     /// What Envoy 1.40 says of these, as access log formats.
@@ -552,6 +563,15 @@ mod tests {
     }
 
     #[test]
+    fn headers_have_forms_of_their_own() {
+        assert_ne!(parse("%PER_REQUEST_STATE(a)%").faults, []);
+        assert_eq!(parse_header("%PER_REQUEST_STATE(a)%").faults, []);
+        let list = r#"%UPSTREAM_METADATA(["a", "b"])%"#;
+        assert_eq!(parse_header(list).template, parse("%UPSTREAM_METADATA(a:b)%").template);
+        assert_ne!(parse(list).template, parse("%UPSTREAM_METADATA(a:b)%").template);
+    }
+
+    #[test]
     fn names_are_sorted_and_every_full_one_prints_something() {
         assert!(OPERATORS.is_sorted_by_key(|(name, ..)| *name));
         for (name, syntax, support) in OPERATORS {
@@ -562,7 +582,7 @@ mod tests {
                 (_, "COALESCE") => r#"({"operators": ["PROTOCOL"]})"#,
                 _ => "(a)",
             };
-            let parsed = parse(&format!("%{name}{parameter}%"));
+            let parsed = parse_header(&format!("%{name}{parameter}%"));
             let absent = matches!(
                 parsed.template.0.as_slice(),
                 [causeway_model::TemplatePart::Operator(operator)] if matches!(operator.kind, OperatorKind::Absent(_))

@@ -145,7 +145,7 @@ pub(super) fn metadata(source: MetadataSource, parameter: &str) -> OperatorKind 
     OperatorKind::Metadata { source, namespace, path: parts.map(Into::into).collect() }
 }
 
-/// `a:b`, or, as headers used to have it, `["a", "b"]`.
+/// `a:b`, or, in headers alone, `["a", "b"]`.
 pub(super) fn upstream_metadata(parameter: &str) -> OperatorKind {
     let list = parameter.strip_prefix('[').and_then(|list| list.strip_suffix(']'));
     let names =

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use causeway_http::h1::Target;
@@ -269,6 +270,7 @@ impl Downstream {
             }
             Lookup::NoRoute { virtual_host, .. } => {
                 let evidence = format!("virtual host {}: {}", place(virtual_host), table.explain(&seen));
+                request.facts.without_route = Some(Arc::clone(virtual_host));
                 let reason = if is_preflight(request) { Reason::PreflightUnrouted } else { Reason::NoRoute };
                 return Err(Unrouted::no_route(Failure::new(reason).with_evidence(evidence)));
             }

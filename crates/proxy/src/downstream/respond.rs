@@ -288,19 +288,26 @@ impl Downstream {
         let mut head = HeadWriter::response(exchange.to_client.bytes(), format, version, status);
         let line_end = head.position();
         head.fields(&exchange.response, |known| known != Some(Known::ContentLength) || status != 204);
-        if status == 101 && exchange.response.has(Known::Connection) {
-            // The back-end has said it.
-        } else if status == 101 {
+        // The back-end may have said it already, for a switch of protocols.
+        let connection = if status == 101 {
             // Envoy writes it so where it was no answer of HTTP/1.
             let stream = exchange.facts.upstream_count.is_some();
-            head.field("connection", if stream { b"upgrade" } else { b"Upgrade" });
+            let own = if stream { "upgrade" } else { "Upgrade" };
+            Some(own).filter(|_| !exchange.response.has(Known::Connection))
         } else if exchange.facts.tunnel && status == 200 {
             // What `connection` says would be about a connection that is no longer one of HTTP.
+            None
         } else if !keeps_alive || enough || exchange.facts.tunnel {
-            head.field("connection", b"close");
+            Some("close")
         } else if version == Version::Http10 {
-            head.field("connection", b"keep-alive");
+            Some("keep-alive")
+        } else {
+            None
+        };
+        if let Some(connection) = connection {
+            head.field("connection", connection.as_bytes());
         }
+        exchange.facts.connection_said = connection;
         if !has_length && !bodiless {
             if body == BodyToClient::Chunked || (is_head && version == Version::Http11) {
                 head.field("transfer-encoding", b"chunked");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use causeway_http::{HeaderBlock, Version};
-use causeway_model::{Address, Metadata};
+use causeway_model::{Address, Metadata, VirtualHost};
 use causeway_reason::{Failure, Flag, Flags};
 use causeway_upstream::{Host, OriginalSource};
 
@@ -79,6 +79,8 @@ pub(crate) struct Facts {
     pub(crate) grpc: bool,
     /// The route that takes it.
     pub(crate) route: Option<Rc<RouteEntry>>,
+    /// The virtual host that has no route for it.
+    pub(crate) without_route: Option<Arc<VirtualHost>>,
     /// Which of the route's clusters was chosen.
     pub(crate) target: Option<Rc<RouteTarget>>,
     /// The cluster it is sent to.
@@ -135,6 +137,8 @@ pub(crate) struct Facts {
     pub(crate) wire_sent: u64,
     /// Bytes of its fields, as Envoy counts them: names, values and three for each.
     pub(crate) request_field_bytes: u64,
+    /// What the response's `connection` says to the client, where it is the proxy that says it.
+    pub(crate) connection_said: Option<&'static str>,
     /// Bytes of the response's fields, to the client.
     pub(crate) response_field_bytes: u64,
     /// Bytes of the response's trailers, to the client, with their names and values, and with all that is around

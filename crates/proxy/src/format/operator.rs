@@ -107,6 +107,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::ResponseHeader { name, alternative } => {
             either(name, alternative.as_ref(), |name| match name.as_str() {
                 ":status" => status(facts.status),
+                "connection" if facts.connection_said.is_some() => facts.connection_said.into(),
                 _ => header(&exchange.response, name),
             })
         }
@@ -188,13 +189,12 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             view.connection.course.closed_because.get().into()
         }
         OperatorKind::ConnectionId => Operand::Number(view.connection.id),
-        OperatorKind::StreamId => match (facts.subject, exchange.request.get(Known::XRequestId)) {
-            (Subject::RefusedConnection | Subject::Client, _) => Operand::Absent,
+        OperatorKind::StreamId => match facts.subject {
+            Subject::RefusedConnection | Subject::Client => Operand::Absent,
             // The log of a router has none.
             _ if facts.attempt => Operand::Absent,
-            (Subject::Connection, _) => uuid(view.unique),
-            (Subject::Request, Some(id)) => id.into(),
-            (Subject::Request, None) => Operand::Number(view.unique),
+            Subject::Connection => uuid(view.unique),
+            Subject::Request => exchange.request.get(Known::XRequestId).into(),
         },
         OperatorKind::RouteName => {
             facts.shown_route().map(|entry| &*entry.route.name).filter(|name| !name.is_empty()).into()
@@ -299,7 +299,9 @@ fn metadata<'a>(view: &View<'a>, source: MetadataSource, namespace: &str, path: 
             facts.shown_route().and_then(|entry| entry.route.metadata.get(namespace, path))
         }
         MetadataSource::VirtualHost => {
-            facts.shown_route().and_then(|entry| entry.virtual_host.metadata.get(namespace, path))
+            let host = facts.shown_route().map(|entry| &entry.virtual_host);
+            let host = host.or(facts.without_route.as_ref());
+            host.and_then(|host| host.metadata.get(namespace, path))
         }
         MetadataSource::Cluster => {
             facts.shown_cluster().and_then(|cluster| cluster.config().metadata.get(namespace, path))
