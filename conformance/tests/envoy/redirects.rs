@@ -4,6 +4,16 @@ use causeway_conformance::{Case, Request};
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
+        Case::new("a_port_that_is_none_is_written_all_the_same")
+            .routes(
+                "
+                - match: {prefix: /a}
+                  redirect: {port_redirect: 65536}
+                - match: {prefix: /b}
+                  redirect: {port_redirect: 4294967295, host_redirect: other.test}",
+            )
+            .send(Request::get("/a").host("a.test:81"))
+            .send(Request::get("/b").host("a.test:81")),
         Case::new("to_https")
             .routes(
                 "

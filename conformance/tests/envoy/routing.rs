@@ -395,6 +395,11 @@ fn clusters() -> Vec<Case> {
             .get("/two")
             .get("/two?x")
             .stats(&["http.ingress.no_cluster"]),
+        Case::new("a_cluster_in_a_header_that_can_not_be")
+            .named(&["one"])
+            .routes("- match: {prefix: /}\n  route: {cluster_header: 'a b'}")
+            .send(Request::get("/").header("a", "one").header("b", "one"))
+            .stats(&["http.ingress.no_cluster"]),
         Case::new("the_cluster_can_stand_in_pseudo_headers")
             .named(&["one", "GET"])
             .routes(

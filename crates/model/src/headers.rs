@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::{StringMatcher, Template};
 
 /// The name of a header field: an RFC 9110 token in lower case, or one of Envoy's pseudo names
-/// (`:authority`, `:method`, `:path`, `:scheme`, `:status`).
+/// (`:authority`, `:method`, `:path`, `:scheme`, `:status`); or a text that no field can have as its name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HeaderName(Arc<str>);
 
@@ -23,6 +23,12 @@ impl HeaderName {
             return Err(InvalidHeaderName(name.to_owned()));
         }
         Ok(Self(name.to_ascii_lowercase().into()))
+    }
+
+    /// A text that is no name, in place of one, so that nothing has it. `None` where it is one.
+    #[must_use]
+    pub fn of_nothing(text: &str) -> Option<Self> {
+        Self::new(text).is_err().then(|| Self(text.into()))
     }
 
     /// The name, in lower case.

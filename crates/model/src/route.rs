@@ -414,8 +414,8 @@ pub struct Redirect {
     pub scheme: Option<Box<str>>,
     /// Another host.
     pub host: Option<Box<str>>,
-    /// Another port.
-    pub port: Option<u16>,
+    /// Another port; any number but 0, as it is written.
+    pub port: Option<u32>,
     /// Another path.
     pub path: Option<PathRedirect>,
     /// Leaves the query out.

@@ -195,10 +195,14 @@ impl Cx<'_> {
         let text = |field: &str| redirect.text_value(field).filter(|text| !text.is_empty()).map(Into::into);
         let https = redirect.bool("https_redirect");
         let port = redirect.u32("port_redirect").unwrap_or(0);
-        let port = u16::try_from(port).unwrap_or_else(|_| {
-            self.unsupported(redirect.at("port_redirect"), format!("{port} is not a port"));
-            0
-        });
+        if u16::try_from(port).is_err() {
+            let draft = self.suspicious(
+                redirect.at("port_redirect"),
+                "invalid-port",
+                format!("{port} is not a port"),
+            );
+            self.push(draft.label("clients can't follow this redirect"));
+        }
         let path = match redirect.which("path_rewrite_specifier") {
             Some("path_redirect") => text("path_redirect").map(PathRedirect::Path),
             Some("prefix_rewrite") => text("prefix_rewrite").map(PathRedirect::Prefix),

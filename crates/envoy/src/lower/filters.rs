@@ -292,6 +292,15 @@ impl Cx<'_> {
             "envoy.config.route.v3.FilterConfig" => {
                 let disabled = config.bool("disabled");
                 config.settle("is_optional");
+                if nested {
+                    self.reject(at.clone(), "unknown-type", "a `FilterConfig` holds no other one");
+                    return None;
+                }
+                if !disabled && !config.has("config") {
+                    let text = "these settings say nothing: they have neither `config` nor `disabled: true`";
+                    self.reject(at.clone(), "missing-field", text);
+                    return None;
+                }
                 let inner = config.any("config").and_then(|any| self.per_filter_config(any, at, true));
                 Some((disabled, inner.and_then(|(_, settings)| settings)))
             }

@@ -60,7 +60,16 @@ impl Cx<'_> {
             "prefix" => StringMatch::Prefix(matcher.text("prefix").into()),
             "suffix" => StringMatch::Suffix(matcher.text("suffix").into()),
             "contains" => StringMatch::Contains(matcher.text("contains").into()),
-            "safe_regex" => StringMatch::Regex(self.regex_matcher(matcher, "safe_regex")?),
+            "safe_regex" => {
+                if ignore_case {
+                    self.push(
+                        Draft::rejected("conflict", "`ignore_case` has no effect on `safe_regex`")
+                            .at(matcher.at_key("ignore_case"))
+                            .help("write `(?i)` at the beginning of the expression"),
+                    );
+                }
+                StringMatch::Regex(self.regex_matcher(matcher, "safe_regex")?)
+            }
             other => {
                 self.not_implemented_vital(matcher, other, "");
                 return None;

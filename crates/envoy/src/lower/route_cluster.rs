@@ -132,11 +132,8 @@ impl Cx<'_> {
 
     /// The request header that names a cluster.
     fn cluster_header(&self, message: &Message<'_>) -> Option<HeaderName> {
-        let at = || message.at("cluster_header");
-        let name = self.header_name(message.text("cluster_header"), at(), "no request has such a header");
-        if name.is_none() {
-            self.vital(at(), "a `cluster_header` that is no header name");
-        }
-        name
+        let text = message.text("cluster_header");
+        let name = self.header_name(text, message.at("cluster_header"), "no request has such a header");
+        name.or_else(|| HeaderName::of_nothing(text))
     }
 }
