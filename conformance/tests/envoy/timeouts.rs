@@ -251,6 +251,21 @@ pub(crate) fn cases() -> Vec<Case> {
             .pause(Duration::from_millis(600))
             .get("/2")
             .stats(&["cluster.app.upstream_cx_max_duration_reached", "cluster.app.upstream_cx_total"]),
+        Case::new("an_old_connection_to_a_back_end_that_nobody_uses")
+            .echoes(&["app"])
+            .cluster("app", CLUSTER_OLD)
+            .get("/1")
+            .wait_for("/stats", "cluster.app.upstream_cx_max_duration_reached: 1")
+            .stats(&["cluster.app.upstream_cx_active", "cluster.app.upstream_cx_destroy_local"]),
+        Case::new("a_connection_to_a_back_end_becomes_old_in_a_request")
+            .backend("app", slow(700))
+            .cluster("app", CLUSTER_OLD)
+            .get("/1")
+            .stats(&[
+                "cluster.app.upstream_cx_max_duration_reached",
+                "cluster.app.upstream_cx_active",
+                "cluster.app.upstream_cx_destroy_local",
+            ]),
         Case::new("grpc_says_how_long_it_waits")
             .backend("app", slow(1500))
             .routes(

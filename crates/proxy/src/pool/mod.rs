@@ -164,6 +164,7 @@ impl HostPool {
             if connection.made_at < self.drained_at.get() {
                 continue;
             }
+            // The janitor may be late.
             if self.is_too_old(&connection, now) {
                 self.count(ClusterStat::UpstreamCxMaxDurationReached);
                 continue;
@@ -415,6 +416,10 @@ impl HostPool {
             self.count(ClusterStat::UpstreamCxMaxRequests);
             return;
         }
+        if self.is_too_old(&connection, self.worker.now()) {
+            self.count(ClusterStat::UpstreamCxMaxDurationReached);
+            return;
+        }
         self.give(connection);
     }
 
@@ -440,6 +445,9 @@ impl HostPool {
         // The next request may use another connection, and finds this memory warm.
         self.worker.buffers.reclaim(&mut connection.buffer);
         let now = self.worker.now();
+        if let Some(most) = self.limits.age {
+            self.worker.janitor_at(connection.made_at + most);
+        }
         self.idle.borrow_mut().push(Idle { connection, since: now, watched: false });
         if !self.has_unwatched.replace(true) {
             self.worker.reaper.watch_later(self, now);
@@ -447,8 +455,23 @@ impl HostPool {
         self.look_after_idle();
     }
 
-    /// Closes what has been idle for too long.
+    /// Closes what is idle and has become too old.
+    fn close_old(&self, now: Millis) {
+        let Some(most) = self.limits.age else { return };
+        let mut idle = self.idle.borrow_mut();
+        let old: Vec<_> = idle.extract_if(.., |idle| self.is_too_old(&idle.connection, now)).collect();
+        if let Some(oldest) = idle.iter().map(|idle| idle.connection.made_at).min() {
+            self.worker.janitor_at(oldest + most);
+        }
+        drop(idle);
+        for _ in &old {
+            self.count(ClusterStat::UpstreamCxMaxDurationReached);
+        }
+    }
+
+    /// Closes what has been idle for too long, or is too old.
     pub(crate) fn close_idle(&self, now: Millis) {
+        self.close_old(now);
         let Some(timeout) = self.limits.idle else { return };
         let mut idle = self.idle.borrow_mut();
         let expired = idle.iter().take_while(|idle| now.saturating_sub(idle.since) >= timeout).count();
