@@ -279,7 +279,9 @@ impl Server {
         })
     }
 
-    fn reopen_logs(&self) -> Result<(), String> {
+    /// Opens log files anew. What workers still hold of their access logs goes to the old ones.
+    async fn reopen_logs(&self) -> Result<(), String> {
+        self.data_plane.flush_logs().await;
         self.files.reopen();
         self.manager.reopen_logs();
         self.log.reopen().map_err(|error| format!("the application log stays as it is: {error}"))
@@ -384,9 +386,12 @@ impl Running {
 
     fn reopen_logs(&self) {
         tracing::info!(target: "main", "SIGUSR1: opening log files anew");
-        if let Err(error) = self.server.reopen_logs() {
-            tracing::error!(target: "main", "{error}");
-        }
+        let server = Rc::clone(&self.server);
+        tokio::task::spawn_local(async move {
+            if let Err(error) = server.reopen_logs().await {
+                tracing::error!(target: "main", "{error}");
+            }
+        });
     }
 
     /// Does what the admin server asks for; says whether the process is to end.
@@ -397,7 +402,11 @@ impl Running {
             Request::Drain(request) => self.server.drain_listeners(request),
             Request::Failing(failing) => self.server.data_plane.set_failing(failing),
             Request::ReopenLogs(answer) => {
-                let _ = answer.send(self.server.reopen_logs());
+                let server = Rc::clone(&self.server);
+                tokio::task::spawn_local(async move {
+                    // Whoever asked may have gone meanwhile.
+                    let _ = answer.send(server.reopen_logs().await);
+                });
             }
             Request::ModifyRuntime(values, answer) => {
                 let _ = answer.send(self.server.modify_runtime(&values));

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
@@ -60,13 +60,20 @@ struct Counts {
 #[derive(Debug)]
 pub(crate) struct LogSink {
     target: AccessLogSink,
-    waiting: Mutex<Vec<u8>>,
+    waiting: Mutex<Waiting>,
     /// What is being written, and the memory for what waits next.
     spare: Mutex<Vec<u8>>,
     file: Mutex<Option<File>>,
-    reopen: AtomicBool,
     dropped: AtomicU64,
     shared: Weak<Shared>,
+}
+
+/// Bytes that wait to be written.
+#[derive(Debug, Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    /// The file is opened anew behind that many of them.
+    reopen_behind: Option<usize>,
 }
 
 impl LogFiles {
@@ -105,7 +112,6 @@ impl LogFiles {
             waiting: Mutex::default(),
             spare: Mutex::default(),
             file: Mutex::new(file),
-            reopen: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             shared: Arc::downgrade(&self.shared),
         });
@@ -114,11 +120,13 @@ impl LogFiles {
         Ok(sink)
     }
 
-    /// Opens every file anew, for log rotation. Lines that wait go to the new file.
+    /// Opens every file anew, for log rotation. Lines that were handed over before go to the old file.
     pub fn reopen(&self) {
         let mut state = lock(&self.shared.state);
         for sink in &state.sinks {
-            sink.reopen.store(true, Relaxed);
+            let mut waiting = lock(&sink.waiting);
+            let behind = waiting.bytes.len();
+            waiting.reopen_behind.get_or_insert(behind);
         }
         state.work = true;
         self.shared.changed.notify_one();
@@ -144,7 +152,7 @@ impl LogFiles {
             shard.0.add(metric, cell.swap(0, Relaxed));
         }
         let waiting: usize =
-            lock(&self.shared.state).sinks.iter().map(|sink| lock(&sink.waiting).len()).sum();
+            lock(&self.shared.state).sinks.iter().map(|sink| lock(&sink.waiting).bytes.len()).sum();
         shard.0.set(FilesystemStat::WriteTotalBuffered, i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 }
@@ -176,11 +184,11 @@ impl LogSink {
         let Some(shared) = self.shared.upgrade() else { return lines.clear() };
         let count = memchr::memchr_iter(b'\n', lines).count() as u64;
         let mut waiting = lock(&self.waiting);
-        if waiting.len() + lines.len() > MOST_WAITING {
+        if waiting.bytes.len() + lines.len() > MOST_WAITING {
             self.dropped.fetch_add(count, Relaxed);
             shared.stats.failed.fetch_add(count, Relaxed);
         } else {
-            waiting.extend_from_slice(lines);
+            waiting.bytes.extend_from_slice(lines);
             shared.stats.buffered.fetch_add(count, Relaxed);
         }
         drop(waiting);
@@ -194,28 +202,47 @@ impl LogSink {
 
     fn write_out(&self, shared: &Shared) {
         let mut file = lock(&self.file);
-        if self.reopen.swap(false, Relaxed)
-            && let AccessLogSink::File(path) = &self.target
-        {
-            match open_file(Path::new(&**path)) {
-                Ok(opened) => *file = Some(opened),
-                Err(error) => {
-                    shared.stats.reopen_failed.fetch_add(1, Relaxed);
-                    tracing::warn!(target: "file", "cannot reopen the access log {path}, writing to the old file: {error}");
-                }
+        let mut lines = lock(&self.spare);
+        let mut waiting = lock(&self.waiting);
+        std::mem::swap(&mut *lines, &mut waiting.bytes);
+        let reopen_behind = waiting.reopen_behind.take();
+        drop(waiting);
+        let (old, new) = lines.split_at(reopen_behind.unwrap_or_default().min(lines.len()));
+        self.write(old, &mut file, shared);
+        if reopen_behind.is_some() {
+            self.open_anew(&mut file, shared);
+        }
+        self.write(new, &mut file, shared);
+        lines.clear();
+        lines.shrink_to(MOST_SPARE);
+        drop(lines);
+        let dropped = self.dropped.swap(0, Relaxed);
+        if dropped > 0 {
+            tracing::warn!(target: "file", "{dropped} lines of the access log {} were dropped: writing is too slow", self.name());
+        }
+    }
+
+    fn open_anew(&self, file: &mut Option<File>, shared: &Shared) {
+        let AccessLogSink::File(path) = &self.target else { return };
+        match open_file(Path::new(&**path)) {
+            Ok(opened) => *file = Some(opened),
+            Err(error) => {
+                shared.stats.reopen_failed.fetch_add(1, Relaxed);
+                tracing::warn!(target: "file", "cannot reopen the access log {path}, writing to the old file: {error}");
             }
         }
-        let mut lines = lock(&self.spare);
-        std::mem::swap(&mut *lines, &mut *lock(&self.waiting));
+    }
+
+    fn write(&self, lines: &[u8], file: &mut Option<File>, shared: &Shared) {
         if lines.is_empty() {
             return;
         }
         let result = match (&self.target, file.as_mut()) {
             (AccessLogSink::Stdout, _) => {
-                io::stdout().lock().write_all(&lines).and_then(|()| io::stdout().flush())
+                io::stdout().lock().write_all(lines).and_then(|()| io::stdout().flush())
             }
-            (AccessLogSink::Stderr, _) => io::stderr().lock().write_all(&lines),
-            (AccessLogSink::File(_), Some(file)) => file.write_all(&lines),
+            (AccessLogSink::Stderr, _) => io::stderr().lock().write_all(lines),
+            (AccessLogSink::File(_), Some(file)) => file.write_all(lines),
             (AccessLogSink::File(_), None) => Ok(()),
         };
         match result {
@@ -226,13 +253,6 @@ impl LogSink {
                 shared.stats.failed.fetch_add(1, Relaxed);
                 tracing::warn!(target: "file", "cannot write the access log {}: {error}", self.name());
             }
-        }
-        lines.clear();
-        lines.shrink_to(MOST_SPARE);
-        drop(lines);
-        let dropped = self.dropped.swap(0, Relaxed);
-        if dropped > 0 {
-            tracing::warn!(target: "file", "{dropped} lines of the access log {} were dropped: writing is too slow", self.name());
         }
     }
 
@@ -276,7 +296,7 @@ fn write_forever(shared: &Weak<Shared>) {
         drop(sinks);
         let mut state = lock(&shared.state);
         // A file that no log names any more is closed once it is written.
-        state.sinks.retain(|sink| Arc::strong_count(sink) > 1 || !lock(&sink.waiting).is_empty());
+        state.sinks.retain(|sink| Arc::strong_count(sink) > 1 || !lock(&sink.waiting).bytes.is_empty());
         state.writing = false;
         if !state.work {
             shared.idle.notify_all();
@@ -313,10 +333,11 @@ mod tests {
         files.flush();
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
         std::fs::rename(&path, &old).unwrap();
+        sink.hand_over(&mut b"before\n".to_vec());
         files.reopen();
         sink.hand_over(&mut b"three\n".to_vec());
         files.flush();
-        assert_eq!(std::fs::read(&old).unwrap(), b"one\ntwo\n");
+        assert_eq!(std::fs::read(&old).unwrap(), b"one\ntwo\nbefore\n");
         assert_eq!(std::fs::read(&path).unwrap(), b"three\n");
         std::fs::remove_file(path).unwrap();
         std::fs::remove_file(old).unwrap();
