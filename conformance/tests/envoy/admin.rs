@@ -33,6 +33,19 @@ fn pages() -> Vec<Case> {
             .admin("/drain_listeners")
             .admin("/reopen_logs")
             .admin("/runtime_modify"),
+        Case::new("connections_end_one_after_the_other_when_they_are_to_end_gracefully")
+            .hcm("common_http_protocol_options: {}")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                let before = connection.exchange(&Request::get("/before")).await;
+                run.note_response("before", &before);
+                let told = run.admin(&Request::post("/drain_listeners?graceful", "")).await;
+                run.note_response("told", &told);
+                let after = connection.exchange(&Request::get("/after")).await;
+                run.note_response("after", &after);
+            })
+            .get("/new")
+            .ask(Request::get("/stream")),
         Case::new("an_unknown_page").step(async |run: &mut Run| {
             let response = run.admin(&Request::get("/nothing-here")).await.expect("an answer");
             run.note("status", json!(response.status));

@@ -67,4 +67,4 @@ pub use reason_header::ReasonHeader;
 pub use rehearse::{Answer, Answerer, Caller, Chance, Heard, Hello, Knock, Outcome, Passed, Question, Stage};
 pub use router::{AsyncClientStat, Sent, SentCopy};
 pub use snapshot::{DataPlaneOptions, Snapshot};
-pub use worker::{Drain, Held};
+pub use worker::{Drain, Ending, Held};

@@ -33,7 +33,7 @@ use crate::refusals::Refusals;
 use crate::router::AsyncClientStat;
 use crate::snapshot::{ListenerRuntime, Snapshot};
 use crate::stats::{Http1Stat, Http2Stat};
-use crate::timer::{Deadline, Millis, Timers};
+use crate::timer::{Deadline, Millis, Timers, millis};
 use causeway_upstream::Cluster;
 
 /// The clusters that hold from now on.
@@ -70,12 +70,22 @@ pub struct Drain {
     pub inbound_only: bool,
     /// No more connections are taken.
     pub stop_listening: bool,
-    /// Connections that are open end behind their next response.
-    pub end_connections: bool,
+    /// How connections that are open end; `None` where they do not.
+    pub end_connections: Option<Ending>,
     /// How long an idle connection is left open for a request that may be on its way.
     pub grace: Duration,
     /// The process ends: connections that never come to an end by themselves end when they are idle.
     pub ending: bool,
+}
+
+/// How connections end behind a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Behind the next one.
+    AtOnce,
+    /// Behind the next one with a probability that grows to 1 over this time, so that not all clients come back at once
+    /// (`--drain-strategy gradual`).
+    Over(Duration),
 }
 
 /// A connection that is still open.
@@ -353,9 +363,13 @@ impl Worker {
             if drain.stop_listening {
                 slot.stop_listening();
             }
-            if drain.end_connections {
-                slot.drain();
-                self.wake_draining(slot);
+            match drain.end_connections {
+                Some(Ending::AtOnce) => {
+                    slot.drain();
+                    self.wake_draining(slot);
+                }
+                Some(Ending::Over(over)) => slot.drain_over(self.now(), millis(over)),
+                None => {}
             }
         }
     }
@@ -508,7 +522,7 @@ impl Worker {
 
     /// A random part of a time.
     pub(crate) fn jitter(&self, most: Duration) -> Millis {
-        self.random() % crate::timer::millis(most).saturating_add(1)
+        self.random() % millis(most).saturating_add(1)
     }
 
     /// A new request id.

@@ -103,6 +103,12 @@ pub(super) const FLAGS: &[Flag] = &[
         "How long /drain_listeners?graceful asks connections to end before listeners close; 600 unless given",
     ),
     flag(
+        "drain-strategy",
+        Text("STRATEGY"),
+        Here,
+        "gradual (the default) or immediate: whether connections end one after the other within that time, or all at once",
+    ),
+    flag(
         "shutdown-timeout-s",
         Number("S"),
         Ours,
@@ -183,11 +189,6 @@ pub(super) const FLAGS: &[Flag] = &[
     without_meaning("disable-hot-restart", Switch, NO_HANDOVER),
     without_meaning("socket-path", Text("PATH"), NO_HANDOVER),
     without_meaning("socket-mode", Text("MODE"), NO_HANDOVER),
-    without_meaning(
-        "drain-strategy",
-        Text("STRATEGY"),
-        "connections are asked to end at once, with their next response",
-    ),
     without_meaning("reject-unknown-dynamic-fields", Switch, NO_DYNAMIC),
     without_meaning("ignore-unknown-dynamic-fields", Switch, NO_DYNAMIC),
     without_meaning(

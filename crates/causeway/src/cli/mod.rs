@@ -61,6 +61,8 @@ pub(crate) struct ServeArguments {
     pub(crate) log_format_given: bool,
     pub(crate) log_flush: Duration,
     pub(crate) drain_time: Duration,
+    /// Connections end one after the other within that time, and not all at once.
+    pub(crate) drain_gradually: bool,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) admin_address_path: Option<PathBuf>,
     pub(crate) ip_version: IpVersion,
@@ -314,6 +316,7 @@ fn serve_arguments(matches: &ArgMatches) -> Result<ServeArguments, Error> {
         log_flush: number::<u32>(matches, "file-flush-interval-msec")
             .map_or(LOG_FLUSH, |millis| Duration::from_millis(millis.max(1).into())),
         drain_time: seconds("drain-time-s").unwrap_or(Duration::from_secs(600)),
+        drain_gradually: text(matches, "drain-strategy").as_deref() != Some("immediate"),
         shutdown_timeout: seconds("shutdown-timeout-s").unwrap_or(SHUTDOWN_TIMEOUT),
         admin_address_path: matches.get_one::<OsString>("admin-address-path").map(PathBuf::from),
         ip_version,

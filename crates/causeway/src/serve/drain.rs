@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use causeway_proxy::{Drain, Held};
+use causeway_proxy::{Drain, Ending, Held};
 
 use super::server::Server;
 use crate::views::took;
@@ -33,7 +33,7 @@ impl Server {
         self.data_plane.drain(Drain {
             inbound_only: false,
             stop_listening: true,
-            end_connections: true,
+            end_connections: Some(Ending::AtOnce),
             grace: IDLE_GRACE.min(timeout),
             ending: true,
         });

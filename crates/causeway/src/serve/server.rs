@@ -18,8 +18,8 @@ use causeway_journal::Journal;
 use causeway_log::LogHandle;
 use causeway_model::{Address, Bootstrap, Listener, Runtime, TrafficDirection, Value};
 use causeway_proxy::{
-    AdminLog, BindError, DataPlane, DataPlaneOptions, Drain, GateStates, LogFiles, Reserved, Snapshot,
-    StartOptions,
+    AdminLog, BindError, DataPlane, DataPlaneOptions, Drain, Ending, GateStates, LogFiles, Reserved,
+    Snapshot, StartOptions,
 };
 use causeway_reason::Condition;
 use causeway_stats::{NameFilter, Registry};
@@ -297,7 +297,11 @@ impl Server {
         let drain = Drain {
             inbound_only: request.inbound_only,
             stop_listening: !request.graceful,
-            end_connections: request.graceful,
+            end_connections: request.graceful.then_some(if self.arguments.drain_gradually {
+                Ending::Over(self.arguments.drain_time)
+            } else {
+                Ending::AtOnce
+            }),
             grace: super::drain::IDLE_GRACE,
             ending: false,
         };
@@ -314,7 +318,8 @@ impl Server {
         tracing::info!(target: "main", "connections are asked to end; listeners close in {} s", after.as_secs());
         tokio::task::spawn_local(async move {
             tokio::time::sleep(after).await;
-            server.data_plane.drain(Drain { stop_listening: true, ..drain });
+            let end_connections = Some(Ending::AtOnce);
+            server.data_plane.drain(Drain { stop_listening: true, end_connections, ..drain });
             server.statistics.stopped(listeners);
         });
     }

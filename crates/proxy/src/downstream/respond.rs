@@ -334,11 +334,12 @@ impl Downstream {
         }
         let http = &self.listener.shards.http;
         let failing = self.worker.is_failing() && self.listener.config.drain_type == DrainType::Default;
-        let overloaded = !failing && !self.slot.is_draining() && self.may_not_keep_alive();
+        let ends = self.slot.ends_behind_response(&self.worker);
+        let overloaded = !failing && !ends && self.may_not_keep_alive();
         if overloaded {
             http.inc(HttpStat::DownstreamCxOverloadDisableKeepalive);
         }
-        let drains = failing || overloaded || self.slot.is_draining();
+        let drains = failing || overloaded || ends;
         if drains {
             http.inc(HttpStat::DownstreamCxDrainClose);
         }

@@ -19,6 +19,7 @@ use causeway_model::{Address, Listener, OverloadActionKind, SocketOption, Traffi
 
 use crate::connection::ConnectionInfo;
 use crate::snapshot::{HttpRuntime, ListenerRuntime};
+use crate::timer::Millis;
 use crate::worker::Worker;
 
 pub(crate) use accept::{accept, take_over};
@@ -91,6 +92,18 @@ impl From<&SocketOption> for OptionKey {
     }
 }
 
+/// Whether connections end behind their responses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    No,
+    AtOnce,
+    /// With a probability that grows from this moment, over this time.
+    Over {
+        since: Millis,
+        over: Millis,
+    },
+}
+
 /// A listening socket of one worker, and what its connections are for at the moment.
 #[derive(Debug)]
 pub(crate) struct ListenerSlot {
@@ -98,7 +111,7 @@ pub(crate) struct ListenerSlot {
     current: RefCell<Option<Rc<ListenerRuntime>>>,
     /// How often that has changed, and once more.
     generation: Cell<u64>,
-    draining: Cell<bool>,
+    draining: Cell<Draining>,
     closed: Cell<bool>,
     gone: Cell<bool>,
     /// Tells the accepting task that something has changed.
@@ -112,7 +125,7 @@ impl ListenerSlot {
             key: socket.key,
             current: RefCell::new(Some(runtime)),
             generation: Cell::new(1),
-            draining: Cell::new(false),
+            draining: Cell::new(Draining::No),
             closed: Cell::new(false),
             gone: Cell::new(false),
             changed: tokio::sync::Notify::new(),
@@ -127,7 +140,7 @@ impl ListenerSlot {
             key,
             current: RefCell::new(Some(runtime)),
             generation: Cell::new(1),
-            draining: Cell::new(false),
+            draining: Cell::new(Draining::No),
             closed: Cell::new(false),
             gone: Cell::new(false),
             changed: tokio::sync::Notify::new(),
@@ -169,7 +182,26 @@ impl ListenerSlot {
 
     /// Connections end behind their next response.
     pub(crate) fn drain(&self) {
-        self.draining.set(true);
+        self.draining.set(Draining::AtOnce);
+    }
+
+    /// More and more of them do, from this moment on, and all of them when that time is over.
+    pub(crate) fn drain_over(&self, since: Millis, over: Millis) {
+        if self.draining.get() == Draining::No {
+            self.draining.set(Draining::Over { since, over });
+        }
+    }
+
+    /// Whether a connection has to end behind the response that is about to be sent.
+    pub(crate) fn ends_behind_response(&self, worker: &Worker) -> bool {
+        match self.draining.get() {
+            Draining::No => false,
+            Draining::AtOnce => true,
+            Draining::Over { since, over } => {
+                let elapsed = worker.now().saturating_sub(since);
+                elapsed >= over || elapsed > worker.random() % over.max(1)
+            }
+        }
     }
 
     /// No more connections are taken.
@@ -192,9 +224,9 @@ impl ListenerSlot {
             })
     }
 
-    /// Whether its connections have to end.
-    pub(crate) const fn is_draining(&self) -> bool {
-        self.draining.get()
+    /// Whether all of its connections have to end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get() == Draining::AtOnce
     }
 
     /// Whether a reload took the listener away.
