@@ -70,6 +70,24 @@ pub fn is_host_and_port(authority: &[u8]) -> bool {
     host && port && is_valid(authority)
 }
 
+/// Whether an authority is what CONNECT may ask for, as Envoy reads it: a name or address and a port of 0–65535. What
+/// else authorities are made of, a name that can be connected to has not.
+#[must_use]
+pub fn is_connect_target(authority: &[u8]) -> bool {
+    let Some((colon, number)) = port(authority) else { return false };
+    let (host, digits) = (authority.get(..colon), authority.get(colon + 1..));
+    let (host, digits) = (host.unwrap_or_default(), digits.unwrap_or_default());
+    let is_host = match host {
+        [b'[', address @ .., b']'] => {
+            std::str::from_utf8(address).is_ok_and(|address| address.parse::<std::net::IpAddr>().is_ok())
+        }
+        host => {
+            !host.is_empty() && host.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(byte))
+        }
+    };
+    is_host && number <= 65_535 && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+}
+
 /// The number behind the last colon of an authority, and where that colon is. It is no port if it is above 65535, but
 /// Envoy removes it as one.
 #[must_use]
@@ -107,6 +125,33 @@ pub fn without_trailing_dot(authority: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connect_asks_for_a_host_and_a_port() {
+        for target in
+            ["a.test:443", "1.2.3.4:80", "[::1]:443", "[fe80::1.2.3.4]:80", "a..b:00443", "-:0", "a:65535"]
+        {
+            assert!(is_connect_target(target.as_bytes()), "{target}");
+        }
+        for target in [
+            "a",
+            "a:",
+            ":443",
+            "a:65536",
+            "a:99999",
+            "a:+1",
+            "a:b:80",
+            "[::1]",
+            "[::1]:",
+            "[x]:80",
+            "[::1]x:80",
+        ] {
+            assert!(!is_connect_target(target.as_bytes()), "{target}");
+        }
+        for target in ["u@a:80", "%41:80", "a_b:80", "a!b:80", "a/b:80", "[::1%25lo]:80", "[]:80", "a:80/"] {
+            assert!(!is_connect_target(target.as_bytes()), "{target}");
+        }
+    }
 
     #[test]
     fn ports() {

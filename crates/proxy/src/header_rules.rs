@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use causeway_http::forwarding::{address_from_right, addresses_from_right, parse_address};
 use causeway_http::path::{EscapedSlashes, PathOutcome, PathRules};
-use causeway_http::{HeaderBlock, Known, KnownSet, Version, authority, forwarding, path};
+use causeway_http::{HeaderBlock, Known, KnownSet, Method, Version, authority, forwarding, path};
 use causeway_model::{
     Address, CidrSet, EscapedSlashesAction, HttpConnectionManager, OriginalIpDetection, PathNormalization,
     SchemeTransformation, ServerHeaderTransformation, StripPort, UnderscoreAction,
@@ -54,9 +54,35 @@ pub(crate) fn check_fields(
         let evidence = format!("Host is \"{}\"", host.escape_ascii());
         return Err(Failure::new(Reason::RequestHostInvalid).with_evidence(evidence));
     }
+    if exchange.method() == Method::Connect {
+        check_connect(exchange)?;
+    }
     underscores(exchange, config.headers_with_underscores).map_err(|name| {
         Failure::new(Reason::RequestUnderscoreHeader).with_evidence(format!("the header name is \"{name}\""))
     })
+}
+
+/// Refuses a CONNECT that could be read in two ways: what follows its head is the tunnel's, and for whoever takes it for
+/// a body it is none (RFC 9110 §9.3.6).
+fn check_connect(exchange: &mut Exchange) -> Result<(), Failure> {
+    let target = exchange.request.get(Known::Host).unwrap_or_default();
+    if !authority::is_connect_target(target) {
+        let evidence = format!("the target of CONNECT is not a host and port: \"{}\"", target.escape_ascii());
+        return Err(Failure::new(Reason::RequestTargetInvalid).with_evidence(evidence));
+    }
+    match exchange.request.get(Known::ContentLength) {
+        Some(b"0") => _ = exchange.request.remove(Known::ContentLength),
+        Some(length) => {
+            let evidence = format!("Content-Length is \"{}\"", length.escape_ascii());
+            return Err(Failure::new(Reason::RequestConnectWithBody).with_evidence(evidence));
+        }
+        None => {}
+    }
+    if exchange.request.has(Known::TransferEncoding) {
+        let evidence = "a CONNECT request has Transfer-Encoding";
+        return Err(Failure::new(Reason::RequestTransferEncoding).with_evidence(evidence));
+    }
+    Ok(())
 }
 
 /// Drops fields whose names have `_`, where they are to be dropped, and says how many; where they are refused, the

@@ -110,6 +110,9 @@ fn target() -> Vec<Case> {
             .manager("use_remote_address: true")
             .send(Request::get("https://test/file"))
             .evidence("https://test"),
+        Case::of(Reason::RequestConnectWithBody)
+            .write("CONNECT test:443 HTTP/1.1\r\nhost: test:443\r\ncontent-length: 3\r\n\r\nabc")
+            .evidence("Content-Length is \"3\""),
         Case::of(Reason::RequestSchemeInvalid).send(Request::get("ftp://test/file")).evidence("ftp"),
         Case::of(Reason::RequestTargetNotPath).send(Request::new("OPTIONS", "*")).evidence("*"),
         Case::of(Reason::RequestPathRejected)

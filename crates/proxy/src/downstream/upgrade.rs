@@ -20,7 +20,8 @@ impl Downstream {
     ) -> Result<(), LocalReply> {
         self.upgrade = None;
         let connect = request.method() == Method::Connect;
-        let wanted = if connect { Some(b"CONNECT".to_vec()) } else { wanted_upgrade(request) };
+        // What asks for both is taken for the upgrade, as with Envoy.
+        let wanted = wanted_upgrade(request).or_else(|| connect.then(|| b"CONNECT".to_vec()));
         let Some(wanted) = wanted else { return Ok(()) };
         let is = |name: &str| name.as_bytes().eq_ignore_ascii_case(&wanted);
         let by_route = entry.forward().and_then(|forward| {
@@ -56,17 +57,16 @@ impl Downstream {
 }
 
 /// The upgrade a request asks for (RFC 9110 §7.8, RFC 8441): not HTTP/1.0. An upgrade to HTTP/2 is passed over,
-/// as Envoy does; it asks for nothing but another way to say the same.
+/// as Envoy does; it asks for nothing but another way to say the same. One without a name, or more than one, is one that
+/// no file allows.
 fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
     let head = request.head.as_ref()?;
-    if head.method == Method::Connect {
-        return None;
-    }
     if head.version == Version::Http10 || !head.connection.upgrade {
         return None;
     }
-    let wanted = request.request.get(Known::Upgrade)?;
-    (!wanted.is_empty() && !wanted.eq_ignore_ascii_case(b"h2c")).then(|| wanted.to_vec())
+    let lines: Vec<&[u8]> = request.request.values(Known::Upgrade).collect();
+    let wanted = lines.join(&b","[..]);
+    (!lines.is_empty() && !wanted.eq_ignore_ascii_case(b"h2c")).then_some(wanted)
 }
 
 /// Removes what speaks of the client's connection only, before anything looks at the fields or adds to them: what the proxy

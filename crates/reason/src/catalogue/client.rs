@@ -223,6 +223,19 @@ pub(super) const REQUEST_HOST_INVALID: Spec = refused(
     },
 );
 
+pub(super) const REQUEST_CONNECT_WITH_BODY: Spec = refused(
+    "request_connect_with_body",
+    Answer::refused(400, BAD, "http1.body_disallowed"),
+    Text {
+        en: "A CONNECT request says by Content-Length that it has a body.",
+        ko: "CONNECT 요청이 Content-Length로 본문이 있다고 합니다.",
+    },
+    Text {
+        en: "Send CONNECT without Content-Length: what follows its head is the tunnel's, and whoever reads it as a body loses it.",
+        ko: "CONNECT는 Content-Length 없이 보내십시오. 헤더 뒤의 내용은 터널의 것이며, 본문으로 읽으면 사라집니다.",
+    },
+);
+
 pub(super) const REQUEST_TARGET_INVALID: Spec = refused(
     "request_target_invalid",
     Answer::refused(400, BAD, "http1.invalid_url"),

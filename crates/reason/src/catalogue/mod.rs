@@ -53,6 +53,8 @@ codes! {
         RequestHostMissing = K910 REQUEST_HOST_MISSING,
         /// `Host` is repeated or not an authority (RFC 9112 §3.2).
         RequestHostInvalid = K929 REQUEST_HOST_INVALID,
+        /// CONNECT with a body (RFC 9110 §9.3.6).
+        RequestConnectWithBody = K945 REQUEST_CONNECT_WITH_BODY,
         /// The request target has no form that is allowed here (RFC 9112 §3.2).
         RequestTargetInvalid = K930 REQUEST_TARGET_INVALID,
         /// The request target is an absolute URL of a scheme other than http and https.
