@@ -45,6 +45,7 @@ mod rewriting;
 mod routing;
 mod slow_readers;
 mod source_address;
+mod spelling;
 mod stats_sinks;
 mod tcp_proxy;
 mod timeouts;
@@ -104,6 +105,7 @@ fn main() -> ExitCode {
         ("routing", routing::cases()),
         ("slow_readers", slow_readers::cases()),
         ("source_address", source_address::cases()),
+        ("spelling", spelling::cases()),
         ("stats_sinks", stats_sinks::cases()),
         ("tcp_proxy", tcp_proxy::cases()),
         ("timeouts", timeouts::cases()),

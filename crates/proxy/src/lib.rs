@@ -49,6 +49,7 @@ mod router;
 mod routes;
 mod shares;
 mod snapshot;
+mod spelling;
 mod stats;
 mod tcp;
 mod terminal;

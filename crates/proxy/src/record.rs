@@ -81,6 +81,7 @@ impl ActiveRequest {
             bytes_received: facts.bytes_received,
             wire_received: facts.wire_received,
             request_field_bytes: facts.request_field_bytes,
+            request_spelling: facts.request_spelling.clone(),
             health_check: facts.health_check,
             ..Facts::default()
         };

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
 
-use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, TrailerLimits};
+use causeway_http::h1::{BodyDecoder, BodyFraming, HeadWriter, KeyFormat, TrailerLimits};
 use causeway_http::h2::Code;
 use causeway_http::{Known, Method, Version, forwarding};
 use causeway_model::{DrainType, OverloadActionKind};
@@ -24,7 +24,7 @@ use crate::pump::{Going, Pump};
 use crate::reason_header;
 use crate::record::ActiveRequest;
 use crate::router::Copies;
-use crate::snapshot::key_format;
+use crate::spelling::{self, Spelling};
 use crate::stats::HttpStat;
 
 /// How the body of a response is written to the client.
@@ -284,12 +284,13 @@ impl Downstream {
             self.draining = true;
         }
         let before = exchange.to_client.pending();
-        let format = self.listener.manager.shared().key_format;
+        let spelling = exchange.facts.spelling.as_deref();
+        let format = self.key_format(spelling);
         let mut head = HeadWriter::response(exchange.to_client.bytes(), format, version, status);
         let line_end = head.position();
         head.fields(&exchange.response, |known| known != Some(Known::ContentLength) || status != 204);
         // The back-end may have said it already, for a switch of protocols.
-        let connection = if status == 101 {
+        let said = if status == 101 {
             // Envoy writes it so where it was no answer of HTTP/1.
             let stream = exchange.facts.upstream_count.is_some();
             let own = if stream { "upgrade" } else { "Upgrade" };
@@ -304,13 +305,13 @@ impl Downstream {
         } else {
             None
         };
-        if let Some(connection) = connection {
-            head.field("connection", connection.as_bytes());
+        if let Some(said) = said {
+            head.field(spelling::connection(spelling), said.as_bytes());
         }
-        exchange.facts.connection_said = connection;
+        exchange.facts.connection_said = said;
         if !has_length && !bodiless {
             if body == BodyToClient::Chunked || (is_head && version == Version::Http11) {
-                head.field("transfer-encoding", b"chunked");
+                head.field(spelling::transfer_encoding(spelling), b"chunked");
             } else if empty && !is_head {
                 head.field("content-length", b"0");
             }
@@ -321,6 +322,11 @@ impl Downstream {
         exchange.facts.response_head_bytes = (exchange.to_client.pending() - before) as u64;
         exchange.facts.reply_begin = Some(self.worker.instant());
         body
+    }
+
+    /// How the names of a response are written that were spelled like this.
+    fn key_format(&self, spelling: Option<&Spelling>) -> KeyFormat {
+        spelling.map_or(self.listener.manager.shared().key_format, |_| KeyFormat::Preserve)
     }
 
     /// Whether the connection has to end behind this response, and nothing has said so before.
@@ -360,7 +366,7 @@ impl Downstream {
             self.listener.shards.response_completed(status);
             return;
         }
-        let format = self.listener.manager.shared().key_format;
+        let format = self.key_format(request.facts.spelling.as_deref());
         let exchange = &mut **request;
         let mut head = HeadWriter::response(exchange.to_client.bytes(), format, Version::Http11, status);
         head.fields(&exchange.response, |_| true);
@@ -666,11 +672,7 @@ impl Downstream {
         let http1 = &self.listener.manager.config.http1;
         match body {
             BodyToClient::Plain | BodyToClient::UntilClose => Going::Plain,
-            BodyToClient::Chunked => {
-                let trailers =
-                    (trailers && http1.enable_trailers).then(|| key_format(http1.header_key_format));
-                Going::Chunked { trailers }
-            }
+            BodyToClient::Chunked => Going::Chunked { trailers: trailers && http1.enable_trailers },
             BodyToClient::Stream => Going::Stream { trailers },
         }
     }

@@ -8,6 +8,7 @@ use super::{Client, Downstream};
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
 use crate::routes::RouteEntry;
+use crate::spelling::Spelling;
 use crate::stats::HttpStat;
 
 impl Downstream {
@@ -73,6 +74,10 @@ fn wanted_upgrade(request: &ActiveRequest) -> Option<Vec<u8>> {
 /// adds is not the client's to remove by naming it in `Connection`.
 pub(super) fn leave_on_this_connection(request: &mut ActiveRequest) {
     let Some(options) = request.head.as_ref().map(|head| head.connection) else { return };
+    if request.facts.protocol != Some(Version::Http2) {
+        let format = request.listener().manager.config.http1.header_key_format;
+        request.facts.request_spelling = Spelling::of(&request.request, format);
+    }
     if wanted_upgrade(request).is_some() {
         forwarding::remove_hop_by_hop_upgrade(&mut request.request);
     } else {

@@ -16,6 +16,7 @@ use crate::connect::TlsFacts;
 use crate::filters::FilterState;
 use crate::pool::StreamCount;
 use crate::routes::{RouteEntry, RouteTarget};
+use crate::spelling::Spelling;
 use crate::traffic::{Traffic, VirtualCluster};
 
 /// A moment that may not have come.
@@ -144,6 +145,10 @@ pub(crate) struct Facts {
     /// Bytes of the response's trailers, to the client, with their names and values, and with all that is around
     /// them.
     pub(crate) response_trailer_bytes: TrailerBytes,
+    /// How the client spelled names, where the request keeps that.
+    pub(crate) request_spelling: Option<Rc<Spelling>>,
+    /// How the back-end spelled names, where the response keeps that.
+    pub(crate) spelling: Option<Rc<Spelling>>,
     /// Bytes of the response's head, to the client.
     pub(crate) response_head_bytes: u64,
     /// All bytes from the back-end.

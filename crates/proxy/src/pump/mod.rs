@@ -82,8 +82,8 @@ pub(crate) enum Going {
     Plain,
     /// HTTP/1, in chunks.
     Chunked {
-        /// Trailers are passed on behind it, with names written in this way.
-        trailers: Option<KeyFormat>,
+        /// Trailers are passed on behind it. Their names are in lower case, as with Envoy, whatever those of heads are.
+        trailers: bool,
     },
     /// It is thrown away: nothing may follow the head.
     Nowhere,
@@ -468,10 +468,10 @@ impl Pump {
         match (self.going, &mut ends.sink) {
             (Going::Chunked { trailers }, Sink::Http1 { out, .. }) => {
                 let before = out.pending();
-                match trailers.zip(self.trailers()) {
-                    Some((format, trailers)) => {
+                match trailers.then(|| self.trailers()).flatten() {
+                    Some(trailers) => {
                         out.bytes().extend_from_slice(b"0\r\n");
-                        let mut fields = HeadWriter::trailers(out.bytes(), format);
+                        let mut fields = HeadWriter::trailers(out.bytes(), KeyFormat::LowerCase);
                         fields.fields(&trailers, |_| true);
                         fields.end();
                     }

@@ -29,7 +29,8 @@ use crate::exchange::{Exchange, UpstreamAnswer};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
-use crate::snapshot::{key_format, timeout};
+use crate::snapshot::timeout;
+use crate::spelling::Spelling;
 use crate::stats::HttpStat;
 
 /// A request and a response on their way.
@@ -264,7 +265,7 @@ impl<'d> Relay<'d> {
     fn going(&self, http2: bool, chunked: bool) -> Going {
         let http = &self.forwarding.hosts.config().http;
         let theirs = self.downstream.takes_trailers();
-        let trailers = (http.enable_trailers && theirs).then(|| key_format(http.header_key_format));
+        let trailers = http.enable_trailers && theirs;
         match (http2, chunked) {
             (true, _) => Going::Stream { trailers: theirs },
             (false, true) => Going::Chunked { trailers },
@@ -609,8 +610,18 @@ impl<'d> Relay<'d> {
             return;
         }
         self.interim = Interim::Passed;
+        self.note_spelling();
         forwarding::remove_hop_by_hop_response(&mut self.request.response, head.connection);
         self.downstream.interim(&mut self.request, head.status).await;
+    }
+
+    /// Notes how the back-end spells names, where its cluster keeps that.
+    pub(super) fn note_spelling(&mut self) {
+        let format = self.forwarding.hosts.config().http.header_key_format;
+        self.request.facts.spelling = match &self.upstream {
+            Upstream::Http1(_) => Spelling::of(&self.request.response, format),
+            Upstream::Http2(_) => None,
+        };
     }
 
     /// The client left.

@@ -76,6 +76,7 @@ impl Relay<'_> {
     }
 
     pub(super) fn note_response(&mut self, head: &ResponseHead) {
+        self.note_spelling();
         let canary = self.request.response.get(Known::EnvoyUpstreamCanary) == Some(b"true");
         let facts = &mut self.request.facts;
         facts.canary = canary;

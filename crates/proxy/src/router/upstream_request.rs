@@ -1,10 +1,10 @@
 //! The head of a request on its way to a back-end.
 
-use causeway_http::h1::{BodyFraming, HeadWriter};
+use causeway_http::h1::{BodyFraming, HeadWriter, KeyFormat};
 use causeway_http::{HeaderBlock, Known, Method, Version};
 
 use crate::exchange::Exchange;
-use crate::snapshot::key_format;
+use crate::spelling;
 
 /// Writes the head, and says whether the body behind it goes in chunks.
 pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> bool {
@@ -21,6 +21,8 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
         .cluster
         .as_ref()
         .map_or_else(Default::default, |cluster| cluster.config().http.header_key_format);
+    let spelling = exchange.facts.request_spelling.as_deref();
+    let format = spelling.map_or_else(|| spelling::key_format(format), |_| KeyFormat::Preserve);
     let before = exchange.to_upstream.pending();
     let method = head.method_name(&exchange.request);
     let out = exchange.to_upstream.bytes();
@@ -37,7 +39,7 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
         }
         _ => &exchange.path,
     };
-    let mut writer = HeadWriter::request(out, key_format(format), method, target, Version::Http11);
+    let mut writer = HeadWriter::request(out, format, method, target, Version::Http11);
     let line_end = writer.position();
     // The authority comes first, wherever the client had it.
     if exchange.request.has(Known::Host) {
@@ -49,7 +51,7 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
         writer.field("upgrade", upgrade);
     }
     if chunked {
-        writer.field("transfer-encoding", b"chunked");
+        writer.field(spelling::transfer_encoding(spelling), b"chunked");
     } else if head.framing.is_none()
         && !exchange.request.has(Known::ContentLength)
         && may_have_body(head.method)

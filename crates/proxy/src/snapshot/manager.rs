@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use causeway_http::h1::{HeadLimits, KeyFormat, RequestRules};
 use causeway_model::{
-    AccessLog, CodecType, FilterChainMatch, HeaderKeyFormat, HttpConnectionManager, HttpFilter, Listener,
-    OperatorKind, ProxyName, Runtime,
+    AccessLog, CodecType, FilterChainMatch, HttpConnectionManager, HttpFilter, Listener, OperatorKind,
+    ProxyName, Runtime,
 };
 use causeway_routing::RouteTable;
 
@@ -16,6 +16,7 @@ use crate::access_log::{CompiledFilter, OpenLog};
 use crate::cluster::LocalCluster;
 use crate::filters::{self, Filter, SharedByFilters};
 use crate::routes::{RouteEntry, RouteTables};
+use crate::spelling::key_format;
 use crate::stats::{HttpScopes, HttpShards};
 use crate::traffic::TrafficScopes;
 
@@ -32,6 +33,7 @@ pub(crate) struct ManagerSnapshot {
     pub(crate) upstream_logs: Vec<OpenLog>,
     pub(crate) reply_filters: Vec<CompiledFilter>,
     pub(crate) request_rules: RequestRules,
+    /// How names are written where nobody has kept their case.
     pub(crate) key_format: KeyFormat,
     /// What it calls itself in `proxy-status`.
     pub(crate) proxy_name: Box<str>,
@@ -136,15 +138,6 @@ pub(super) fn tells_failures(log: &AccessLog) -> bool {
 /// Whether one of the logs prints this.
 pub(crate) fn asks(logs: &[AccessLog], wanted: &OperatorKind) -> bool {
     logs.iter().any(|log| log.format.any_operator(&|kind| kind == wanted))
-}
-
-/// How names are written, in the codec's terms.
-pub(crate) const fn key_format(format: HeaderKeyFormat) -> KeyFormat {
-    match format {
-        HeaderKeyFormat::LowerCase => KeyFormat::LowerCase,
-        HeaderKeyFormat::ProperCaseWords => KeyFormat::ProperCaseWords,
-        HeaderKeyFormat::PreserveCase => KeyFormat::Preserve,
-    }
 }
 
 /// A listener with one of its connection managers, as one worker has it.

@@ -20,7 +20,7 @@ use crate::reason_header::ReasonHeader;
 use crate::timer::{Millis, millis};
 
 pub(crate) use listener::{ChainRuntime, ListenerRuntime, ListenerSnapshot, Service};
-pub(crate) use manager::{HttpRuntime, ManagerRuntime, asks, key_format};
+pub(crate) use manager::{HttpRuntime, ManagerRuntime, asks};
 
 /// A configuration, compiled and shared by all workers.
 #[derive(Debug)]
