@@ -5,6 +5,11 @@ use std::time::{Duration, Instant};
 use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
 use serde_json::json;
 
+/// Clients on this machine are inside.
+const INSIDE: &str = "
+                use_remote_address: true
+                internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}";
+
 fn slow(milliseconds: u64) -> Answer {
     Answer::from(Reply::ok("late")).after(Duration::from_millis(milliseconds))
 }
@@ -58,11 +63,7 @@ pub(crate) fn cases() -> Vec<Case> {
             .send(Request::get("/").header("x-envoy-upstream-rq-timeout-ms", "200")),
         Case::new("a_client_from_inside_may_ask_for_less")
             .backend("app", slow(1000))
-            .hcm(
-                "
-                use_remote_address: true
-                internal_address_config: {cidr_ranges: [{address_prefix: 127.0.0.0, prefix_len: 8}]}",
-            )
+            .hcm(INSIDE)
             .send(Request::get("/").header("x-envoy-upstream-rq-timeout-ms", "200")),
         Case::new("a_timeout_in_the_middle_of_the_response_cuts_it")
             .backend(
@@ -181,6 +182,41 @@ pub(crate) fn cases() -> Vec<Case> {
                 "cluster.app.upstream_rq_timeout",
                 "cluster.app.upstream_cx_destroy_local_with_active_rq",
             ]),
+        Case::new("a_slow_request_and_the_longest_a_stream_may_take_towards_a_cluster")
+            .echoes(&["app"])
+            .cluster("app", CLUSTER_STREAM_DURATION)
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab").await;
+                let response = connection.response("POST").await;
+                run.note_response("half a body", &response);
+            }),
+        Case::new("a_client_from_inside_may_say_what_it_is_told_when_it_is_late")
+            .backend("app", slow(1500))
+            .hcm(INSIDE)
+            .routes(
+                "
+                - match: {prefix: /try}
+                  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 0, per_try_timeout: 0.3s}}
+                - match: {prefix: /idle}
+                  route: {cluster: app, retry_policy: {retry_on: 5xx, num_retries: 0, per_try_idle_timeout: 0.3s}}
+                - match: {prefix: /}
+                  route: {cluster: app, timeout: 0.3s}",
+            )
+            .send(Request::get("/").header("x-envoy-upstream-rq-timeout-alt-response", "1"))
+            .send(Request::get("/").header("x-envoy-upstream-rq-timeout-alt-response", ""))
+            .send(Request::get("/try").header("x-envoy-upstream-rq-timeout-alt-response", "1"))
+            .send(Request::get("/idle").header("x-envoy-upstream-rq-timeout-alt-response", "1")),
+        Case::new("a_client_from_inside_may_say_how_long_a_stream_may_take")
+            .backend("app", slow(700))
+            .cluster("app", CLUSTER_STREAM_DURATION)
+            .hcm(INSIDE)
+            .send(Request::get("/").header("x-envoy-upstream-stream-duration-ms", "200"))
+            .send(Request::get("/").header("x-envoy-upstream-stream-duration-ms", "0"))
+            .send(Request::get("/").header("x-envoy-upstream-stream-duration-ms", "soon"))
+            .stats(&["cluster.app.upstream_rq_max_duration_reached"]),
+        Case::new("a_client_from_outside_may_not_say_how_long_a_stream_may_take")
+            .send(Request::get("/").header("x-envoy-upstream-stream-duration-ms", "1")),
         Case::new("the_longest_a_stream_may_take_ends_a_response")
             .backend(
                 "app",

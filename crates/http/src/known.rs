@@ -92,6 +92,7 @@ known! {
     EnvoyUpstreamRqTimeoutAltResponse = "x-envoy-upstream-rq-timeout-alt-response",
     EnvoyUpstreamRqTimeoutMs = "x-envoy-upstream-rq-timeout-ms",
     EnvoyUpstreamServiceTime = "x-envoy-upstream-service-time",
+    EnvoyUpstreamStreamDurationMs = "x-envoy-upstream-stream-duration-ms",
     Accept = "accept",
     AcceptEncoding = "accept-encoding",
     Authorization = "authorization",

@@ -415,6 +415,7 @@ const FROM_INSIDE: KnownSet = KnownSet::of(&[
     Known::EnvoyUpstreamRqTimeoutMs,
     Known::EnvoyUpstreamRqPerTryTimeoutMs,
     Known::EnvoyUpstreamRqTimeoutAltResponse,
+    Known::EnvoyUpstreamStreamDurationMs,
     Known::EnvoyExpectedRqTimeoutMs,
     Known::EnvoyForceTrace,
     Known::EnvoyIpTags,

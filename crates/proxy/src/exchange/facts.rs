@@ -106,6 +106,8 @@ pub(crate) struct Facts {
     pub(crate) route_resolution_micros: Option<u64>,
     /// How often it was sent, or was meant to be.
     pub(crate) attempts: u32,
+    /// Where the back-end is late, the client is told that there is nothing to tell.
+    pub(crate) late_is_no_content: bool,
     /// One attempt is over, and the next has yet to begin.
     pub(crate) resting: bool,
     /// The flag of the time that the attempt has taken too much of, as the router's own logs show it.

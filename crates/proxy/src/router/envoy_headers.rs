@@ -4,6 +4,7 @@ use causeway_http::{HeaderBlock, Known, KnownSet};
 use causeway_model::{HeaderName, RouteForward};
 use causeway_reason::{Failure, Reason};
 
+use crate::cluster::LocalCluster;
 use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
@@ -63,8 +64,19 @@ pub(super) fn number(value: &[u8]) -> Option<u64> {
 }
 
 /// Fields that are for this router, and no other, beside those that are about retries ([`super::retry`]).
-const FOR_THE_ROUTER: KnownSet =
-    KnownSet::of(&[Known::EnvoyUpstreamRqTimeoutAltResponse, Known::EnvoyHedgeOnPerTryTimeout]);
+const FOR_THE_ROUTER: KnownSet = KnownSet::of(&[
+    Known::EnvoyUpstreamRqTimeoutAltResponse,
+    Known::EnvoyUpstreamStreamDurationMs,
+    Known::EnvoyHedgeOnPerTryTimeout,
+]);
+
+/// How long the exchange with the back-end may take: what its cluster says, unless a trusted client says otherwise.
+pub(super) fn stream_duration(request: &ActiveRequest, cluster: &LocalCluster) -> Option<Millis> {
+    match request.request.get(Known::EnvoyUpstreamStreamDurationMs).and_then(number) {
+        Some(millis) => (millis > 0).then_some(millis),
+        None => crate::snapshot::timeout(cluster.config().http.max_stream_duration),
+    }
+}
 
 /// How long an attempt may take: what the route says, unless a trusted client says otherwise. One that is no shorter
 /// than the time of all attempts does not hold.
@@ -103,6 +115,7 @@ pub(super) fn timeout(
         request.request.remove(Known::EnvoyExpectedRqTimeoutMs);
         by_client
     };
+    request.facts.late_is_no_content = request.request.has(Known::EnvoyUpstreamRqTimeoutAltResponse);
     request.request.remove_all(FOR_THE_ROUTER);
     match by_client {
         Some(0) => None,

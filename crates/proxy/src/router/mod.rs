@@ -66,6 +66,8 @@ struct Forwarding {
     per_try: Option<Millis>,
     /// Nothing moves on an attempt for this time.
     per_try_idle: Option<Millis>,
+    /// How long the exchange with the back-end may take, from the moment that there is a connection.
+    duration: Option<Millis>,
     /// Whether it is sent again, and when.
     retry: Option<Box<Retry>>,
     /// There was an attempt before.
@@ -94,6 +96,7 @@ impl Forwarding {
         respect_expected: bool,
     ) -> Self {
         let hedge = Hedge::of(request, route);
+        let duration = envoy_headers::stream_duration(request, &cluster);
         let timeout = envoy_headers::timeout(request, route, respect_expected);
         let per_try = envoy_headers::per_try_timeout(request, route, timeout);
         let policy = route.retry.as_ref();
@@ -105,6 +108,7 @@ impl Forwarding {
             timeout,
             per_try,
             per_try_idle: policy.and_then(|policy| crate::snapshot::timeout(policy.per_try_idle_timeout)),
+            duration,
             retry: None,
             tried: false,
             timed_out: false,
@@ -473,7 +477,17 @@ async fn give_up(
     }
     let unread = unread.unwrap_or_else(|| downstream.discard_request_body(&mut request));
     let attempts = request.facts.attempts;
+    let late =
+        matches!(failure.reason, Reason::RouteTimeout | Reason::PerTryTimeout | Reason::PerTryIdleTimeout);
+    let too_long = failure.reason == Reason::UpstreamMaxStreamDuration;
     let mut reply = LocalReply::failed(failure);
+    if late && request.facts.late_is_no_content {
+        reply = reply.with_status(204).with_body(Vec::new(), None);
+    }
+    if too_long && unread {
+        // It is the client who is late.
+        reply = reply.with_status(408);
+    }
     if attempts > 1 {
         reply = reply.after_retries();
     }

@@ -29,7 +29,6 @@ use crate::exchange::{Exchange, UpstreamAnswer};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
-use crate::snapshot::timeout;
 use crate::spelling::Spelling;
 use crate::stats::HttpStat;
 
@@ -206,7 +205,7 @@ impl<'d> Relay<'d> {
         if let Upstream::Http1(connection) = &mut self.upstream {
             connection.begin_request();
         }
-        if let Some(most) = timeout(self.forwarding.cluster.config().http.max_stream_duration) {
+        if let Some(most) = self.forwarding.duration {
             let at = self.downstream.worker.now() + most;
             self.downstream.deadlines.set(Timer::UpstreamDuration, Some(at));
         }
