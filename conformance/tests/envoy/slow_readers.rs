@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use causeway_conformance::frames::{Frame, Frames};
 use causeway_conformance::{Case, Reply, Run};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,8 +32,52 @@ fn asks_and_waits(name: &'static str, size: usize) -> Case {
         })
 }
 
+/// A stream whose client takes a thousand bytes, and the rest after a second.
+fn takes_its_time(name: &'static str, size: usize) -> Case {
+    Case::new(name)
+        .backend("app", Reply::ok("x".repeat(size)))
+        .log("%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %BYTES_SENT%")
+        .step(async move |run: &mut Run| {
+            let mut client = Frames::open(run.listener()).await.expect("a connection");
+            client.send(&[Frame::setting(4, 1000), Frame::get(1, "/")]).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            client.send(&[Frame::window(1, 1 << 20), Frame::window(0, 1 << 20)]).await;
+            let (seen, _) = client.patience(Duration::from_millis(400)).rest().await;
+            let body: usize =
+                seen.iter().filter(|frame| frame.kind == 0).map(|frame| frame.payload.len()).sum();
+            let reset = seen.iter().find(|frame| frame.kind == 3).and_then(Frame::code);
+            run.note("bytes", json!(body));
+            run.note("reset", json!(reset));
+        })
+}
+
+/// Times of all kinds that are over before the client goes on.
+const OVER: &str = "
+    - match: {prefix: /}
+      route:
+        cluster: app
+        timeout: 0.4s
+        idle_timeout: 0.4s
+        max_stream_duration: {max_stream_duration: 0.4s}
+        retry_policy: {retry_on: 5xx, per_try_timeout: 0.3s, per_try_idle_timeout: 0.3s}";
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
+        takes_its_time("a_stream_that_the_back_end_has_ended_may_be_read_slowly", 3000).routes(OVER),
+        takes_its_time("a_stream_that_is_not_read_is_reset_and_nothing_has_failed", 3000)
+            .hcm("stream_idle_timeout: 0.4s")
+            .stats(&[
+                "http2.tx_flush_timeout",
+                "http2.tx_reset",
+                "http.ingress.downstream_rq_idle_timeout",
+                "http.ingress.downstream_rq_tx_reset",
+            ]),
+        takes_its_time("a_large_stream_that_is_read_slowly", 200_000)
+            .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.4s}")
+            .mask_log(|line| line.split(" response_timeout").next().unwrap_or_default().to_owned())
+            .differs("D-321", &["bytes"], 1000)
+            .differs("D-321", &["reset"], 2)
+            .differs("D-321", &["log", "0"], "200 UT"),
         asks_and_waits("what_stands_still_is_cut", LARGE).hcm("stream_idle_timeout: 1s").stats(&[
             "http.ingress.downstream_rq_idle_timeout",
             "http.ingress.downstream_rq_tx_reset",

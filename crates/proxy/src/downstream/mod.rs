@@ -9,6 +9,7 @@ mod linger;
 mod manager;
 mod opened;
 mod read;
+mod reader;
 mod rehearsal;
 mod respond;
 mod seen;

@@ -416,7 +416,7 @@ impl Downstream {
         .await
     }
 
-    fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match self.deadlines.poll(cx, || self.worker.timers.now()) {
                 Poll::Ready(

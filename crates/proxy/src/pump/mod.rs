@@ -239,7 +239,7 @@ impl Pump {
     }
 
     /// Whether all of the body has come.
-    fn has_come(&self) -> bool {
+    pub(crate) fn has_come(&self) -> bool {
         match &self.coming {
             Coming::Framed(decoder) => decoder.is_done(),
             Coming::Stream { done, .. } => *done,

@@ -189,6 +189,7 @@ impl<'d> Relay<'d> {
         ended(match poll_fn(|cx| self.poll_body(cx, &mut passing)).await {
             BodyEvent::Complete => self.complete(&passing),
             BodyEvent::ClientGone => self.client_gone(),
+            BodyEvent::NotTaken => self.not_taken(&passing),
             BodyEvent::Failed(failure) => Box::pin(self.cut(failure, passing)).await,
         })
     }

@@ -25,6 +25,8 @@ pub(super) enum BodyEvent {
     Complete,
     Failed(Failure),
     ClientGone,
+    /// The back-end is done, and the client does not take what is left.
+    NotTaken,
 }
 
 /// A response that passes.
@@ -36,6 +38,8 @@ pub(super) struct Passing {
     trailers: bool,
     /// The connection can serve another request behind it.
     reusable: bool,
+    /// The back-end is done; what is left is for the client to take.
+    left: bool,
 }
 
 impl Relay<'_> {
@@ -72,6 +76,7 @@ impl Relay<'_> {
             download: self.download(framing, body).before(next),
             body,
             reusable: head.keeps_alive() && framing == head.framing,
+            left: false,
         }
     }
 
@@ -232,7 +237,36 @@ impl Relay<'_> {
         if self.upload.is_none() && self.downstream.poll_client_gone(cx) {
             return Poll::Ready(BodyEvent::ClientGone);
         }
+        if !passing.left && self.upstream_is_done(&passing.download) {
+            passing.left = true;
+            self.request.facts.response_end = Some(self.downstream.worker.instant());
+            self.downstream.wait_for_reader();
+        }
+        if passing.left {
+            return self.downstream.poll_reader(cx).map(|()| BodyEvent::NotTaken);
+        }
         self.downstream.poll_timeout(cx, self.upload.is_none(), &self.request).map(BodyEvent::Failed)
+    }
+
+    /// Whether all of the response is here.
+    fn upstream_is_done(&self, download: &Pump) -> bool {
+        match &self.upstream {
+            Upstream::Http1(_) => download.has_come(),
+            Upstream::Http2(stream) => download.has_come() || stream.has_ended(),
+        }
+    }
+
+    /// The client has not taken the end of the response for too long. As with Envoy its stream is reset, and nothing has
+    /// failed.
+    pub(super) fn not_taken(mut self, passing: &Passing) -> After {
+        self.request.facts.finished = true;
+        let waiting = self.request.to_client.pending() as u64;
+        let facts = &mut self.request.facts;
+        facts.wire_received += facts.body_read;
+        let to_client = facts.response_head_bytes + passing.download.written;
+        facts.wire_sent += to_client - waiting.min(to_client);
+        self.downstream.client.count_into(&mut self.request.facts);
+        After::Close
     }
 
     fn short(&self, download: &Pump, reason: Reason, how: &str) -> Failure {
@@ -249,7 +283,7 @@ impl Relay<'_> {
         let head_bytes = self.request.facts.response_head_bytes;
         let trailers = self.request.response_trailers.take();
         let facts = &mut self.request.facts;
-        facts.response_end = Some(now);
+        facts.response_end.get_or_insert(now);
         facts.reply_end = Some(now);
         facts.finished = true;
         if let Some(trailers) = &trailers {

@@ -107,6 +107,7 @@ pub(super) async fn raw(mut relay: Box<Relay<'_>>) -> After {
     match poll_fn(|cx| relay.poll_body(cx, &mut passing)).await {
         BodyEvent::Complete => relay.complete(&passing),
         BodyEvent::ClientGone => relay.client_gone(),
+        BodyEvent::NotTaken => relay.not_taken(&passing),
         BodyEvent::Failed(failure) => relay.cut(failure, passing).await,
     }
 }

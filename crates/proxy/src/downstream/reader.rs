@@ -1,0 +1,49 @@
+//! Clients that read slowly what back-ends have sent to its end.
+
+use std::task::{Context, Poll};
+
+use causeway_model::TimerType;
+
+use super::{Client, Downstream};
+use crate::deadlines::Timer;
+use crate::snapshot::timeout;
+use crate::stats::{Http2Stat, HttpStat};
+
+impl Downstream {
+    /// All of the response is here: what is left is for the client to take. Nobody else is late from now on, and it has
+    /// the time that Envoy gives it, however much it takes of it: `stream_idle_timeout`, or, where nothing but its
+    /// connection waits for it, `idle_timeout`.
+    pub(crate) fn wait_for_reader(&mut self) {
+        for timer in [
+            Timer::Route,
+            Timer::PerTry,
+            Timer::PerTryIdle,
+            Timer::StreamDuration,
+            Timer::UpstreamDuration,
+            Timer::UpstreamLog,
+        ] {
+            self.deadlines.set(timer, None);
+        }
+        self.try_idle = None;
+        self.stream_idle = None;
+        let config = &self.listener.manager.config;
+        let (timer, most) = match &self.client {
+            Client::Http1 { .. } => (TimerType::ConnectionIdle, config.idle_timeout),
+            Client::Http2(_) => (TimerType::StreamIdle, config.stream_idle_timeout),
+        };
+        let most = timeout(most).map(|most| self.worker.now() + self.scaled(timer, most));
+        self.deadlines.set(Timer::StreamIdle, most);
+    }
+
+    /// Ready once that time is over.
+    pub(crate) fn poll_reader(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let late = self.poll_write_deadline(cx);
+        if late.is_ready() {
+            match &self.client {
+                Client::Http1 { .. } => self.listener.shards.http.inc(HttpStat::DownstreamCxIdleTimeout),
+                Client::Http2(_) => self.worker.http2().inc(Http2Stat::TxFlushTimeout),
+            }
+        }
+        late
+    }
+}
