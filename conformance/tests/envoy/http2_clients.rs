@@ -416,6 +416,36 @@ fn tunnels() -> Vec<Case> {
         Frame::headers(1, &fields, false)
     };
     vec![
+        Case::new("an_extended_connect_that_is_not_allowed_ends_the_connection")
+            .hcm("http2_protocol_options: {allow_connect: true}\ndrain_timeout: 0.2s\ndelayed_close_timeout: 0.1s")
+            .frames("refused", [connect("websocket")]),
+        Case::new("a_tunnel_that_both_end_and_one_that_is_reset")
+            .hcm("http2_protocol_options: {allow_connect: true}\nupgrade_configs: [{upgrade_type: CONNECT}]")
+            .log("%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %UPSTREAM_PROTOCOL%")
+            .routes(
+                "
+                - match: {connect_matcher: {}}
+                  route: {cluster: app, upgrade_configs: [{upgrade_type: CONNECT, connect_config: {}}]}",
+            )
+            .backend(
+                "app",
+                causeway_conformance::Script::always(Answer::default())
+                    .greeting(Answer::raw("hello ").then(Act::EchoBytes)),
+            )
+            .step(async |run: &mut Run| {
+                let mut client =
+                    causeway_conformance::frames::Frames::open(run.listener()).await.expect("a connection");
+                let connect =
+                    |stream| Frame::headers(stream, &[(":method", "CONNECT"), (":authority", "db.test:1")], false);
+                client.send(&[connect(1)]).await;
+                run.note("opened", json!(client.expect(0, 1).await.is_some()));
+                client.send(&[Frame::data(1, "x", true)]).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                client.send(&[connect(3)]).await;
+                run.note("opened again", json!(client.expect(0, 3).await.is_some()));
+                client.send(&[Frame::reset(3, 8)]).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }),
         Case::new("a_websocket_by_extended_connect")
             .hcm(
                 "http2_protocol_options: {allow_connect: true}\nupgrade_configs: [{upgrade_type: websocket}]",

@@ -149,6 +149,14 @@ impl Downstream {
         .await
     }
 
+    /// Whether the client has reset its stream.
+    pub(crate) fn has_reset(&self) -> bool {
+        match &self.client {
+            Client::Http1 { .. } => false,
+            Client::Http2(stream) => matches!(stream.lost(), Some(Lost::Reset(_))),
+        }
+    }
+
     /// Notes that the client is gone, and why.
     pub(crate) fn note_gone(&self, request: &mut ActiveRequest) {
         let so_far = request.facts.so_far();

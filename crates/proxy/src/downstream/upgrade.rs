@@ -51,6 +51,9 @@ impl Downstream {
         }
         let evidence =
             format!("the upgrade is \"{}\", the route is {}", wanted.escape_ascii(), entry.route.position);
+        if let Client::Http2(stream) = &mut self.client {
+            stream.drain_connection();
+        }
         let mut reply = LocalReply::failed(Failure::new(Reason::UpgradeNotEnabled).with_evidence(evidence));
         reply.close = true;
         Err(reply)

@@ -18,9 +18,10 @@ use crate::stats::HttpStat;
 
 /// How a tunnel ends.
 enum End {
+    /// The client closed its side, and the back-end then its own.
+    Both,
     Client {
-        /// It closed its side, and the back-end then its own; or it needs the stream no more, which is how browsers leave one
-        /// whose WebSocket is closed.
+        /// It needs the stream no more, which is how browsers leave one whose WebSocket is closed.
         closed: bool,
     },
     Upstream {
@@ -159,7 +160,7 @@ fn poll_tunnel(
     };
     match down.poll(cx, &mut ends) {
         Poll::Pending => {}
-        Poll::Ready(Ok(())) if *up_ended => return Poll::Ready(End::Client { closed: true }),
+        Poll::Ready(Ok(())) if *up_ended => return Poll::Ready(End::Both),
         Poll::Ready(Ok(())) => return Poll::Ready(End::Upstream { reset: false }),
         Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(gone(&downstream.client)),
         Poll::Ready(Err(PumpError::SourceStream(error))) => {
@@ -199,7 +200,19 @@ async fn finish(mut relay: Box<Relay<'_>>, end: End) -> After {
         Failure { met: Met::AfterHead, ..failure }
     };
     match end {
-        End::Client { closed } => {
+        // A stream that both have ended has come to its end.
+        End::Both if matches!(relay.downstream.client, Client::Http2(_)) => {
+            relay.request.facts.reply_end = Some(relay.downstream.worker.instant());
+            relay.request.facts.finished = true;
+            After::Gone
+        }
+        End::Client { closed } if relay.downstream.has_reset() => {
+            relay.request.facts.tunnel_closed = closed;
+            relay.downstream.note_gone(&mut relay.request);
+            After::Gone
+        }
+        end @ (End::Both | End::Client { .. }) => {
+            let closed = !matches!(end, End::Client { closed: false });
             relay.request.facts.tunnel_closed = closed;
             relay.request.fail(after_head(Reason::ClientDisconnected));
             After::Gone
