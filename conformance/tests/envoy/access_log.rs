@@ -44,6 +44,11 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn formats() -> Vec<Case> {
     vec![
+        Case::new("bytes_and_times_of_a_request_that_nobody_reads")
+            .routes("- match: {prefix: /}\n  direct_response: {status: 403, body: {inline_string: no}}")
+            .log("%RESPONSE_CODE% %BYTES_RECEIVED% %DOWNSTREAM_WIRE_BYTES_RECEIVED% %REQUEST_DURATION%")
+            .send(Request::post("/", "x".repeat(100)))
+            .send(Request::post("/", "x".repeat(100)).chunked()),
         Case::new("the_default_format")
             .log(
                 r#"

@@ -4,6 +4,13 @@ use std::time::Duration;
 
 use causeway_conformance::{Answer, Case, Reply, Request, Run, Script};
 
+/// Trailers pass to and from the back-end.
+const TRAILERS: &str = r#"
+                typed_extension_protocol_options:
+                  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                    explicit_http_config: {http_protocol_options: {enable_trailers: true}}"#;
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("request_bodies_arrive_whole")
@@ -25,15 +32,20 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("trailers_pass_if_both_sides_are_asked_to")
             .hcm("http_protocol_options: {enable_trailers: true}")
             .backend("app", Reply::echo().header("trailer", "x-after").trailer("x-after", "1"))
-            .cluster(
-                "app",
-                r#"
-                typed_extension_protocol_options:
-                  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
-                    "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-                    explicit_http_config: {http_protocol_options: {enable_trailers: true}}"#,
-            )
+            .cluster("app", TRAILERS)
             .send(Request::post("/", "x").trailer("x-late", "1")),
+        Case::new("fields_that_have_no_place_in_trailers")
+            .hcm("http_protocol_options: {enable_trailers: true}")
+            .without_log()
+            .echoes(&["app"])
+            .cluster("app", TRAILERS)
+            .step(async |run: &mut Run| {
+                let request = Request::post("/", "abc").chunked().trailer("content-length", "5").trailer("x-sum", "1");
+                let response = run.connect().await.exchange(&request).await;
+                let seen = response.ok().and_then(|response| serde_json::from_slice::<serde_json::Value>(&response.body).ok());
+                run.note("trailers", seen.map_or(serde_json::Value::Null, |seen| seen["trailers"].clone()));
+            })
+            .differs("D-324", &["trailers"], serde_json::json!([["x-sum", "1"]])),
         Case::new("response_bodies_of_every_framing")
             .backend("app", script_by_path())
             .get("/length")

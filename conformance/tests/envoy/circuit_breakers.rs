@@ -35,6 +35,30 @@ pub(crate) fn cases() -> Vec<Case> {
                 "cluster.app.circuit_breakers.default.cx_open",
                 "cluster.app.circuit_breakers.default.rq_pending_open",
             ]),
+        Case::new("a_body_that_nobody_will_take_is_not_read")
+            .more_clusters("- {name: empty, load_assignment: {cluster_name: empty}}")
+            .cluster("full", "circuit_breakers: {thresholds: [{max_connections: 0, max_pending_requests: 0}]}")
+            .dead("full")
+            .dead("dead")
+            .routes(
+                "
+                - match: {prefix: /empty}
+                  route: {cluster: empty}
+                - match: {prefix: /full}
+                  route: {cluster: full}
+                - match: {prefix: /dead}
+                  route: {cluster: dead}",
+            )
+            .log("%REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %DOWNSTREAM_WIRE_BYTES_RECEIVED%")
+            .send(Request::post("/empty", "abc"))
+            .send(Request::post("/empty", "abc").chunked())
+            .send(Request::post("/full", "abc"))
+            .send(Request::get("/empty"))
+            .send(Request::post("/dead", "abc"))
+            .stats(&[
+                "http.ingress.downstream_rq_response_before_rq_complete",
+                "http.ingress.downstream_rq_rx_reset",
+            ]),
         Case::new("a_limit_of_requests")
             .backend("app", slow())
             .cluster("app", "circuit_breakers: {thresholds: [{max_requests: 2}]}")

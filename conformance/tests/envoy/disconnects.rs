@@ -105,6 +105,35 @@ pub(crate) fn cases() -> Vec<Case> {
                 let end = connection.end(Duration::from_secs(3)).await;
                 run.note("then", json!(end.as_str()));
             }),
+        Case::new("answers_before_the_body_is_there_are_counted")
+            .backend("app", Script::always(Reply::ok("early")).early())
+            .raw("POST /1 HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nabc")
+            .stats(&[
+                "http.ingress.downstream_rq_response_before_rq_complete",
+                "http.ingress.downstream_rq_rx_reset",
+                "cluster.app.upstream_cx_destroy_local_with_active_rq",
+            ]),
+        Case::new("a_body_that_is_none_is_no_fault_of_the_host")
+            .backend("app", Answer::hang())
+            .log("%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED%")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection
+                    .write("POST / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")
+                    .await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                connection.write("2\r\nde\r\nzz\r\n").await;
+                let response = connection.response("POST").await;
+                run.note_response("refused", &response);
+            })
+            .stats(&[
+                "http.ingress.downstream_cx_protocol_error",
+                "http.ingress.downstream_rq_rx_reset",
+                "http.ingress.downstream_rq_response_before_rq_complete",
+                "cluster.app.upstream_rq_4xx",
+                "cluster.app.upstream_rq_completed",
+                "cluster.app.upstream_cx_protocol_error",
+            ]),
         Case::new("a_client_that_leaves_is_no_fault_of_the_host")
             .backend("app", Answer::hang())
             .step(async |run: &mut Run| {

@@ -23,6 +23,24 @@ pub(crate) fn cases() -> Vec<Case> {
             .raw("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")
             .raw("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")
             .raw("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n"),
+        Case::new("bytes_that_belong_to_no_chunk")
+            .without_log()
+            .step(async |run: &mut Run| {
+                for (label, chunks) in [
+                    ("behind the data", "3\r\nabcd\r\n0\r\n\r\n"),
+                    ("in place of CR LF", "3\r\nabc\n0\r\n\r\n"),
+                    ("a control in an extension", "3;\u{1}\r\nabc\r\n0\r\n\r\n"),
+                ] {
+                    let mut connection = run.connect().await;
+                    let head = "POST / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";
+                    connection.write(format!("{head}{chunks}")).await;
+                    let response = connection.response("POST").await;
+                    run.note(label, json!(response.map(|response| response.status).ok()));
+                }
+            })
+            .differs("D-325", &["behind the data"], 400)
+            .differs("D-325", &["in place of CR LF"], 400)
+            .differs("D-325", &["a control in an extension"], 400),
         Case::new("malformed_heads_are_refused")
             .raw("GARBAGE\r\n\r\n")
             .raw("GET /\r\n\r\n")

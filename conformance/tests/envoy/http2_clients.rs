@@ -325,6 +325,16 @@ fn ends() -> Vec<Case> {
             .routes("- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: early}}")
             .frames("no end", [Frame::headers(1, &request("POST", "/"), false)])
             .stats(&["http.ingress.downstream_rq_response_before_rq_complete", "http2.tx_reset"]),
+        Case::new("a_body_that_nobody_will_take_is_not_read")
+            .log("%RESPONSE_CODE% %RESPONSE_FLAGS% %BYTES_RECEIVED%")
+            .more_clusters("- {name: empty, load_assignment: {cluster_name: empty}}")
+            .routes("- match: {prefix: /}\n  route: {cluster: empty}")
+            .frames("ended", [Frame::headers(1, &request("POST", "/"), false), Frame::data(1, "abc", true)])
+            .frames("open", [Frame::headers(1, &request("POST", "/"), false), Frame::data(1, "abc", false)])
+            .stats(&[
+                "http.ingress.downstream_rq_response_before_rq_complete",
+                "http.ingress.downstream_rq_rx_reset",
+            ]),
         Case::new("a_body_that_is_not_as_long_as_it_says")
             .log("%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%")
             .backend("app", Answer::hang())
@@ -341,6 +351,11 @@ fn ends() -> Vec<Case> {
         Case::new("a_connection_with_enough_requests")
             .hcm("common_http_protocol_options: {max_requests_per_connection: 2}\ndrain_timeout: 0.2s\ndelayed_close_timeout: 0.1s")
             .frames("all", [Frame::get(1, "/"), Frame::get(3, "/")])
+            .stats(&["http.ingress.downstream_cx_max_requests_reached"]),
+        Case::new("a_connection_with_more_than_enough_requests")
+            .hcm("common_http_protocol_options: {max_requests_per_connection: 2}\ndrain_timeout: 0.2s\ndelayed_close_timeout: 0.1s")
+            .frames("all", [1, 3, 5, 7].map(|stream| Frame::get(stream, "/")))
+            .without_log()
             .stats(&["http.ingress.downstream_cx_max_requests_reached"]),
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causeway_conformance::{Act, Answer, Case, Reply, Request, Run};
+use causeway_conformance::{Act, Answer, Case, Reply, Request, Run, Script};
 use serde_json::json;
 
 const ENABLED: &str = "upgrade_configs: [{upgrade_type: websocket}]";
@@ -203,6 +203,66 @@ fn upgrades() -> Vec<Case> {
                     .header("cache-control", "c"),
             )
             .send(upgrade("/ws")),
+        Case::new("the_upstream_leads_elsewhere")
+            .hcm(ENABLED)
+            .backend(
+                "app",
+                Script::by(|request| {
+                    let status = request.path().trim_start_matches('/').parse().unwrap_or(200);
+                    let reply = Reply::status(status).header("location", "/else").header("content-type", "text/html");
+                    if status == 304 || status == 204 { reply.into() } else { reply.body("moved").into() }
+                }),
+            )
+            .send(upgrade("/301"))
+            .send(upgrade("/307"))
+            .send(upgrade("/304"))
+            .send(upgrade("/204"))
+            .send(upgrade("/400"))
+            .stats(&[
+                "cluster.app.upstream_rq_2xx",
+                "cluster.app.upstream_rq_3xx",
+                "cluster.app.upstream_rq_4xx",
+                "cluster.app.upstream_rq_completed",
+                "http.ingress.downstream_rq_response_before_rq_complete",
+                "http.ingress.downstream_rq_rx_reset",
+            ]),
+        Case::new("an_upgrade_that_has_no_name_or_more_than_one")
+            .hcm(ENABLED)
+            .raw("GET /two HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\nupgrade: websocket\r\n\r\n")
+            .raw("GET /h2c HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: h2c\r\nupgrade: websocket\r\n\r\n")
+            .raw("GET /none HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade:\r\n\r\n")
+            .raw("GET /not HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\n\r\n"),
+        Case::new("an_upgrade_of_an_old_client")
+            .hcm("http_protocol_options: {accept_http_10: true}")
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.send(&upgrade("/ws").version("HTTP/1.0")).await;
+                let response = connection.response("GET").await;
+                run.note("status", json!(response.map(|response| response.status).ok()));
+            })
+            .differs("D-322", &["status"], 200),
+        Case::new("a_client_that_has_said_all_it_will")
+            .hcm(ENABLED)
+            .backend(
+                "app",
+                Script::by(|_| {
+                    Answer::raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+                        .then_pause(Duration::from_millis(400))
+                        .then_send("late")
+                        .then_close()
+                }),
+            )
+            .log("%RESPONSE_CODE% %RESPONSE_FLAGS%")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                let response = connection.exchange(&upgrade("/ws")).await;
+                run.note("status", json!(response.map(|r| r.status).ok()));
+                connection.finish().await;
+                let (rest, _) = connection.rest(Duration::from_secs(2)).await;
+                run.note_bytes("rest", &rest);
+            })
+            .differs("D-323", &["rest"], "<any>"),
         Case::new("the_timeout_of_a_route_holds_until_the_switch")
             .hcm("upgrade_configs: [{upgrade_type: websocket}]\nstream_idle_timeout: 0.8s")
             .backend("app", Answer::hang())

@@ -66,7 +66,7 @@ pub fn remove_hop_by_hop_request(block: &mut HeaderBlock, options: ConnectionOpt
     block.remove_all(OF_ONE_CONNECTION);
     if keeps_trailers {
         block.set(Known::Te, b"trailers");
-    } else {
+    } else if block.get(Known::Te).is_some_and(|value| !value.is_empty()) {
         block.remove(Known::Te);
     }
 }
@@ -124,7 +124,7 @@ const OF_ONE_CONNECTION_UPGRADED: KnownSet =
     KnownSet::of(&[Known::KeepAlive, Known::ProxyConnection, Known::TransferEncoding, Known::Http2Settings]);
 
 fn speaks_of_trailers(block: &HeaderBlock) -> bool {
-    block.values(Known::Te).flat_map(h1_tokens).any(|token| token.eq_ignore_ascii_case(b"trailers"))
+    block.values(Known::Te).flat_map(h1_tokens).any(|token| token == b"trailers")
 }
 
 fn remove_named_by_connection(block: &mut HeaderBlock, options: ConnectionOptions) {

@@ -406,7 +406,7 @@ impl ActiveRequest {
         if facts.redirected {
             return;
         }
-        let charged = !ended_from_outside(facts);
+        let charged = !ended_from_outside(facts) && !facts.uncounted;
         if facts.status > 0 && facts.attempts > 0 && !facts.health_check && charged && !facts.resting {
             if facts.grpc && self.listener.manager.config.suppress_grpc_code_stats {
                 cluster.count_completed(facts.internal);
@@ -482,7 +482,8 @@ fn ended_from_outside(facts: &Facts) -> bool {
         | Reason::RequestIdleTimeout
         | Reason::MaxStreamDuration
         | Reason::RequestMaxDuration
-        | Reason::RequestTimeout => true,
+        | Reason::RequestTimeout
+        | Reason::RequestChunkMalformed => true,
         _ => false,
     }
 }

@@ -149,6 +149,18 @@ fn old_clients() -> Vec<Case> {
             .raw("GET / HTTP/1.0\r\n\r\n")
             .raw("GET http://b.test/local HTTP/1.0\r\n\r\n")
             .raw("POST /app HTTP/1.0\r\nHost: a\r\n\r\n"),
+        Case::new("old_clients_and_local_answers_without_a_body")
+            .hcm("http_protocol_options: {accept_http_10: true}")
+            .routes(
+                "
+            - match: {path: /empty}
+              direct_response: {status: 200}
+            - match: {path: /redirect}
+              redirect: {path_redirect: /x}",
+            )
+            .raw("GET /empty HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
+            .raw("GET /redirect HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
+            .raw("GET /nowhere HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"),
         Case::new("a_default_host_for_old_clients_only")
             .hcm("http_protocol_options: {accept_http_10: true, default_host_for_http_10: default.test}")
             .raw("GET / HTTP/1.0\r\nHost:\r\n\r\n")

@@ -12,6 +12,15 @@ const TRAILERS: &str = r#"
                     "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
                     explicit_http_config: {http_protocol_options: {enable_trailers: true}}"#;
 
+/// What counts connections that end, or bring what belongs to nothing.
+const ENDED: &[&str] = &[
+    "cluster.app.upstream_cx_protocol_error",
+    "cluster.app.upstream_cx_destroy_local",
+    "cluster.app.upstream_cx_destroy_remote",
+    "cluster.app.upstream_cx_destroy_remote_with_active_rq",
+    "cluster.app.upstream_cx_close_notify",
+];
+
 pub(crate) fn cases() -> Vec<Case> {
     [heads(), interim(), without_body(), ends(), reuse(), trailers(), old_upstreams()]
         .into_iter()
@@ -123,7 +132,13 @@ fn interim() -> Vec<Case> {
             .raw("GET /199 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             .raw("GET /104 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             .raw("GET /199-103 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            .raw("GET /fields HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+            .raw("GET /fields HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .stats(&[
+                "cluster.app.upstream_rq_1xx",
+                "cluster.app.upstream_rq_100",
+                "cluster.app.upstream_rq_103",
+                "cluster.app.upstream_rq_completed",
+            ]),
         Case::new("a_flood_of_interim_responses")
             .backend(
                 "app",
@@ -157,7 +172,14 @@ fn interim() -> Vec<Case> {
             .get("/100")
             .get("/103")
             .get("/100-part")
-            .get("/100-garbage"),
+            .get("/100-garbage")
+            .stats(&[
+                "cluster.app.upstream_rq_100",
+                "cluster.app.upstream_rq_103",
+                "cluster.app.upstream_rq_5xx",
+                "cluster.app.upstream_rq_completed",
+                "cluster.app.upstream_cx_protocol_error",
+            ]),
     ]
 }
 
@@ -209,6 +231,24 @@ fn without_body() -> Vec<Case> {
 
 fn ends() -> Vec<Case> {
     vec![
+        Case::new("bytes_that_belong_to_nothing")
+            .backend(
+                "app",
+                Script::by(|request| {
+                    Answer::raw(match request.path() {
+                        "/204" => "HTTP/1.1 204 No Content\r\n\r\nbytes",
+                        "/304" => "HTTP/1.1 304 Not Modified\r\n\r\nbytes",
+                        "/old" => "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok",
+                        _ => "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok bytes",
+                    })
+                }),
+            )
+            .get("/204")
+            .get("/304")
+            .get("/behind")
+            .get("/old")
+            .send(Request::new("HEAD", "/head"))
+            .stats(ENDED),
         Case::new("the_upstream_closes_in_each_phase")
             .backend(
                 "app",
@@ -242,7 +282,8 @@ fn ends() -> Vec<Case> {
             .get("/in-last-chunk")
             .get("/nothing")
             .get("/complete")
-            .connected("app"),
+            .connected("app")
+            .stats(ENDED),
         Case::new("the_upstream_resets_in_each_phase")
             .backend(
                 "app",

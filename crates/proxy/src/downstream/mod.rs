@@ -13,6 +13,7 @@ mod reader;
 mod rehearsal;
 mod respond;
 mod seen;
+mod unread;
 mod upgrade;
 
 pub(crate) use client::Client;
@@ -175,8 +176,7 @@ impl Downstream {
         if let Client::Http2(stream) = &self.client
             && stream.is_answered_early()
         {
-            self.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
-            self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
+            self.count_early_answer();
         }
     }
 

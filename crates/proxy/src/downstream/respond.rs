@@ -55,8 +55,7 @@ impl Downstream {
             if late {
                 self.info.course.speaks_http.set(true);
             } else {
-                http.inc(HttpStat::DownstreamCxProtocolError);
-                self.info.course.broke_protocol.set(true);
+                self.note_broken_protocol();
             }
             http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
             http.inc(HttpStat::DownstreamRqRxReset);
@@ -72,8 +71,7 @@ impl Downstream {
         let unread = request.is_open_ended();
         // Of a stream it is known in the end.
         if unread && matches!(self.client, Client::Http1 { .. }) {
-            self.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
-            self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
+            self.count_early_answer();
         }
         self.local_answer(&mut request, reply, unread).await
     }
@@ -103,6 +101,7 @@ impl Downstream {
                 while !decoder.is_done() && !self.client.unread().is_empty() {
                     let found = decoder.decode(self.client.unread())?;
                     request.facts.bytes_received += (found.data_end - found.data_start) as u64;
+                    request.facts.body_read += found.consumed as u64;
                     self.client.consume(found.consumed);
                 }
                 if decoder.is_done() {
@@ -189,7 +188,10 @@ impl Downstream {
         reply: LocalReply,
         unread: bool,
     ) -> After {
-        request.facts.request_end.get_or_insert(self.worker.instant());
+        if !unread {
+            request.facts.request_end.get_or_insert(self.worker.instant());
+        }
+        self.note_wire_bytes(request, unread);
         // Envoy takes every 400 of its own for a request whose end is not to be trusted.
         let faulty = reply.status() == 400
             && matches!(self.client, Client::Http1 { .. })
@@ -265,8 +267,8 @@ impl Downstream {
             (Version::Http2, false) => BodyToClient::Stream,
         };
         // Envoy tells the end of what an old client gets by a length, or else by the close, also where there is no
-        // body.
-        let endless = version == Version::Http10 && !has_length && (bodiless || is_head || !empty);
+        // body, and where it is the codec that says so.
+        let endless = version == Version::Http10 && !has_length;
         if endless || unread || exchange.head.is_none() {
             self.draining = true;
         }
@@ -612,6 +614,7 @@ impl Downstream {
         let mut pump = self.upload(framing, Going::Plain).copying(copies);
         let complete = pump.discard(&mut self.client.source());
         request.facts.bytes_received = pump.bytes;
+        request.facts.body_read = pump.consumed;
         !complete
     }
 

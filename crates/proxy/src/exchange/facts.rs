@@ -108,6 +108,9 @@ pub(crate) struct Facts {
     pub(crate) attempts: u32,
     /// Where the back-end is late, the client is told that there is nothing to tell.
     pub(crate) late_is_no_content: bool,
+    /// As with Envoy, clusters do not count what is answered: it was an answer to an upgrade that is no answer to a
+    /// client, or came in place of one that an interim response had begun.
+    pub(crate) uncounted: bool,
     /// One attempt is over, and the next has yet to begin.
     pub(crate) resting: bool,
     /// The flag of the time that the attempt has taken too much of, as the router's own logs show it.

@@ -45,6 +45,8 @@ pub(crate) struct Pump {
     copies: Option<Box<Copies>>,
     /// The last read filled all room: there is a lot.
     bulk: bool,
+    /// Data bytes that had been passed when the source was read last.
+    bytes_before: u64,
     /// Data bytes that were passed.
     pub(crate) bytes: u64,
     /// Bytes read from the source.
@@ -140,6 +142,7 @@ impl Pump {
             kept: None,
             copies: None,
             bulk: false,
+            bytes_before: 0,
             bytes: 0,
             read: 0,
             consumed: 0,
@@ -236,6 +239,11 @@ impl Pump {
         if let Coming::Stream { done, .. } = &mut self.coming {
             *done = true;
         }
+    }
+
+    /// Takes what came with something malformed as not passed: nothing of it leaves Envoy's codec.
+    pub(crate) const fn forget_last_read(&mut self) {
+        self.bytes = self.bytes_before;
     }
 
     /// Whether all of the body has come.
@@ -356,6 +364,7 @@ impl Pump {
                         copies.add(buffer.filled().get(found.data_start..found.data_end).unwrap_or_default());
                     }
                     self.bytes += (found.data_end - found.data_start) as u64;
+                    self.consumed += found.consumed as u64;
                     buffer.consume(found.consumed);
                 }
                 decoder.is_done()
@@ -497,6 +506,7 @@ impl Pump {
                     Ok(most) if most > 0 => wanted.min(most),
                     _ => wanted,
                 };
+                self.bytes_before = self.bytes;
                 ends.pool.make_room(buffer, wanted);
                 let room = buffer.capacity();
                 match stream.poll_read(cx, buffer) {

@@ -30,7 +30,7 @@ use causeway_upstream::{Ask, ClusterStat, Host, Resource};
 
 use crate::cluster::{LocalCluster, Permit};
 use crate::deadlines::Timer;
-use crate::downstream::{After, Downstream};
+use crate::downstream::{After, Client, Downstream};
 use crate::format::Decimal;
 use crate::grpc_timeout;
 use crate::local_reply::LocalReply;
@@ -290,14 +290,18 @@ async fn attempt(
                 return Box::pin(hedge::outlast_unconnected(downstream, request, forwarding, failure)).await;
             }
             hedge::abandon(&mut request, forwarding, &failure);
-            if matches!(failure.reason, Reason::CircuitBreakerPending | Reason::OverloadedPool) {
+            let at_once = matches!(failure.reason, Reason::CircuitBreakerPending | Reason::OverloadedPool);
+            if at_once {
                 // It did not come as far as the host.
                 request.facts.host = None;
             }
             forwarding.give_back();
             let unread = match forwarding.copies.take() {
                 Some(copies) => Some(downstream.discard_copied_body(&mut request, Some(copies))),
-                None => retry::unread(downstream, &mut request, upload.as_deref_mut()),
+                None => retry::unread(downstream, &mut request, upload.as_deref_mut()).or_else(|| {
+                    // While a connection is made, what is there of the body is read.
+                    (!at_once).then(|| downstream.discard_request_body(&mut request))
+                }),
             };
             Tried::Served(Served::Ended(Box::pin(give_up(downstream, request, failure, unread)).await))
         }
@@ -460,8 +464,8 @@ fn start_timeout(downstream: &mut Downstream, forwarding: &Forwarding) {
     }
 }
 
-/// Answers a request that no back-end has answered. `unread` says whether some of it has not arrived; `None`
-/// where nothing of its body has been looked at.
+/// Answers a request that no back-end has answered. `unread` says whether some of it has not arrived; `None` where that
+/// is found out at once, and nothing of its body has been looked at. As with Envoy nobody does, then.
 async fn give_up(
     downstream: &mut Downstream,
     mut request: ActiveRequest,
@@ -475,7 +479,13 @@ async fn give_up(
         cluster.count_timeout(request.facts.host.as_deref());
         request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));
     }
-    let unread = unread.unwrap_or_else(|| downstream.discard_request_body(&mut request));
+    let unread = unread.unwrap_or_else(|| downstream.leave_unread(&request));
+    if unread && let Client::Http1 { .. } = &downstream.client {
+        downstream.count_early_answer();
+    }
+    if failure.reason == Reason::RequestChunkMalformed {
+        downstream.note_broken_protocol();
+    }
     let attempts = request.facts.attempts;
     let late =
         matches!(failure.reason, Reason::RouteTimeout | Reason::PerTryTimeout | Reason::PerTryIdleTimeout);

@@ -459,7 +459,12 @@ impl<'d> Relay<'d> {
             Poll::Ready(Err(PumpError::SourceClosed | PumpError::Source(_) | PumpError::SourceStream(_))) => {
                 Upload::ClientGone
             }
-            Poll::Ready(Err(PumpError::Malformed(failure))) => Upload::Failed(failure),
+            Poll::Ready(Err(PumpError::Malformed(failure))) => {
+                if let Some(pump) = &mut self.upload {
+                    pump.forget_last_read();
+                }
+                Upload::Failed(failure)
+            }
         }
     }
 
@@ -568,6 +573,9 @@ impl<'d> Relay<'d> {
         upstream.closed_by_peer();
         let reset = error.is_some();
         self.request.facts.upstream_close = Some(if reset { "RemoteReset" } else { "Normal" });
+        if self.answered {
+            self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
+        }
         let reused = upstream.served > 1 && self.interim == Interim::None;
         let reason = match (self.answered, reused, reset) {
             (true, _, _) => Reason::UpstreamClosedInHead,
@@ -600,7 +608,10 @@ impl<'d> Relay<'d> {
             if self.forwarding.hedge.is_some() {
                 self.win();
             }
-            self.request.charge(head.status);
+            // One of them is counted, and then the final one; a failure behind it is none of an answer.
+            if !std::mem::replace(&mut self.request.facts.uncounted, true) {
+                self.request.charge(head.status);
+            }
         }
         let wanted = self.downstream.listener.manager.config.proxy_100_continue
             && matches!(head.status, 100 | 102..=104)

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, ResponseHead, TrailerLimits};
-use causeway_http::{Known, Method, forwarding};
+use causeway_http::{Known, Method, Version, forwarding};
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
@@ -38,6 +38,8 @@ pub(super) struct Passing {
     trailers: bool,
     /// The connection can serve another request behind it.
     reusable: bool,
+    /// The back-end ends it by closing.
+    until_close: bool,
     /// The back-end is done; what is left is for the client to take.
     left: bool,
 }
@@ -52,21 +54,28 @@ impl Relay<'_> {
         let refused_upgrade = self.request.facts.upgrade;
         // The rest of the request would have to be read before the next one, and nobody wants it.
         self.downstream.draining |= self.upload.is_some();
-        if head.connection.close {
+        let old = head.version == Version::Http10 && !head.connection.keep_alive;
+        if head.connection.close || old {
             self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxCloseNotify);
         }
         if refused_upgrade {
             self.downstream.draining = true;
-            if self.downstream.upgrade.is_some() && (200..300).contains(&head.status) {
+            if self.downstream.upgrade.is_some() && (200..400).contains(&head.status) {
                 // The client would take whatever follows for the new protocol.
                 framing = BodyFraming::None;
                 // The end of a stream is told by its head.
                 match self.downstream.client {
-                    Client::Http1 { .. } => self.request.response.set(Known::ContentLength, b"0"),
-                    Client::Http2(_) => _ = self.request.response.remove(Known::ContentLength),
+                    Client::Http1 { .. } if !matches!(head.status, 204 | 304) => {
+                        self.request.response.set(Known::ContentLength, b"0");
+                    }
+                    _ => _ = self.request.response.remove(Known::ContentLength),
                 }
                 self.request.response.remove(Known::ContentType);
                 self.request.facts.details = ResponseDetails::from("websocket_handshake_unsuccessful");
+                self.request.facts.uncounted = true;
+            }
+            if let Client::Http1 { .. } = &self.downstream.client {
+                self.downstream.count_early_answer();
             }
         }
         let body = self.downstream.write_head(&mut self.request, framing.is_none(), false);
@@ -76,6 +85,7 @@ impl Relay<'_> {
             download: self.download(framing, body).before(next),
             body,
             reusable: head.keeps_alive() && framing == head.framing,
+            until_close: framing == BodyFraming::UntilClose,
             left: false,
         }
     }
@@ -85,6 +95,7 @@ impl Relay<'_> {
         let canary = self.request.response.get(Known::EnvoyUpstreamCanary) == Some(b"true");
         let facts = &mut self.request.facts;
         facts.canary = canary;
+        facts.uncounted = false;
         facts.status = head.status;
         facts.details = ResponseDetails::from("via_upstream");
         if head.status >= 500 {
@@ -204,6 +215,7 @@ impl Relay<'_> {
             Poll::Ready(Err(PumpError::Sink)) => return Poll::Ready(BodyEvent::ClientGone),
             Poll::Ready(Err(PumpError::SourceClosed)) => {
                 self.upstream.closed_by_peer();
+                self.count_broken();
                 self.request.facts.upstream_close = Some("Normal");
                 return Poll::Ready(BodyEvent::Failed(self.short(
                     download,
@@ -213,6 +225,9 @@ impl Relay<'_> {
             }
             Poll::Ready(Err(PumpError::Source(error))) => {
                 self.upstream.closed_by_peer();
+                if !passing.until_close {
+                    self.count_broken();
+                }
                 self.request.facts.upstream_close = Some("RemoteReset");
                 let how = format!("broke: {error}");
                 return Poll::Ready(BodyEvent::Failed(self.short(
@@ -229,7 +244,7 @@ impl Relay<'_> {
                 };
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
-                self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
+                self.count_broken();
                 return Poll::Ready(BodyEvent::Failed(failure));
             }
             Poll::Pending => {}
@@ -269,6 +284,11 @@ impl Relay<'_> {
         After::Close
     }
 
+    /// Counts a connection that has ended in the middle of something, or has brought what belongs to nothing.
+    fn count_broken(&self) {
+        self.forwarding.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
+    }
+
     fn short(&self, download: &Pump, reason: Reason, how: &str) -> Failure {
         let promised =
             self.request.response.get(Known::ContentLength).map(|length| length.escape_ascii().to_string());
@@ -304,22 +324,29 @@ impl Relay<'_> {
         self.request.response_trailers = trailers;
         self.downstream.client.count_into(&mut self.request.facts);
         let upload_complete = self.upload.is_none() && !self.upload_failed;
-        let Relay { downstream, request, upstream, .. } = self;
+        let Relay { downstream, request, upstream, forwarding, .. } = self;
         match upstream {
             // It has nothing left, or is reset.
             Upstream::Http2(stream) => drop(stream),
             // A request for an upgrade or a tunnel has no end, so its connection is not used again.
-            Upstream::Http1(_) if request.facts.upgrade => {}
+            Upstream::Http1(_) if request.facts.upgrade || !upload_complete => {}
             Upstream::Http1(upstream) => {
                 upstream.end_request();
+                if passing.until_close {
+                    upstream.closed_by_peer();
+                } else if !upstream.buffer.is_empty() {
+                    forwarding.hosts.stats().inc(ClusterStat::UpstreamCxProtocolError);
+                }
                 // What follows on it would belong to no request, or the back-end said that it ends.
-                if passing.reusable && upload_complete && upstream.buffer.is_empty() {
+                if passing.reusable && upstream.buffer.is_empty() {
                     upstream.pool().give_back(upstream);
                 }
             }
         }
         if !upload_complete {
-            downstream.listener.shards.http.inc(HttpStat::DownstreamRqResponseBeforeRqComplete);
+            if matches!(&downstream.client, Client::Http1 { .. }) && !request.facts.upgrade {
+                downstream.count_early_answer();
+            }
             return After::Linger;
         }
         if passing.body == BodyToClient::UntilClose {
@@ -338,6 +365,9 @@ impl Relay<'_> {
         // Envoy counts a response that it resets from both sides.
         http.inc(HttpStat::DownstreamRqTxReset);
         http.inc(HttpStat::DownstreamRqRxReset);
+        if failure.reason == Reason::PerTryIdleTimeout {
+            self.forwarding.cluster.stats().inc(ClusterStat::UpstreamRqPerTryIdleTimeout);
+        }
         if failure.reason == Reason::RouteTimeout {
             self.forwarding.cluster.count_timeout(self.request.facts.host.as_deref());
             self.request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Timeout));

@@ -322,8 +322,9 @@ pub(super) async fn again(downstream: &mut Downstream, forwarding: &mut Forwardi
             }
             Stopped::Failed(failure) => {
                 hedge::abandon(&mut request, forwarding, &failure);
-                let unread = unread(downstream, &mut request, upload.as_deref_mut());
-                give_up(downstream, request, failure, unread).await
+                let unread = unread(downstream, &mut request, upload.as_deref_mut())
+                    .unwrap_or_else(|| downstream.discard_request_body(&mut request));
+                give_up(downstream, request, failure, Some(unread)).await
             }
         }));
     }

@@ -68,6 +68,11 @@ impl ClientStream {
         stream.client_ended && stream.body.is_empty() && stream.trailers.is_none()
     }
 
+    /// Whether the client has sent all there is, read or not.
+    pub(crate) fn client_has_ended(&self) -> bool {
+        self.stream.borrow().client_ended
+    }
+
     /// That much of the body has been taken, so the client may send more.
     pub(crate) fn release(&mut self, count: usize) {
         self.session.borrow_mut().taken(&mut self.stream.borrow_mut(), count);

@@ -76,9 +76,11 @@ impl Connection {
         }
         self.open(block, request);
         let most = self.listener.manager.config.max_requests_per_connection;
-        if most.is_some_and(|most| self.requests >= u64::from(most)) && self.drain == Drain::No {
+        if most.is_some_and(|most| self.requests >= u64::from(most)) {
             self.listener.shards.http.inc(HttpStat::DownstreamCxMaxRequestsReached);
-            self.announce_end();
+            if self.drain == Drain::No {
+                self.announce_end();
+            }
         }
         Ok(())
     }
