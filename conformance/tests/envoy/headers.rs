@@ -342,6 +342,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 "x-envoy-original-host",
                 "x-envoy-original-url",
                 "x-envoy-is-timeout-retry",
+                "x-envoy-upstream-alt-stat-name",
                 "x-envoy-downstream-service-node",
                 "accept",
                 "accept-language",

@@ -65,6 +65,7 @@ pub(super) fn number(value: &[u8]) -> Option<u64> {
 
 /// Fields that are for this router, and no other, beside those that are about retries ([`super::retry`]).
 const FOR_THE_ROUTER: KnownSet = KnownSet::of(&[
+    Known::EnvoyUpstreamAltStatName,
     Known::EnvoyUpstreamRqTimeoutAltResponse,
     Known::EnvoyUpstreamStreamDurationMs,
     Known::EnvoyHedgeOnPerTryTimeout,
