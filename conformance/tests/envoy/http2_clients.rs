@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causeway_conformance::frames::{Frame, request};
-use causeway_conformance::{Act, Answer, Case, Reply, Request, Run, Streams, TlsWish};
+use causeway_conformance::{Act, Answer, Case, Reply, Request, Run, Script, Streams, TlsWish};
 use serde_json::{Value, json};
 
 /// Envoy leaves connections open for a second before it closes them.
@@ -42,6 +42,32 @@ fn requests() -> Vec<Case> {
             .ask(Request::get("/x?y=1").header("x-a", "1")),
         Case::new("methods_of_any_kind")
             .ask_all(["HEAD", "PUT", "DELETE", "OPTIONS", "FOO"].map(|method| Request::new(method, "/x"))),
+        Case::new("sizes_of_fields_before_compression")
+            .hcm("server_header_transformation: PASS_THROUGH")
+            .router("suppress_envoy_headers: true")
+            .backend("app", Script::always(Reply::ok("x").header("x-own", "a")))
+            .backend("second", Script::always(Reply::ok("x").header("x-own", "a")).http2())
+            .cluster("second", "http2_protocol_options: {}")
+            .dead("dead")
+            .routes(
+                "
+                - match: {prefix: /second}
+                  route: {cluster: second}
+                - match: {prefix: /dead}
+                  route: {cluster: dead}
+                - match: {prefix: /}
+                  route: {cluster: app}",
+            )
+            .log(
+                "%REQ(:PATH)% %DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED% %DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT% \
+                 %UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED% %UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT%",
+            )
+            .get("/1")
+            .get("/second/1")
+            .ask(Request::get("/2").header("x-a", "1"))
+            .ask(Request::get("/second/2").header("x-a", "1"))
+            .ask(Request::post("/second/3", "body"))
+            .ask(Request::get("/dead")),
         Case::new("bodies_with_and_without_a_length").log(LOG).ask_all([
             Request::post("/", "abc"),
             Request::post("/", "abc").header("content-length", "3"),

@@ -159,6 +159,14 @@ pub enum OperatorKind {
     UpstreamHeaderBytesReceived,
     /// `UPSTREAM_HEADER_BYTES_SENT`.
     UpstreamHeaderBytesSent,
+    /// `DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT` and the like: of HTTP/2, names and values of the fields; of HTTP/1, what
+    /// `DOWNSTREAM_HEADER_BYTES_SENT` is.
+    DecompressedFieldBytes {
+        /// Between the proxy and the back-end.
+        upstream: bool,
+        /// From the proxy.
+        sent: bool,
+    },
     /// `REQUEST_HEADERS_BYTES`, `RESPONSE_HEADERS_BYTES`, `RESPONSE_TRAILERS_BYTES`: names and values of
     /// the fields, with those that HTTP/2 writes with a colon.
     FieldBytes(FieldSection),

@@ -323,6 +323,7 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
     }
     let parameter = command.parameter.unwrap_or_default();
     let address = |peer, part| K::Address { peer, part };
+    let decompressed = |upstream, sent| K::DecompressedFieldBytes { upstream, sent };
     let duration = |from, to| K::Duration { from, to, unit: DurationUnit::Milliseconds };
     Ok(match command.name {
         "ACCESS_LOG_TYPE" => K::AccessLogType,
@@ -360,12 +361,12 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT" => {
             K::UpstreamAttempted(Attempted::HostName { without_port: true })
         }
-        "DOWNSTREAM_HEADER_BYTES_RECEIVED" | "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => {
-            K::DownstreamHeaderBytesReceived
-        }
-        "DOWNSTREAM_HEADER_BYTES_SENT" | "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => {
-            K::DownstreamHeaderBytesSent
-        }
+        "DOWNSTREAM_HEADER_BYTES_RECEIVED" => K::DownstreamHeaderBytesReceived,
+        "DOWNSTREAM_HEADER_BYTES_SENT" => K::DownstreamHeaderBytesSent,
+        "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => decompressed(false, false),
+        "DOWNSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => decompressed(false, true),
+        "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => decompressed(true, false),
+        "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => decompressed(true, true),
         "REQUESTED_SERVER_NAME" => K::RequestedServerName(requested_server_name(parameter)),
         "DOWNSTREAM_WIRE_BYTES_RECEIVED" => K::DownstreamWireBytesReceived,
         "DOWNSTREAM_WIRE_BYTES_SENT" => K::DownstreamWireBytesSent,
@@ -452,12 +453,8 @@ fn known(command: &Command<'_>) -> Result<OperatorKind, Wrong> {
         "UPSTREAM_CLUSTER" => K::UpstreamCluster,
         "UPSTREAM_CLUSTER_RAW" => K::UpstreamClusterRaw,
         "UPSTREAM_CONNECTION_ID" => K::UpstreamConnectionId,
-        "UPSTREAM_HEADER_BYTES_RECEIVED" | "UPSTREAM_DECOMPRESSED_HEADER_BYTES_RECEIVED" => {
-            K::UpstreamHeaderBytesReceived
-        }
-        "UPSTREAM_HEADER_BYTES_SENT" | "UPSTREAM_DECOMPRESSED_HEADER_BYTES_SENT" => {
-            K::UpstreamHeaderBytesSent
-        }
+        "UPSTREAM_HEADER_BYTES_RECEIVED" => K::UpstreamHeaderBytesReceived,
+        "UPSTREAM_HEADER_BYTES_SENT" => K::UpstreamHeaderBytesSent,
         "UPSTREAM_WIRE_BYTES_RECEIVED" => K::UpstreamWireBytesReceived,
         "UPSTREAM_WIRE_BYTES_SENT" => K::UpstreamWireBytesSent,
         "UPSTREAM_HOST_NAME" => K::UpstreamHostName { without_port: false },

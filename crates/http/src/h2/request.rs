@@ -89,6 +89,11 @@ impl<'b> HeadReader<'b> {
         }
     }
 
+    /// Bytes of the names and values so far.
+    pub const fn field_bytes(&self) -> usize {
+        self.counted.bytes
+    }
+
     /// Takes in a field. Behind a fault, they are only counted.
     pub fn field(&mut self, field: Field<'_>) {
         if self.fault.is_some() {

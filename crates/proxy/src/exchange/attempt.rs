@@ -74,6 +74,7 @@ impl Facts {
         swap(&mut self.upstream_head_sent, &mut other.upstream_head_sent);
         swap(&mut self.upstream_fields_sent, &mut other.upstream_fields_sent);
         swap(&mut self.upstream_fields_received, &mut other.upstream_fields_received);
+        swap(&mut self.plain_answer, &mut other.plain_answer);
         swap(&mut self.body_passed, &mut other.body_passed);
         swap(&mut self.answer, &mut other.answer);
         swap(&mut self.resting, &mut other.resting);
@@ -132,6 +133,7 @@ impl Facts {
             response_field_bytes: if_answered(
                 self.response_field_bytes - self.response_trailer_bytes.fields.min(self.response_field_bytes),
             ),
+            plain_answer: self.plain_answer,
             upstream_head_sent: self.upstream_head_sent,
             body_passed: self.body_passed,
             upstream_wire_received: self.upstream_wire_received,

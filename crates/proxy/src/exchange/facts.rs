@@ -145,6 +145,10 @@ pub(crate) struct Facts {
     pub(crate) request_field_bytes: u64,
     /// What the response's `connection` says to the client, where it is the proxy that says it.
     pub(crate) connection_said: Option<&'static str>,
+    /// Of HTTP/2, bytes of the names and values of its fields.
+    pub(crate) plain_request: u32,
+    /// The same of what the back-end answered.
+    pub(crate) plain_answer: u32,
     /// Bytes of the response's fields, to the client.
     pub(crate) response_field_bytes: u64,
     /// Bytes of the response's trailers, to the client, with their names and values, and with all that is around
@@ -239,6 +243,7 @@ impl Facts {
         self.upstream_head_sent = 0;
         self.upstream_fields_sent = 0;
         self.upstream_fields_received = 0;
+        self.plain_answer = 0;
         self.body_passed = 0;
         self.answer = None;
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use causeway_http::{HeaderBlock, Known, Method};
+use causeway_http::{HeaderBlock, Known, Method, Version};
 use causeway_model::{
     AddressPart, DurationUnit, FieldSection, HeaderName, MetadataSource, Operator, OperatorKind, PathForm,
     TimeFormat, Value,
@@ -148,6 +148,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             Operand::Number(facts.shown_upstream_bytes().fields_received)
         }
         OperatorKind::UpstreamHeaderBytesSent => Operand::Number(facts.shown_upstream_bytes().fields_sent),
+        OperatorKind::DecompressedFieldBytes { upstream, sent } => {
+            Operand::Number(decompressed(view, *upstream, *sent))
+        }
         OperatorKind::FieldBytes(section) => Operand::Number(field_bytes(view, *section)),
         OperatorKind::Address { peer, part } => address(view, *peer, *part),
         OperatorKind::UpstreamHostName { without_port } => host_name(view, *without_port),
@@ -271,6 +274,28 @@ fn either<'a>(
 /// The first field of that name: Envoy prints no others.
 fn header<'a>(block: &'a HeaderBlock, name: &'a HeaderName) -> Operand<'a> {
     block.get(name.as_str()).into()
+}
+
+/// Bytes of fields as they are before they are compressed, which HTTP/1 does not.
+fn decompressed(view: &View<'_>, upstream: bool, sent: bool) -> u64 {
+    let facts = &view.exchange.facts;
+    let http2 = facts.protocol == Some(Version::Http2);
+    let trailers = || field_bytes(view, FieldSection::ResponseTrailers);
+    match (upstream, sent) {
+        (false, false) if http2 && !facts.attempt => facts.plain_request.into(),
+        (false, false) => facts.request_field_bytes,
+        (false, true) if http2 && !facts.attempt => {
+            field_bytes(view, FieldSection::ResponseHeaders) + trailers()
+        }
+        (false, true) => facts.response_field_bytes,
+        (true, sent) if facts.upstream_count.is_some() || (facts.attempt && http2) => match sent {
+            true => field_bytes(view, FieldSection::RequestHeaders),
+            false if facts.plain_answer > 0 => u64::from(facts.plain_answer) + trailers(),
+            false => 0,
+        },
+        (true, true) => facts.shown_upstream_bytes().fields_sent,
+        (true, false) => facts.shown_upstream_bytes().fields_received,
+    }
 }
 
 fn field_bytes(view: &View<'_>, section: FieldSection) -> u64 {

@@ -30,19 +30,23 @@ pub(crate) fn block(map: &HeaderMap) -> HeaderBlock {
     block
 }
 
-/// The fields of a response, in place of those that are there.
-pub(crate) fn read_response(map: &HeaderMap, block: &mut HeaderBlock) {
+/// The fields of a response, in place of those that are there; returns how many bytes their names and values have.
+pub(crate) fn read_response(map: &HeaderMap, block: &mut HeaderBlock) -> usize {
     block.clear(usize::MAX);
-    add_all(map, block);
+    let bytes = add_all(map, block);
     if map.keys_len() < map.len() {
         block.join_repeated_in_response();
     }
+    bytes
 }
 
-fn add_all(map: &HeaderMap, block: &mut HeaderBlock) {
+fn add_all(map: &HeaderMap, block: &mut HeaderBlock) -> usize {
+    let mut bytes = 0;
     for (name, value) in map {
+        bytes += name.as_str().len() + value.len();
         block.append(name.as_str(), value.as_bytes());
     }
+    bytes
 }
 
 #[cfg(test)]

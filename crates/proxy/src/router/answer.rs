@@ -60,7 +60,8 @@ impl HeadReader<'_> {
         };
         self.facts.response_begin.get_or_insert_with(|| self.worker.instant());
         stream::check_head(&response, opened, &self.hosts.config().http)?;
-        http2::read_response(response.headers(), self.response);
+        let plain = http2::read_response(response.headers(), self.response) + ":status200".len();
+        self.facts.plain_answer += u32::try_from(plain).unwrap_or(u32::MAX);
         let ends = !interim && opened.is_headers_only();
         let status = response.status().as_u16();
         // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).

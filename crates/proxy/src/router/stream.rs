@@ -168,7 +168,8 @@ impl Relay<'_> {
         };
         let status = response.status().as_u16();
         check_head(&response, stream, &self.forwarding.hosts.config().http)?;
-        http2::read_response(response.headers(), &mut self.request.response);
+        let plain = http2::read_response(response.headers(), &mut self.request.response) + ":status200".len();
+        self.request.facts.plain_answer += u32::try_from(plain).unwrap_or(u32::MAX);
         let ends = !interim && stream.is_headers_only();
         // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).
         let status = if self.downstream.upgrade.is_some() && status == 200 { 101 } else { status };

@@ -123,6 +123,7 @@ pub(super) fn read_head(
         drop(reader);
         return (request, Err(malformed));
     }
+    let plain = reader.field_bytes();
     let read = match block.refused {
         Some(what) => Err(Fault::Message(what)),
         None => reader.finish(block.ends),
@@ -132,6 +133,7 @@ pub(super) fn read_head(
         request.facts.sent_whole = block.ends;
         request.facts.wire_received = block.wire;
         request.facts.request_field_bytes = block.wire;
+        request.facts.plain_request = u32::try_from(plain).unwrap_or(u32::MAX);
         request.head = Some(head);
         underscores(&mut request, listener, worker)
     });
