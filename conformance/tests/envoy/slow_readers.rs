@@ -61,6 +61,12 @@ const OVER: &str = "
         max_stream_duration: {max_stream_duration: 0.4s}
         retry_policy: {retry_on: 5xx, per_try_timeout: 0.3s, per_try_idle_timeout: 0.3s}";
 
+/// An answer of the proxy's own that is longer than the client takes at once.
+fn direct() -> String {
+    let body = "x".repeat(3000);
+    format!("- match: {{prefix: /}}\n  direct_response: {{status: 200, body: {{inline_string: {body}}}}}")
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         takes_its_time("a_stream_that_the_back_end_has_ended_may_be_read_slowly", 3000).routes(OVER),
@@ -72,6 +78,19 @@ pub(crate) fn cases() -> Vec<Case> {
                 "http.ingress.downstream_rq_idle_timeout",
                 "http.ingress.downstream_rq_tx_reset",
             ]),
+        takes_its_time("the_manager_says_how_long_the_end_of_a_stream_may_take", 3000)
+            .hcm("stream_flush_timeout: 0.4s")
+            .stats(&["http2.tx_flush_timeout"]),
+        takes_its_time("the_route_says_how_long_the_end_of_a_stream_may_take", 3000)
+            .hcm("stream_idle_timeout: 0.4s")
+            .routes("- match: {prefix: /}\n  route: {cluster: app, flush_timeout: 0s}"),
+        takes_its_time("an_answer_of_the_proxy_may_be_read_slowly", 0)
+            .hcm("common_http_protocol_options: {max_stream_duration: 0.4s}")
+            .routes(&direct()),
+        takes_its_time("an_answer_of_the_proxy_that_is_not_read_is_reset", 0)
+            .hcm("stream_flush_timeout: 0.4s")
+            .routes(&direct())
+            .stats(&["http2.tx_flush_timeout"]),
         takes_its_time("a_large_stream_that_is_read_slowly", 200_000)
             .routes("- match: {prefix: /}\n  route: {cluster: app, timeout: 0.4s}")
             .mask_log(|line| line.split(" response_timeout").next().unwrap_or_default().to_owned())

@@ -121,6 +121,9 @@ pub struct HttpConnectionManager {
     pub max_stream_duration: Option<Duration>,
     /// A request on which nothing moves ends after this time; 5 min unless set.
     pub stream_idle_timeout: Option<Duration>,
+    /// A client of HTTP/2 has this time to take the end of a response (`stream_flush_timeout`); `stream_idle_timeout`
+    /// unless set.
+    pub stream_flush_timeout: Option<Duration>,
     /// The whole request has to arrive within this time.
     pub request_timeout: ArrivalTimeout,
     /// The request's head has to arrive within this time.

@@ -221,6 +221,9 @@ pub struct RouteForward {
     pub timeout_position: Option<SourcePosition>,
     /// Nothing moves for this time; `None` leaves the connection manager's, zero is none at all.
     pub idle_timeout: Option<Duration>,
+    /// A client of HTTP/2 has this time to take the end of a response (`flush_timeout`); `None` leaves the connection
+    /// manager's, zero is none at all.
+    pub flush_timeout: Option<Duration>,
     /// `max_stream_duration` of the route. Where it is set, `timeout` and `grpc_timeout` do not hold.
     pub max_stream_duration: Option<MaxStreamDuration>,
     /// How long gRPC requests may take, in place of `timeout` (`max_grpc_timeout`).

@@ -57,6 +57,7 @@ impl Cx<'_> {
             timeout: Some(TIMEOUT),
             timeout_position: None,
             idle_timeout: None,
+            flush_timeout: None,
             max_stream_duration: None,
             grpc_timeout: None,
             priority: RoutingPriority::Default,
@@ -90,11 +91,6 @@ impl Cx<'_> {
             "early_data_policy",
             "no request arrives before its TLS handshake is done",
         );
-        self.has_no_effect(
-            action,
-            "flush_timeout",
-            "in HTTP/1 nothing waits for its turn on the connection; `idle_timeout` holds",
-        );
         let forward = RouteForward {
             cluster_not_found_status: match action.choice("cluster_not_found_response_code") {
                 "NOT_FOUND" => 404,
@@ -107,6 +103,7 @@ impl Cx<'_> {
             timeout: self.timeout(action, "timeout", Some(TIMEOUT)),
             timeout_position: action.has("timeout").then(|| self.position_of(action.at("timeout").span)),
             idle_timeout: self.duration(action, "idle_timeout"),
+            flush_timeout: self.duration(action, "flush_timeout"),
             max_stream_duration: self.max_stream_duration(action),
             grpc_timeout: self.grpc_timeout(action),
             priority: match action.choice("priority") {

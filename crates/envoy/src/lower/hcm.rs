@@ -46,6 +46,7 @@ impl Cx<'_> {
         let max_connection_duration = common_timeout("max_connection_duration", None);
         let drain_timeout = self.duration(hcm, "drain_timeout").unwrap_or(Duration::from_secs(5));
         self.without_effect(hcm);
+        let idle = self.timeout(hcm, "stream_idle_timeout", Some(Duration::from_secs(300)));
         let manager = HttpConnectionManager {
             position: self.position(hcm),
             stat_prefix: hcm.text("stat_prefix").into(),
@@ -113,7 +114,8 @@ impl Cx<'_> {
             max_requests_per_connection: common_number("max_requests_per_connection")
                 .filter(|most| *most > 0),
             max_stream_duration: common_timeout("max_stream_duration", None),
-            stream_idle_timeout: self.timeout(hcm, "stream_idle_timeout", Some(Duration::from_secs(300))),
+            stream_idle_timeout: idle,
+            stream_flush_timeout: self.timeout(hcm, "stream_flush_timeout", idle),
             request_timeout: self.arrival_timeout(hcm, "request_timeout"),
             request_headers_timeout: self.arrival_timeout(hcm, "request_headers_timeout"),
             drain_timeout,
@@ -298,11 +300,6 @@ impl Cx<'_> {
             hcm,
             "forward_proto_config",
             "it is about connections whose address a PROXY header has changed",
-        );
-        self.has_no_effect(
-            hcm,
-            "stream_flush_timeout",
-            "in HTTP/1 nothing waits for its turn on the connection; `stream_idle_timeout` holds",
         );
     }
 

@@ -204,6 +204,9 @@ impl Downstream {
             request.facts.bytes_sent = body.len() as u64;
             request.to_client.bytes().extend_from_slice(&body);
         }
+        if let Client::Http2(_) = &self.client {
+            self.wait_for_reader(request);
+        }
         let ends = unread || close || self.ends_behind(request);
         let sent = self.flush_before(if ends { Next::Close } else { Next::More }, request).await;
         request.facts.finished = true;
@@ -418,7 +421,7 @@ impl Downstream {
                         stream.send(request.to_client.take(room), ends);
                     }
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(())),
-                    Poll::Pending => return self.poll_write_deadline(cx).map(Err),
+                    Poll::Pending => return self.poll_reader(cx).map(Err),
                 }
             }
             Poll::Ready(Ok(()))

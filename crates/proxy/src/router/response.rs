@@ -255,7 +255,7 @@ impl Relay<'_> {
         if !passing.left && self.upstream_is_done(&passing.download) {
             passing.left = true;
             self.request.facts.response_end = Some(self.downstream.worker.instant());
-            self.downstream.wait_for_reader();
+            self.downstream.wait_for_reader(&self.request);
         }
         if passing.left {
             return self.downstream.poll_reader(cx).map(|()| BodyEvent::NotTaken);
