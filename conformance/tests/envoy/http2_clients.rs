@@ -470,7 +470,7 @@ fn tunnels() -> Vec<Case> {
             )
             .backend(
                 "app",
-                causeway_conformance::Script::always(Answer::default())
+                Script::always(Answer::default())
                     .greeting(Answer::raw("hello ").then(Act::EchoBytes)),
             )
             .step(async |run: &mut Run| {
