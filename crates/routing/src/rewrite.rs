@@ -10,8 +10,8 @@ pub type Fill<'f> = &'f dyn Fn(&Template, &mut Vec<u8>);
 
 /// Writes the path (and query) that is sent on in place of `path`, byte for byte as Envoy makes it, and
 /// says whether there is one: `false` leaves `out` as it is, the path stays, and there is no
-/// `x-envoy-original-path`. So it is where nothing is left in place of the path, whatever the query. `matcher` is that of the route that took the request; `fill` prints nothing for a
-/// value that is absent.
+/// `x-envoy-original-path`. So it is where nothing is left in place of the path, whatever the query. `matcher` is that
+/// of the route that took the request; `fill` prints nothing for a value that is absent.
 pub fn rewrite_path(
     matcher: &RouteMatch,
     rewrite: &PathRewrite,

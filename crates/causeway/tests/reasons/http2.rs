@@ -78,7 +78,7 @@ fn broken() -> Vec<Case> {
         .after_head(),
         of(Reason::UpstreamFlood, vec![Frame::new(2, 0, [0, 0, 0, 0, 1]).on(3); 500])
             .evidence("max_inbound_priority_frames_per_stream"),
-        of(Reason::UpstreamHeadOverflow, [Frame::headers(&head).ending()]).evidence("120 fields"),
+        of(Reason::UpstreamHeadOverflow, [Frame::headers(&head).ending()]).evidence("121 fields"),
         of(Reason::RequestUnsendable, [Frame::headers(OK).ending()])
             .send(Request::get("/").host("a%41.test"))
             .evidence("authority \"a%41.test\""),
