@@ -15,6 +15,7 @@ const NUMBERS: &[(&str, &str)] = &[
     // The class of a status that somebody else chose.
     ("record.rs", "facts.status < 500;"),
     ("router/response.rs", "if head.status >= 500 {"),
+    ("router/response.rs", "(200..400).contains(&head.status)"),
     ("router/mirror/task.rs", "else { status < 500 };"),
     ("downstream/manager.rs", "(300..400).contains(&response.status)"),
     // What RFC 9209 recommends in place of the status of the door.

@@ -107,6 +107,16 @@ impl LocalReply {
         self
     }
 
+    /// The same, where it is the client who is late: its request has not come whole.
+    pub(crate) const fn of_late_client(self) -> Self {
+        self.with_status(408)
+    }
+
+    /// Whether Envoy takes the request for one whose end is not to be trusted, as it does behind every 400 of its own.
+    pub(crate) const fn is_bad_request(&self) -> bool {
+        self.status == 400
+    }
+
     /// The same, with details that say more than those of its reason.
     pub(crate) fn with_details(mut self, details: String) -> Self {
         self.details = Some(details);

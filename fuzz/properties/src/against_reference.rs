@@ -22,8 +22,12 @@ fn by_name(fields: &Fields, keep: impl Fn(&str) -> bool) -> Vec<(String, Vec<u8>
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
         match found.iter_mut().find(|there| there.0 == name) {
             _ if !keep(&name) => {}
+            // Where lines are joined, those that are empty are left out.
+            Some(_) if value.is_empty() => {}
             Some((_, values)) => {
-                values.push(b',');
+                if !values.is_empty() {
+                    values.push(b',');
+                }
                 values.extend_from_slice(value);
             }
             None => found.push((name, value.clone())),

@@ -192,8 +192,7 @@ impl Downstream {
             request.facts.request_end.get_or_insert(self.worker.instant());
         }
         self.note_wire_bytes(request, unread);
-        // Envoy takes every 400 of its own for a request whose end is not to be trusted.
-        let faulty = reply.status() == 400
+        let faulty = reply.is_bad_request()
             && matches!(self.client, Client::Http1 { .. })
             && !self.listener.manager.config.http1.stream_error_on_invalid_message;
         self.draining |= reply.close || faulty;

@@ -495,8 +495,7 @@ async fn give_up(
         reply = reply.with_status(204).with_body(Vec::new(), None);
     }
     if too_long && unread {
-        // It is the client who is late.
-        reply = reply.with_status(408);
+        reply = reply.of_late_client();
     }
     if attempts > 1 {
         reply = reply.after_retries();

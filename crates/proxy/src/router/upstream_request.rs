@@ -15,7 +15,7 @@ pub(super) fn write_head(exchange: &mut Exchange, upgrade: Option<&[u8]>) -> boo
         exchange.request.remove(Known::Connection);
         exchange.request.remove(Known::Upgrade);
     }
-    let chunked = if upgrade.is_some() { false } else { frame(&mut exchange.request, head.framing) };
+    let chunked = frame(&mut exchange.request, head.framing);
     let format = exchange
         .facts
         .cluster
