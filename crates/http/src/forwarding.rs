@@ -66,7 +66,7 @@ pub fn remove_hop_by_hop_request(block: &mut HeaderBlock, options: ConnectionOpt
     block.remove_all(OF_ONE_CONNECTION);
     if keeps_trailers {
         block.set(Known::Te, b"trailers");
-    } else if block.get(Known::Te).is_some_and(|value| !value.is_empty()) {
+    } else {
         block.remove(Known::Te);
     }
 }

@@ -352,7 +352,7 @@ fn framing(
 
 fn takes_continue(block: &HeaderBlock) -> bool {
     // Twice is a list of two, which is another expectation to Envoy.
-    let mut values = block.values(Known::Expect);
+    let mut values = block.values(Known::Expect).filter(|value| !value.is_empty());
     values.next().is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue")) && values.next().is_none()
 }
 
