@@ -20,7 +20,7 @@ pub enum Tried {
     Loads(String),
     /// It does not load any more.
     Breaks,
-    /// The text can't be changed like that, as [`mend`] says: it is JSON, or an anchor shares the field.
+    /// The text can't be changed like that, as [`mend`](super::mend) says: it is JSON, or an anchor shares the field.
     NotEdited,
 }
 
