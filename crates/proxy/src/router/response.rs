@@ -138,13 +138,14 @@ impl Relay<'_> {
                 for level in &target.response_levels {
                     mutate(&mut self.request, Message::Response, level, &viewer);
                 }
-                // A length that is not the body's own would have the client take a part of it for the next response.
-                if !head.framing.is_none() && !head.framing.fits(&self.request.response) {
-                    self.request.response.remove(Known::ContentLength);
-                }
             }
         }
         self.downstream.filter_response(&mut self.request);
+        // Whoever changed it: a length that is not the body's own would have the client take a part of it for the next
+        // response.
+        if !head.framing.is_none() && !head.framing.fits(&self.request.response) {
+            self.request.response.remove(Known::ContentLength);
+        }
     }
 
     fn download(&self, framing: BodyFraming, body: BodyToClient) -> Pump {
