@@ -1,6 +1,7 @@
 //! The filter that changes header fields, the query and trailers.
 
 use causeway_conformance::{Case, Reply, Request, Run, Script};
+use serde_json::Value;
 
 /// The filter with these mutations.
 fn filter(mutations: &str) -> String {
@@ -54,6 +55,18 @@ response_mutations:
                     .header("x-12", "5")
                     .header("x-12a", "6"),
             ),
+        Case::new("a_length_of_a_response_that_is_not_the_bodys")
+            .backend("app", Reply::ok("abcHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"))
+            .filters(&filter(
+                r#"
+response_mutations:
+- append: {header: {key: content-length, value: "3"}, append_action: OVERWRITE_IF_EXISTS_OR_ADD}"#,
+            ))
+            .get("/")
+            .without_log()
+            .differs("D-300", &["1 GET /", "headers", "content-length"], Value::Null)
+            .differs("D-300", &["1 GET /", "headers", "transfer-encoding"], "chunked")
+            .differs("D-300", &["1 GET /", "body"], "abcHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
         Case::new("query_parameters_are_changed_and_the_query_is_written_anew")
             .filters(&filter(
                 r#"

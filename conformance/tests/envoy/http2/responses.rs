@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use causeway_conformance::{Act, Answer, Case, Frame, Reply, Request, Script};
+use serde_json::Value;
 
 use super::{case, options};
 
@@ -127,6 +128,40 @@ fn bodies() -> Vec<Case> {
         )
         .get("/")
         .stats(&["cluster.app.upstream_rq_tx_reset", "cluster.app.upstream_cx_active"]),
+        case(
+            "a_body_with_two_lengths",
+            Answer::frames([
+                Frame::headers(&[(":status", "200"), ("content-length", "3"), ("content-length", "3")]),
+                Frame::data("abc").ending(),
+            ]),
+        )
+        .get("/"),
+        case(
+            "a_length_that_the_configuration_changes",
+            Script::by(|request| match request.path() {
+                "/none" => Answer::frames([Frame::headers(OK), Frame::data("abc").ending()]),
+                _ => Answer::frames([
+                    Frame::headers(&[(":status", "200"), ("content-length", "3")]),
+                    Frame::data("abc").ending(),
+                ]),
+            }),
+        )
+        .routes(
+            "- match: {prefix: /}
+  route: {cluster: app}
+  response_headers_to_add:
+  - header: {key: content-length, value: '2'}
+    append_action: OVERWRITE_IF_EXISTS_OR_ADD",
+        )
+        .get("/")
+        .get("/none")
+        .without_log()
+        .differs("D-300", &["1 GET /", "headers", "content-length"], Value::Null)
+        .differs("D-300", &["1 GET /", "headers", "transfer-encoding"], "chunked")
+        .differs("D-300", &["1 GET /", "body"], "abc")
+        .differs("D-300", &["2 GET /none", "headers", "content-length"], Value::Null)
+        .differs("D-300", &["2 GET /none", "headers", "transfer-encoding"], "chunked")
+        .differs("D-300", &["2 GET /none", "body"], "abc"),
         case("an_answer_before_the_request_is_complete", Script::always(Reply::status(413)).early())
             .raw("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc")
             .stats(&[

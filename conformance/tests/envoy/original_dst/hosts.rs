@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causeway_conformance::{Case, Reply, Request, Run, Signal};
+use causeway_conformance::{Act, Answer, Case, Reply, Request, Run, Script, Signal};
 use serde_json::json;
 
 use super::{BY_HEADER, NAME, STATS, Wanted, all, case, original};
@@ -68,13 +68,20 @@ pub(super) fn cases() -> Vec<Case> {
             .admin("/config_dump?include_eds&resource=static_endpoint_configs"),
         all(
             Case::new("a_host_that_fails_its_checks_is_used_all_the_same")
-                .endpoint("a", Reply::status(503).body("down"))
+                .endpoint("a", Script::by(|request| {
+                    let answer = Answer::default();
+                    // The check begins with the first request, and must not end before it.
+                    let waits = if request.path() == "/health" { Duration::from_millis(300) } else { Duration::ZERO };
+                    answer.then_pause(waits).then(Act::Reply(Reply::status(503).body("down")))
+                }))
                 .endpoint("b", Reply::ok("b")),
             &checked,
         )
-        .to(NAME, &["127.0.0.1:{{a}}", "127.0.0.1:{{b}}"])
-        .wait_for("/clusters", "health_flags::/failed_active_hc")
         .to(NAME, &["127.0.0.1:{{a}}"])
+        .wait_for("/clusters", "health_flags::/failed_active_hc")
+        // The workers hear of it later, and close the connections then.
+        .pause(Duration::from_millis(200))
+        .to(NAME, &["127.0.0.1:{{b}}", "127.0.0.1:{{a}}"])
         .clusters("asked")
         .stats(&[
             "cluster.asked.membership_total",

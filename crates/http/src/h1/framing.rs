@@ -27,9 +27,18 @@ impl BodyFraming {
             Self::Length(length) => length,
             Self::Chunked | Self::UntilClose => return false,
         };
-        let mut values = block.values(Known::ContentLength);
-        let said = values.next().and_then(parse_length);
-        said == Some(length) && values.next().is_none()
+        length_in(block) == Some(length)
+    }
+
+    /// How the body of a message of HTTP/2 with these fields ends; `ends` where nothing follows its head. Where no length
+    /// is said, its frames are to it what chunks are in HTTP/1.
+    #[must_use]
+    pub fn of_stream(ends: bool, block: &HeaderBlock) -> Self {
+        match length_in(block) {
+            _ if ends => Self::None,
+            Some(length) => Self::Length(length),
+            None => Self::Chunked,
+        }
     }
 
     /// A body of that length.
@@ -77,6 +86,12 @@ impl FramingFields {
     }
 }
 
+/// The length that the one `Content-Length` says.
+fn length_in(block: &HeaderBlock) -> Option<u64> {
+    let mut values = block.values(Known::ContentLength);
+    values.next().and_then(parse_length).filter(|_| values.next().is_none())
+}
+
 /// A length: decimal digits and nothing else, at most what fits.
 pub(crate) fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() || value.len() > 19 {
@@ -105,6 +120,20 @@ mod tests {
         assert!(fits(BodyFraming::None, &["0"]) && fits(BodyFraming::Length(3), &["3"]));
         assert!(!fits(BodyFraming::Length(3), &["3", "3"]) && !fits(BodyFraming::Length(3), &["3,3"]));
         assert!(!fits(BodyFraming::Chunked, &["0"]));
+    }
+
+    #[test]
+    fn a_stream_is_as_long_as_its_head_says_once() {
+        let of = |ends: bool, said: &[&str]| {
+            let mut block = HeaderBlock::new();
+            said.iter().for_each(|length| block.append("content-length", length.as_bytes()));
+            BodyFraming::of_stream(ends, &block)
+        };
+        assert_eq!(of(true, &["5"]), BodyFraming::None);
+        assert_eq!(of(false, &["5"]), BodyFraming::Length(5));
+        for said in [&[][..], &["5", "5"], &["x"]] {
+            assert_eq!(of(false, said), BodyFraming::Chunked, "{said:?}");
+        }
     }
 
     #[test]

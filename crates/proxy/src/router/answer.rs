@@ -3,7 +3,7 @@
 
 use std::task::{Context, Poll, ready};
 
-use causeway_http::h1::{HeadLimits, Parsed, ResponseHead, ResponseRules, parse_response};
+use causeway_http::h1::{BodyFraming, HeadLimits, Parsed, ResponseHead, ResponseRules, parse_response};
 use causeway_http::{HeaderBlock, Method};
 use causeway_reason::{Failure, Reason};
 use causeway_upstream::ClusterStat;
@@ -65,7 +65,8 @@ impl HeadReader<'_> {
         let ends = !interim && opened.is_headers_only();
         let status = response.status().as_u16();
         // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).
-        Poll::Ready(Ok(stream::head_of(if self.upgrade && status == 200 { 101 } else { status }, ends)))
+        let status = if self.upgrade && status == 200 { 101 } else { status };
+        Poll::Ready(Ok(stream::head_of(status, BodyFraming::of_stream(ends, self.response))))
     }
 
     fn poll_connection(

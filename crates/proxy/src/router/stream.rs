@@ -173,7 +173,7 @@ impl Relay<'_> {
         let ends = !interim && stream.is_headers_only();
         // What answers an extended CONNECT with 200 has made the upgrade (RFC 8441 §5).
         let status = if self.downstream.upgrade.is_some() && status == 200 { 101 } else { status };
-        Poll::Ready(Ok(head_of(status, ends)))
+        Poll::Ready(Ok(head_of(status, BodyFraming::of_stream(ends, &self.request.response))))
     }
 }
 
@@ -181,7 +181,7 @@ impl Relay<'_> {
 ///
 /// # Errors
 ///
-/// It is too large, or has a status that has no place in HTTP/2.
+/// It is too large, says its length more than once, or has a status that has no place in HTTP/2.
 pub(super) fn check_head(
     response: &http::Response<()>,
     stream: &UpstreamStream,
@@ -201,6 +201,12 @@ pub(super) fn check_head(
         stream.overflowed(false);
         return too_large(format!("its head has {size} bytes, and {most} are allowed"));
     }
+    // The codec reads the first.
+    let lengths = response.headers().get_all(http::header::CONTENT_LENGTH).iter().count();
+    if lengths > 1 {
+        let evidence = format!("content-length is there {lengths} times");
+        return Err(Failure::new(Reason::UpstreamFraming).with_evidence(evidence));
+    }
     if response.status().as_u16() == 101 {
         let evidence = "status 101 has no place in HTTP/2 (RFC 9113 §8.6)";
         return Err(Failure::new(Reason::UpstreamSwitchedUnasked).with_evidence(evidence));
@@ -208,12 +214,12 @@ pub(super) fn check_head(
     Ok(())
 }
 
-/// What the head of a response says, as it would be read in HTTP/1; `ends` where no body follows.
-pub(super) fn head_of(status: u16, ends: bool) -> ResponseHead {
+/// What the head of a response says, as it would be read in HTTP/1.
+pub(super) fn head_of(status: u16, framing: BodyFraming) -> ResponseHead {
     ResponseHead {
         status,
         version: Version::Http2,
-        framing: if ends { BodyFraming::None } else { BodyFraming::Chunked },
+        framing,
         connection: ConnectionOptions::default(),
         field_bytes: 0,
     }
