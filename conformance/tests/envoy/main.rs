@@ -13,6 +13,7 @@ mod connect;
 mod cors;
 mod disconnects;
 mod dns;
+mod flow_control;
 mod forwarding;
 mod framing;
 mod grpc_timeout;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         ("cors", cors::cases()),
         ("disconnects", disconnects::cases()),
         ("dns", dns::cases()),
+        ("flow_control", flow_control::cases()),
         ("forwarding", forwarding::cases()),
         ("framing", framing::cases()),
         ("grpc_timeout", grpc_timeout::cases()),

@@ -56,7 +56,7 @@ schema! {
         DownstreamCxOverloadDisableKeepalive = counter "downstream_cx_overload_disable_keepalive",
         /// Closed because of what the client sent.
         DownstreamCxProtocolError = counter "downstream_cx_protocol_error",
-        /// Bytes received and not processed.
+        /// Bytes received that wait because a back-end takes no more.
         DownstreamCxRxBytesBuffered = gauge "downstream_cx_rx_bytes_buffered",
         /// Bytes received.
         DownstreamCxRxBytesTotal = counter "downstream_cx_rx_bytes_total",
@@ -66,7 +66,7 @@ schema! {
         DownstreamCxSslTotal = counter "downstream_cx_ssl_total",
         /// Connections.
         DownstreamCxTotal = counter "downstream_cx_total",
-        /// Bytes to be sent.
+        /// Bytes of responses that wait because a client takes no more.
         DownstreamCxTxBytesBuffered = gauge "downstream_cx_tx_bytes_buffered",
         /// Bytes sent.
         DownstreamCxTxBytesTotal = counter "downstream_cx_tx_bytes_total",
@@ -74,7 +74,7 @@ schema! {
         DownstreamCxUpgradesActive = gauge "downstream_cx_upgrades_active",
         /// Upgraded connections.
         DownstreamCxUpgradesTotal = counter "downstream_cx_upgrades_total",
-        /// Reading stopped because writing was slower.
+        /// Reading from a client stopped because its back-end was slower.
         DownstreamFlowControlPausedReadingTotal = counter "downstream_flow_control_paused_reading_total",
         /// Reading went on.
         DownstreamFlowControlResumedReadingTotal = counter "downstream_flow_control_resumed_reading_total",

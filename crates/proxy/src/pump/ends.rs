@@ -102,10 +102,6 @@ impl Sink<'_> {
         }
     }
 
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush_before(Next::More, cx)
-    }
-
     /// Writes what waits here; what happens next with the sink is known.
     pub(crate) fn poll_flush_before(&mut self, next: Next, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

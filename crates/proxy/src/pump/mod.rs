@@ -45,6 +45,8 @@ pub(crate) struct Pump {
     copies: Option<Box<Copies>>,
     /// The last read filled all room: there is a lot.
     bulk: bool,
+    /// There while the sink takes nothing.
+    stalled: Option<Stalled>,
     /// Data bytes that had been passed when the source was read last.
     bytes_before: u64,
     /// Data bytes that were passed.
@@ -55,6 +57,15 @@ pub(crate) struct Pump {
     pub(crate) consumed: u64,
     /// Bytes written to the other side, with what stands around the data there.
     pub(crate) written: u64,
+}
+
+/// What waits for a sink that takes nothing, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Stalled {
+    /// Of it, what has not left the source's buffer.
+    pub(crate) unread: usize,
+    /// All of it.
+    pub(crate) unwritten: usize,
 }
 
 /// What becomes of the trailers of a body.
@@ -120,6 +131,17 @@ pub(crate) enum PumpError {
     Sink,
 }
 
+impl Stalled {
+    /// A piece for that sink, behind what waits there already. What waits for the windows of a stream, which its
+    /// connection counts, is none of it.
+    fn of_piece(piece: &[u8], sink: &Sink<'_>) -> Self {
+        match sink {
+            Sink::Http1 { out, .. } => Self { unread: piece.len(), unwritten: piece.len() + out.pending() },
+            Sink::Http2(_) | Sink::Client(_) => Self::default(),
+        }
+    }
+}
+
 impl Pump {
     /// A pump at the beginning of a body that comes by HTTP/1.
     pub(crate) const fn new(decoder: BodyDecoder, going: Going) -> Self {
@@ -142,6 +164,7 @@ impl Pump {
             kept: None,
             copies: None,
             bulk: false,
+            stalled: None,
             bytes_before: 0,
             bytes: 0,
             read: 0,
@@ -246,6 +269,11 @@ impl Pump {
         self.bytes = self.bytes_before;
     }
 
+    /// What waits where the sink took nothing when it was given something last.
+    pub(crate) const fn stalled(&self) -> Option<Stalled> {
+        self.stalled
+    }
+
     /// Whether all of the body has come.
     pub(crate) fn has_come(&self) -> bool {
         match &self.coming {
@@ -271,13 +299,13 @@ impl Pump {
                     copies.end(self.trailers().as_ref());
                 }
                 self.end(ends)?;
-                return ends.sink.poll_flush_before(self.next, cx).map_err(|_| PumpError::Sink);
+                return self.flush(self.next, cx, ends);
             }
             if let Some(copies) = &self.copies
                 && copies.poll_room(cx).is_pending()
             {
                 // What has come so far need not wait.
-                ready!(ends.sink.poll_flush(cx)).map_err(|_| PumpError::Sink)?;
+                ready!(self.flush(Next::More, cx, ends))?;
                 return Poll::Pending;
             }
             if let (Source::Http1 { buffer, .. }, Coming::Framed(_)) = (&ends.source, &self.coming)
@@ -285,11 +313,11 @@ impl Pump {
             {
                 self.decode(ends)?;
                 if ends.sink.pending() >= COPIED {
-                    ready!(ends.sink.poll_flush(cx)).map_err(|_| PumpError::Sink)?;
+                    ready!(self.flush(Next::More, cx, ends))?;
                 }
                 continue;
             }
-            ready!(ends.sink.poll_flush(cx)).map_err(|_| PumpError::Sink)?;
+            ready!(self.flush(Next::More, cx, ends))?;
             match self.read(cx, ends) {
                 Poll::Ready(Ok(())) => {}
                 other => return other,
@@ -393,6 +421,17 @@ impl Pump {
         }
     }
 
+    fn flush(
+        &mut self,
+        next: Next,
+        cx: &mut Context<'_>,
+        ends: &mut Ends<'_>,
+    ) -> Poll<Result<(), PumpError>> {
+        let flushed = ends.sink.poll_flush_before(next, cx);
+        self.stalled = flushed.is_pending().then(|| Stalled { unread: 0, unwritten: ends.sink.pending() });
+        flushed.map_err(|_| PumpError::Sink)
+    }
+
     fn write_piece(&mut self, cx: &mut Context<'_>, ends: &mut Ends<'_>) -> Poll<Result<(), PumpError>> {
         // Whoever gets the last bytes of a stream need not be told its end in another frame.
         let last = self.has_come() && self.trailers().is_none();
@@ -400,15 +439,18 @@ impl Pump {
         match (&mut self.piece, &mut ends.source) {
             (Some(Piece::InBuffer { start, end, consumed }), Source::Http1 { buffer, .. }) => {
                 let data = buffer.filled().get(*start..*end).unwrap_or_default();
-                *start += ready!(ends.sink.poll_write(cx, data, last)).map_err(sink_failed)?;
+                let written = ends.sink.poll_write(cx, data, last);
+                self.stalled = written.is_pending().then(|| Stalled::of_piece(data, &ends.sink));
+                *start += ready!(written).map_err(sink_failed)?;
                 if start < end {
                     return Poll::Ready(Ok(()));
                 }
                 buffer.consume(*consumed);
             }
             (Some(Piece::OfFrame(data)), source) => {
-                let written = ready!(ends.sink.poll_write_frame(cx, data, last)).map_err(sink_failed)?;
-                source.release(written);
+                let written = ends.sink.poll_write_frame(cx, data, last);
+                self.stalled = written.is_pending().then(|| Stalled::of_piece(data, &ends.sink));
+                source.release(ready!(written).map_err(sink_failed)?);
                 if !data.is_empty() {
                     return Poll::Ready(Ok(()));
                 }

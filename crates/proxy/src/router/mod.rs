@@ -13,6 +13,7 @@ mod relay;
 mod response;
 mod retry;
 mod rewrite;
+mod stall;
 mod stream;
 mod tunnel;
 mod upstream_request;
@@ -46,6 +47,7 @@ use crate::way::Way;
 use hedge::Hedge;
 use relay::Relay;
 use retry::{Again, Retry, Tried};
+use stall::Stalls;
 
 pub use mirror::AsyncClientStat;
 pub(crate) use mirror::{Copies, Mirror};
@@ -74,6 +76,8 @@ struct Forwarding {
     tried: bool,
     /// The last one took too long.
     timed_out: bool,
+    /// There from the first moment on that one side of the attempt had to wait for the other.
+    stalls: Option<Box<Stalls>>,
     /// Something of the request has been sent.
     started: bool,
     /// It is sent once more because its connection was closed, on one of its own.
@@ -112,6 +116,7 @@ impl Forwarding {
             retry: None,
             tried: false,
             timed_out: false,
+            stalls: None,
             started: false,
             fresh: false,
             permit: None,

@@ -19,6 +19,7 @@ use causeway_upstream::{ClusterStat, Host, HostResult, HostStat};
 use super::outlier;
 use super::response::BodyEvent;
 use super::retry::{self, Tried};
+use super::stall::Direction;
 use super::stream::to_resend;
 use super::{Forwarding, Served, give_up, hedge, start_timeout, tunnel, upstream_request};
 use crate::buffer::FOR_BODY;
@@ -123,6 +124,8 @@ impl<'d> Relay<'d> {
         upload: Option<Box<Pump>>,
         running: Running,
     ) -> Box<Self> {
+        // An attempt before this one, that waited, does so no more.
+        forwarding.stalls = None;
         Box::new(Self {
             running,
             downstream,
@@ -431,7 +434,9 @@ impl<'d> Relay<'d> {
         if moved {
             downstream.touch();
         }
-        if pump.has_given_up() {
+        let (stalled, given_up) = (pump.stalled(), pump.has_given_up());
+        self.note_stall(Direction::Up, stalled);
+        if given_up {
             self.give_up_retries();
         }
         match result {

@@ -9,6 +9,7 @@ use causeway_upstream::ClusterStat;
 
 use super::outlier;
 use super::relay::{Relay, Upload};
+use super::stall::Direction;
 use crate::deadlines::Timer;
 use crate::downstream::{After, BodyToClient, Client};
 use crate::exchange::{Next, ResponseDetails, TrailerBytes};
@@ -189,6 +190,7 @@ impl Relay<'_> {
             most: self.forwarding.hosts.config().per_connection_buffer_limit_bytes,
         };
         let result = download.poll(cx, &mut ends);
+        self.note_stall(Direction::Down, download.stalled());
         self.request.facts.bytes_sent = download.bytes;
         if (download.read, download.bytes, self.request.to_client.pending()) != before {
             if download.bytes > 0 {

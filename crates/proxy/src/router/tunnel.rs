@@ -10,6 +10,7 @@ use causeway_reason::{Failure, Met, Reason};
 use super::outlier;
 use super::relay::Relay;
 use super::response::BodyEvent;
+use super::stall::Direction;
 use crate::deadlines::Timer;
 use crate::downstream::{After, Client};
 use crate::pool::Upstream;
@@ -171,6 +172,8 @@ fn poll_tunnel(
         }
         Poll::Ready(Err(_)) => return Poll::Ready(End::Upstream { reset: true }),
     }
+    relay.note_stall(Direction::Up, up.stalled());
+    relay.note_stall(Direction::Down, down.stalled());
     let Relay { downstream, request, .. } = relay;
     if (up.read, down.read) != before {
         downstream.touch();
