@@ -11,6 +11,28 @@ const TRAILERS: &str = r#"
                     "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
                     explicit_http_config: {http_protocol_options: {enable_trailers: true}}"#;
 
+/// A request in chunks with these lines behind its body.
+fn trailing(path: &str, lines: &str) -> &'static str {
+    let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
+    // A case keeps its bytes to the end of the program.
+    format!("{head}3\r\nabc\r\n0\r\n{lines}\r\n").leak()
+}
+
+/// More fields, and more bytes, than are allowed.
+fn beyond_limits(case: Case) -> Case {
+    case.echoes(&["app"])
+        .raw(trailing("/many", "a: 1\r\nb: 1\r\nc: 1\r\nd: 1\r\ne: 1\r\n"))
+        .raw(trailing("/large", &format!("a: 1\r\nb: {}\r\n", "x".repeat(3000))))
+        .stats(&[
+            "http.ingress.downstream_cx_protocol_error",
+            "http.ingress.downstream_rq_4xx",
+            "cluster.app.upstream_rq_tx_reset",
+        ])
+}
+
+/// The limits of these cases.
+const FEW: &str = "max_request_headers_kb: 2\ncommon_http_protocol_options: {max_headers_count: 4}";
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::new("request_bodies_arrive_whole")
@@ -34,6 +56,10 @@ pub(crate) fn cases() -> Vec<Case> {
             .backend("app", Reply::echo().header("trailer", "x-after").trailer("x-after", "1"))
             .cluster("app", TRAILERS)
             .send(Request::post("/", "x").trailer("x-late", "1")),
+        beyond_limits(Case::new("trailers_that_are_too_many_or_too_large"))
+            .hcm(&format!("http_protocol_options: {{enable_trailers: true}}\n{FEW}"))
+            .cluster("app", TRAILERS),
+        beyond_limits(Case::new("trailers_that_are_dropped_are_too_many_or_too_large")).hcm(FEW),
         Case::new("fields_that_have_no_place_in_trailers")
             .hcm("http_protocol_options: {enable_trailers: true}")
             .without_log()

@@ -483,7 +483,9 @@ fn ended_from_outside(facts: &Facts) -> bool {
         | Reason::MaxStreamDuration
         | Reason::RequestMaxDuration
         | Reason::RequestTimeout
-        | Reason::RequestChunkMalformed => true,
+        | Reason::RequestChunkMalformed
+        | Reason::RequestHeadersTooLarge
+        | Reason::RequestHeadersTooMany => true,
         _ => false,
     }
 }

@@ -5,7 +5,7 @@ use causeway_reason::Reason;
 
 use crate::Choices;
 use crate::choices::Arrival;
-use crate::message::TRAILERS;
+use crate::message::{MOST_TRAILERS, TRAILERS};
 
 /// Most bytes of extensions, as the decoder has it.
 const EXTENSIONS: usize = 4096;
@@ -118,7 +118,7 @@ fn trailers(input: &[u8], section: &[u8], data: Vec<u8>) -> Outcome {
         count += 1;
         lines = &lines[at + 2..];
     }
-    if count > TRAILERS.fields {
+    if count > MOST_TRAILERS {
         return Outcome::Refused;
     }
     Outcome::Done(data, input.len() - section.len() + end)

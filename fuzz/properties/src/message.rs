@@ -6,10 +6,12 @@ use causeway_reason::{Failure, Reason};
 
 use crate::choices::Arrival;
 
+/// Most fields of trailers.
+pub(crate) const MOST_TRAILERS: usize = 16;
 /// Limits of trailers, small enough to be reached.
-pub(crate) const TRAILERS: TrailerLimits = TrailerLimits { bytes: 512, fields: 16 };
+pub(crate) const TRAILERS: TrailerLimits = TrailerLimits { bytes: 512, fields: Some(MOST_TRAILERS) };
 /// Room for the same trailers when they are written again, with a space behind each colon.
-pub(crate) const TRAILERS_AGAIN: TrailerLimits = TrailerLimits { bytes: 1024, fields: 16 };
+pub(crate) const TRAILERS_AGAIN: TrailerLimits = TrailerLimits { bytes: 1024, fields: Some(MOST_TRAILERS) };
 
 /// Names and values of fields, in their order.
 pub(crate) type Fields = Vec<(Vec<u8>, Vec<u8>)>;

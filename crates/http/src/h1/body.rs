@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_length_ends_where_it_says() {
-        let limits = TrailerLimits { bytes: 100, fields: 10 };
+        let limits = TrailerLimits { bytes: 100, fields: Some(10) };
         let mut decoder = BodyDecoder::new(BodyFraming::Length(5), Reason::RequestChunkMalformed, limits);
         assert_eq!(
             decoder.decode(b"abc").unwrap(),
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_body_without_length_ends_with_the_connection() {
-        let limits = TrailerLimits { bytes: 100, fields: 10 };
+        let limits = TrailerLimits { bytes: 100, fields: Some(10) };
         let mut decoder = BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits);
         assert_eq!(decoder.decode(b"abc").unwrap().data_end, 3);
         assert!(!decoder.is_done() && decoder.close() && decoder.is_done());

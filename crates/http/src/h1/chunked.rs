@@ -16,8 +16,8 @@ const MAX_EXTENSION_BYTES: usize = 4096;
 pub struct TrailerLimits {
     /// Most bytes.
     pub bytes: usize,
-    /// Most fields.
-    pub fields: usize,
+    /// Most fields; `None` where they are thrown away, and nobody counts them.
+    pub fields: Option<usize>,
 }
 
 /// Finds the data in a chunked body.
@@ -83,7 +83,7 @@ impl ChunkedDecoder {
         if self.trailers.len() <= 2 {
             return None;
         }
-        let mut slots = vec![httparse::EMPTY_HEADER; self.limits.fields + 1];
+        let mut slots = self.slots();
         let Ok(httparse::Status::Complete((_, fields))) = httparse::parse_headers(&self.trailers, &mut slots)
         else {
             return None;
@@ -177,7 +177,8 @@ impl ChunkedDecoder {
         for (at, byte) in input.iter().enumerate() {
             self.trailers.push(*byte);
             if self.trailers.len() > self.limits.bytes {
-                return Err(Failure::new(self.malformed).with_evidence("the trailer section is too large"));
+                let evidence = format!("the trailer section is longer than {} bytes", self.limits.bytes);
+                return Err(Failure::new(self.excess(Reason::RequestHeadersTooLarge)).with_evidence(evidence));
             }
             if *byte == b'\n' && (self.trailers == b"\r\n" || self.trailers.ends_with(b"\r\n\r\n")) {
                 self.check_trailers()?;
@@ -202,13 +203,30 @@ impl ChunkedDecoder {
         if bare {
             return malformed("a line of the trailer section ends in a bare LF");
         }
-        let mut slots = vec![httparse::EMPTY_HEADER; self.limits.fields + 1];
+        let mut slots = self.slots();
         match httparse::parse_headers(&self.trailers, &mut slots) {
-            Ok(httparse::Status::Complete((_, fields))) if fields.len() <= self.limits.fields => Ok(()),
-            Ok(_) | Err(httparse::Error::TooManyHeaders) => {
-                malformed("the trailer section has too many fields")
-            }
-            Err(_) => malformed("a line of the trailer section is malformed"),
+            Ok(httparse::Status::Complete((_, fields))) => match self.limits.fields {
+                Some(most) if fields.len() > most => {
+                    let evidence = format!("the trailer section has {} fields, of {most}", fields.len());
+                    Err(Failure::new(self.excess(Reason::RequestHeadersTooMany)).with_evidence(evidence))
+                }
+                _ => Ok(()),
+            },
+            Ok(_) | Err(_) => malformed("a line of the trailer section is malformed"),
+        }
+    }
+
+    /// Room for all fields of the trailer section: each has a line of its own.
+    fn slots(&self) -> Vec<httparse::Header<'_>> {
+        vec![httparse::EMPTY_HEADER; memchr::memchr_iter(b'\n', &self.trailers).count()]
+    }
+
+    /// Why a trailer section that is too large is refused. A client is told this reason; of a back-end it is one more way
+    /// to send what can't be passed on.
+    const fn excess(&self, of_request: Reason) -> Reason {
+        match self.malformed {
+            Reason::RequestChunkMalformed => of_request,
+            malformed => malformed,
         }
     }
 }
@@ -229,7 +247,7 @@ pub(crate) fn may_trail(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    const LIMITS: TrailerLimits = TrailerLimits { bytes: 1000, fields: 10 };
+    const LIMITS: TrailerLimits = TrailerLimits { bytes: 1000, fields: Some(10) };
 
     /// Decodes in pieces of every size, which must make no difference.
     fn decode(input: &[u8]) -> Result<(Vec<u8>, usize, Option<HeaderBlock>), String> {
@@ -316,6 +334,25 @@ mod tests {
         }
         let long = format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(5000));
         assert!(decode(long.as_bytes()[..5003].into()).is_err());
+    }
+
+    #[test]
+    fn trailers_beyond_the_limits_say_which() {
+        let read = |malformed: Reason, fields: Option<usize>, trailers: &str| {
+            let mut decoder = ChunkedDecoder::new(malformed, TrailerLimits { bytes: 1000, fields });
+            let result = decoder.step(format!("0\r\n{trailers}\r\n").as_bytes());
+            result.map(|_| decoder.is_done()).map_err(|failure| failure.reason)
+        };
+        let (many, large) = ("a: 1\r\n".repeat(11), format!("a: {}\r\n", "1".repeat(1000)));
+        let (of_request, of_response) = (Reason::RequestChunkMalformed, Reason::UpstreamChunkMalformed);
+        assert_eq!(read(of_request, Some(10), &many), Err(Reason::RequestHeadersTooMany));
+        assert_eq!(read(of_request, Some(11), &many), Ok(true));
+        assert_eq!(read(of_request, None, &many), Ok(true), "they are thrown away");
+        for fields in [Some(10), None] {
+            assert_eq!(read(of_request, fields, &large), Err(Reason::RequestHeadersTooLarge));
+            assert_eq!(read(of_response, fields, &large), Err(of_response));
+        }
+        assert_eq!(read(of_response, Some(10), &many), Err(of_response));
     }
 
     #[test]

@@ -693,7 +693,8 @@ impl Downstream {
     /// A decoder for the body of a request.
     fn request_body(&self, framing: BodyFraming) -> BodyDecoder {
         let limits = self.listener.manager.shared().request_rules.limits;
-        let limits = TrailerLimits { bytes: limits.bytes, fields: limits.fields };
+        let kept = self.listener.manager.config.http1.enable_trailers;
+        let limits = TrailerLimits { bytes: limits.bytes, fields: kept.then_some(limits.fields) };
         BodyDecoder::new(framing, Reason::RequestChunkMalformed, limits)
     }
 }

@@ -488,7 +488,9 @@ async fn give_up(
     if unread && let Client::Http1 { .. } = &downstream.client {
         downstream.count_early_answer();
     }
-    if failure.reason == Reason::RequestChunkMalformed {
+    if let Reason::RequestChunkMalformed | Reason::RequestHeadersTooLarge | Reason::RequestHeadersTooMany =
+        failure.reason
+    {
         downstream.note_broken_protocol();
     }
     let attempts = request.facts.attempts;

@@ -465,7 +465,9 @@ impl<'d> Relay<'d> {
                 Upload::ClientGone
             }
             Poll::Ready(Err(PumpError::Malformed(failure))) => {
-                if let Some(pump) = &mut self.upload {
+                if failure.reason == Reason::RequestChunkMalformed
+                    && let Some(pump) = &mut self.upload
+                {
                     pump.forget_last_read();
                 }
                 Upload::Failed(failure)

@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 
 use causeway_http::h1::{BodyDecoder, BodyFraming, ResponseHead, TrailerLimits};
 use causeway_http::{Known, Method, Version, forwarding};
+use causeway_model::ClusterHttpOptions;
 use causeway_reason::{Failure, Met, Reason};
 use causeway_upstream::ClusterStat;
 
@@ -43,6 +44,15 @@ pub(super) struct Passing {
     until_close: bool,
     /// The back-end is done; what is left is for the client to take.
     left: bool,
+}
+
+/// What the trailer section of a response may have. Those that are thrown away are not counted.
+pub(super) fn trailer_limits(http: &ClusterHttpOptions) -> TrailerLimits {
+    let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
+    TrailerLimits {
+        bytes: kib.saturating_mul(1024),
+        fields: http.enable_trailers.then(|| usize::try_from(http.max_headers_count).unwrap_or(usize::MAX)),
+    }
 }
 
 impl Relay<'_> {
@@ -158,11 +168,7 @@ impl Relay<'_> {
                 .showing_trailers(self.downstream.has_filters(&self.request));
         }
         let http = &self.forwarding.hosts.config().http;
-        let kib = usize::try_from(http.max_response_headers_kb).unwrap_or(usize::MAX);
-        let limits = TrailerLimits {
-            bytes: kib.saturating_mul(1024),
-            fields: usize::try_from(http.max_headers_count).unwrap_or(usize::MAX),
-        };
+        let limits = trailer_limits(http);
         let decoder = BodyDecoder::new(framing, Reason::UpstreamChunkMalformed, limits);
         let going = self.downstream.going(body, http.enable_trailers);
         let show = http.enable_trailers && self.downstream.has_filters(&self.request);

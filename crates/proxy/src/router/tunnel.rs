@@ -116,7 +116,7 @@ pub(super) async fn raw(mut relay: Box<Relay<'_>>) -> After {
 
 /// Bytes as they are.
 fn bytes(going: Going) -> Pump {
-    let limits = TrailerLimits { bytes: 0, fields: 0 };
+    let limits = TrailerLimits { bytes: 0, fields: None };
     Pump::new(BodyDecoder::new(BodyFraming::UntilClose, Reason::UpstreamChunkMalformed, limits), going)
 }
 

@@ -9,7 +9,7 @@ use causeway_reason::Reason;
 use super::{by_name, passed_on};
 use crate::Choices;
 use crate::choices::Arrival;
-use crate::message::{Message, Outcome, TRAILERS, read, write_body};
+use crate::message::{MOST_TRAILERS, Message, Outcome, TRAILERS, read, write_body};
 use crate::reference::{self, Body, Fields, Form, Length, No, Request, Taken};
 
 /// What a client sends, read by both.
@@ -252,7 +252,7 @@ fn body_policy(request: &Request) -> bool {
     let Body::Read { trailers, .. } = &request.body else { return true };
     let bytes: usize = trailers.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
     // White space around values counts as well, and can't be told from here.
-    trailers.len() > TRAILERS.fields || bytes > TRAILERS.bytes / 4 || has_long_size(request)
+    trailers.len() > MOST_TRAILERS || bytes > TRAILERS.bytes / 4 || has_long_size(request)
 }
 
 /// A size may have more than sixteen digits, or many bytes of extension: then the input is long.

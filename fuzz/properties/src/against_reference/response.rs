@@ -9,7 +9,7 @@ use causeway_reason::Reason;
 use super::{by_name, passed_on};
 use crate::Choices;
 use crate::choices::Arrival;
-use crate::message::{Message, Outcome, TRAILERS, read, write_body};
+use crate::message::{MOST_TRAILERS, Message, Outcome, TRAILERS, read, write_body};
 use crate::reference::{self, Body, Length, No, Response, Taken};
 
 /// What a back-end sends, read by both.
@@ -211,5 +211,5 @@ fn folded(response: &Response) -> bool {
 fn body_policy(response: &Response) -> bool {
     let Body::Read { bytes, trailers, end } = &response.body else { return true };
     let section: usize = trailers.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
-    trailers.len() > TRAILERS.fields || section > TRAILERS.bytes / 4 || end - response.head - bytes.len() > 16
+    trailers.len() > MOST_TRAILERS || section > TRAILERS.bytes / 4 || end - response.head - bytes.len() > 16
 }

@@ -77,7 +77,7 @@ impl Reader {
                     }));
                     self.keeps_alive = head.keeps_alive();
                     self.until_close = matches!(head.framing, BodyFraming::UntilClose);
-                    let limits = TrailerLimits { bytes: 64 << 10, fields: 100 };
+                    let limits = TrailerLimits { bytes: 64 << 10, fields: None };
                     self.decoder =
                         Some(BodyDecoder::new(head.framing, Reason::UpstreamChunkMalformed, limits));
                 }

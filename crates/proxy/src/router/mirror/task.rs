@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use causeway_http::h1::{BodyDecoder, LAST_CHUNK, ResponseHead, TrailerLimits, chunk_header};
+use causeway_http::h1::{BodyDecoder, LAST_CHUNK, ResponseHead, chunk_header};
 use causeway_http::{HeaderBlock, Known, Version};
 use causeway_model::RoutingPriority;
 use causeway_reason::{Failure, Reason};
@@ -21,6 +21,7 @@ use crate::pump::{Going, Pump, PumpError};
 use crate::record::ActiveRequest;
 use crate::router::answer::HeadReader;
 use crate::router::relay::Running;
+use crate::router::response::trailer_limits;
 use crate::router::{outlier, stream, upstream_request};
 use crate::shares::Counted;
 use crate::timer::{Deadline, Millis};
@@ -406,7 +407,7 @@ impl<'m> Sending<'m> {
         let download = if self.upstream.is_http2() {
             Pump::of_stream(head.framing.is_none(), Going::Nowhere)
         } else {
-            let limits = TrailerLimits { bytes: usize::MAX, fields: usize::MAX };
+            let limits = trailer_limits(&mirrored.hosts.config().http);
             Pump::new(BodyDecoder::new(head.framing, Reason::UpstreamChunkMalformed, limits), Going::Nowhere)
         };
         self.answer = Some((head, download));
