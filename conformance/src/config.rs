@@ -15,6 +15,20 @@ const HCM: &str =
 const ROUTER: &str = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
 const FILE_LOG: &str = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog";
 
+/// The field of a listener with which it logs each connection in this format, into the log that is compared.
+#[must_use]
+pub fn listener_log(format: &str) -> String {
+    format!(
+        r#"access_log:
+- name: file
+  typed_config:
+    "@type": {FILE_LOG}
+    path: {{{{dir}}}}/access.log
+    log_format: {{text_format_source: {{inline_string: "{format}\n"}}}}
+"#
+    )
+}
+
 /// The pieces. Each is YAML without indentation.
 #[derive(Debug, Default)]
 pub(crate) struct Config {

@@ -24,6 +24,7 @@ mod text;
 mod tls;
 
 pub use case::{Case, Step};
+pub use config::listener_log;
 pub use harness::main;
 pub use run::Run;
 pub use text::yaml;

@@ -1,9 +1,9 @@
 //! Which filter chain a connection gets, by each condition.
 
-use causeway_conformance::{Case, Connection, Request, Run};
+use causeway_conformance::{Case, Connection, Request, Run, listener_log};
 
 use super::hello::hello;
-use super::{GET, STATS, listener_filters, listener_log, note, site, tell, tell_from};
+use super::{GET, STATS, listener_filters, note, site, tell, tell_from};
 
 const NO_CHAIN: &str = "%RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %FILTER_CHAIN_NAME% %DOWNSTREAM_LOCAL_CLOSE_REASON% %BYTES_RECEIVED%";
 

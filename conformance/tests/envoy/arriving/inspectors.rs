@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use causeway_conformance::{Case, Run};
+use causeway_conformance::{Case, Run, listener_log};
 
 use super::hello::{hello, large};
-use super::{GET, STATS, listener_filters, listener_log, note, site, tell};
+use super::{GET, STATS, listener_filters, note, site, tell};
 
 const TLS_STATS: &[&str] = &[
     "tls_inspector.alpn_found",

@@ -29,19 +29,6 @@ const STATS: &[&str] = &[
     "listener.127.0.0.1_{{listen}}.no_filter_chain_match",
 ];
 
-/// The log of a listener.
-fn listener_log(format: &str) -> String {
-    format!(
-        r#"access_log:
-- name: file
-  typed_config:
-    "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-    path: {{{{dir}}}}/access.log
-    log_format: {{text_format_source: {{inline_string: "{format}\n"}}}}
-"#
-    )
-}
-
 /// Listener filters by their names and fields.
 fn listener_filters(filters: &[(&str, &str)]) -> String {
     let mut text = "listener_filters:\n".to_owned();

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use causeway_conformance::{Case, Run};
+use causeway_conformance::{Case, Run, listener_log};
 use serde_json::json;
 
-use super::{GET, listener_filters, listener_log, note};
+use super::{GET, listener_filters, note};
 
 const LOG: &str = "%RESPONSE_CODE% %DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_DIRECT_LOCAL_ADDRESS%";
 

@@ -1,6 +1,6 @@
 //! Certificates of clients, and what back-ends and logs are told of them.
 
-use causeway_conformance::{Case, Pki, Request, TlsWish};
+use causeway_conformance::{Case, Pki, Request, TlsWish, listener_log};
 
 use super::{CONNECTIONS, case};
 
@@ -33,7 +33,7 @@ pub(crate) fn cases() -> Vec<Case> {
 fn verified() -> Vec<Case> {
     vec![
         case("a_certificate_that_is_demanded")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .tls("require_client_certificate: true", TRUST)
             .shake("trusted", with("client"))
@@ -61,7 +61,7 @@ fn verified() -> Vec<Case> {
             .shake("any", with("rogue"))
             .shake("none", TlsWish::to("lab.test")),
         case("a_certificate_with_the_right_name")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .tls(
                 "require_client_certificate: true",
@@ -129,7 +129,7 @@ fn demanded() -> Vec<Case> {
     .map(|(name, common)| {
         case(name)
             .more_clusters("secrets: [{name: roots, validation_context: {trusted_ca: {filename: '{{dir}}/ca.pem'}}}]")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .tls("require_client_certificate: false", &common)
             .without_log()
             .shake("none", TlsWish::to("lab.test"))
@@ -146,17 +146,8 @@ fn demanded() -> Vec<Case> {
     .collect()
 }
 
-/// What is known of whoever shows a certificate, in the listener's log.
-const PEERS: &str = r#"
-    access_log:
-    - name: log
-      typed_config:
-        "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-        path: {{dir}}/access.log
-        log_format:
-          text_format_source:
-            inline_string: "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%|%DOWNSTREAM_PEER_SUBJECT%|%DOWNSTREAM_PEER_ISSUER%|%DOWNSTREAM_PEER_SERIAL%|%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_DNS_SAN%|%DOWNSTREAM_PEER_FINGERPRINT_256%|%DOWNSTREAM_PEER_FINGERPRINT_1%|%DOWNSTREAM_PEER_CERT_V_START%|%DOWNSTREAM_PEER_CERT_V_END(%Y-%m)%|%DOWNSTREAM_PEER_CHAIN_SERIALS%|%DOWNSTREAM_PEER_ISSUER_SERIAL%|%DOWNSTREAM_PEER_CERT%|%DOWNSTREAM_TLS_VERSION%\n"
-"#;
+/// What is known of whoever shows a certificate.
+const PEERS: &str = "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%|%DOWNSTREAM_PEER_SUBJECT%|%DOWNSTREAM_PEER_ISSUER%|%DOWNSTREAM_PEER_SERIAL%|%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_DNS_SAN%|%DOWNSTREAM_PEER_FINGERPRINT_256%|%DOWNSTREAM_PEER_FINGERPRINT_1%|%DOWNSTREAM_PEER_CERT_V_START%|%DOWNSTREAM_PEER_CERT_V_END(%Y-%m)%|%DOWNSTREAM_PEER_CHAIN_SERIALS%|%DOWNSTREAM_PEER_ISSUER_SERIAL%|%DOWNSTREAM_PEER_CERT%|%DOWNSTREAM_TLS_VERSION%";
 
 fn told() -> Vec<Case> {
     vec![
@@ -167,7 +158,7 @@ fn told() -> Vec<Case> {
             .shake("with none", with("other"))
             .shake("none", TlsWish::to("lab.test")),
         case("facts_of_certificates_that_are_refused")
-            .listener(PEERS)
+            .listener(&listener_log(PEERS))
             .tls(
                 "",
                 "validation_context:

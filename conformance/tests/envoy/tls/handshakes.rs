@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causeway_conformance::{Case, Request, Run, TlsWish};
+use causeway_conformance::{Case, Request, Run, TlsWish, listener_log};
 use rustls::CipherSuite;
 use rustls::CipherSuite::{
     TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -172,7 +172,7 @@ fn refused() -> Vec<Case> {
     vec![
         // So do curl and OpenSSL, which encrypt from their last message on.
         case("an_alert_before_anything_is_encrypted")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .tls("", "")
             .step(async |run: &mut Run| {
                 let mut client = run.connect().await;
@@ -190,7 +190,7 @@ fn refused() -> Vec<Case> {
             ),
 
         case("without_tls")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .tls("", "")
             .step(async |run: &mut Run| says(run, "GET", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await)
@@ -206,30 +206,30 @@ fn refused() -> Vec<Case> {
                 "listener.main.downstream_cx_total",
             ]),
         case("too_old_and_too_new")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .tls("", "tls_params: {tls_minimum_protocol_version: TLSv1_3}")
             .shake("TLS 1.2", TlsWish::to("lab.test").only_tls12())
             .step(async |run: &mut Run| says(run, "TLS 1.0", OLD_HELLO).await)
             .stats(&["listener.main.ssl.connection_error"]),
         case("nothing_in_common")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .tls("", "tls_params: {cipher_suites: [ECDHE-RSA-AES128-GCM-SHA256]}")
             .shake("suites", TlsWish::to("lab.test").only_tls12())
             .stats(&["listener.main.ssl.connection_error"]),
         case("suites_of_other_times_and_a_key_on_a_curve")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .tls("", "")
             .step(async |run: &mut Run| says(run, "RSA", RSA_HELLO).await),
         case("suites_of_other_times_and_a_key_of_rsa")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .tls("", &super::certificates(&["rsa"]))
             .step(async |run: &mut Run| says(run, "RSA", RSA_HELLO).await),
         case("a_handshake_that_takes_too_long")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .chain("transport_socket_connect_timeout: 0.3s")
             .tls("", "")
@@ -240,7 +240,7 @@ fn refused() -> Vec<Case> {
                 "listener.main.ssl.connection_error",
             ]),
         case("a_client_that_leaves")
-            .listener(CONNECTIONS)
+            .listener(&listener_log(CONNECTIONS))
             .without_log()
             .tls("", "")
             .step(async |run: &mut Run| {

@@ -40,14 +40,5 @@ fn certificates(names: &[&str]) -> String {
     format!("tls_certificates: [{}]", names.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
-/// Logs of connections, with what is known of TLS.
-const CONNECTIONS: &str = r#"
-    access_log:
-    - name: log
-      typed_config:
-        "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
-        path: {{dir}}/access.log
-        log_format:
-          text_format_source:
-            inline_string: "%RESPONSE_FLAGS% %DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER% %DOWNSTREAM_TRANSPORT_FAILURE_REASON% %CONNECTION_TERMINATION_DETAILS% %DOWNSTREAM_LOCAL_CLOSE_REASON% %PROTOCOL% [%DOWNSTREAM_PEER_SUBJECT%] [%DOWNSTREAM_PEER_ISSUER%] %DOWNSTREAM_PEER_SERIAL% %DOWNSTREAM_PEER_DNS_SAN% %DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_FINGERPRINT_256% %DOWNSTREAM_PEER_CERT_V_END% %STREAM_ID% %UPSTREAM_CONNECTION_ID%\n"
-"#;
+/// What is known of TLS and of a connection that ended.
+const CONNECTIONS: &str = "%RESPONSE_FLAGS% %DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER% %DOWNSTREAM_TRANSPORT_FAILURE_REASON% %CONNECTION_TERMINATION_DETAILS% %DOWNSTREAM_LOCAL_CLOSE_REASON% %PROTOCOL% [%DOWNSTREAM_PEER_SUBJECT%] [%DOWNSTREAM_PEER_ISSUER%] %DOWNSTREAM_PEER_SERIAL% %DOWNSTREAM_PEER_DNS_SAN% %DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_FINGERPRINT_256% %DOWNSTREAM_PEER_CERT_V_END% %STREAM_ID% %UPSTREAM_CONNECTION_ID%";

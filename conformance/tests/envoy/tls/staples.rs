@@ -1,6 +1,6 @@
 //! OCSP responses that are sent along with certificates.
 
-use causeway_conformance::{Case, Pki, TlsWish, base64};
+use causeway_conformance::{Case, Pki, TlsWish, base64, listener_log};
 
 use super::{CONNECTIONS, case};
 
@@ -36,7 +36,7 @@ fn response(name: &str, years: (i32, i32)) -> Vec<u8> {
 /// Clients of rustls always take responses.
 fn of(name: &'static str, policy: &str, certificate: &str, response: &[u8]) -> Case {
     case(name)
-        .listener(CONNECTIONS)
+        .listener(&listener_log(CONNECTIONS))
         .tls(&format!("ocsp_staple_policy: {policy}"), &stapled(certificate, response))
         .shake("TLS 1.3", TlsWish::to("a.test").only_tls13())
         .shake("TLS 1.2", TlsWish::to("a.test").only_tls12())
