@@ -163,8 +163,8 @@ pub(super) const REQUEST_HEADERS_TOO_LARGE: Spec = refused(
     "request_headers_too_large",
     Answer::refused(431, LARGE, "http1.headers_too_large"),
     Text {
-        en: "The head of the request is larger than max_request_headers_kb allows.",
-        ko: "요청 헤더가 max_request_headers_kb 제한보다 큽니다.",
+        en: "The head of the request, or its trailers, are larger than max_request_headers_kb allows.",
+        ko: "요청 헤더 또는 트레일러가 max_request_headers_kb 제한보다 큽니다.",
     },
     Text {
         en: "Usually cookies: make them smaller, or raise max_request_headers_kb (default 60 KiB).",
@@ -176,8 +176,8 @@ pub(super) const REQUEST_HEADERS_TOO_MANY: Spec = refused(
     "request_headers_too_many",
     Answer::refused(431, LARGE, "http1.too_many_headers"),
     Text {
-        en: "The request has more header fields than max_headers_count allows.",
-        ko: "요청 헤더 개수가 max_headers_count 제한을 넘었습니다.",
+        en: "The request has more header fields, or more trailers, than max_headers_count allows.",
+        ko: "요청 헤더 또는 트레일러 개수가 max_headers_count 제한을 넘었습니다.",
     },
     Text {
         en: "Send fewer fields, or raise common_http_protocol_options.max_headers_count (default 100).",
