@@ -78,13 +78,14 @@ impl Case {
     /// Bytes on a connection of their own; all responses that come back are compared, and how the
     /// connection ends.
     #[must_use]
-    pub fn raw(self, bytes: &'static str) -> Self {
+    pub fn raw(self, bytes: impl Into<String>) -> Self {
+        let bytes = bytes.into();
         self.step(async move |run: &mut Run| {
             let first = bytes.trim_start().lines().next().unwrap_or_default();
             let label = run.label(&format!("raw {first:?}"));
             let method = first.split(' ').next().unwrap_or_default();
             let mut connection = run.connect().await.patience(FIRST_RESPONSE);
-            connection.write(run.fill(bytes)).await;
+            connection.write(run.fill(&bytes)).await;
             for number in 0.. {
                 let result = connection.response(method).await;
                 let last = result.as_ref().map_or_else(|none| none.end, |response| response.end) != End::Open;

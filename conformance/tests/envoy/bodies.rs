@@ -12,10 +12,9 @@ const TRAILERS: &str = r#"
                     explicit_http_config: {http_protocol_options: {enable_trailers: true}}"#;
 
 /// A request in chunks with these lines behind its body.
-fn trailing(path: &str, lines: &str) -> &'static str {
+fn trailing(path: &str, lines: &str) -> String {
     let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
-    // A case keeps its bytes to the end of the program.
-    format!("{head}3\r\nabc\r\n0\r\n{lines}\r\n").leak()
+    format!("{head}3\r\nabc\r\n0\r\n{lines}\r\n")
 }
 
 /// More fields, and more bytes, than are allowed.

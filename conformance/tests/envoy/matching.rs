@@ -68,7 +68,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("nobody_shows_a_certificate_on_a_plain_connection")
             .named(&["yes", "no"])
             .routes(
-                "
+                &"
                 - {match: {prefix: /1, tls_context: {presented: true}}, route: {cluster: yes}}
                 - {match: {prefix: /2, tls_context: {presented: false}}, route: {cluster: yes}}
                 - {match: {prefix: /3, tls_context: {validated: true}}, route: {cluster: yes}}
@@ -77,8 +77,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 - {match: {prefix: /6, tls_context: {}}, route: {cluster: yes}}
                 - {match: {prefix: /}, route: {cluster: no}}"
                     .replace("cluster: yes", "cluster: 'yes'")
-                    .replace("cluster: no", "cluster: 'no'")
-                    .leak(),
+                    .replace("cluster: no", "cluster: 'no'"),
             )
             .get("/1")
             .get("/2")

@@ -155,6 +155,22 @@ pub(crate) fn cases() -> Vec<Case> {
         fails("a_mirror_that_closes_is_not_heard", Answer::close()),
         fails("a_mirror_that_says_nonsense_is_not_heard", Answer::raw("what?\r\n\r\n")),
         fails("a_mirror_that_hangs_runs_out_of_time", Answer::hang()),
+        mirror("a_mirror_whose_trailers_are_too_large_is_given_up", "{cluster: mirror}")
+            .backend(
+                "mirror",
+                Answer::raw(format!(
+                    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: {}\r\n\r\n",
+                    "y".repeat(70_000)
+                )),
+            )
+            .get("/")
+            .get("/")
+            .stats(&[
+                "cluster.mirror.upstream_rq_total",
+                "cluster.mirror.upstream_cx_protocol_error",
+                "cluster.mirror.upstream_cx_total",
+                "cluster.mirror.upstream_cx_active",
+            ]),
         Case::new("a_mirror_that_is_down_is_not_heard")
             .echoes(&["app"])
             .dead("mirror")
