@@ -36,9 +36,11 @@ pub(crate) enum Timer {
     /// A closed connection waits for the client to close: `delayed_close_timeout`. Also: a connection
     /// that drains waits for a last request.
     Close,
+    /// A client that nobody watches is watched from now on, so that it is noticed when it leaves. No setting.
+    Watch,
 }
 
-const TIMERS: [Timer; 13] = [
+const TIMERS: [Timer; 14] = [
     Timer::Idle,
     Timer::ConnectionDuration,
     Timer::RequestHeaders,
@@ -52,6 +54,7 @@ const TIMERS: [Timer; 13] = [
     Timer::UpstreamLog,
     Timer::UpstreamDuration,
     Timer::Close,
+    Timer::Watch,
 ];
 
 const NEVER: Millis = Millis::MAX;
@@ -110,6 +113,7 @@ impl Deadlines {
             Timer::AccessLog,
             Timer::UpstreamLog,
             Timer::UpstreamDuration,
+            Timer::Watch,
         ] {
             if let Some(slot) = self.at.get_mut(timer as usize) {
                 *slot = NEVER;

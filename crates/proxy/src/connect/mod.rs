@@ -53,7 +53,7 @@ pub(crate) async fn connect(
         let (mut stream, local) = match connected {
             Stream::Tcp(stream) => {
                 let local = stream.local_addr().ok();
-                (Transport::Tcp(stream), local)
+                (Transport::Tcp(stream.into()), local)
             }
             Stream::Unix(stream) => (Transport::Unix(stream), None),
         };

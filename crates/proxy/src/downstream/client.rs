@@ -125,6 +125,18 @@ impl Client {
         }
     }
 
+    /// Whether nobody would be woken by what the client does.
+    pub(super) const fn is_unwatched(&self) -> bool {
+        matches!(self, Self::Http1 { stream, .. } if stream.is_unwatched())
+    }
+
+    /// Has what the client does wake the task that serves the connection.
+    pub(super) fn watch(&mut self) {
+        if let Self::Http1 { stream, .. } = self {
+            stream.watch();
+        }
+    }
+
     /// Says that nothing more will be written.
     pub(super) fn shutdown_write(&mut self, cx: &mut Context<'_>) {
         match self {

@@ -39,7 +39,8 @@ impl Downstream {
             | Timer::Request
             | Timer::AccessLog
             | Timer::UpstreamLog
-            | Timer::Close => String::new(),
+            | Timer::Close
+            | Timer::Watch => String::new(),
         }
     }
 

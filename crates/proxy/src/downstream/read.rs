@@ -357,7 +357,8 @@ impl Downstream {
             | Timer::PerTryIdle
             | Timer::StreamIdle
             | Timer::UpstreamDuration
-            | Timer::UpstreamLog => None,
+            | Timer::UpstreamLog
+            | Timer::Watch => None,
         }
     }
 }

@@ -26,6 +26,11 @@ use crate::record::ActiveRequest;
 use crate::router::Copies;
 use crate::spelling::{self, Spelling};
 use crate::stats::HttpStat;
+use crate::timer::Millis;
+
+/// A client that nobody has waited for is watched once an answer takes this long, in milliseconds: with most of them
+/// that never is. Whether it leaves at once is not noticed until then.
+const WATCH_AFTER: Millis = 10;
 
 /// How the body of a response is written to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -510,6 +515,13 @@ impl Downstream {
         if let Client::Http2(stream) = &mut self.client {
             return stream.poll_lost(cx);
         }
+        if self.client.is_unwatched() {
+            // Most back-ends have answered before that is worth its while.
+            if !self.deadlines.is_set(Timer::Watch) {
+                self.deadlines.set(Timer::Watch, Some(self.worker.now() + WATCH_AFTER));
+            }
+            return false;
+        }
         loop {
             // Nothing has come, mostly: no memory is taken to find that out.
             if self.client.poll_read_ready(cx).is_pending() {
@@ -584,6 +596,12 @@ impl Downstream {
                 Timer::UpstreamLog => {
                     request.log_attempt_so_far();
                     self.log_attempt_later();
+                    continue;
+                }
+                Timer::Watch => {
+                    self.client.watch();
+                    // It may have left meanwhile.
+                    cx.waker().wake_by_ref();
                     continue;
                 }
                 Timer::Idle | Timer::RequestHeaders | Timer::Close => continue,

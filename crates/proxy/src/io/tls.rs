@@ -416,7 +416,7 @@ mod tests {
     async fn sockets() -> (Transport, Transport) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Transport::Tcp(client), Transport::Tcp(listener.accept().await.unwrap().0))
+        (Transport::Tcp(client.into()), Transport::Tcp(listener.accept().await.unwrap().0.into()))
     }
 
     fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {

@@ -2,19 +2,22 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use causeway_model::{Address, LoadShedPointKind, OverloadActionKind};
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::io::unix::AsyncFd;
+use tokio::net::UnixStream;
 
 use super::balance::{Bare, HandedOver, Turn};
 use super::{Arriving, ListenerSlot, WorkerListener};
 use crate::connection::{ConnectionInfo, Course};
-use crate::io::Transport;
+use crate::io::{Socket, Transport};
 use crate::snapshot::ListenerRuntime;
 use crate::stats::ListenerStat;
 use crate::worker::{Place, Worker};
@@ -29,10 +32,15 @@ const OUT_OF_RESOURCES: Duration = Duration::from_millis(50);
 /// As long as it lasts, that is said once in this time.
 const SAY_AGAIN: Duration = Duration::from_secs(10);
 
-enum Accepting {
-    /// The address that all its connections have on our side, where there is but one.
-    Tcp(TcpListener, Option<SocketAddr>),
-    Unix(UnixListener, std::sync::Arc<str>),
+struct Accepting {
+    socket: AsyncFd<OwnedFd>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// With the address that all its connections have on our side, where there is but one.
+    Tcp(Option<SocketAddr>),
+    Unix(std::sync::Arc<str>),
 }
 
 /// Takes connections until the listener is gone.
@@ -78,52 +86,39 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
 }
 
 fn register(slot: &ListenerSlot, socket: WorkerListener) -> io::Result<Accepting> {
-    Ok(match socket {
+    let (socket, kind) = match socket {
         WorkerListener::Tcp(listener) => {
             let own = only_address(&listener);
-            Accepting::Tcp(TcpListener::from_std(listener)?, own)
+            (OwnedFd::from(listener), Kind::Tcp(own))
         }
         WorkerListener::Unix(listener) => {
             let Address::Pipe { path, .. } = &slot.key().address else {
                 return Err(io::ErrorKind::InvalidInput.into());
             };
-            Accepting::Unix(UnixListener::from_std(listener)?, std::sync::Arc::clone(path))
+            (OwnedFd::from(listener), Kind::Unix(std::sync::Arc::clone(path)))
         }
-    })
+    };
+    Ok(Accepting { socket: causeway_sys::watch_readable(socket)?, kind })
 }
 
 impl Accepting {
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Transport, Address, Address)>> {
-        match self {
-            Self::Tcp(listener, own) => {
-                listener.poll_accept(cx).map_ok(|(stream, remote)| over_tcp(stream, remote, *own))
-            }
-            Self::Unix(listener, path) => {
-                listener.poll_accept(cx).map_ok(|(stream, _)| over_unix(stream, path))
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Taken>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
+            if let Ok(taken) = ready.try_io(|socket| self.kind.accept(socket.as_fd())) {
+                return Poll::Ready(taken);
             }
         }
     }
 
     /// Takes what the kernel has completed already, which belongs to us: closing the socket would reset it.
     /// The kernel itself is asked, because the runtime may not have heard of the last ones yet.
-    fn take_rest(self, mut take: impl FnMut(Transport, Address, Address)) {
-        // Where the runtime does not let a socket go, nothing is left to be taken from it.
-        match self {
-            Self::Tcp(listener, own) => {
-                let Ok(listener) = listener.into_std() else { return };
-                take_all(&mut take, || {
-                    let (stream, remote) = listener.accept()?;
-                    stream.set_nonblocking(true)?;
-                    Ok(over_tcp(TcpStream::from_std(stream)?, remote, own))
-                });
-            }
-            Self::Unix(listener, path) => {
-                let Ok(listener) = listener.into_std() else { return };
-                take_all(&mut take, || {
-                    let (stream, _) = listener.accept()?;
-                    stream.set_nonblocking(true)?;
-                    Ok(over_unix(UnixStream::from_std(stream)?, &path))
-                });
+    fn take_rest(&self, mut take: impl FnMut(Transport, Address, Address)) {
+        loop {
+            match self.kind.accept(self.socket.as_fd()) {
+                Ok((stream, remote, local)) => take(stream, remote, local),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(_) => return,
             }
         }
     }
@@ -132,12 +127,24 @@ impl Accepting {
 /// A connection, its other end and ours.
 type Taken = (Transport, Address, Address);
 
-fn take_all(take: &mut impl FnMut(Transport, Address, Address), next: impl Fn() -> io::Result<Taken>) {
-    loop {
-        match next() {
-            Ok((stream, remote, local)) => take(stream, remote, local),
-            Err(error) if is_of_one_connection(&error) => {}
-            Err(_) => return,
+impl Kind {
+    fn accept(&self, socket: BorrowedFd<'_>) -> io::Result<Taken> {
+        let (stream, remote) = acceptfrom_with(socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?;
+        match self {
+            Self::Tcp(own) => {
+                let stream = TcpStream::from(stream);
+                // The kernel names none where the connection has ended already.
+                let remote = remote.and_then(|remote| SocketAddr::try_from(remote).ok());
+                let remote = remote.ok_or(io::ErrorKind::ConnectionAborted)?;
+                let local = own.or_else(|| stream.local_addr().ok()).unwrap_or(remote);
+                let transport = Transport::Tcp(Socket::unwatched(stream));
+                Ok((transport, Address::Ip(canonical(remote)), Address::Ip(canonical(local))))
+            }
+            Self::Unix(path) => {
+                let here = Address::Pipe { path: std::sync::Arc::clone(path), mode: 0 };
+                let stream = UnixStream::from_std(stream.into())?;
+                Ok((Transport::Unix(stream), here.clone(), here))
+            }
         }
     }
 }
@@ -149,16 +156,6 @@ fn only_address(listener: &std::net::TcpListener) -> Option<SocketAddr> {
     let own = listener.local_addr().ok()?;
     let transparent = SockRef::from(listener).ip_transparent_v4().unwrap_or(true);
     (own.is_ipv4() && !own.ip().is_unspecified() && !transparent).then_some(own)
-}
-
-fn over_tcp(stream: TcpStream, remote: SocketAddr, own: Option<SocketAddr>) -> Taken {
-    let local = own.or_else(|| stream.local_addr().ok()).unwrap_or(remote);
-    (Transport::Tcp(stream), Address::Ip(canonical(remote)), Address::Ip(canonical(local)))
-}
-
-fn over_unix(stream: UnixStream, path: &std::sync::Arc<str>) -> Taken {
-    let here = Address::Pipe { path: std::sync::Arc::clone(path), mode: 0 };
-    (Transport::Unix(stream), here.clone(), here)
 }
 
 /// A socket that takes IPv4 and IPv6 shows IPv4 peers as IPv6; nobody else does.
@@ -242,18 +239,20 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         runtime.shards.listener.inc(ListenerStat::DownstreamCxOverflow);
         return;
     }
+    // Those that are taken at one go are as old as each other.
+    let opened = worker.instant();
     let Some(balance) = &runtime.snapshot().balance else {
-        return serve(worker, slot, runtime, stream, (remote, local), place, None);
+        return serve(worker, slot, runtime, stream, (remote, local, opened), place, None);
     };
     let turn = balance.choose(worker.id);
     if turn.worker == worker.id {
-        return serve(worker, slot, runtime, stream, (remote, local), place, Some(turn));
+        return serve(worker, slot, runtime, stream, (remote, local, opened), place, Some(turn));
     }
     match Bare::from_transport(stream) {
         Ok(stream) => {
             let to = turn.worker;
             let key = slot.key().clone();
-            worker.hand_over(to, HandedOver { key, stream, remote, local, place, turn });
+            worker.hand_over(to, HandedOver { key, stream, remote, local, opened, place, turn });
         }
         // It is closed, as one that could not be taken.
         Err(error) => tracing::warn!(target: "conn_handler", "cannot hand a connection over: {error}"),
@@ -263,9 +262,9 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
 /// Serves a connection that another worker took.
 pub(crate) fn take_over(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, taken: HandedOver) {
     let Some(runtime) = slot.current() else { return };
-    let HandedOver { stream, remote, local, place, turn, .. } = taken;
+    let HandedOver { stream, remote, local, opened, place, turn, .. } = taken;
     match stream.into_transport() {
-        Ok(stream) => serve(worker, slot, runtime, stream, (remote, local), place, Some(turn)),
+        Ok(stream) => serve(worker, slot, runtime, stream, (remote, local, opened), place, Some(turn)),
         Err(error) => tracing::warn!(target: "conn_handler", "cannot take a connection over: {error}"),
     }
 }
@@ -275,7 +274,7 @@ fn serve(
     slot: &Rc<ListenerSlot>,
     runtime: Rc<ListenerRuntime>,
     stream: Transport,
-    (remote, local): (Address, Address),
+    (remote, local, opened): (Address, Address, Instant),
     place: Option<Place>,
     turn: Option<Turn>,
 ) {
@@ -283,7 +282,7 @@ fn serve(
         id: 0,
         remote,
         local,
-        opened: Instant::now(),
+        opened,
         listener: Some(std::sync::Arc::clone(&runtime.config)),
         chain: None,
         inspected: None,

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 use causeway_model::Address;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 
 use super::SocketKey;
-use crate::io::Transport;
+use crate::io::{Socket, Transport};
 use crate::worker::Place;
 
 /// How many connections of a listener each worker has.
@@ -66,6 +67,8 @@ pub(crate) struct HandedOver {
     pub(super) stream: Bare,
     pub(super) remote: Address,
     pub(super) local: Address,
+    /// When it was taken.
+    pub(super) opened: Instant,
     pub(super) place: Option<Place>,
     pub(super) turn: Turn,
 }
@@ -81,7 +84,7 @@ impl Bare {
     /// Takes a connection away from the runtime of this thread. Fails where the runtime fails.
     pub(super) fn from_transport(stream: Transport) -> std::io::Result<Self> {
         Ok(match stream {
-            Transport::Tcp(stream) => Self::Tcp(stream.into_std()?),
+            Transport::Tcp(socket) => Self::Tcp(socket.into_std()?),
             Transport::Unix(stream) => Self::Unix(stream.into_std()?),
             // Its keys are of this worker; none is handed over behind its handshake.
             Transport::Tls(_) => return Err(std::io::ErrorKind::Unsupported.into()),
@@ -91,7 +94,7 @@ impl Bare {
     /// Gives it to the runtime of this thread. Fails where the runtime fails.
     pub(super) fn into_transport(self) -> std::io::Result<Transport> {
         Ok(match self {
-            Self::Tcp(stream) => Transport::Tcp(TcpStream::from_std(stream)?),
+            Self::Tcp(stream) => Transport::Tcp(Socket::unwatched(stream)),
             Self::Unix(stream) => Transport::Unix(UnixStream::from_std(stream)?),
         })
     }

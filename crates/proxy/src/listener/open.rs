@@ -7,6 +7,7 @@ use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 use crate::gate::Admitted;
 use crate::snapshot::ListenerRuntime;
+use crate::timer::whole_millis;
 use crate::worker::Worker;
 
 /// A connection of a listener, held by whoever serves it. The listener counts it as open, and the worker knows
@@ -57,7 +58,7 @@ impl OpenConnection {
 
     /// Milliseconds since it was taken.
     pub(crate) fn age(&self) -> u64 {
-        u64::try_from(self.info.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+        whole_millis(self.worker.instant().saturating_duration_since(self.info.opened))
     }
 }
 

@@ -23,9 +23,10 @@ pub(super) fn look(connection: &mut Looked<'_>) -> Look {
 /// `SO_ORIGINAL_DST` and `IP6T_SO_ORIGINAL_DST`: the kernel knows it of connections that it tracks. Of others it is the
 /// local address on a transparent socket, to which `TPROXY` has brought them without changing it.
 fn original(stream: &Transport) -> Option<SocketAddr> {
-    let Transport::Tcp(stream) = stream else { return None };
-    let socket = socket2::SockRef::from(stream);
-    let local = stream.local_addr().ok()?;
+    let Transport::Tcp(socket) = stream else { return None };
+    let socket = socket.descriptor()?;
+    let socket = socket2::SockRef::from(&socket);
+    let local = socket.local_addr().ok()?.as_socket()?;
     let is_v4 = local.ip().to_canonical().is_ipv4();
     let original = if is_v4 { socket.original_dst_v4() } else { socket.original_dst_v6() };
     if let Ok(original) = original {
