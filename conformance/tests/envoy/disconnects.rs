@@ -155,6 +155,29 @@ pub(crate) fn cases() -> Vec<Case> {
                 run.note_response("after our end", &response);
             })
             .stats(&["http.ingress.downstream_cx_destroy_remote_active_rq"]),
+        // Sooner than the client of a new connection is watched for leaving.
+        Case::new("a_client_that_has_said_all_it_will_to_a_quick_back_end")
+            .backend("app", Answer::from(Reply::ok("soon")).after(Duration::from_millis(4)))
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.send(&Request::get("/first")).await;
+                connection.finish().await;
+                let response = connection.response("GET").await;
+                run.note_response("on a new connection", &response);
+                let mut connection = run.connect().await;
+                let kept = connection.exchange(&Request::get("/kept")).await;
+                run.note_response("kept", &kept);
+                connection.send(&Request::get("/second")).await;
+                connection.finish().await;
+                let response = connection.response("GET").await;
+                run.note_response("on one that was kept", &response);
+            })
+            .stats(&[
+                "http.ingress.downstream_cx_destroy_remote_active_rq",
+                "http.ingress.downstream_rq_rx_reset",
+                "cluster.app.upstream_rq_tx_reset",
+                "cluster.app.upstream_rq_completed",
+            ]),
         Case::new("an_upstream_that_comes_back_is_used_at_once").get("/1").step(async |run: &mut Run| {
             let backend = run.take_backend("app");
             let address = backend.address();

@@ -130,6 +130,16 @@ impl Client {
         matches!(self, Self::Http1 { stream, .. } if stream.is_unwatched())
     }
 
+    /// Whether something has come since somebody was told to wait for it, as far as is known.
+    pub(super) fn has_stirred(&self) -> bool {
+        matches!(self, Self::Http1 { stream, watched: true, .. } if stream.is_readable() == Some(true))
+    }
+
+    /// Whether the client has left, where nobody would be woken by that.
+    pub(super) fn has_left_unwatched(&self) -> bool {
+        matches!(self, Self::Http1 { stream, .. } if stream.has_ended_unwatched())
+    }
+
     /// Has what the client does wake the task that serves the connection.
     pub(super) fn watch(&mut self) {
         if let Self::Http1 { stream, .. } = self {

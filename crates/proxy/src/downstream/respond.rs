@@ -29,7 +29,7 @@ use crate::stats::HttpStat;
 use crate::timer::Millis;
 
 /// A client that nobody has waited for is watched once an answer takes this long, in milliseconds: with most of them
-/// that never is. Whether it leaves at once is not noticed until then.
+/// that never is. One that leaves before is noticed then, or when the answer comes.
 const WATCH_AFTER: Millis = 10;
 
 /// How the body of a response is written to the client.
@@ -539,6 +539,17 @@ impl Downstream {
                 Poll::Ready(Ok(0) | Err(_)) => return true,
                 Poll::Ready(Ok(_)) => {}
             }
+        }
+    }
+
+    /// Whether the client has left since [`Self::poll_client_gone`] was asked. To be asked before what the back-end says
+    /// is looked at: a client that has left by then gets no answer, as with Envoy, and what both have done may be
+    /// heard of at once.
+    pub(crate) fn client_has_left(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.client.is_unwatched() {
+            self.deadlines.is_set(Timer::Watch) && self.client.has_left_unwatched()
+        } else {
+            self.client.has_stirred() && self.poll_client_gone(cx)
         }
     }
 

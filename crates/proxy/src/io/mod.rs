@@ -139,6 +139,11 @@ impl Transport {
         matches!(self, Self::Tcp(socket) if socket.is_unwatched())
     }
 
+    /// Whether the peer has ended it, or it broke, where nobody would be woken by that.
+    pub(crate) fn has_ended_unwatched(&self) -> bool {
+        matches!(self, Self::Tcp(socket) if socket.has_ended_unwatched())
+    }
+
     /// Has what happens to it wake whoever waits for it, from now on. Where that can't be, reading says so.
     pub(crate) fn watch(&mut self) {
         if let Self::Tcp(socket) = self {

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -60,6 +61,15 @@ impl Socket {
         match &mut self.0 {
             State::Watched(stream) => Ok(stream),
             State::Unwatched { .. } | State::Lost => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Whether the peer has ended it, or it broke, where nobody watches it: the kernel is asked.
+    pub(super) fn has_ended_unwatched(&self) -> bool {
+        let State::Unwatched { socket, .. } = &self.0 else { return false };
+        match rustix::io::retry_on_intr(|| recv(socket, &mut [0; 1], RecvFlags::PEEK)) {
+            Ok((_, count)) => count == 0,
+            Err(error) => error != Errno::AGAIN,
         }
     }
 

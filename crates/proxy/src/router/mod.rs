@@ -441,7 +441,11 @@ async fn connection(
             result = waiting.as_mut().poll(cx);
         }
         if let Poll::Ready(result) = result {
-            return Poll::Ready(result.map_err(Unconnected::Failed));
+            let left = result.is_err() && downstream.client_has_left(cx);
+            return Poll::Ready(result.map_err(|failure| match left {
+                true => Unconnected::ClientGone,
+                false => Unconnected::Failed(failure),
+            }));
         }
         if forwarding.hedge.is_some()
             && let Poll::Ready(event) = hedge::poll(cx, request, forwarding, true)

@@ -384,6 +384,9 @@ impl<'d> Relay<'d> {
             Upload::ClientGone => return Poll::Ready(HeadEvent::ClientGone),
             Upload::Failed(failure) => return Poll::Ready(HeadEvent::Failed(failure)),
         }
+        if self.upload.is_none() && self.downstream.client_has_left(cx) {
+            return Poll::Ready(HeadEvent::ClientGone);
+        }
         if let Poll::Ready(event) = self.poll_response_head(cx) {
             return Poll::Ready(event);
         }
