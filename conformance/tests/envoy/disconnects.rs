@@ -36,7 +36,53 @@ pub(crate) fn cases() -> Vec<Case> {
                 tokio::time::sleep(Duration::from_millis(150)).await;
                 drop(connection);
             })
-            .stats(&["http.ingress.downstream_cx_destroy_remote_active_rq"]),
+            .stats(&["http.ingress.downstream_cx_destroy_remote_active_rq", "http.ingress.downstream_rq_rx_reset"]),
+        Case::new("a_client_that_leaves_before_its_request_has_a_connection")
+            .cluster("app", "circuit_breakers: {thresholds: [{max_connections: 1}]}")
+            .backend("app", Answer::hang())
+            .without_log()
+            .step(async |run: &mut Run| {
+                let mut first = run.connect().await;
+                first.send(&Request::get("/first")).await;
+                run.backend("app").wait_for_requests(1).await;
+                let mut second = run.connect().await;
+                second.send(&Request::get("/second")).await;
+                run.wait_for("/stats", "cluster.app.upstream_rq_pending_active: 1").await;
+                drop(second);
+                run.wait_for("/stats", "cluster.app.upstream_rq_pending_active: 0").await;
+                drop(first);
+            })
+            .wait_for("/stats", "http.ingress.downstream_cx_active: 0")
+            .stats(&[
+                "http.ingress.downstream_cx_destroy_remote_active_rq",
+                "http.ingress.downstream_rq_rx_reset",
+                "cluster.app.upstream_rq_cancelled",
+                "cluster.app.upstream_rq_tx_reset",
+            ]),
+        Case::new("a_client_that_leaves_between_two_attempts")
+            .backend("app", Script::always(Reply::status(503)))
+            .routes(
+                "{match: {prefix: /}, route: {cluster: app, retry_policy: {retry_on: 5xx, retry_back_off: {base_interval: 90000s, max_interval: 90000s}}}}",
+            )
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.send(&Request::get("/again")).await;
+                run.wait_for("/stats", "cluster.app.upstream_rq_503: 1").await;
+                drop(connection);
+            })
+            .wait_for("/stats", "http.ingress.downstream_cx_active: 0")
+            .stats(&["http.ingress.downstream_cx_destroy_remote_active_rq", "http.ingress.downstream_rq_rx_reset"]),
+        Case::new("a_client_that_goes_in_the_middle_of_a_body_that_nobody_wants")
+            .routes("{match: {prefix: /}, direct_response: {status: 200, body: {inline_string: own}}}")
+            .step(async |run: &mut Run| {
+                let mut connection = run.connect().await;
+                connection.write("POST /half HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf").await;
+                let response = connection.response("POST").await;
+                run.note_response("own", &response);
+                drop(connection);
+            })
+            .wait_for("/stats", "http.ingress.downstream_cx_active: 0")
+            .stats(&["http.ingress.downstream_cx_destroy_remote_active_rq", "http.ingress.downstream_rq_rx_reset"]),
         Case::new("a_client_that_goes_in_the_middle_of_the_response")
             .backend(
                 "app",

@@ -1,7 +1,7 @@
 //! The data plane: workers, listeners, transports, connection managers, filters, router, pools.
 //!
 //! A [`Snapshot`] is compiled from the model and published to the workers of a [`DataPlane`]. The life
-//! of a request by function: `listener::accept` takes the connection, `Downstream::serve` waits for
+//! of a request by function: `listener::accept` takes the connection, `Downstream::serve_connection` waits for
 //! requests, `Downstream::read_head` reads one, `Downstream::handle` applies the connection manager's
 //! rules, finds the route and runs the filters, `router::forward` chooses cluster, host and connection,
 //! `Relay::run` moves request and response, and dropping `ActiveRequest` writes the record.
@@ -18,6 +18,7 @@ mod client_certificate;
 mod cluster;
 mod connect;
 mod connection;
+mod crew;
 mod data_plane;
 mod deadlines;
 mod destination;

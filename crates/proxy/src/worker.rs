@@ -22,7 +22,8 @@ use crate::access_log::LogBuffers;
 use crate::buffer::BufferPool;
 use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
-use crate::downstream::{Coroutines, SeenByRouting, Spares};
+use crate::crew::Crew;
+use crate::downstream::{Coroutines, Downstream, SeenByRouting, Spares, StreamJob};
 use crate::exchange::ExchangePool;
 use crate::failures::Failures;
 use crate::format::Clock;
@@ -147,6 +148,10 @@ pub(crate) struct Worker {
     /// What serves the requests of connections, where it serves nobody.
     pub(crate) coroutines: Coroutines,
     pub(crate) http2_spares: Spares,
+    /// Tasks that wait for a connection of HTTP.
+    pub(crate) connection_tasks: Crew<Box<Downstream>>,
+    /// Tasks that wait for a stream of HTTP/2.
+    pub(crate) stream_tasks: Crew<StreamJob>,
     pub(crate) clock: RefCell<Clock>,
     pub(crate) logs: LogBuffers,
     pub(crate) failures: Failures,
@@ -197,6 +202,8 @@ impl Worker {
             exchanges: ExchangePool::default(),
             coroutines: Coroutines::default(),
             http2_spares: Spares::default(),
+            connection_tasks: Crew::default(),
+            stream_tasks: Crew::default(),
             clock: RefCell::new(Clock::now()),
             logs: LogBuffers::default(),
             failures: Failures::new(shared.journal.ring()),

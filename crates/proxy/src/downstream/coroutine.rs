@@ -14,7 +14,7 @@ use super::{After, Downstream};
 
 /// Coroutines that wait at most. Where hundreds of connections are busy, many are served between two looks at what has
 /// come.
-const MOST: usize = 256;
+pub(super) const MOST: usize = 256;
 
 /// Coroutines of one worker that serve nobody.
 #[derive(Default)]

@@ -18,7 +18,7 @@ mod upgrade;
 
 pub(crate) use client::Client;
 pub(crate) use coroutine::Coroutines;
-pub(crate) use http2::{ClientStream, Spares};
+pub(crate) use http2::{ClientStream, Spares, StreamJob};
 pub(crate) use opened::Opened;
 pub(crate) use rehearsal::{Course, Rehearsed};
 pub(crate) use respond::BodyToClient;
@@ -33,6 +33,7 @@ use tokio::task::coop;
 
 use crate::buffer::{Buffer, FOR_HEAD};
 use crate::connection::ConnectionInfo;
+use crate::crew::{Crew, Job};
 use crate::deadlines::{Deadlines, Timer};
 use crate::io::Transport;
 use crate::listener::{ListenerSlot, OpenConnection};
@@ -106,6 +107,20 @@ enum Linger {
 enum Wait {
     Readable,
     Close,
+}
+
+/// A connection is served by one task at a time.
+impl Job for Box<Downstream> {
+    /// As many as there are requests that are served and wait at most.
+    const MOST: usize = coroutine::MOST;
+
+    fn crew(worker: &Worker) -> &Crew<Self> {
+        &worker.connection_tasks
+    }
+
+    async fn serve(self, _: &Rc<Worker>) {
+        self.serve_connection().await;
+    }
 }
 
 impl Downstream {
@@ -184,7 +199,7 @@ impl Downstream {
     ///
     /// It is boxed because a future holds what it was called with beside what becomes of it: unboxed, an idle
     /// connection would be there twice.
-    pub(crate) async fn serve(mut self: Box<Self>) {
+    async fn serve_connection(mut self: Box<Self>) {
         let opened = self.worker.timers.at(self.info.opened);
         let config = &self.listener.manager.config;
         if let Some(most) = timeout(config.max_connection_duration) {

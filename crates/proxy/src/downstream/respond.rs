@@ -164,12 +164,10 @@ impl Downstream {
     /// Notes that the client is gone, and why.
     pub(crate) fn note_gone(&self, request: &mut ActiveRequest) {
         let so_far = request.facts.so_far();
+        self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
         let lost = match &self.client {
             Client::Http1 { .. } => Lost::Connection,
-            Client::Http2(stream) => {
-                self.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
-                stream.lost().unwrap_or(Lost::Connection)
-            }
+            Client::Http2(stream) => stream.lost().unwrap_or(Lost::Connection),
         };
         self.client.count_into(&mut request.facts);
         match lost {

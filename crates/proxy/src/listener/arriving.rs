@@ -17,6 +17,7 @@ use super::{Arrival, ListenerFilter, ListenerSlot, OpenConnection};
 use crate::access_log::log_connection;
 use crate::buffer::Buffer;
 use crate::connection::ConnectionInfo;
+use crate::crew::Crew;
 use crate::downstream::Downstream;
 use crate::gate::Refused;
 use crate::io::Transport;
@@ -316,7 +317,7 @@ impl Opened {
             Service::Http(http) => {
                 let http = Rc::clone(http);
                 let connection = Downstream::new(&slot, http, open, stream, prefetched);
-                worker.spawn(Box::new(connection).serve());
+                Crew::serve(&worker, Box::new(connection));
             }
             Service::Tcp(proxy) => {
                 let session = TcpSession::new(&slot, proxy, open, stream, prefetched);

@@ -25,13 +25,12 @@ use super::{Forwarding, Served, give_up, hedge, start_timeout, tunnel, upstream_
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
 use crate::deadlines::Timer;
-use crate::downstream::{After, Client, Downstream};
+use crate::downstream::{After, Downstream};
 use crate::exchange::{Exchange, UpstreamAnswer};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
 use crate::spelling::Spelling;
-use crate::stats::HttpStat;
 
 /// A request and a response on their way.
 pub(super) struct Relay<'d> {
@@ -647,9 +646,6 @@ impl<'d> Relay<'d> {
 
     /// The client left.
     pub(super) fn client_gone(mut self) -> After {
-        if let Client::Http1 { .. } = &self.downstream.client {
-            self.downstream.listener.shards.http.inc(HttpStat::DownstreamRqRxReset);
-        }
         if self.forwarding.hedge.is_none() {
             self.request.facts.flags = causeway_reason::Flags::default();
         }

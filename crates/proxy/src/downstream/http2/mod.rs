@@ -10,6 +10,7 @@
 
 mod connection;
 mod heads;
+mod job;
 mod limits;
 mod output;
 mod receive;
@@ -18,5 +19,6 @@ mod spares;
 mod stream;
 
 pub(super) use connection::{Handover, serve, tell};
+pub(crate) use job::StreamJob;
 pub(crate) use spares::Spares;
 pub(crate) use stream::{ClientStream, Lost};

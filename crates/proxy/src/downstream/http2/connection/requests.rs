@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use super::super::StreamJob;
 use super::super::heads::{self, Block, Refused};
 use super::super::receive::{Fatal, outbound};
 use super::super::session::{Reset, Session, Stream, Window};
-use super::super::spares::Job;
 use super::super::stream::ClientStream;
 use super::ending::failure_of;
 use super::{Connection, Drain};
+use crate::crew::Crew;
 use crate::downstream::Client;
 use crate::record::ActiveRequest;
 use crate::stats::{Http2Stat, HttpStat};
@@ -151,6 +152,6 @@ impl Connection {
         let client = Client::Http2(ClientStream::new(Rc::clone(&self.session), stream));
         let (slot, listener, info) =
             (Rc::clone(&self.slot), Rc::clone(&self.listener), Rc::clone(&self.info));
-        self.worker.http2_spares.serve(&self.worker, Job { slot, listener, info, client, request });
+        Crew::serve(&self.worker, StreamJob { slot, listener, info, client, request });
     }
 }
