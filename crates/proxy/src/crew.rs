@@ -98,3 +98,71 @@ impl<J> fmt::Debug for Crew<J> {
         f.debug_tuple("Crew").field(&self.0.borrow().len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use causeway_stats::Registry;
+    use tokio::runtime::{Builder, LocalOptions};
+    use tokio::task::{self, yield_now};
+
+    use super::*;
+    use crate::rehearse::worker;
+
+    /// Notes who has served it; `Err` panics.
+    struct Probe(Result<Rc<Cell<Option<task::Id>>>, ()>);
+
+    thread_local! {
+        static CREW: &'static Crew<Probe> = Box::leak(Box::default());
+    }
+
+    impl Job for Probe {
+        const MOST: usize = 2;
+
+        fn crew(_: &Worker) -> &Crew<Self> {
+            CREW.with(|crew| *crew)
+        }
+
+        async fn serve(self, _: &Rc<Worker>) {
+            yield_now().await;
+            self.0.expect("a panic, on purpose").set(task::try_id());
+        }
+    }
+
+    async fn settle() {
+        for _ in 0..8 {
+            yield_now().await;
+        }
+    }
+
+    /// Serves so many at once, and says which tasks did.
+    async fn serve(worker: &Rc<Worker>, count: usize) -> Vec<Option<task::Id>> {
+        let notes: Vec<_> = (0..count).map(|_| Rc::new(Cell::new(None))).collect();
+        for note in &notes {
+            Crew::serve(worker, Probe(Ok(Rc::clone(note))));
+        }
+        settle().await;
+        notes.iter().map(|note| note.get()).collect()
+    }
+
+    #[test]
+    fn a_task_serves_one_after_the_other_and_a_panic_ends_it_alone() {
+        let runtime = Builder::new_current_thread().build_local(LocalOptions::default()).unwrap();
+        runtime.block_on(async {
+            let worker = worker(&Registry::new(1));
+            let first = serve(&worker, 1).await;
+            assert!(first[0].is_some());
+            assert_eq!(serve(&worker, 1).await, first);
+            let three = serve(&worker, 3).await;
+            assert!(three.contains(&first[0]) && three.iter().all(Option::is_some), "{three:?}");
+            // No more than two wait.
+            assert_eq!(CREW.with(|crew| crew.0.borrow().len()), 2);
+            Crew::serve(&worker, Probe(Err(())));
+            settle().await;
+            assert_eq!(CREW.with(|crew| crew.0.borrow().len()), 1);
+            let after = serve(&worker, 1).await;
+            assert!(three.contains(&after[0]), "{after:?} is none of {three:?}");
+        });
+    }
+}

@@ -21,6 +21,8 @@ use crate::router::Sent;
 
 pub(crate) use chance::chances;
 pub use stage::Stage;
+#[cfg(test)]
+pub(crate) use stage::worker;
 
 /// Who asks, and on what kind of connection.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -96,7 +96,7 @@ impl Stage {
 }
 
 /// A worker that nobody runs.
-fn worker(registry: &Arc<Registry>) -> Rc<Worker> {
+pub(crate) fn worker(registry: &Arc<Registry>) -> Rc<Worker> {
     let http1 = registry.scope::<Http1Stat>(ScopeName::root().then("http1"));
     let shared = SharedByWorkers {
         connection_ids: AtomicU64::new(1),
