@@ -118,8 +118,8 @@ impl Job for Box<Downstream> {
         &worker.connection_tasks
     }
 
-    async fn serve(self, _: &Rc<Worker>) {
-        self.serve_connection().await;
+    fn serve(self, _: &Rc<Worker>) -> impl Future<Output = ()> {
+        self.serve_connection()
     }
 }
 
