@@ -69,15 +69,20 @@ impl<J> Seat<J> {
 }
 
 /// Serves one after the other. What panics takes this task with it, and nobody else.
-async fn run<J: Job>(worker: Rc<Worker>, mut job: J) {
-    let mut seat = None;
-    loop {
-        job.serve(&worker).await;
-        let seat = seat.get_or_insert_with(|| Rc::new(Seat::default()));
-        if !J::crew(&worker).waits(seat) {
-            return;
+///
+/// An `async fn` would hold its arguments beside what becomes of them; a task is there for each idle connection.
+#[expect(clippy::manual_async_fn, reason = "see above")]
+fn run<J: Job>(worker: Rc<Worker>, mut job: J) -> impl Future<Output = ()> {
+    async move {
+        let mut seat = None;
+        loop {
+            job.serve(&worker).await;
+            let seat = seat.get_or_insert_with(|| Rc::new(Seat::default()));
+            if !J::crew(&worker).waits(seat) {
+                return;
+            }
+            job = poll_fn(|cx| seat.poll(cx)).await;
         }
-        job = poll_fn(|cx| seat.poll(cx)).await;
     }
 }
 

@@ -199,39 +199,42 @@ impl Downstream {
     ///
     /// It is boxed because a future holds what it was called with beside what becomes of it: unboxed, an idle
     /// connection would be there twice.
-    async fn serve_connection(mut self: Box<Self>) {
-        let opened = self.worker.timers.at(self.info.opened);
-        let config = &self.listener.manager.config;
-        if let Some(most) = timeout(config.max_connection_duration) {
-            let most = most + self.worker.jitter(config.max_connection_duration_jitter);
-            let most = self.scaled(TimerType::ConnectionMax, most);
-            self.deadlines.set(Timer::ConnectionDuration, Some(opened + most));
-        }
-        let after = loop {
-            match self.wait_for_request().await {
-                Wait::Readable => {}
-                // Envoy gives the client the time to close it itself.
-                Wait::Close if self.drained => {
-                    Box::pin(self.linger(Linger::Open)).await;
-                    break After::Close;
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would hold `self` twice")]
+    fn serve_connection(mut self: Box<Self>) -> impl Future<Output = ()> {
+        async move {
+            let opened = self.worker.timers.at(self.info.opened);
+            let config = &self.listener.manager.config;
+            if let Some(most) = timeout(config.max_connection_duration) {
+                let most = most + self.worker.jitter(config.max_connection_duration_jitter);
+                let most = self.scaled(TimerType::ConnectionMax, most);
+                self.deadlines.set(Timer::ConnectionDuration, Some(opened + most));
+            }
+            let after = loop {
+                match self.wait_for_request().await {
+                    Wait::Readable => {}
+                    // Envoy gives the client the time to close it itself.
+                    Wait::Close if self.drained => {
+                        Box::pin(self.linger(Linger::Open)).await;
+                        break After::Close;
+                    }
+                    Wait::Close => break After::Close,
                 }
-                Wait::Close => break After::Close,
+                let after;
+                (self, after) = self.serve_requests().await;
+                match after {
+                    After::KeepAlive => {}
+                    After::Http2 => return self.serve_http2().await,
+                    after => break after,
+                }
+            };
+            if after == After::Gone {
+                self.note_closed_by_peer();
             }
-            let after;
-            (self, after) = self.serve_requests().await;
-            match after {
-                After::KeepAlive => {}
-                After::Http2 => return self.serve_http2().await,
-                after => break after,
+            if after == After::Linger {
+                Box::pin(self.linger(Linger::Shut)).await;
             }
-        };
-        if after == After::Gone {
-            self.note_closed_by_peer();
+            self.closed();
         }
-        if after == After::Linger {
-            Box::pin(self.linger(Linger::Shut)).await;
-        }
-        self.closed();
     }
 
     /// Goes on as a connection of HTTP/2.
