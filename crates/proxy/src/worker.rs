@@ -23,7 +23,7 @@ use crate::buffer::BufferPool;
 use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
 use crate::crew::Crew;
-use crate::downstream::{Coroutines, Downstream, SeenByRouting, Spares, StreamJob};
+use crate::downstream::{Coroutines, Downstream, OutputPool, SeenByRouting, StreamJob};
 use crate::exchange::ExchangePool;
 use crate::failures::Failures;
 use crate::format::Clock;
@@ -147,7 +147,7 @@ pub(crate) struct Worker {
     pub(crate) exchanges: ExchangePool,
     /// What serves the requests of connections, where it serves nobody.
     pub(crate) coroutines: Coroutines,
-    pub(crate) http2_spares: Spares,
+    pub(crate) http2_outputs: OutputPool,
     /// Tasks that wait for a connection of HTTP.
     pub(crate) connection_tasks: Crew<Box<Downstream>>,
     /// Tasks that wait for a stream of HTTP/2.
@@ -201,7 +201,7 @@ impl Worker {
             buffers: BufferPool::default(),
             exchanges: ExchangePool::default(),
             coroutines: Coroutines::default(),
-            http2_spares: Spares::default(),
+            http2_outputs: OutputPool::default(),
             connection_tasks: Crew::default(),
             stream_tasks: Crew::default(),
             clock: RefCell::new(Clock::now()),

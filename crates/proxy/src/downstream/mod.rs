@@ -18,7 +18,7 @@ mod upgrade;
 
 pub(crate) use client::Client;
 pub(crate) use coroutine::Coroutines;
-pub(crate) use http2::{ClientStream, Spares, StreamJob};
+pub(crate) use http2::{ClientStream, OutputPool, StreamJob};
 pub(crate) use opened::Opened;
 pub(crate) use rehearsal::{Course, Rehearsed};
 pub(crate) use respond::BodyToClient;
@@ -111,7 +111,7 @@ enum Wait {
 
 /// A connection is served by one task at a time.
 impl Job for Box<Downstream> {
-    /// As many as there are requests that are served and wait at most.
+    /// As many as coroutines: where each request has a connection of its own, one of either serves it.
     const MOST: usize = coroutine::MOST;
 
     fn crew(worker: &Worker) -> &Crew<Self> {

@@ -133,7 +133,7 @@ impl Kind {
         match self {
             Self::Tcp(own) => {
                 let stream = TcpStream::from(stream);
-                // The kernel names none where the connection has ended already.
+                // One over TCP has an address; where it has ended already, the kernel gives this very error.
                 let remote = remote.and_then(|remote| SocketAddr::try_from(remote).ok());
                 let remote = remote.ok_or(io::ErrorKind::ConnectionAborted)?;
                 let local = own.or_else(|| stream.local_addr().ok()).unwrap_or(remote);

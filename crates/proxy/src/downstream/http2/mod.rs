@@ -13,12 +13,12 @@ mod heads;
 mod job;
 mod limits;
 mod output;
+mod output_pool;
 mod receive;
 mod session;
-mod spares;
 mod stream;
 
 pub(super) use connection::{Handover, serve, tell};
 pub(crate) use job::StreamJob;
-pub(crate) use spares::Spares;
+pub(crate) use output_pool::OutputPool;
 pub(crate) use stream::{ClientStream, Lost};

@@ -112,7 +112,7 @@ impl Output {
 
     fn room(&mut self) -> &mut Vec<u8> {
         if self.out.capacity() == 0 {
-            self.out = self.worker.http2_spares.output();
+            self.out = self.worker.http2_outputs.take();
         }
         &mut self.out
     }
@@ -283,7 +283,7 @@ impl Output {
     /// Lets go of memory that an idle connection does not need.
     pub(super) fn rest(&mut self) {
         if self.pending() == 0 {
-            self.worker.http2_spares.give_output(std::mem::take(&mut self.out));
+            self.worker.http2_outputs.give(std::mem::take(&mut self.out));
             self.written = 0;
             self.frames.shrink_to(FEW_FRAMES);
         }
