@@ -4,7 +4,6 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::BuildHasher as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Instant;
 
 use causeway_model::{Address, FilterChain, Listener, Metadata, PROXY_PROTOCOL_TLV, Value};
@@ -14,6 +13,7 @@ use crate::cluster::OwnPool;
 use crate::listener::Inspected;
 use crate::listener::Turn;
 use crate::tls::TlsInfo;
+use crate::waker_cell::WakerCell;
 use crate::worker::Place;
 
 /// What is known about a client's connection from its beginning.
@@ -34,7 +34,7 @@ pub(crate) struct ConnectionInfo {
     /// What listener filters have found out, where there are some.
     pub(crate) inspected: Option<Box<Inspected>>,
     /// The kernel's estimate of the round trip in microseconds, where an access log asks for it.
-    pub(crate) round_trip: Cell<Option<u64>>,
+    pub(crate) round_trip: Cell<Option<u32>>,
     /// What is known from the handshake of TLS, once it is over.
     pub(crate) tls: OnceCell<Box<TlsInfo>>,
     /// How it has gone so far.
@@ -44,7 +44,7 @@ pub(crate) struct ConnectionInfo {
     /// Counts it among those of its worker, where they are shared out exactly; held for its `Drop`.
     pub(crate) _turn: Option<Turn>,
     /// Wakes the connection when its listener drains, or the overload manager wants something.
-    pub(crate) waker: RefCell<Option<Waker>>,
+    pub(crate) waker: WakerCell,
 }
 
 /// How a connection has gone so far: what logs of listeners tell of it.
@@ -60,10 +60,19 @@ pub(crate) struct Course {
     pub(crate) broke_protocol: Cell<bool>,
     /// Connections to back-ends that are for this client alone, where there are some.
     pub(crate) pools: OnceCell<Box<RefCell<Vec<OwnPool>>>>,
-    /// Why it failed as a whole.
-    pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// The client reset it.
     pub(crate) was_reset: Cell<bool>,
+    /// The listener's logs have their lines about it.
+    pub(crate) logged: Cell<bool>,
+    /// What is to be said of how it went wrong or was ended, where there is something.
+    ending: OnceCell<Box<Ending>>,
+}
+
+/// Why a connection went wrong or was ended: of most of them there is nothing to be said.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    /// Why it failed as a whole.
+    pub(crate) failure: RefCell<Option<Box<Failure>>>,
     /// Why it was closed from this side (`%DOWNSTREAM_LOCAL_CLOSE_REASON%`), in Envoy's words.
     pub(crate) closed_because: Cell<Option<&'static str>>,
     /// Why it was ended (`%CONNECTION_TERMINATION_DETAILS%`), in Envoy's words.
@@ -73,6 +82,18 @@ pub(crate) struct Course {
     /// Why a listener filter found no TLS, as BoringSSL numbers it: the same operator shows it where nobody tried to
     /// speak TLS afterwards.
     pub(crate) no_tls: Cell<Option<u16>>,
+}
+
+impl Course {
+    /// What is said of how it went wrong or was ended.
+    pub(crate) fn ending(&self) -> &Ending {
+        self.ending.get_or_init(Box::default)
+    }
+
+    /// The same, where there is something.
+    pub(crate) fn known_ending(&self) -> Option<&Ending> {
+        self.ending.get().map(|ending| &**ending)
+    }
 }
 
 impl ConnectionInfo {

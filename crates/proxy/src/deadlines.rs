@@ -66,11 +66,28 @@ pub(crate) struct Deadlines {
     /// When that is; [`NEVER`] where none is set.
     first: Millis,
     at: [Millis; TIMERS.len()],
+    /// How long nothing may move; [`NEVER`] where that may last.
+    silences: [Millis; 2],
+}
+
+/// What may not be silent for too long. The doc names the setting.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum Silence {
+    /// The attempt that is made: `per_try_idle_timeout`.
+    PerTry,
+    /// The request that is served: `stream_idle_timeout`, the route's `idle_timeout`.
+    Stream,
 }
 
 impl Deadlines {
     pub(crate) fn new(timers: &Rc<Timers>) -> Self {
-        Self { earliest: Deadline::new(timers), first: NEVER, at: [NEVER; TIMERS.len()] }
+        Self {
+            earliest: Deadline::new(timers),
+            first: NEVER,
+            at: [NEVER; TIMERS.len()],
+            silences: [NEVER; 2],
+        }
     }
 
     /// Moves a deadline; `None` takes it away.
@@ -80,6 +97,28 @@ impl Deadlines {
         // Most of them move far behind the first.
         if before != at && before.min(at) <= self.first {
             self.find_first();
+        }
+    }
+
+    /// How long nothing may move from the next [`Self::touch`] on; `None` says that it may last. A deadline that is
+    /// set stays.
+    pub(crate) fn limit_silence(&mut self, silence: Silence, most: Option<Millis>) {
+        if let Some(slot) = self.silences.get_mut(silence as usize) {
+            *slot = most.unwrap_or(NEVER);
+        }
+    }
+
+    /// How long nothing may move.
+    pub(crate) fn silence(&self, silence: Silence) -> Option<Millis> {
+        self.silences.get(silence as usize).copied().filter(|most| *most != NEVER)
+    }
+
+    /// Something moved: silences begin again.
+    pub(crate) fn touch(&mut self, now: Millis) {
+        for (silence, timer) in [(Silence::PerTry, Timer::PerTryIdle), (Silence::Stream, Timer::StreamIdle)] {
+            if let Some(most) = self.silence(silence) {
+                self.set(timer, Some(now + most));
+            }
         }
     }
 

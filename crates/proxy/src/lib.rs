@@ -57,6 +57,7 @@ mod terminal;
 mod timer;
 mod tls;
 mod traffic;
+mod waker_cell;
 mod way;
 mod worker;
 

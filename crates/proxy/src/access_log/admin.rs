@@ -1,6 +1,6 @@
 //! The access log of the admin server, which is none of the workers.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::{LogFiles, OpenLog};
 use crate::connection::{ConnectionInfo, Course};
 use crate::exchange::{Exchange, ResponseDetails};
 use crate::format::{Clock, View};
+use crate::waker_cell::WakerCell;
 
 /// The access logs of the admin server. A line is handed over at once: there are few.
 #[derive(Debug)]
@@ -122,7 +123,7 @@ impl AdminLog {
             course: Course::default(),
             _place: None,
             _turn: None,
-            waker: RefCell::new(None),
+            waker: WakerCell::default(),
         };
         let clock = Clock::now();
         let random = RequestIdSource::new(clock.wall(now).seed()).random();

@@ -30,7 +30,7 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     if course.broke_protocol.get() {
         exchange.facts.flags.set(Flag::DownstreamProtocolError);
     }
-    if let Some(failure) = course.failure.take() {
+    if let Some(failure) = course.known_ending().and_then(|ending| ending.failure.take()) {
         if failure.reason == Reason::NoFilterChain {
             exchange.facts.flags.set(Flag::NoRouteFound);
             exchange.facts.details = "filter_chain_not_found".into();

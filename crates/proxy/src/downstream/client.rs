@@ -156,7 +156,7 @@ impl Client {
     }
 
     /// The kernel's estimate of the round trip to the client, in microseconds.
-    pub(super) fn round_trip(&self) -> Option<u64> {
+    pub(super) fn round_trip(&self) -> Option<u32> {
         match self {
             Self::Http1 { stream, .. } => stream.round_trip(),
             // Its connection is asked.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use causeway_model::RouteForward;
 
 use super::Downstream;
-use crate::deadlines::Timer;
+use crate::deadlines::{Silence, Timer};
 use crate::exchange::Facts;
 use crate::routes::RouteEntry;
 use crate::snapshot::timeout;
@@ -45,7 +45,7 @@ impl Downstream {
     }
 
     fn stream_idle_timeout(&self, forward: Option<&RouteForward>, route: Option<&RouteEntry>) -> String {
-        let value = self.stream_idle.unwrap_or(0);
+        let value = self.deadlines.silence(Silence::Stream).unwrap_or(0);
         let manager = &self.listener.manager.config;
         match (forward.and_then(|forward| forward.idle_timeout), route) {
             (Some(_), Some(route)) => {

@@ -62,7 +62,7 @@ impl Lingering<'_> {
         .await;
         if !closed {
             http.inc(HttpStat::DownstreamCxDelayedCloseTimeout);
-            info.course.closed_because.set(Some("triggered_delayed_close_timeout"));
+            info.course.ending().closed_because.set(Some("triggered_delayed_close_timeout"));
         }
         closed
     }

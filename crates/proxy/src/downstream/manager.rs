@@ -18,7 +18,7 @@ use causeway_routing::{
 
 use super::upgrade::{leave_on_this_connection, pass_over_upgrades};
 use super::{After, Downstream};
-use crate::deadlines::Timer;
+use crate::deadlines::{Silence, Timer};
 use crate::filters::{FilterContext, Verdict};
 use crate::format::{Absent, render};
 use crate::grpc_timeout::{self, Limit};
@@ -303,13 +303,15 @@ impl Downstream {
         self.check_upgrade(request, &entry).map_err(|reply| Unrouted::AtOnce(Box::new(reply)))?;
         if let Some(forward) = entry.forward() {
             let idle = forward.idle_timeout.or(listener.manager.config.stream_idle_timeout);
-            self.stream_idle = timeout(idle).map(|idle| self.scaled(TimerType::StreamIdle, idle));
+            let idle = timeout(idle).map(|idle| self.scaled(TimerType::StreamIdle, idle));
+            self.deadlines.limit_silence(Silence::Stream, idle);
             if let Some(limits) = &forward.max_stream_duration {
                 self.limit_duration(request, limits)?;
             }
         } else {
             let idle = timeout(listener.manager.config.stream_idle_timeout);
-            self.stream_idle = idle.map(|idle| self.scaled(TimerType::StreamIdle, idle));
+            let idle = idle.map(|idle| self.scaled(TimerType::StreamIdle, idle));
+            self.deadlines.limit_silence(Silence::Stream, idle);
         }
         self.touch();
         Ok(entry)

@@ -62,12 +62,8 @@ pub(crate) struct Downstream {
     pub(crate) served: u32,
     /// The connection ends behind the next response.
     pub(crate) draining: bool,
-    /// `stream_idle_timeout` of the request that is served.
-    pub(crate) stream_idle: Option<Millis>,
-    /// `per_try_idle_timeout` of the attempt that is made.
-    pub(crate) try_idle: Option<Millis>,
     /// The upgrade that the request asks for and may have.
-    pub(crate) upgrade: Option<Vec<u8>>,
+    pub(crate) upgrade: Option<Box<[u8]>>,
     idle_since: Millis,
     /// While the connection is idle, it is closed at this time.
     close_at: Option<Millis>,
@@ -77,6 +73,10 @@ pub(crate) struct Downstream {
     /// logged.
     opened: Option<Opened>,
 }
+
+// An idle connection is this, what is known about it, and what the runtime holds for it.
+#[cfg(not(debug_assertions))]
+const _: () = assert!(size_of::<Downstream>() <= 376 && size_of::<ConnectionInfo>() <= 208);
 
 /// What happens behind a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,8 +139,6 @@ impl Downstream {
             info,
             // It may have changed since the connection was accepted.
             generation: 0,
-            stream_idle: None,
-            try_idle: None,
             upgrade: None,
             idle_since: worker.now(),
             close_at: None,
@@ -169,8 +167,6 @@ impl Downstream {
             slot,
             info,
             generation: 0,
-            stream_idle: None,
-            try_idle: None,
             upgrade: None,
             idle_since: worker.now(),
             close_at: None,
@@ -271,7 +267,7 @@ impl Downstream {
                         continue;
                     }
                     Poll::Ready(Timer::Idle) => {
-                        self.info.course.closed_because.set(Some("on_idle_timeout"));
+                        self.info.course.ending().closed_because.set(Some("on_idle_timeout"));
                         HttpStat::DownstreamCxIdleTimeout
                     }
                     // Nothing was ever asked on it, and nothing is to be waited for.

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use causeway_model::TimerType;
 
 use super::{Client, Downstream};
-use crate::deadlines::Timer;
+use crate::deadlines::{Silence, Timer};
 use crate::exchange::Exchange;
 use crate::snapshot::timeout;
 use crate::stats::{Http2Stat, HttpStat};
@@ -25,8 +25,8 @@ impl Downstream {
         ] {
             self.deadlines.set(timer, None);
         }
-        self.try_idle = None;
-        self.stream_idle = None;
+        self.deadlines.limit_silence(Silence::PerTry, None);
+        self.deadlines.limit_silence(Silence::Stream, None);
         let config = &self.listener.manager.config;
         let (timer, most) = match &self.client {
             Client::Http1 { .. } => (TimerType::ConnectionIdle, config.idle_timeout),

@@ -460,12 +460,7 @@ impl Downstream {
 
     /// Something moved: the stream idle timeout begins again.
     pub(crate) fn touch(&mut self) {
-        if let Some(idle) = self.try_idle {
-            self.deadlines.set(Timer::PerTryIdle, Some(self.worker.now() + idle));
-        }
-        if let Some(idle) = self.stream_idle {
-            self.deadlines.set(Timer::StreamIdle, Some(self.worker.now() + idle));
-        }
+        self.deadlines.touch(self.worker.now());
     }
 
     /// Whether there are filters that may change trailers.

@@ -33,7 +33,7 @@ impl Downstream {
         let by_manager = known.and_then(|number| manager.config.upgrades.get(number));
         let by_manager = by_manager.is_some_and(|upgrade| upgrade.enabled);
         if by_route.unwrap_or(by_manager) {
-            self.upgrade = (!connect).then_some(wanted);
+            self.upgrade = (!connect).then(|| wanted.into());
             request.facts.upgrade = true;
             request.facts.chain = known.map_or(0, |number| manager.chain_of_upgrade(number));
             self.arm_body(&request.facts, request.method(), true);

@@ -20,6 +20,7 @@ use super::decimal::write_number;
 use super::field_size::FieldSize;
 use super::query::{query_param, query_params, without_query};
 use super::time::{Clock, Stamp, WallTime, write_time};
+use crate::connection::Ending;
 use crate::exchange::{Exchange, Subject};
 use crate::router::ends_tunnel;
 
@@ -127,7 +128,9 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             facts.connect_end.filter(|_| request).map(|_| protocol).into()
         }
         OperatorKind::ResponseCodeDetails => facts.details.as_str().into(),
-        OperatorKind::ConnectionTerminationDetails => view.connection.course.terminated_because.get().into(),
+        OperatorKind::ConnectionTerminationDetails => {
+            ending(view).and_then(|ending| ending.terminated_because.get()).into()
+        }
         OperatorKind::Tls { upstream, fact } => super::tls::fact(*upstream, fact, view),
         OperatorKind::RequestedServerName(wanted) => super::tls::requested_server_name(*wanted, view),
         OperatorKind::ResponseFlags if facts.flags.is_empty() => "-".into(),
@@ -182,14 +185,16 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
         OperatorKind::RouteResolutionTime => {
             facts.route_resolution_micros.map_or(Operand::Absent, Operand::Number)
         }
-        OperatorKind::RoundTripTime => {
-            view.connection.round_trip.get().map_or(Operand::Absent, |micros| Operand::Number(micros / 1000))
-        }
+        OperatorKind::RoundTripTime => view
+            .connection
+            .round_trip
+            .get()
+            .map_or(Operand::Absent, |micros| Operand::Number(u64::from(micros / 1000))),
         OperatorKind::Retransmitted => Operand::Number(0),
         // A request is logged before anything of ours closes a connection under it.
         OperatorKind::LocalCloseReason { upstream: true } => facts.upstream_closed_because.into(),
         OperatorKind::LocalCloseReason { upstream: false } => {
-            view.connection.course.closed_because.get().into()
+            ending(view).and_then(|ending| ending.closed_because.get()).into()
         }
         OperatorKind::ConnectionId => Operand::Number(view.connection.id),
         OperatorKind::StreamId => match facts.subject {
@@ -411,6 +416,11 @@ fn grpc_status<'a>(view: &View<'a>, number: bool, snake_case: bool) -> Operand<'
         Some((camel, _)) => (*camel).into(),
         None => status.to_string().into(),
     }
+}
+
+/// What is to be said of how the client's connection went wrong or was ended.
+fn ending<'a>(view: &View<'a>) -> Option<&'a Ending> {
+    view.connection.course.known_ending()
 }
 
 /// Whether the request is a tunnel that ends here: what is spoken in it is not HTTP.

@@ -66,12 +66,12 @@ fn without_tls(number: u16) -> String {
 /// A fact about the connection of the client, or the one to the back-end; absent without TLS.
 pub(super) fn fact<'a>(upstream: bool, fact: &'a TlsFact, view: &View<'a>) -> Operand<'a> {
     if *fact == TlsFact::FailureReason {
-        let course = &view.connection.course;
-        if let Some(words) = course.transport_failure.get() {
+        let Some(ending) = view.connection.course.known_ending() else { return Operand::Absent };
+        if let Some(words) = ending.transport_failure.get() {
             return super::operator::one_word(words).into();
         }
         // What listener filters find out is told of the connection, and not of its requests.
-        let no_tls = course.no_tls.get().filter(|_| view.exchange.facts.subject != Subject::Request);
+        let no_tls = ending.no_tls.get().filter(|_| view.exchange.facts.subject != Subject::Request);
         return no_tls.map(without_tls).into();
     }
     let shaken = if upstream {

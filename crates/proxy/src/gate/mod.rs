@@ -124,7 +124,7 @@ impl GatesSnapshot {
 
 impl Gates {
     /// Lets a connection through, for as long as what is returned is held, or says why not.
-    pub(crate) fn admit(&self, worker: &Worker) -> Result<Vec<Admitted>, Refused> {
+    pub(crate) fn admit(&self, worker: &Worker) -> Result<Box<[Admitted]>, Refused> {
         let mut admitted = Vec::new();
         for gate in &self.0 {
             match gate {
@@ -137,7 +137,7 @@ impl Gates {
                 }
             }
         }
-        Ok(admitted)
+        Ok(admitted.into())
     }
 }
 
@@ -157,7 +157,7 @@ fn rate_limited(config: &ConnectionRateLimit) -> Refused {
 impl Refused {
     /// Tells the application log, where no other log will hold it.
     pub(crate) fn tell(&self, worker: &Worker, info: &ConnectionInfo) {
-        info.course.closed_because.set(Some(self.closed_because));
+        info.course.ending().closed_because.set(Some(self.closed_because));
         worker.failures.note_refused(worker, info, &self.failure, false);
     }
 

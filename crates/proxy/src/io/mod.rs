@@ -162,14 +162,14 @@ impl Transport {
     }
 
     /// The kernel's estimate of the round trip to the peer in microseconds; a Unix socket has none.
-    pub(crate) fn round_trip(&self) -> Option<u64> {
+    pub(crate) fn round_trip(&self) -> Option<u32> {
         let socket = match self {
             Self::Tcp(socket) => socket.descriptor()?,
             Self::Unix(_) => return None,
             Self::Tls(stream) => return stream.socket().round_trip(),
         };
         let time = causeway_sys::round_trip_time(socket).ok()?;
-        u64::try_from(time.as_micros()).ok()
+        u32::try_from(time.as_micros()).ok()
     }
 
     /// Makes closing the stream a reset, so that the peer can't take what it got for complete.

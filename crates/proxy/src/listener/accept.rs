@@ -20,6 +20,7 @@ use crate::connection::{ConnectionInfo, Course};
 use crate::io::{Socket, Transport};
 use crate::snapshot::ListenerRuntime;
 use crate::stats::ListenerStat;
+use crate::waker_cell::WakerCell;
 use crate::worker::{Place, Worker};
 
 /// Connections taken at one go, so that those that are open get their turn.
@@ -291,7 +292,7 @@ fn serve(
         course: Course::default(),
         _place: place,
         _turn: turn,
-        waker: std::cell::RefCell::new(None),
+        waker: WakerCell::default(),
     };
     Arriving::new(worker, slot, runtime, info, stream).begin();
 }

@@ -194,7 +194,7 @@ impl Arriving {
             self.listener.shards.count_reason(failure.reason);
             let logged = self.listener.snapshot().logs_hold_failures;
             self.worker.failures.note_refused(&self.worker, &self.info, &failure, logged);
-            *self.info.course.failure.borrow_mut() = Some(failure);
+            self.info.course.ending().failure.replace(Some(failure));
         }
         log_connection(&self.worker, &self.listener, &self.info);
     }
@@ -281,14 +281,14 @@ impl Opened {
         let info = self.open.info();
         let course = &info.course;
         if none.late {
-            course.closed_because.set(Some("transport_socket_timeout"));
-            course.terminated_because.set(Some("transport socket timeout was reached"));
+            course.ending().closed_because.set(Some("transport_socket_timeout"));
+            course.ending().terminated_because.set(Some("transport socket timeout was reached"));
             self.listener.shards.listener.inc(ListenerStat::DownstreamCxTransportSocketConnectTimeout);
         }
         let _ = info.tls.set(Box::new(none.info));
         if let Some(words) = none.words {
             // It fails once.
-            let _ = course.transport_failure.set(words.into());
+            let _ = course.ending().transport_failure.set(words.into());
         }
         if let Service::Tcp(proxy) = &self.chain.service {
             TcpSession::without_handshake(proxy, self.open, none.failure);
@@ -302,7 +302,7 @@ impl Opened {
                 self.listener.shards.count_reason(none.failure.reason);
             }
         }
-        *course.failure.borrow_mut() = Some(Box::new(none.failure));
+        course.ending().failure.replace(Some(Box::new(none.failure)));
     }
 
     /// Has the connection served by what its filter chain is for.
@@ -312,7 +312,7 @@ impl Opened {
         match &chain.service {
             Service::None => {
                 listener.shards.listener.inc(ListenerStat::NetworkExtensionConfigMissing);
-                open.info().course.closed_because.set(Some("no_filters"));
+                open.info().course.ending().closed_because.set(Some("no_filters"));
             }
             Service::Http(http) => {
                 let http = Rc::clone(http);

@@ -18,8 +18,7 @@ pub(crate) struct OpenConnection {
     listener: Rc<ListenerRuntime>,
     info: Rc<ConnectionInfo>,
     /// What filters in front count it as; held for its `Drop`.
-    admitted: Vec<Admitted>,
-    logged: bool,
+    admitted: Box<[Admitted]>,
 }
 
 impl OpenConnection {
@@ -27,24 +26,18 @@ impl OpenConnection {
         let info = Rc::new(info);
         listener.shards.connection_opened();
         worker.connection_opened(&info);
-        Self {
-            worker: Rc::clone(worker),
-            listener: Rc::clone(listener),
-            info,
-            admitted: Vec::new(),
-            logged: false,
-        }
+        Self { worker: Rc::clone(worker), listener: Rc::clone(listener), info, admitted: Box::default() }
     }
 
     /// Filters in front have let it through.
-    pub(super) fn admit(&mut self, admitted: Vec<Admitted>) {
+    pub(super) fn admit(&mut self, admitted: Box<[Admitted]>) {
         self.admitted = admitted;
     }
 
     /// Writes the lines of the listener's logs now, as of a connection about which more is known.
     pub(crate) fn log_as(&mut self, exchange: &Exchange, random: u64) {
         log_exchange(&self.worker, &self.listener, &self.info, exchange, random);
-        self.logged = true;
+        self.info.course.logged.set(true);
     }
 
     pub(crate) const fn worker(&self) -> &Rc<Worker> {
@@ -66,7 +59,7 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.listener.shards.connection_closed(self.age());
         self.worker.connection_closed(&self.info);
-        if !self.logged {
+        if !self.info.course.logged.get() {
             log_connection(&self.worker, &self.listener, &self.info);
         }
     }

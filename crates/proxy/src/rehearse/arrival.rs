@@ -1,6 +1,6 @@
 //! How a connection arrives: what listener filters would find out about it, and which filter chain it gets.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +12,7 @@ use crate::connection::{ConnectionInfo, Course};
 use crate::listener::{Arrival, Inspected, misfits};
 use crate::snapshot::ListenerRuntime;
 use crate::tls::TlsInfo;
+use crate::waker_cell::WakerCell;
 
 /// Which filter chain a connection gets.
 pub(super) fn knock(listener: &Listener, runtime: &ListenerRuntime, caller: &Caller) -> Option<Knock> {
@@ -55,7 +56,7 @@ pub(super) fn connection(
         course: Course::default(),
         _place: None,
         _turn: None,
-        waker: RefCell::new(None),
+        waker: WakerCell::default(),
     };
     if let (DownstreamSocket::Tls(tls), Some(hello)) = (&chain.transport_socket, &caller.tls) {
         let agreed = tls.common.alpn.iter().find(|ours| hello.protocols.contains(ours));

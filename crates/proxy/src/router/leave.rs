@@ -6,7 +6,7 @@ use causeway_reason::Failure;
 
 use super::relay::Relay;
 use super::retry::{Again, Tried};
-use crate::deadlines::Timer;
+use crate::deadlines::{Silence, Timer};
 use crate::pool::Upstream;
 use crate::timer::Millis;
 
@@ -62,7 +62,7 @@ impl Relay<'_> {
         for timer in [Timer::PerTry, Timer::PerTryIdle, Timer::UpstreamDuration, Timer::UpstreamLog] {
             self.downstream.deadlines.set(timer, None);
         }
-        self.downstream.try_idle = None;
+        self.downstream.deadlines.limit_silence(Silence::PerTry, None);
         self.forwarding.tried = true;
     }
 }

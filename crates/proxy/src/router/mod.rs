@@ -30,7 +30,7 @@ use causeway_reason::{Failure, Reason};
 use causeway_upstream::{Ask, ClusterStat, Host, Resource};
 
 use crate::cluster::{LocalCluster, Permit};
-use crate::deadlines::Timer;
+use crate::deadlines::{Silence, Timer};
 use crate::downstream::{After, Client, Downstream};
 use crate::format::Decimal;
 use crate::grpc_timeout;
@@ -206,7 +206,7 @@ pub(crate) async fn forward(
     if !entry.virtual_clusters.is_empty() {
         request.facts.virtual_cluster = traffic::find(&entry.virtual_clusters, &request.seen()).cloned();
     }
-    downstream.try_idle = None;
+    downstream.deadlines.limit_silence(Silence::PerTry, None);
     let strict = &downstream.listener.manager.config.strict_check_headers;
     if let Err(reply) = envoy_headers::check(&request, strict) {
         return Served::Ended(Box::pin(downstream.reply(request, reply)).await);

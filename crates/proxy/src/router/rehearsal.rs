@@ -10,6 +10,7 @@ use causeway_model::{ClusterName, ClusterType, EndpointAddress, HostRewrite, Rou
 
 use super::retry::Retry;
 use super::{Forwarding, envoy_headers, not_found, rewrite, upstream_request};
+use crate::deadlines::{Silence, Timer};
 use crate::downstream::Downstream;
 use crate::local_reply::LocalReply;
 use crate::record::ActiveRequest;
@@ -104,7 +105,7 @@ pub(crate) fn rehearse(
         head: request.to_upstream.take(pending).to_vec(),
         host_names,
         timeout: forwarding.timeout,
-        idle_timeout: downstream.stream_idle,
+        idle_timeout: downstream.deadlines.silence(Silence::Stream),
         stream_duration: downstream.whole_time(),
         retry_on,
         retries,
@@ -157,7 +158,7 @@ fn dropped() -> LocalReply {
 impl Downstream {
     /// How long the whole request may take, where route or connection manager say so.
     fn whole_time(&self) -> Option<Millis> {
-        let until = self.deadlines.at(crate::deadlines::Timer::StreamDuration)?;
+        let until = self.deadlines.at(Timer::StreamDuration)?;
         Some(until.saturating_sub(self.worker.now()))
     }
 }

@@ -24,7 +24,7 @@ use super::stream::to_resend;
 use super::{Forwarding, Served, give_up, hedge, start_timeout, tunnel, upstream_request};
 use crate::buffer::FOR_BODY;
 use crate::cluster::LocalCluster;
-use crate::deadlines::Timer;
+use crate::deadlines::{Silence, Timer};
 use crate::downstream::{After, Downstream};
 use crate::exchange::{Exchange, UpstreamAnswer};
 use crate::pool::Upstream;
@@ -366,7 +366,7 @@ impl<'d> Relay<'d> {
             self.downstream.deadlines.set(Timer::PerTry, Some(at));
         }
         if self.forwarding.per_try_idle.is_some() {
-            self.downstream.try_idle = self.forwarding.per_try_idle;
+            self.downstream.deadlines.limit_silence(Silence::PerTry, self.forwarding.per_try_idle);
             self.downstream.touch();
         }
     }

@@ -35,7 +35,7 @@ enum End {
 
 /// Passes on that the tunnel is open, and then everything, both ways.
 pub(super) async fn tunnel(mut relay: Box<Relay<'_>>, head: ResponseHead) -> After {
-    let protocol = relay.request.response.get(Known::Upgrade).map(<[u8]>::to_vec);
+    let protocol = relay.request.response.get(Known::Upgrade).map(Box::from);
     relay.note_response(&head);
     relay.request.facts.tunnel = true;
     relay.change_fields(&head);

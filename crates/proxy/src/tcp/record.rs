@@ -82,7 +82,7 @@ impl Record {
     /// It is closed from this side, for this reason in Envoy's words; and so is the connection to the back-end, where
     /// there is one.
     pub(super) fn closed_because(&mut self, why: &'static str) {
-        self.open.info().course.closed_because.set(Some(why));
+        self.open.info().course.ending().closed_because.set(Some(why));
         let facts = &mut self.exchange.facts;
         if facts.upstream_local.is_some() || facts.upstream_remote.is_some() {
             facts.upstream_closed_because = Some(why);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::waker_cell::WakerCell;
 use wheel::{Key, Wheel};
 
 /// Milliseconds since the worker started.
@@ -46,7 +47,7 @@ struct Shared {
     scheduled: Cell<Millis>,
     /// The entry, once there is one.
     key: Cell<Option<Key>>,
-    waker: RefCell<Option<Waker>>,
+    waker: WakerCell,
 }
 
 impl Timers {
@@ -96,7 +97,7 @@ impl Timers {
             shared.scheduled.set(NEVER);
             let at = shared.at.get();
             if at <= now {
-                wake.extend(shared.waker.borrow_mut().take());
+                wake.extend(shared.waker.take());
             } else if at != NEVER
                 && let Some(key) = shared.key.get()
             {
@@ -134,7 +135,7 @@ impl Deadline {
             at: Cell::new(NEVER),
             scheduled: Cell::new(NEVER),
             key: Cell::new(None),
-            waker: RefCell::new(None),
+            waker: WakerCell::default(),
         });
         Self { timers: Rc::clone(timers), shared }
     }
@@ -160,10 +161,7 @@ impl Deadline {
             }
             self.schedule(at);
         }
-        let mut waker = self.shared.waker.borrow_mut();
-        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
-        }
+        self.shared.waker.register(cx);
         Poll::Pending
     }
 

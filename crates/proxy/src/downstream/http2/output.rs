@@ -305,7 +305,7 @@ impl Output {
     }
 
     /// The kernel's estimate of the round trip to the client, in microseconds.
-    pub(super) fn round_trip(&self) -> Option<u64> {
+    pub(super) fn round_trip(&self) -> Option<u32> {
         self.transport.as_ref()?.round_trip()
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use super::limits::Limits;
 use super::output::{Output, ROOM, Through};
 use crate::buffer::FOR_BULK;
 use crate::stats::Http2Stat;
+use crate::waker_cell::WakerCell;
 use crate::worker::Worker;
 
 /// Once fewer bytes wait to be written, streams go on.
@@ -49,7 +50,7 @@ pub(super) struct Session {
     pub(super) first_send_window: i64,
     /// Streams that wait for room.
     waiting: Vec<u32>,
-    driver: Option<Waker>,
+    driver: WakerCell,
     reset_here: VecDeque<u32>,
     pub(super) limits: Limits,
     /// The connection is gone, or is to go: how.
@@ -118,7 +119,7 @@ pub(super) struct Stream {
     /// It was reset: by whom, and with which code.
     pub(super) reset: Option<Reset>,
     /// The task that serves it.
-    pub(super) waker: Option<Waker>,
+    pub(super) waker: WakerCell,
     /// It waits for room, and is noted there.
     pub(super) waiting: bool,
     /// A head was sent, so the request was answered.
@@ -149,9 +150,7 @@ impl Stream {
     }
 
     pub(super) fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.waker.wake();
     }
 }
 
@@ -167,7 +166,7 @@ impl Session {
             receive_window: Window::new(options.initial_connection_window_size),
             first_send_window: DEFAULT_WINDOW,
             waiting: Vec::new(),
-            driver: None,
+            driver: WakerCell::default(),
             reset_here: VecDeque::new(),
             limits: Limits::default(),
             end: None,
@@ -179,17 +178,12 @@ impl Session {
 
     /// The task of the connection goes on when something is there to be written.
     pub(super) fn register(&mut self, cx: &Context<'_>) {
-        match &mut self.driver {
-            Some(driver) => driver.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        self.driver.register(cx);
     }
 
     /// Wakes the task of the connection.
     pub(super) fn wake_driver(&mut self) {
-        if let Some(driver) = self.driver.take() {
-            driver.wake();
-        }
+        self.driver.wake();
     }
 
     /// Puts a frame behind those that wait.

@@ -53,7 +53,7 @@ impl ClientStream {
         if stream.client_ended {
             return Poll::Ready(None);
         }
-        register(&mut stream, cx);
+        stream.waker.register(cx);
         Poll::Pending
     }
 
@@ -99,7 +99,7 @@ impl ClientStream {
         }
         match session.room(&mut stream, wanted) {
             0 => {
-                register(&mut stream, cx);
+                stream.waker.register(cx);
                 Poll::Pending
             }
             room => Poll::Ready(Ok(room)),
@@ -124,7 +124,7 @@ impl ClientStream {
         }
         match session.write(&mut stream, data, last) {
             Ok(0) if !data.is_empty() => {
-                register(&mut stream, cx);
+                stream.waker.register(cx);
                 Poll::Pending
             }
             written => Poll::Ready(written),
@@ -180,11 +180,11 @@ impl ClientStream {
 
     /// Whether the client is gone; if not, it is told when that changes.
     pub(crate) fn poll_lost(&mut self, cx: &mut Context<'_>) -> bool {
-        let mut stream = self.stream.borrow_mut();
+        let stream = self.stream.borrow_mut();
         if stream.reset.is_some() || self.session.borrow().end.is_some() {
             return true;
         }
-        register(&mut stream, cx);
+        stream.waker.register(cx);
         false
     }
 
@@ -256,13 +256,6 @@ impl Drop for ClientStream {
         if session.streams.is_empty() {
             session.wake_driver();
         }
-    }
-}
-
-fn register(stream: &mut Stream, cx: &Context<'_>) {
-    match &mut stream.waker {
-        Some(waker) => waker.clone_from(cx.waker()),
-        none => *none = Some(cx.waker().clone()),
     }
 }
 

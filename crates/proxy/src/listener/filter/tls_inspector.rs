@@ -78,7 +78,7 @@ impl TlsInspectorFilter {
                     TlsInspectorStat::TlsFound
                 });
                 if is_old {
-                    connection.info.course.no_tls.set(Some(REJECTED));
+                    connection.info.course.ending().no_tls.set(Some(REJECTED));
                     return Look::Close(None);
                 }
                 let inspected = connection.found();
@@ -91,7 +91,7 @@ impl TlsInspectorFilter {
             }
             Err(fault) => {
                 self.stats.record(TlsInspectorStat::BytesProcessed, held.len() as u64);
-                connection.info.course.no_tls.set(Some(fault.boring_ssl()));
+                connection.info.course.ending().no_tls.set(Some(fault.boring_ssl()));
                 let closes = self.config.close_connection_on_client_hello_parsing_errors;
                 self.stats.inc(match fault {
                     Fault::MessageLength(_) if closes => TlsInspectorStat::ClientHelloTooLarge,

@@ -27,6 +27,7 @@ use crate::io::Transport;
 use crate::pool::HostPool;
 use crate::pool::connection::Life;
 use crate::timer::Millis;
+use crate::waker_cell::WakerCell;
 
 /// Most bytes of one stream that the codec takes before they are sent.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -68,7 +69,7 @@ pub(crate) struct Session {
     ping_failed: Cell<bool>,
     /// A PING is wanted before the next request.
     ping_wanted: Cell<bool>,
-    driver: RefCell<Option<Waker>>,
+    driver: WakerCell,
     /// Held for its `Drop`, until the connection ends.
     life: RefCell<Option<Life>>,
 }
@@ -111,7 +112,7 @@ impl Session {
             closing: Cell::new(false),
             ping_failed: Cell::new(false),
             ping_wanted: Cell::new(false),
-            driver: RefCell::default(),
+            driver: WakerCell::default(),
             life: RefCell::new(Some(life)),
         });
         let lasts = http.max_connection_duration;
@@ -232,9 +233,7 @@ impl Session {
     }
 
     fn wake(&self) {
-        if let Some(driver) = self.driver.borrow_mut().take() {
-            driver.wake();
-        }
+        self.driver.wake();
     }
 
     /// Drives the codec for as long as the connection lives.
@@ -252,7 +251,7 @@ impl Session {
         let mut old = pin!(old);
         let mut before = Passed::default();
         let ended = poll_fn(|cx| {
-            *self.driver.borrow_mut() = Some(cx.waker().clone());
+            self.driver.register(cx);
             let ended = Pin::new(&mut connection).poll(cx);
             self.note(&mut before);
             if ended.is_ready() || self.closing.get() {

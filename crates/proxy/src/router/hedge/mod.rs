@@ -19,7 +19,7 @@ use causeway_upstream::HostStat;
 use super::relay::Relay;
 use super::retry::{self, Again, Tried};
 use super::{Forwarding, leave, outlier};
-use crate::deadlines::Timer;
+use crate::deadlines::{Silence, Timer};
 use crate::record::ActiveRequest;
 use crate::timer::Millis;
 use crate::traffic::TrafficStat;
@@ -206,7 +206,7 @@ impl Relay<'_> {
         if let Some(hedge) = &mut self.forwarding.hedge {
             hedge.end(&mut self.request);
         }
-        self.downstream.try_idle = None;
+        self.downstream.deadlines.limit_silence(Silence::PerTry, None);
         self.downstream.deadlines.set(Timer::PerTry, None);
         self.downstream.deadlines.set(Timer::PerTryIdle, None);
     }

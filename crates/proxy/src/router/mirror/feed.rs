@@ -4,10 +4,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use causeway_http::HeaderBlock;
+
+use crate::waker_cell::WakerCell;
 
 /// What lies between the request and one of its copies.
 #[derive(Debug)]
@@ -20,9 +22,9 @@ pub(crate) struct Feed {
     state: Cell<State>,
     trailers: RefCell<Option<HeaderBlock>>,
     /// Who takes pieces out.
-    waker: RefCell<Option<Waker>>,
+    waker: WakerCell,
     /// Who waits for room.
-    waiting: RefCell<Option<Waker>>,
+    waiting: WakerCell,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +77,7 @@ impl Copies {
     pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
         let full = self.0.iter().filter(|feed| feed.is_full());
         full.fold(Poll::Ready(()), |_, feed| {
-            keep(&feed.waiting, cx);
+            feed.waiting.register(cx);
             // Whoever takes it out may have to be told that somebody waits.
             feed.wake();
             Poll::Pending
@@ -108,8 +110,8 @@ impl Feed {
             most,
             state: Cell::new(State::Open),
             trailers: RefCell::default(),
-            waker: RefCell::default(),
-            waiting: RefCell::default(),
+            waker: WakerCell::default(),
+            waiting: WakerCell::default(),
         })
     }
 
@@ -126,7 +128,7 @@ impl Feed {
 
     /// Hears of whatever happens to it.
     pub(super) fn listen(&self, cx: &Context<'_>) {
-        keep(&self.waker, cx);
+        self.waker.register(cx);
     }
 
     /// The request has waited for too long: it goes on without this copy.
@@ -137,9 +139,7 @@ impl Feed {
     }
 
     fn make_way(&self) {
-        if let Some(waiting) = self.waiting.borrow_mut().take() {
-            waiting.wake();
-        }
+        self.waiting.wake();
     }
 
     /// Nobody takes any more.
@@ -169,7 +169,7 @@ impl Feed {
         if ended {
             return Poll::Ready(Fed::End(self.trailers.borrow_mut().take()));
         }
-        keep(&self.waker, cx);
+        self.waker.register(cx);
         Poll::Pending
     }
 
@@ -179,23 +179,14 @@ impl Feed {
     }
 
     fn wake(&self) {
-        if let Some(waker) = self.waker.borrow_mut().take() {
-            waker.wake();
-        }
-    }
-}
-
-/// Keeps the waker of whoever waits.
-fn keep(slot: &RefCell<Option<Waker>>, cx: &Context<'_>) {
-    let mut slot = slot.borrow_mut();
-    match &mut *slot {
-        Some(known) => known.clone_from(cx.waker()),
-        None => *slot = Some(cx.waker().clone()),
+        self.waker.wake();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     /// `Piece(b"ab", false)`, or `wait`.

@@ -15,6 +15,7 @@ use crate::crew::Crew;
 use crate::downstream::Client;
 use crate::record::ActiveRequest;
 use crate::stats::{Http2Stat, HttpStat};
+use crate::waker_cell::WakerCell;
 
 /// Requests that were reset and whose tasks have not heard of it yet, beside those that may be open.
 const UNHEARD: usize = 100;
@@ -137,7 +138,7 @@ impl Connection {
             client_ended: block.ends,
             ended: false,
             reset: None,
-            waker: None,
+            waker: WakerCell::default(),
             waiting: false,
             answered: false,
             begun: self.worker.instant(),
