@@ -101,11 +101,14 @@ pub(super) fn cases() -> Vec<Case> {
         .differs("D-211", &["6 stats", "cluster.asked.membership_healthy"], 1),
         all(
             Case::new("a_host_that_is_ejected_is_used_all_the_same")
-                .endpoint("a", Reply::status(500).body("down"))
+                .endpoint("a", Script::in_turn([200, 500, 500].map(Reply::status)))
                 .endpoint("b", Reply::ok("b")),
             &watched,
         )
+        // Envoy's main thread hears of a host later than who has asked it, and nobody counts its failures before.
         .to(NAME, &["127.0.0.1:{{b}}", "127.0.0.1:{{a}}"])
+        .wait_for("/clusters", "127.0.0.1:{{a}}::")
+        .to(NAME, &["127.0.0.1:{{a}}"])
         .wait_for("/clusters", "health_flags::/failed_outlier_check")
         .to(NAME, &["127.0.0.1:{{a}}"])
         .clusters("asked")
