@@ -23,11 +23,11 @@ macro_rules! known {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What stands in front of the value in a line of HTTP/1.
+            /// What stands between the value in the line before, in HTTP/1, and the value of this.
             #[must_use]
             #[inline]
             pub(crate) const fn line_start(self) -> &'static str {
-                match self { $(Self::$variant => concat!($name, ": "),)* }
+                match self { $(Self::$variant => concat!("\r\n", $name, ": "),)* }
             }
         }
     };

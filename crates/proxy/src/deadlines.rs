@@ -1,7 +1,7 @@
 //! The deadlines of one connection, of which the earliest has a timer.
 
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::timer::{Deadline, Millis, Timers};
 
@@ -63,7 +63,8 @@ const NEVER: Millis = Millis::MAX;
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     earliest: Deadline,
-    /// When that is; [`NEVER`] where none is set.
+    /// When that fires: at the first of these or, since most of them only ever move away, before it. Then it is looked
+    /// for.
     first: Millis,
     at: [Millis; TIMERS.len()],
     /// How long nothing may move; [`NEVER`] where that may last.
@@ -93,10 +94,12 @@ impl Deadlines {
     /// Moves a deadline; `None` takes it away.
     pub(crate) fn set(&mut self, timer: Timer, at: Option<Millis>) {
         let at = at.unwrap_or(NEVER);
-        let before = self.at.get_mut(timer as usize).map_or(at, |slot| std::mem::replace(slot, at));
-        // Most of them move far behind the first.
-        if before != at && before.min(at) <= self.first {
-            self.find_first();
+        if let Some(slot) = self.at.get_mut(timer as usize) {
+            *slot = at;
+        }
+        if at < self.first {
+            self.first = at;
+            self.earliest.set(Some(at));
         }
     }
 
@@ -123,10 +126,8 @@ impl Deadlines {
     }
 
     fn find_first(&mut self) {
-        let first = self.at.iter().copied().min().unwrap_or(NEVER);
-        if std::mem::replace(&mut self.first, first) != first {
-            self.earliest.set(Some(first).filter(|at| *at != NEVER));
-        }
+        self.first = self.at.iter().copied().min().unwrap_or(NEVER);
+        self.earliest.set(Some(self.first).filter(|at| *at != NEVER));
     }
 
     /// Whether a deadline is set.
@@ -158,27 +159,96 @@ impl Deadlines {
                 *slot = NEVER;
             }
         }
-        self.find_first();
     }
 
     /// Ready with a deadline that has passed; it is taken away.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: impl FnOnce() -> Millis) -> Poll<Timer> {
-        match self.earliest.poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => {
-                let now = now();
-                let passed = TIMERS
-                    .into_iter()
-                    .filter(|timer| self.at.get(*timer as usize).is_some_and(|at| *at <= now))
-                    .min_by_key(|timer| self.at.get(*timer as usize).copied());
-                match passed {
-                    Some(timer) => {
-                        self.set(timer, None);
-                        Poll::Ready(timer)
-                    }
-                    None => Poll::Pending,
-                }
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: impl Fn() -> Millis) -> Poll<Timer> {
+        loop {
+            ready!(self.earliest.poll(cx));
+            let now = now();
+            let passed = TIMERS
+                .into_iter()
+                .filter(|timer| self.at.get(*timer as usize).is_some_and(|at| *at <= now))
+                .min_by_key(|timer| self.at.get(*timer as usize).copied());
+            if let Some(timer) = passed {
+                self.set(timer, None);
+                return Poll::Ready(timer);
             }
+            self.find_first();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn run(test: impl AsyncFnOnce(&Rc<Timers>, Deadlines)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let local = tokio::task::LocalSet::new();
+        local.block_on(&runtime, async {
+            let timers = Timers::new(Instant::now());
+            tokio::task::spawn_local(Rc::clone(&timers).drive());
+            test(&timers, Deadlines::new(&timers)).await;
+        });
+    }
+
+    async fn next(timers: &Rc<Timers>, deadlines: &mut Deadlines) -> (Timer, Millis) {
+        let timer = poll_fn(|cx| deadlines.poll(cx, || timers.now())).await;
+        (timer, timers.now())
+    }
+
+    #[test]
+    fn whatever_was_set_before_the_first_that_is_left_is_told_in_its_time() {
+        run(async |timers, mut deadlines| {
+            let start = timers.now();
+            deadlines.set(Timer::Route, Some(start + 5));
+            deadlines.set(Timer::Idle, Some(start + 90));
+            deadlines.clear_request();
+            deadlines.set(Timer::Route, Some(start + 50));
+            deadlines.set(Timer::Request, Some(start + 30));
+            deadlines.set(Timer::Request, None);
+            let (timer, at) = next(timers, &mut deadlines).await;
+            assert_eq!(timer, Timer::Route);
+            assert!((50..90).contains(&(at - start)), "{}", at - start);
+            let (timer, at) = next(timers, &mut deadlines).await;
+            assert_eq!(timer, Timer::Idle);
+            assert!(at - start >= 90);
+        });
+    }
+
+    #[test]
+    fn of_several_that_have_passed_the_first_is_told_first() {
+        run(async |timers, mut deadlines| {
+            let now = timers.now();
+            deadlines.set(Timer::Idle, Some(now + 4));
+            deadlines.set(Timer::Close, Some(now + 2));
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            assert_eq!(next(timers, &mut deadlines).await.0, Timer::Close);
+            assert_eq!(next(timers, &mut deadlines).await.0, Timer::Idle);
+        });
+    }
+
+    #[test]
+    fn silences_begin_again_with_whatever_moves() {
+        run(async |timers, mut deadlines| {
+            let now = timers.now();
+            deadlines.limit_silence(Silence::Stream, Some(1000));
+            deadlines.touch(now);
+            deadlines.limit_silence(Silence::PerTry, Some(7));
+            deadlines.touch(now + 3);
+            assert_eq!(deadlines.at(Timer::StreamIdle), Some(now + 1003));
+            assert_eq!(deadlines.at(Timer::PerTryIdle), Some(now + 10));
+            deadlines.limit_silence(Silence::PerTry, None);
+            deadlines.touch(now + 5);
+            assert_eq!(deadlines.at(Timer::PerTryIdle), Some(now + 10));
+            assert_eq!(
+                (deadlines.silence(Silence::PerTry), deadlines.silence(Silence::Stream)),
+                (None, Some(1000))
+            );
+        });
     }
 }

@@ -18,6 +18,8 @@ pub enum KeyFormat {
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Writes a head to the end of a buffer.
+///
+/// A line is ended by what comes behind it, so that the end and the name behind it are one piece to be copied.
 #[derive(Debug)]
 pub struct HeadWriter<'b> {
     out: &'b mut Vec<u8>,
@@ -38,7 +40,6 @@ impl<'b> HeadWriter<'b> {
         out.extend_from_slice(target);
         out.push(b' ');
         out.extend_from_slice(version.as_str().as_bytes());
-        out.extend_from_slice(b"\r\n");
         Self { out, format }
     }
 
@@ -48,24 +49,24 @@ impl<'b> HeadWriter<'b> {
         let digit = |n: u16| b'0' + u8::try_from(n % 10).unwrap_or(0);
         out.extend_from_slice(&[b' ', digit(status / 100), digit(status / 10), digit(status), b' ']);
         out.extend_from_slice(reason_phrase(status).as_bytes());
-        out.extend_from_slice(b"\r\n");
         Self { out, format }
     }
 
-    /// Begins a trailer section.
-    pub const fn trailers(out: &'b mut Vec<u8>, format: KeyFormat) -> Self {
+    /// Begins the last chunk, with its trailer section.
+    pub fn last_chunk(out: &'b mut Vec<u8>, format: KeyFormat) -> Self {
+        out.push(b'0');
         Self { out, format }
     }
 
     /// Writes a field whose name is in lower case.
     pub fn field(&mut self, name: &str, value: &[u8]) {
+        self.out.extend_from_slice(b"\r\n");
         match self.format {
             KeyFormat::LowerCase | KeyFormat::Preserve => self.out.extend_from_slice(name.as_bytes()),
             KeyFormat::ProperCaseWords => self.proper_case(name.as_bytes()),
         }
-        for part in [b": ", value, b"\r\n"] {
-            self.out.extend_from_slice(part);
-        }
+        self.out.extend_from_slice(b": ");
+        self.out.extend_from_slice(value);
     }
 
     /// Writes the fields of a block for whose known name, or none, the condition holds.
@@ -77,12 +78,12 @@ impl<'b> HeadWriter<'b> {
                     self.out.extend_from_slice(known.line_start().as_bytes());
                 }
                 _ => {
+                    self.out.extend_from_slice(b"\r\n");
                     self.name(block.name(slot));
                     self.out.extend_from_slice(b": ");
                 }
             }
             self.out.extend_from_slice(block.bytes(slot.value));
-            self.out.extend_from_slice(b"\r\n");
         }
     }
 
@@ -95,7 +96,7 @@ impl<'b> HeadWriter<'b> {
 
     /// Ends the head.
     pub fn end(self) {
-        self.out.extend_from_slice(b"\r\n");
+        self.out.extend_from_slice(b"\r\n\r\n");
     }
 
     fn name(&mut self, name: &[u8]) {
@@ -163,6 +164,9 @@ mod tests {
         head.field("server", b"envoy");
         head.end();
         assert_eq!(out, b"HTTP/1.1 503 Service Unavailable\r\nserver: envoy\r\n\r\n");
+        let mut out = Vec::new();
+        HeadWriter::last_chunk(&mut out, KeyFormat::LowerCase).end();
+        assert_eq!(out, LAST_CHUNK);
     }
 
     #[test]

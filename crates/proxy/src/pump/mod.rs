@@ -521,8 +521,7 @@ impl Pump {
                 let before = out.pending();
                 match trailers.then(|| self.trailers()).flatten() {
                     Some(trailers) => {
-                        out.bytes().extend_from_slice(b"0\r\n");
-                        let mut fields = HeadWriter::trailers(out.bytes(), KeyFormat::LowerCase);
+                        let mut fields = HeadWriter::last_chunk(out.bytes(), KeyFormat::LowerCase);
                         fields.fields(&trailers, |_| true);
                         fields.end();
                     }
