@@ -1,6 +1,6 @@
 //! The connection manager: from the head of a request to the one who answers it.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -66,7 +66,9 @@ impl Downstream {
                 Ok(entry) => entry,
                 Err(reply) => return self.answer(request, reply).await,
             };
-            match router::forward(self, request, entry).await {
+            // Pinned where it is made: what is awaited is moved into its place otherwise, and so are a thousand bytes
+            // that hold nothing yet.
+            match pin!(router::forward(self, request, entry)).await {
                 Served::Ended(after) => return after,
                 Served::Redirected(next) => request = next,
             }

@@ -20,6 +20,7 @@ mod upstream_request;
 mod websocket;
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -234,7 +235,7 @@ pub(crate) async fn forward(
     if !entry.mirrors.is_empty() {
         forwarding.copies = mirror::begin(downstream, &request, &entry, &forwarding);
     }
-    let mut tried = attempt(downstream, request, &mut forwarding, host, None).await;
+    let mut tried = pin!(attempt(downstream, request, &mut forwarding, host, None)).await;
     loop {
         match tried {
             Tried::Served(served) => return served,
