@@ -35,7 +35,7 @@ pub fn recognise(bytes: &[u8]) -> Option<(Reason, &'static str)> {
             Some((Reason::TlsOnPlainListener, "a TLS alert, as of a client that gives up a handshake"))
         }
         _ if line.starts_with(b"PRI * HTTP/2") => Some((Reason::Http2NotEnabled, "the HTTP/2 preface")),
-        _ if line.starts_with(b"PROXY ") => {
+        _ if line.starts_with(b"PROXY ") && !names_http(line) => {
             Some((Reason::ProxyHeaderUnexpected, "a PROXY protocol header, version 1"))
         }
         _ if line.starts_with(b"SSH-") && !names_http(line) => other("the banner of an SSH client"),
@@ -105,6 +105,7 @@ mod tests {
         for line in [
             "GET / HTTP/1.1\r\n",
             "AUTH / HTTP/1.2\r\n",
+            "PROXY / HTTP/1.2\r\n",
             "SSH-2.0 / HTTP/1.1\r\n",
             "hello\r\n",
             "*",
