@@ -89,7 +89,7 @@ fn run_all(cases: &[&(String, Case)], args: &Args, binaries: &Binaries) -> Vec<V
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     // Cases mostly wait, for processes to start and for time-outs to pass.
     let cores = available_parallelism().map_or(2, usize::from);
-    let jobs = args.jobs.unwrap_or(3 * cores).max(1);
+    let jobs = args.jobs.unwrap_or(4 * cores).max(1);
     let (done, verdicts) = channel();
     thread::scope(|scope| {
         for _ in 0..jobs {
