@@ -4,7 +4,6 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::BuildHasher as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use causeway_model::{Address, FilterChain, Listener, Metadata, PROXY_PROTOCOL_TLV, Value};
 use causeway_reason::Failure;
@@ -12,6 +11,7 @@ use causeway_reason::Failure;
 use crate::cluster::OwnPool;
 use crate::listener::Inspected;
 use crate::listener::Turn;
+use crate::moment::Moment;
 use crate::tls::TlsInfo;
 use crate::waker_cell::WakerCell;
 use crate::worker::Place;
@@ -26,7 +26,7 @@ pub(crate) struct ConnectionInfo {
     /// Where it connected to.
     pub(crate) local: Address,
     /// When it was taken.
-    pub(crate) opened: Instant,
+    pub(crate) opened: Moment,
     /// The listener that took it; `None` for the admin server's.
     pub(crate) listener: Option<Arc<Listener>>,
     /// Its filter chain, once it is chosen.

@@ -182,15 +182,15 @@ impl Deadlines {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::time::Instant;
 
     use super::*;
+    use crate::moment::Moment;
 
     fn run(test: impl AsyncFnOnce(&Rc<Timers>, Deadlines)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
-            let timers = Timers::new(Instant::now());
+            let timers = Timers::new(Moment::now());
             tokio::task::spawn_local(Rc::clone(&timers).drive());
             test(&timers, Deadlines::new(&timers)).await;
         });

@@ -10,8 +10,9 @@ use causeway_upstream::Host;
 
 use crate::cluster::LocalCluster;
 use crate::connection::ConnectionInfo;
-use crate::exchange::{Exchange, Facts, Moment, Subject};
+use crate::exchange::{Exchange, Facts, Subject};
 use crate::failure_log::{FailureLog, without_query};
+use crate::moment::Moment;
 use crate::timer::{Millis, whole_millis};
 use crate::worker::Worker;
 
@@ -161,11 +162,11 @@ fn note_host(record: &mut Record, cluster: Option<&LocalCluster>, host: &Host) {
 /// How long it took: a connection that no record was begun for counts from its own beginning.
 fn lasted(facts: &Facts, connection: &ConnectionInfo) -> Duration {
     let begun = facts.begun.unwrap_or(connection.opened);
-    facts.ended.unwrap_or_else(Instant::now).saturating_duration_since(begun)
+    facts.ended.unwrap_or_else(Moment::now).since(begun)
 }
 
-fn between(from: Moment, to: Moment) -> Option<u32> {
-    Some(short(whole_millis(to?.saturating_duration_since(from?))))
+fn between(from: Option<Moment>, to: Option<Moment>) -> Option<u32> {
+    Some(short(to?.millis_since(from?)))
 }
 
 /// Seven weeks are the most that is told apart.

@@ -36,6 +36,7 @@ mod http2;
 mod io;
 mod listener;
 mod local_reply;
+mod moment;
 mod overload;
 mod pool;
 mod proxy_header;

@@ -2,7 +2,6 @@
 
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
-use std::time::Instant;
 
 use causeway_http::Version;
 use causeway_reason::{Failure, Met, Reason};
@@ -16,10 +15,10 @@ use crate::exchange::{Beside, Exchange, Facts};
 use crate::failures::{Failed, note_attempt};
 use crate::format::{FieldSize, View};
 use crate::local_reply::note_failure;
+use crate::moment::Moment;
 use crate::shares::Counted;
 use crate::snapshot::HttpRuntime;
 use crate::stats::{HttpStat, RouteResolutionStat};
-use crate::timer::whole_millis;
 use crate::worker::Worker;
 
 /// A request that is being served. Dropping it writes its record: counters, access logs, and, where it
@@ -89,7 +88,7 @@ impl ActiveRequest {
     }
 
     /// The request's first byte was seen.
-    pub(crate) fn begin(&mut self, now: Instant) {
+    pub(crate) fn begin(&mut self, now: Moment) {
         self.facts.begun = Some(now);
         let http = &self.listener.shards.http;
         http.inc(HttpStat::DownstreamRqTotal);
@@ -132,7 +131,7 @@ impl ActiveRequest {
     /// Writes a line for each log about the request while it is served.
     pub(crate) fn log_unfinished(&self, log_type: &'static str) {
         let logs = &self.listener.manager.shared().logs;
-        let viewer = Viewer { log_type, unfinished: Some(self.worker.instant()), ..self.viewer() };
+        let viewer = Viewer { log_type, unfinished: Some(self.worker.moment()), ..self.viewer() };
         viewer.view(self, |view| {
             for log in logs {
                 self.worker.logs.write(log, view, self.random);
@@ -145,7 +144,7 @@ impl ActiveRequest {
         if self.listener.manager.config.upstream_log_options.on_connection
             && let Some(mut exchange) = self.exchange.take()
         {
-            self.log_attempt(&mut exchange, "UpstreamPoolReady", Some(self.worker.instant()));
+            self.log_attempt(&mut exchange, "UpstreamPoolReady", Some(self.worker.moment()));
             self.exchange = Some(exchange);
         }
     }
@@ -164,18 +163,18 @@ impl ActiveRequest {
         if let Some(answer) = &facts.answer {
             copy.response.clone_from(&answer.fields);
         }
-        self.write_attempt(&copy, "UpstreamPeriodic", Some(self.worker.instant()));
+        self.write_attempt(&copy, "UpstreamPeriodic", Some(self.worker.moment()));
     }
 
     /// Writes a line for each of the router's logs about the attempt to have a back-end answer.
-    fn log_attempt(&self, exchange: &mut Exchange, log_type: &'static str, unfinished: Option<Instant>) {
+    fn log_attempt(&self, exchange: &mut Exchange, log_type: &'static str, unfinished: Option<Moment>) {
         if self.listener.manager.shared().upstream_logs.is_empty() || !exchange.facts.was_attempted() {
             return;
         }
         exchange.as_attempt(|attempt| self.write_attempt(attempt, log_type, unfinished));
     }
 
-    fn write_attempt(&self, attempt: &Exchange, log_type: &'static str, unfinished: Option<Instant>) {
+    fn write_attempt(&self, attempt: &Exchange, log_type: &'static str, unfinished: Option<Moment>) {
         let viewer = Viewer { log_type, unfinished, ..self.viewer() };
         viewer.view(attempt, |view| {
             for log in &self.listener.manager.shared().upstream_logs {
@@ -210,7 +209,7 @@ impl ActiveRequest {
             failure.flag().into_iter().for_each(|flag| facts.flags.set(flag));
             facts.failure = Some(Box::new(failure));
         }
-        facts.ended = Some(self.worker.instant());
+        facts.ended = Some(self.worker.moment());
         facts.take_count();
         note_attempt(&mut exchange, status);
         if let Some(cluster) = exchange.facts.cluster.clone() {
@@ -265,7 +264,7 @@ impl ActiveRequest {
             exchange.facts.flags.set(flag);
         }
         exchange.facts.failure = failure.map(Box::new);
-        exchange.facts.ended = Some(self.worker.instant());
+        exchange.facts.ended = Some(self.worker.moment());
         if let Some(cluster) = exchange.facts.cluster.clone() {
             count_attempt(&exchange, &cluster);
         }
@@ -287,7 +286,7 @@ pub(crate) struct Viewer {
     connection: Rc<ConnectionInfo>,
     random: u64,
     log_type: &'static str,
-    unfinished: Option<Instant>,
+    unfinished: Option<Moment>,
 }
 
 impl Viewer {
@@ -305,7 +304,7 @@ impl Viewer {
             unique: self.random,
             log_type: self.log_type,
             unfinished: self.unfinished,
-            now: Some(self.worker.instant()),
+            now: Some(self.worker.moment()),
         })
     }
 }
@@ -334,7 +333,7 @@ impl Drop for ActiveRequest {
     fn drop(&mut self) {
         let Some(mut exchange) = self.exchange.take() else { return };
         if let Some(begun) = exchange.facts.begun {
-            let now = *exchange.facts.ended.insert(exchange.facts.reply_end.unwrap_or(self.worker.instant()));
+            let now = *exchange.facts.ended.insert(exchange.facts.reply_end.unwrap_or(self.worker.moment()));
             if !exchange.facts.finished {
                 let reason = if self.worker.is_stopping() { Reason::DrainDeadline } else { Reason::Dropped };
                 let failure = Failure::new(reason).with_evidence(exchange.facts.so_far());
@@ -347,7 +346,7 @@ impl Drop for ActiveRequest {
             // It is for the texts of answers; a log has nothing to print there, as with Envoy.
             exchange.local_body.clear();
             exchange.facts.take_count();
-            let millis = whole_millis(now.saturating_duration_since(begun));
+            let millis = now.millis_since(begun);
             self.count(&exchange, millis);
             // What goes because the client did is heard of by the router last.
             let first = !exchange.facts.outlived_by_attempt();
@@ -430,7 +429,7 @@ impl ActiveRequest {
         if let (Some(begin), Some(end)) = (facts.connect_end, facts.response_end)
             && !facts.health_check
         {
-            let took = whole_millis(end.saturating_duration_since(begin));
+            let took = end.millis_since(begin);
             cluster.count_time(took, facts.internal);
             cluster.count_apart(facts, Counted::Time(took));
             facts.traffic().for_each(|traffic| traffic.count_time(took));
@@ -517,7 +516,7 @@ fn count_attempt(exchange: &Exchange, cluster: &LocalCluster) {
         }
         let complete = facts.response_end.is_some() && facts.connect_end.is_some() && !facts.redirected;
         if let (true, Some(since), Some(ended)) = (complete || timed_out, facts.request_end, facts.ended) {
-            let taken = whole_millis(ended.saturating_duration_since(since));
+            let taken = ended.millis_since(since);
             let percent = facts.timeout.map_or(0, |timeout| taken.saturating_mul(100) / timeout.max(1));
             budgets.record(ClusterBudgetStat::PercentUsed, percent);
         }

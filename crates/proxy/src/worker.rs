@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use causeway_http::RequestIdSource;
 use causeway_http::date::imf_fixdate;
@@ -28,6 +28,7 @@ use crate::exchange::ExchangePool;
 use crate::failures::Failures;
 use crate::format::Clock;
 use crate::listener::{self, HandedOver, ListenerSlot, SocketKey, WorkerSocket};
+use crate::moment::Moment;
 use crate::overload::{Changes, WorkerOverload};
 use crate::pool::Reaper;
 use crate::refusals::Refusals;
@@ -164,7 +165,7 @@ pub(crate) struct Worker {
     registry: Arc<Registry>,
     pub(crate) reaper: Reaper,
     /// When the task that runs was woken; see [`Self::spawn`].
-    woken: Cell<Instant>,
+    woken: Cell<Moment>,
     /// The same in milliseconds.
     woken_at: Cell<Millis>,
     date: Cell<(Millis, [u8; 29])>,
@@ -193,7 +194,7 @@ impl Worker {
         registry: Arc<Registry>,
         shared: Arc<SharedByWorkers>,
     ) -> Rc<Self> {
-        let epoch = Instant::now();
+        let epoch = Moment::now();
         let timers = Timers::new(epoch);
         Rc::new(Self {
             id,
@@ -449,14 +450,14 @@ impl Worker {
     /// What has to be done from time to time.
     async fn tick(self: Rc<Self>) {
         let every = self.shared.log_flush.clamp(Duration::from_millis(10), Duration::from_secs(1));
-        let mut last_second = Instant::now();
+        let mut last_second = Moment::now();
         loop {
             tokio::time::sleep(every).await;
             if !self.logs.is_empty() {
                 self.logs.flush();
             }
             if last_second.elapsed() >= Duration::from_secs(1) {
-                last_second = Instant::now();
+                last_second = Moment::now();
                 *self.clock.borrow_mut() = Clock::now();
                 self.date.set((0, self.date.get().1));
                 self.failures.summarize(self.now());
@@ -500,20 +501,20 @@ impl Worker {
         seen.read_field(field.as_str(), |name| self.cluster(std::str::from_utf8(name).ok()?)).flatten()
     }
 
-    /// Runs a task whose every turn begins with a look at the clock. That is what [`Self::instant`] tells
+    /// Runs a task whose every turn begins with a look at the clock. That is what [`Self::moment`] tells
     /// until it waits again: a request needs the time a dozen times, and a turn takes microseconds.
     pub(crate) fn spawn(self: &Rc<Self>, task: impl Future<Output = ()> + 'static) -> AbortHandle {
         tokio::task::spawn_local(Turns { worker: Rc::clone(self), task: Box::pin(task) }).abort_handle()
     }
 
     fn look_at_clock(&self) {
-        let now = Instant::now();
+        let now = Moment::now();
         self.woken.set(now);
         self.woken_at.set(self.timers.at(now));
     }
 
     /// When the task that runs was woken.
-    pub(crate) const fn instant(&self) -> Instant {
+    pub(crate) const fn moment(&self) -> Moment {
         self.woken.get()
     }
 
@@ -543,7 +544,7 @@ impl Worker {
         if self.now() < until {
             return date;
         }
-        let now = self.clock.borrow().wall(self.instant());
+        let now = self.clock.borrow().wall(self.moment());
         let date = imf_fixdate(now.seconds());
         self.date.set((self.now() + u64::from(now.millis_left()), date));
         date

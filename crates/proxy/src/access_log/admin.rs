@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use causeway_http::h1::{HeadLimits, Parsed, RequestRules, parse_request};
 use causeway_http::{HeaderBlock, Known, RequestIdSource, Version};
@@ -12,6 +12,7 @@ use super::{LogFiles, OpenLog};
 use crate::connection::{ConnectionInfo, Course};
 use crate::exchange::{Exchange, ResponseDetails};
 use crate::format::{Clock, View};
+use crate::moment::Moment;
 use crate::waker_cell::WakerCell;
 
 /// The access logs of the admin server. A line is handed over at once: there are few.
@@ -86,7 +87,7 @@ impl AdminLog {
         if self.logs.is_empty() {
             return;
         }
-        let now = Instant::now();
+        let now = Moment::now();
         let mut exchange = Exchange::default();
         if let Ok(Parsed::Complete { head, .. }) =
             parse_request(request.head, 0, &ANY_REQUEST, &mut exchange.request)
@@ -98,7 +99,7 @@ impl AdminLog {
             self.tell_client(remote.ip(), &mut exchange.request);
         }
         let facts = &mut exchange.facts;
-        facts.begun = now.checked_sub(request.duration);
+        facts.begun = Some(now - request.duration);
         facts.request_end = facts.begun;
         facts.reply_end = Some(now);
         facts.ended = Some(now);

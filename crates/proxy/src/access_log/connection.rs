@@ -1,13 +1,12 @@
 //! Logs of a listener: a line for each connection, when it is closed.
 
-use std::time::Instant;
-
 use causeway_http::Version;
 use causeway_reason::{Flag, Reason};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::{Exchange, Subject};
 use crate::format::View;
+use crate::moment::Moment;
 use crate::snapshot::ListenerRuntime;
 use crate::worker::Worker;
 
@@ -20,7 +19,7 @@ pub(crate) fn log_connection(worker: &Worker, listener: &ListenerRuntime, info: 
     let mut exchange = Exchange::default();
     exchange.facts.subject = Subject::Client;
     exchange.facts.begun = Some(info.opened);
-    exchange.facts.ended = Some(Instant::now());
+    exchange.facts.ended = Some(Moment::now());
     let course = &info.course;
     exchange.facts.bytes_received = course.received.get();
     exchange.facts.bytes_sent = course.sent.get();

@@ -69,8 +69,7 @@ impl Decide for CompiledFilter {
             Kind::StatusCode(op, value) => op.holds(u64::from(facts.status), *value),
             Kind::Duration(op, value) => {
                 let (Some(from), Some(to)) = (facts.begun, facts.ended.or(view.now)) else { return false };
-                let millis = to.saturating_duration_since(from).as_millis();
-                op.holds(u64::try_from(millis).unwrap_or(u64::MAX), *value)
+                op.holds(to.millis_since(from), *value)
             }
             Kind::NotHealthCheck => !facts.health_check,
             Kind::Never => false,

@@ -3,7 +3,6 @@
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use causeway_http::h1::Target;
 use causeway_http::{Known, Method, Version};
@@ -25,6 +24,7 @@ use crate::grpc_timeout::{self, Limit};
 use crate::header_mutations::{self, Message, mutate_in_order};
 use crate::header_rules::{self, RequestContext};
 use crate::local_reply::LocalReply;
+use crate::moment::Moment;
 use crate::record::ActiveRequest;
 use crate::router::{self, Served};
 use crate::routes::{FilterOverrides, RouteEntry};
@@ -258,7 +258,7 @@ impl Downstream {
     pub(super) fn route(&mut self, request: &mut ActiveRequest) -> Result<Rc<RouteEntry>, Unrouted> {
         let listener = Rc::clone(&self.listener);
         let table = &listener.manager.shared().table;
-        let since = listener.manager.shared().measures.routing.then(Instant::now);
+        let since = listener.manager.shared().measures.routing.then(Moment::now);
         let found = table.lookup(&request.seen());
         request.facts.route_was_looked_for(since);
         let seen = request.seen();

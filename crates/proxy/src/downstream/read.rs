@@ -249,7 +249,7 @@ impl Downstream {
 
     fn begin(&mut self, request: &mut ActiveRequest) {
         request.facts.protocol = Some(Version::Http11);
-        request.begin(self.worker.instant());
+        request.begin(self.worker.moment());
         self.log_later();
         self.arm_arrival();
     }

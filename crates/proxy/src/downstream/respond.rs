@@ -192,7 +192,7 @@ impl Downstream {
         unread: bool,
     ) -> After {
         if !unread {
-            request.facts.request_end.get_or_insert(self.worker.instant());
+            request.facts.request_end.get_or_insert(self.worker.moment());
         }
         self.note_wire_bytes(request, unread);
         let faulty = reply.is_bad_request()
@@ -212,7 +212,7 @@ impl Downstream {
         let ends = unread || close || self.ends_behind(request);
         let sent = self.flush_before(if ends { Next::Close } else { Next::More }, request).await;
         request.facts.finished = true;
-        request.facts.reply_end = Some(self.worker.instant());
+        request.facts.reply_end = Some(self.worker.moment());
         self.client.count_into(&mut request.facts);
         match sent {
             Err(()) => After::Gone,
@@ -287,7 +287,7 @@ impl Downstream {
             let shown = if status == 101 { 200 } else { status };
             let ends = body == BodyToClient::Plain && !exchange.facts.tunnel;
             stream.send_head(shown, &exchange.response, ends);
-            exchange.facts.reply_begin = Some(self.worker.instant());
+            exchange.facts.reply_begin = Some(self.worker.moment());
             return body;
         }
         let keeps_alive =
@@ -335,7 +335,7 @@ impl Downstream {
         head.end();
         exchange.facts.response_field_bytes = fields as u64;
         exchange.facts.response_head_bytes = (exchange.to_client.pending() - before) as u64;
-        exchange.facts.reply_begin = Some(self.worker.instant());
+        exchange.facts.reply_begin = Some(self.worker.moment());
         body
     }
 

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use causeway_http::{HeaderBlock, Version};
 use causeway_model::{Address, Metadata, VirtualHost};
@@ -14,13 +13,11 @@ use causeway_upstream::{Host, OriginalSource};
 use crate::cluster::LocalCluster;
 use crate::connect::TlsFacts;
 use crate::filters::FilterState;
+use crate::moment::Moment;
 use crate::pool::StreamCount;
 use crate::routes::{RouteEntry, RouteTarget};
 use crate::spelling::Spelling;
 use crate::traffic::{Traffic, VirtualCluster};
-
-/// A moment that may not have come.
-pub(crate) type Moment = Option<Instant>;
 
 /// What an exchange is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,27 +39,27 @@ pub(crate) struct Facts {
     /// What it is about.
     pub(crate) subject: Subject,
     /// The request's first byte was seen.
-    pub(crate) begun: Moment,
+    pub(crate) begun: Option<Moment>,
     /// Its last byte was.
-    pub(crate) request_end: Moment,
+    pub(crate) request_end: Option<Moment>,
     /// A connection to the back-end was asked for.
-    pub(crate) connect_begin: Moment,
+    pub(crate) connect_begin: Option<Moment>,
     /// It was there.
-    pub(crate) connect_end: Moment,
+    pub(crate) connect_end: Option<Moment>,
     /// The request's last byte was sent to the back-end.
-    pub(crate) upstream_request_end: Moment,
+    pub(crate) upstream_request_end: Option<Moment>,
     /// The response's first byte came.
-    pub(crate) response_begin: Moment,
+    pub(crate) response_begin: Option<Moment>,
     /// The first byte of its body came.
-    pub(crate) response_body_begin: Moment,
+    pub(crate) response_body_begin: Option<Moment>,
     /// Its last byte came.
-    pub(crate) response_end: Moment,
+    pub(crate) response_end: Option<Moment>,
     /// The first byte was sent to the client.
-    pub(crate) reply_begin: Moment,
+    pub(crate) reply_begin: Option<Moment>,
     /// The last byte was.
-    pub(crate) reply_end: Moment,
+    pub(crate) reply_end: Option<Moment>,
     /// It is over, however it ended.
-    pub(crate) ended: Moment,
+    pub(crate) ended: Option<Moment>,
 
     /// Version of the request.
     pub(crate) protocol: Option<Version>,
@@ -311,7 +308,7 @@ impl Facts {
     }
 
     /// A route was looked for, since then if somebody wants to know how long that takes.
-    pub(crate) fn route_was_looked_for(&mut self, since: Moment) {
+    pub(crate) fn route_was_looked_for(&mut self, since: Option<Moment>) {
         self.route_resolutions += 1;
         if let Some(since) = since {
             let taken = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -18,9 +18,7 @@ use causeway_upstream::Host;
 use crate::io::Transport;
 
 pub(crate) use again::{Again, Beside, Held};
-pub(crate) use facts::{
-    Facts, Moment, Remote, Rerouted, ResponseDetails, Subject, TrailerBytes, UpstreamAnswer,
-};
+pub(crate) use facts::{Facts, Remote, Rerouted, ResponseDetails, Subject, TrailerBytes, UpstreamAnswer};
 
 /// A request, its response, and what is known about them. Used again for the next request.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use causeway_http::Known;
 use causeway_model::HealthCheckFilter;
@@ -11,6 +11,7 @@ use causeway_routing::header_matches;
 
 use super::{Filter, FilterContext, Verdict};
 use crate::local_reply::LocalReply;
+use crate::moment::{Moment, nanos};
 use crate::stats::HealthCheckFilterStat;
 
 /// Answers those who ask whether the proxy is well, or lets them ask a back-end; and tells everybody else
@@ -91,7 +92,7 @@ impl Filter for HealthChecks {
         context.exchange.facts.health_check = true;
         context.exchange.facts.filters.health_checks.push(self.at);
         let failing = context.worker.is_failing();
-        let kept = self.kept.as_ref().and_then(|kept| kept.get(context.worker.instant()));
+        let kept = self.kept.as_ref().and_then(|kept| kept.get(context.worker.moment()));
         if self.config.pass_through && !failing && kept.is_none() {
             return Verdict::Continue;
         }
@@ -135,7 +136,7 @@ impl Filter for HealthChecks {
             if let Some(kept) = &self.kept {
                 let status = context.exchange.facts.status;
                 let degraded = context.exchange.response.has(Known::EnvoyDegraded);
-                kept.set(context.worker.instant(), Answer { status, degraded });
+                kept.set(context.worker.moment(), Answer { status, degraded });
             }
             let own_cluster = self.own_cluster.as_bytes();
             context.exchange.response.set(Known::EnvoyUpstreamHealthCheckedCluster, own_cluster);
@@ -162,7 +163,7 @@ fn count(context: &FilterContext<'_>, stat: HealthCheckFilterStat) {
 /// which it was given.
 #[derive(Debug)]
 pub(crate) struct KeptAnswer {
-    begin: Instant,
+    begin: Moment,
     period: Duration,
     /// The period, counted from 1, above the status and, in bit 16, whether it was degraded; 0 is none.
     packed: AtomicU64,
@@ -180,22 +181,21 @@ const PERIOD: u32 = 17;
 impl KeptAnswer {
     /// None yet. `period` is at least a millisecond.
     pub(crate) fn new(period: Duration) -> Self {
-        Self { begin: Instant::now(), period, packed: AtomicU64::new(0) }
+        Self { begin: Moment::now(), period, packed: AtomicU64::new(0) }
     }
 
-    fn period(&self, now: Instant) -> u64 {
-        let passed = now.saturating_duration_since(self.begin).as_millis();
-        u64::try_from(passed / self.period.as_millis().max(1)).unwrap_or(0) + 1
+    fn period(&self, now: Moment) -> u64 {
+        now.nanos_since(self.begin) / nanos(self.period).max(1) + 1
     }
 
-    fn get(&self, now: Instant) -> Option<Answer> {
+    fn get(&self, now: Moment) -> Option<Answer> {
         let packed = self.packed.load(Relaxed);
         let status = u16::try_from(packed & 0xFFFF).unwrap_or(0);
         let answer = Answer { status, degraded: packed & DEGRADED != 0 };
         (packed >> PERIOD == self.period(now)).then_some(answer)
     }
 
-    fn set(&self, now: Instant, answer: Answer) {
+    fn set(&self, now: Moment, answer: Answer) {
         let degraded = if answer.degraded { DEGRADED } else { 0 };
         self.packed.store(self.period(now) << PERIOD | degraded | u64::from(answer.status), Relaxed);
     }

@@ -6,7 +6,8 @@ use super::View;
 use super::decimal::write_number;
 use super::field_size::first_line;
 use super::operator::{Operand, evaluate};
-use crate::exchange::{Moment, Subject};
+use crate::exchange::Subject;
+use crate::moment::Moment;
 
 /// Prints the value of an operator for one request, and says whether there is one.
 pub(super) fn print(kind: &OperatorKind, view: &View<'_>, out: &mut Vec<u8>) -> bool {
@@ -83,12 +84,11 @@ fn duration(view: &View<'_>, from: DurationPoint, to: DurationPoint, unit: Durat
 }
 
 /// How long it was from one moment to another, where there were both.
-pub(super) fn between(from: Moment, to: Moment, unit: DurationUnit) -> Option<u64> {
-    let taken = to?.saturating_duration_since(from?);
-    let number = match unit {
-        DurationUnit::Milliseconds => taken.as_millis(),
-        DurationUnit::Microseconds => taken.as_micros(),
-        DurationUnit::Nanoseconds => taken.as_nanos(),
-    };
-    Some(u64::try_from(number).unwrap_or(u64::MAX))
+pub(super) fn between(from: Option<Moment>, to: Option<Moment>, unit: DurationUnit) -> Option<u64> {
+    let nanos = to?.nanos_since(from?);
+    Some(match unit {
+        DurationUnit::Milliseconds => nanos / 1_000_000,
+        DurationUnit::Microseconds => nanos / 1_000,
+        DurationUnit::Nanoseconds => nanos,
+    })
 }

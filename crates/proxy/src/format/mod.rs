@@ -11,12 +11,11 @@ mod query;
 mod time;
 mod tls;
 
-use std::time::Instant;
-
 use causeway_model::{Template, TemplatePart};
 
 use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
+use crate::moment::Moment;
 
 use common::print;
 pub(crate) use decimal::Decimal;
@@ -40,9 +39,9 @@ pub(crate) struct View<'a> {
     /// `%ACCESS_LOG_TYPE%`.
     pub(crate) log_type: &'static str,
     /// Now, for a line about a request that has not ended: how long it has taken so far.
-    pub(crate) unfinished: Option<Instant>,
+    pub(crate) unfinished: Option<Moment>,
     /// Now, for fields and bodies that are made while a request is served.
-    pub(crate) now: Option<Instant>,
+    pub(crate) now: Option<Moment>,
 }
 
 /// What stands for a value that is absent.

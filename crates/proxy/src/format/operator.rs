@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use causeway_http::{HeaderBlock, Known, Method, Version};
 use causeway_model::{
@@ -22,6 +21,7 @@ use super::query::{query_param, query_params, without_query};
 use super::time::{Clock, Stamp, WallTime, write_time};
 use crate::connection::Ending;
 use crate::exchange::{Exchange, Subject};
+use crate::moment::Moment;
 use crate::router::ends_tunnel;
 
 /// The value of an operator.
@@ -120,7 +120,7 @@ pub(crate) fn evaluate<'a>(kind: &'a OperatorKind, view: &View<'a>) -> Operand<'
             Some(at) => Operand::Time(format, at),
             None => Operand::Absent,
         },
-        OperatorKind::EmitTime(format) => Operand::Time(format, view.clock.wall(Instant::now())),
+        OperatorKind::EmitTime(format) => Operand::Time(format, view.clock.wall(Moment::now())),
         // Envoy names a protocol from the first attempt on.
         OperatorKind::UpstreamProtocol => {
             let protocol = if facts.upstream_count.is_some() { "HTTP/2" } else { "HTTP/1.1" };

@@ -2,17 +2,18 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use causeway_http::date::{Civil, MONTHS, WEEKDAYS, civil};
 use causeway_model::{OffsetForm, TimeFormat, TimePart, TimeShape, TimeZone};
 
 use super::decimal::write_number;
+use crate::moment::Moment;
 
-/// Tells what the wall clock showed at an instant.
+/// Tells what the wall clock showed at a moment.
 pub(crate) struct Clock {
-    instant: Instant,
-    /// Nanoseconds since 1970 at that instant; they end in the year 2262.
+    moment: Moment,
+    /// Nanoseconds since 1970 at that moment; they end in the year 2262.
     wall: i64,
     /// What was printed last in Envoy's own form: the millisecond, and its text. Many requests begin in one.
     stamp: Cell<(i64, Stamp)>,
@@ -29,15 +30,13 @@ impl Clock {
     /// Reads both clocks. Done again every second, so that a wall clock that is set is followed.
     pub(crate) fn now() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos);
-        Self { instant: Instant::now(), wall, stamp: Cell::new((i64::MIN, [0; 24])) }
+        Self { moment: Moment::now(), wall, stamp: Cell::new((i64::MIN, [0; 24])) }
     }
 
-    /// What the wall clock showed at an instant.
-    pub(crate) fn wall(&self, at: Instant) -> WallTime {
-        let wall = match at.checked_duration_since(self.instant) {
-            Some(after) => self.wall.saturating_add(nanos(after)),
-            None => self.wall.saturating_sub(nanos(self.instant.saturating_duration_since(at))),
-        };
+    /// What the wall clock showed at a moment.
+    pub(crate) fn wall(&self, at: Moment) -> WallTime {
+        let (after, before) = (at.nanos_since(self.moment), self.moment.nanos_since(at));
+        let wall = self.wall.saturating_add_unsigned(after).saturating_sub_unsigned(before);
         // Envoy's clock has microseconds.
         WallTime(wall - wall.rem_euclid(1000))
     }
@@ -457,9 +456,9 @@ mod tests {
     #[test]
     fn the_clock_goes_both_ways() {
         let clock = Clock::now();
-        let later = clock.instant + Duration::from_secs(5);
-        let micros = |at: Instant| clock.wall(at).0 / 1000;
-        assert_eq!(micros(later) - micros(clock.instant), 5_000_000);
+        let later = clock.moment + Duration::from_secs(5);
+        let micros = |at: Moment| clock.wall(at).0 / 1000;
+        assert_eq!(micros(later) - micros(clock.moment), 5_000_000);
         assert_eq!(clock.wall(later).0 % 1000, 0, "Envoy's clock has microseconds");
     }
 }

@@ -1,8 +1,9 @@
 //! A token bucket that all workers take from.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::moment::{Moment, nanos};
 use causeway_model::TokenBucket;
 
 /// A token bucket. Nobody fills it: what is in it follows from the time, so that tokens come evenly.
@@ -10,7 +11,7 @@ use causeway_model::TokenBucket;
 /// Envoy's does the same: `tokens_per_fill` and `fill_interval` are but a rate.
 #[derive(Debug)]
 pub(crate) struct Bucket {
-    epoch: Instant,
+    epoch: Moment,
     /// It was last empty at this time, or would have been: nanoseconds since `epoch`, which lies so far back that the
     /// bucket has been filled since.
     empty_at: AtomicU64,
@@ -22,17 +23,17 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// A bucket that is full.
-    pub(crate) fn new(config: &TokenBucket, now: Instant) -> Self {
+    pub(crate) fn new(config: &TokenBucket, now: Moment) -> Self {
         let interval = nanos(config.fill_interval);
         let each = (interval / u64::from(config.tokens_per_fill).max(1)).max(1);
         let most = each.saturating_mul(u64::from(config.max_tokens));
-        let epoch = now.checked_sub(Duration::from_nanos(most)).unwrap_or(now);
+        let epoch = now - Duration::from_nanos(most);
         Self { epoch, empty_at: AtomicU64::new(0), most, each }
     }
 
     /// Takes a token, where there is one.
-    pub(crate) fn take(&self, now: Instant) -> bool {
-        let now = nanos(now.saturating_duration_since(self.epoch));
+    pub(crate) fn take(&self, now: Moment) -> bool {
+        let now = now.nanos_since(self.epoch);
         let taken = self.empty_at.fetch_update(Relaxed, Relaxed, |empty_at| {
             let after = empty_at.max(now.saturating_sub(self.most)).saturating_add(self.each);
             (after <= now).then_some(after)
@@ -41,21 +42,17 @@ impl Bucket {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn bucket(max_tokens: u32, tokens_per_fill: u32, millis: u64) -> (Bucket, Instant) {
+    fn bucket(max_tokens: u32, tokens_per_fill: u32, millis: u64) -> (Bucket, Moment) {
         let fill_interval = Duration::from_millis(millis);
-        let now = Instant::now();
+        let now = Moment::now();
         (Bucket::new(&TokenBucket { max_tokens, tokens_per_fill, fill_interval }, now), now)
     }
 
-    fn taken(bucket: &Bucket, at: Instant) -> usize {
+    fn taken(bucket: &Bucket, at: Moment) -> usize {
         (0..100).take_while(|_| bucket.take(at)).count()
     }
 

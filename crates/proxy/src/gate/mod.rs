@@ -130,7 +130,7 @@ impl Gates {
             match gate {
                 Gate::Limit { open, config, shard } => admitted.push(Admitted::new(open, config, shard)?),
                 Gate::Rate { bucket, config, shard } => {
-                    if !bucket.take(worker.instant()) {
+                    if !bucket.take(worker.moment()) {
                         shard.inc(ConnectionRateLimitStat::RateLimited);
                         return Err(rate_limited(config));
                     }

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
 
 use causeway_model::{ConnectionLimit, ConnectionRateLimit, TokenBucket};
 
 use super::bucket::Bucket;
+use crate::moment::Moment;
 
 /// The states of all gates, which a reload hands from one configuration to the next: a gate that has not changed
 /// goes on where it was. One for the process.
@@ -43,7 +43,7 @@ impl GateStates {
         if let Some(known) = buckets.get(&key).and_then(Weak::upgrade) {
             return known;
         }
-        let new = Arc::new(Bucket::new(&config.bucket, Instant::now()));
+        let new = Arc::new(Bucket::new(&config.bucket, Moment::now()));
         buckets.insert(key, Arc::downgrade(&new));
         new
     }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use causeway_model::{Address, LoadShedPointKind, OverloadActionKind};
 use rustix::net::{SocketFlags, acceptfrom_with};
@@ -18,6 +18,7 @@ use super::balance::{Bare, HandedOver, Turn};
 use super::{Arriving, ListenerSlot, WorkerListener};
 use crate::connection::{ConnectionInfo, Course};
 use crate::io::{Socket, Transport};
+use crate::moment::Moment;
 use crate::snapshot::ListenerRuntime;
 use crate::stats::ListenerStat;
 use crate::waker_cell::WakerCell;
@@ -53,7 +54,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
             return;
         }
     };
-    let mut last_error: Option<Instant> = None;
+    let mut last_error: Option<Moment> = None;
     loop {
         let mut changed = Box::pin(slot.changed.notified());
         let mut taken = 0;
@@ -71,7 +72,7 @@ pub(crate) async fn accept(worker: Rc<Worker>, slot: Rc<ListenerSlot>, socket: W
             Some(error) => {
                 if last_error.is_none_or(|last| last.elapsed() >= SAY_AGAIN) {
                     tracing::warn!(target: "conn_handler", "cannot take connections on {} for the moment: {error}", slot.key().address);
-                    last_error = Some(Instant::now());
+                    last_error = Some(Moment::now());
                 }
                 tokio::time::sleep(OUT_OF_RESOURCES).await;
             }
@@ -241,7 +242,7 @@ fn take(worker: &Rc<Worker>, slot: &Rc<ListenerSlot>, stream: Transport, remote:
         return;
     }
     // Those that are taken at one go are as old as each other.
-    let opened = worker.instant();
+    let opened = worker.moment();
     let Some(balance) = &runtime.snapshot().balance else {
         return serve(worker, slot, runtime, stream, (remote, local, opened), place, None);
     };
@@ -275,7 +276,7 @@ fn serve(
     slot: &Rc<ListenerSlot>,
     runtime: Rc<ListenerRuntime>,
     stream: Transport,
-    (remote, local, opened): (Address, Address, Instant),
+    (remote, local, opened): (Address, Address, Moment),
     place: Option<Place>,
     turn: Option<Turn>,
 ) {

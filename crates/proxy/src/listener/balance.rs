@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 use causeway_model::Address;
 use tokio::net::UnixStream;
 
 use super::SocketKey;
 use crate::io::{Socket, Transport};
+use crate::moment::Moment;
 use crate::worker::Place;
 
 /// How many connections of a listener each worker has.
@@ -68,7 +68,7 @@ pub(crate) struct HandedOver {
     pub(super) remote: Address,
     pub(super) local: Address,
     /// When it was taken.
-    pub(super) opened: Instant,
+    pub(super) opened: Moment,
     pub(super) place: Option<Place>,
     pub(super) turn: Turn,
 }

@@ -7,7 +7,6 @@ use crate::connection::ConnectionInfo;
 use crate::exchange::Exchange;
 use crate::gate::Admitted;
 use crate::snapshot::ListenerRuntime;
-use crate::timer::whole_millis;
 use crate::worker::Worker;
 
 /// A connection of a listener, held by whoever serves it. The listener counts it as open, and the worker knows
@@ -51,7 +50,7 @@ impl OpenConnection {
 
     /// Milliseconds since it was taken.
     pub(crate) fn age(&self) -> u64 {
-        whole_millis(self.worker.instant().saturating_duration_since(self.info.opened))
+        self.worker.moment().millis_since(self.info.opened)
     }
 }
 

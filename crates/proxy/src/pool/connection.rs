@@ -3,7 +3,6 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::task::{Context, Waker};
-use std::time::Instant;
 
 use causeway_model::Address;
 use causeway_upstream::{ClusterStat, HostStat};
@@ -13,6 +12,7 @@ use crate::buffer::Buffer;
 use crate::cluster::Permit;
 use crate::connect::TlsFacts;
 use crate::io::Transport;
+use crate::moment::Moment;
 use crate::timer::Millis;
 
 /// A connection to a back-end, with everything that has to be given back when it goes.
@@ -29,7 +29,7 @@ pub(crate) struct UpstreamConnection {
     pub(crate) served: u32,
     /// How long it had been idle when it was taken; 0 for a new one.
     pub(crate) idle_for: Millis,
-    pub(super) made: Instant,
+    pub(super) made: Moment,
     pub(super) made_at: Millis,
     pub(super) reaper: Waker,
     pub(super) life: Life,
@@ -39,7 +39,7 @@ pub(crate) struct UpstreamConnection {
 #[derive(Debug)]
 pub(super) struct Life {
     pool: Rc<HostPool>,
-    made: Instant,
+    made: Moment,
     closed_by_peer: Cell<bool>,
     with_request: Cell<bool>,
     served: Cell<u32>,
@@ -54,7 +54,7 @@ impl Life {
     pub(super) fn new(pool: &Rc<HostPool>, permit: Permit) -> Self {
         Self {
             pool: Rc::clone(pool),
-            made: Instant::now(),
+            made: Moment::now(),
             closed_by_peer: Cell::new(false),
             with_request: Cell::new(false),
             served: Cell::new(0),
@@ -77,7 +77,7 @@ impl Life {
     }
 
     /// When making it began.
-    pub(super) const fn made(&self) -> Instant {
+    pub(super) const fn made(&self) -> Moment {
         self.made
     }
 
@@ -162,7 +162,7 @@ impl Drop for Life {
                 ClusterStat::UpstreamCxDestroyLocalWithActiveRq
             });
         }
-        let length = u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let length = Moment::now().millis_since(self.made);
         stats.record(ClusterStat::UpstreamCxLengthMs, length);
         // One that was never made served nobody, which says nothing about the others.
         if self.served.get() > 0 {

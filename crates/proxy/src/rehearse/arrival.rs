@@ -3,13 +3,13 @@
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use causeway_model::{DownstreamSocket, FilterChain, Listener, ListenerFilterKind};
 
 use super::{Caller, Hello, Knock};
 use crate::connection::{ConnectionInfo, Course};
 use crate::listener::{Arrival, Inspected, misfits};
+use crate::moment::Moment;
 use crate::snapshot::ListenerRuntime;
 use crate::tls::TlsInfo;
 use crate::waker_cell::WakerCell;
@@ -47,7 +47,7 @@ pub(super) fn connection(
         id: 1,
         remote: caller.from.clone(),
         local: caller.to.clone(),
-        opened: Instant::now(),
+        opened: Moment::now(),
         listener: Some(Arc::clone(listener)),
         chain: Some(Arc::clone(chain)),
         inspected: (!listener.listener_filters.is_empty()).then(|| Box::new(found)),

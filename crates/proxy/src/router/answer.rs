@@ -58,7 +58,7 @@ impl HeadReader<'_> {
             Head::Interim(response) => (response, true),
             Head::Final(response) => (response, false),
         };
-        self.facts.response_begin.get_or_insert_with(|| self.worker.instant());
+        self.facts.response_begin.get_or_insert_with(|| self.worker.moment());
         stream::check_head(&response, opened, &self.hosts.config().http)?;
         let plain = http2::read_response(response.headers(), self.response) + ":status200".len();
         self.facts.plain_answer += u32::try_from(plain).unwrap_or(u32::MAX);
@@ -119,7 +119,7 @@ impl HeadReader<'_> {
                 }
                 Poll::Ready(Ok(count)) => count as u64,
             };
-            self.facts.response_begin.get_or_insert_with(|| self.worker.instant());
+            self.facts.response_begin.get_or_insert_with(|| self.worker.moment());
             self.facts.upstream_wire_received += count;
             self.hosts.stats().add(ClusterStat::UpstreamCxRxBytesTotal, count);
         }

@@ -117,7 +117,7 @@ impl Relay<'_> {
 
     /// Ends this request, and begins the next.
     pub(super) fn leave_for(mut self, mut next: ActiveRequest, head: &ResponseHead) -> ActiveRequest {
-        let now = self.downstream.worker.instant();
+        let now = self.downstream.worker.moment();
         let body = next.again.as_ref().map_or(0, |again| again.body.len() as u64);
         let facts = &mut self.request.facts;
         facts.status = head.status;

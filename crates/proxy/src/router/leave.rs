@@ -14,7 +14,7 @@ impl Relay<'_> {
     /// Leaves a response that is not passed on.
     pub(super) fn leave_response(mut self, head: &ResponseHead, pause: Millis) -> Tried {
         if head.framing.is_none() {
-            self.request.facts.response_end = Some(self.downstream.worker.instant());
+            self.request.facts.response_end = Some(self.downstream.worker.moment());
         }
         self.forwarding.timed_out = false;
         self.forwarding.started = true;

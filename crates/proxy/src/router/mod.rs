@@ -41,7 +41,7 @@ use crate::pump::Pump;
 use crate::record::ActiveRequest;
 use crate::routes::{RouteEntry, RouteTarget};
 use crate::stats::HttpStat;
-use crate::timer::{Millis, whole_millis};
+use crate::timer::Millis;
 use crate::traffic::{self, TrafficStat};
 use crate::way::Way;
 
@@ -164,7 +164,7 @@ impl Forwarding {
         let per_try = self.per_try.filter(|_| self.hedge.is_none());
         let Some(mut expected) = per_try.or(self.timeout) else { return };
         if let (Some(timeout), Some(end)) = (self.timeout, request.facts.request_end.filter(|_| self.tried)) {
-            let taken = whole_millis(downstream.worker.instant().saturating_duration_since(end));
+            let taken = downstream.worker.moment().millis_since(end);
             let left = timeout.saturating_sub(taken);
             // None would be without limit.
             expected = expected.min(left.max(1));
@@ -260,7 +260,7 @@ async fn attempt(
         request.facts.forget_way();
         request.attempted.clear();
     }
-    request.facts.connect_begin = Some(downstream.worker.instant());
+    request.facts.connect_begin = Some(downstream.worker.moment());
     downstream.log_attempt_later();
     let pool = pool(downstream, &request, forwarding, &host);
     let idle = if forwarding.fresh { None } else { pool.take() };

@@ -5,7 +5,6 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use causeway_http::h1::{
@@ -27,6 +26,7 @@ use crate::cluster::LocalCluster;
 use crate::deadlines::{Silence, Timer};
 use crate::downstream::{After, Downstream};
 use crate::exchange::{Exchange, UpstreamAnswer};
+use crate::moment::Moment;
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Kept, Pump, PumpError};
 use crate::record::ActiveRequest;
@@ -204,7 +204,7 @@ impl<'d> Relay<'d> {
     }
 
     fn begin(&mut self) -> Result<(), Failure> {
-        let now = self.downstream.worker.instant();
+        let now = self.downstream.worker.moment();
         if let Upstream::Http1(connection) = &mut self.upstream {
             connection.begin_request();
         }
@@ -353,7 +353,7 @@ impl<'d> Relay<'d> {
     }
 
     /// The client has sent everything: from now on the back-end's time runs.
-    fn request_complete(&mut self, now: Instant) {
+    fn request_complete(&mut self, now: Moment) {
         if self.forwarding.tried {
             self.request.facts.request_end.get_or_insert(now);
         } else {
@@ -413,7 +413,7 @@ impl<'d> Relay<'d> {
             if request.to_upstream.pending() > 0 && !self.upload_failed {
                 let written = request.to_upstream.poll_flush(cx, &mut upstream.stream);
                 if written.is_ready() {
-                    request.facts.upstream_request_end.get_or_insert(downstream.worker.instant());
+                    request.facts.upstream_request_end.get_or_insert(downstream.worker.moment());
                 }
                 self.upload_failed = matches!(written, Poll::Ready(Err(_)));
             }
@@ -453,7 +453,7 @@ impl<'d> Relay<'d> {
                     self.kept = pump.and_then(|mut pump| pump.take_kept()).map(Box::new);
                 }
                 self.end_upload(cx);
-                let now = self.downstream.worker.instant();
+                let now = self.downstream.worker.moment();
                 self.request.facts.upstream_request_end = Some(now);
                 self.request_complete(now);
                 Upload::Fine
@@ -551,7 +551,7 @@ impl<'d> Relay<'d> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(HeadEvent::Failed(self.closed(None))),
                 Poll::Ready(Ok(count)) => {
                     if !std::mem::replace(&mut self.answered, true) {
-                        self.request.facts.response_begin = Some(self.downstream.worker.instant());
+                        self.request.facts.response_begin = Some(self.downstream.worker.moment());
                     }
                     self.received(count);
                     self.downstream.touch();

@@ -19,7 +19,6 @@ use crate::header_mutations::{Message, mutate};
 use crate::pool::Upstream;
 use crate::pump::{Ends, Going, Pump, PumpError};
 use crate::stats::HttpStat;
-use crate::timer::whole_millis;
 use crate::traffic::TrafficStat;
 
 /// What happens while the body of a response passes.
@@ -129,9 +128,8 @@ impl Relay<'_> {
         let complete = self.upload.is_none() && !self.request.facts.upgrade;
         if complete && !self.downstream.listener.manager.config.suppress_envoy_headers {
             let since =
-                facts.request_end.or(facts.connect_end).unwrap_or_else(|| self.downstream.worker.instant());
-            let taken = facts.response_begin.map(|begin| begin.saturating_duration_since(since));
-            let taken = Decimal::new(taken.map_or(0, whole_millis));
+                facts.request_end.or(facts.connect_end).unwrap_or_else(|| self.downstream.worker.moment());
+            let taken = Decimal::new(facts.response_begin.map_or(0, |begin| begin.millis_since(since)));
             self.request.response.set(Known::EnvoyUpstreamServiceTime, taken.as_bytes());
         }
         for cookie in std::mem::take(&mut self.request.facts.set_cookies) {
@@ -200,7 +198,7 @@ impl Relay<'_> {
         self.request.facts.bytes_sent = download.bytes;
         if (download.read, download.bytes, self.request.to_client.pending()) != before {
             if download.bytes > 0 {
-                let now = self.downstream.worker.instant();
+                let now = self.downstream.worker.moment();
                 self.request.facts.response_body_begin.get_or_insert(now);
             }
             if !self.upstream.is_http2() {
@@ -263,7 +261,7 @@ impl Relay<'_> {
         }
         if !passing.left && self.upstream_is_done(&passing.download) {
             passing.left = true;
-            self.request.facts.response_end = Some(self.downstream.worker.instant());
+            self.request.facts.response_end = Some(self.downstream.worker.moment());
             self.downstream.wait_for_reader(&self.request);
         }
         if passing.left {
@@ -308,7 +306,7 @@ impl Relay<'_> {
 
     /// The response has arrived: the connection to the back-end is kept where nothing is left on it.
     pub(super) fn complete(mut self, passing: &Passing) -> After {
-        let now = self.downstream.worker.instant();
+        let now = self.downstream.worker.moment();
         let head_bytes = self.request.facts.response_head_bytes;
         let trailers = self.request.response_trailers.take();
         let facts = &mut self.request.facts;

@@ -161,7 +161,7 @@ impl Relay<'_> {
         let head = ready!(stream.poll_head(cx));
         self.downstream.touch();
         let head = head?;
-        self.request.facts.response_begin.get_or_insert_with(|| self.downstream.worker.instant());
+        self.request.facts.response_begin.get_or_insert_with(|| self.downstream.worker.moment());
         let (response, interim) = match head {
             Head::Interim(response) => (response, true),
             Head::Final(response) => (response, false),

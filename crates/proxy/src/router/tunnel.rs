@@ -205,7 +205,7 @@ async fn finish(mut relay: Box<Relay<'_>>, end: End) -> After {
     match end {
         // A stream that both have ended has come to its end.
         End::Both if matches!(relay.downstream.client, Client::Http2(_)) => {
-            relay.request.facts.reply_end = Some(relay.downstream.worker.instant());
+            relay.request.facts.reply_end = Some(relay.downstream.worker.moment());
             relay.request.facts.finished = true;
             After::Gone
         }
@@ -222,7 +222,7 @@ async fn finish(mut relay: Box<Relay<'_>>, end: End) -> After {
         }
         // The end of a stream is as good as any.
         End::Upstream { reset: false } if relay.forwarding.raw || relay.upstream.is_http2() => {
-            relay.request.facts.reply_end = Some(relay.downstream.worker.instant());
+            relay.request.facts.reply_end = Some(relay.downstream.worker.moment());
             relay.request.facts.finished = true;
             After::Linger
         }

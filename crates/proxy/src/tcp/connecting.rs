@@ -98,7 +98,7 @@ impl TcpSession {
         };
         let facts = self.record.facts();
         facts.cluster = Some(Rc::clone(&cluster));
-        facts.connect_begin.get_or_insert_with(|| self.worker.instant());
+        facts.connect_begin.get_or_insert_with(|| self.worker.moment());
         let (cluster, forced) = cluster.member(&self.worker);
         if let Err(failure) = may_connect(&cluster) {
             return Err(NoUpstream { failure, flags: &[Flag::UpstreamOverflow], closed_because: TOO_MANY });
@@ -136,7 +136,7 @@ impl TcpSession {
         upstream.cluster().shared().note_result(&host, HostResult::ConnectedAtLast);
         let facts = self.record.facts();
         facts.host = Some(host);
-        facts.connect_end = Some(self.worker.instant());
+        facts.connect_end = Some(self.worker.moment());
         facts.upstream_local = upstream.local;
         facts.upstream_tls.clone_from(&upstream.tls);
         facts.upstream_remote = Some(Rc::clone(&upstream.remote));

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use causeway_reason::{Failure, Flag, Reason};
 use causeway_upstream::Host;
@@ -13,6 +12,7 @@ use crate::exchange::{Exchange, Facts, Subject};
 use crate::failures::Failed;
 use crate::format::View;
 use crate::listener::OpenConnection;
+use crate::moment::Moment;
 
 /// Envoy's word for connections that the end of the process closes.
 pub(super) const PURGED: &str = "purging_socket_that_have_not_progressed_to_connections";
@@ -98,10 +98,10 @@ impl Record {
 
     /// Writes a line for each log about the connection while it is open.
     pub(super) fn log_unfinished(&self, log_type: &'static str) {
-        self.log(log_type, Some(self.open.worker().instant()));
+        self.log(log_type, Some(self.open.worker().moment()));
     }
 
-    fn log(&self, log_type: &'static str, unfinished: Option<Instant>) {
+    fn log(&self, log_type: &'static str, unfinished: Option<Moment>) {
         let logs = &self.proxy.shared.logs;
         if logs.is_empty() {
             return;
@@ -125,7 +125,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let worker = Rc::clone(self.open.worker());
-        self.exchange.facts.ended = Some(worker.instant());
+        self.exchange.facts.ended = Some(worker.moment());
         if !self.exchange.facts.finished {
             let stopping = worker.is_stopping();
             let reason = if stopping { Reason::DrainDeadline } else { Reason::Dropped };

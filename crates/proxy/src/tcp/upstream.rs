@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use causeway_model::{Address, RoutingPriority};
 use causeway_reason::{Failure, Reason};
@@ -14,6 +13,7 @@ use crate::cluster::{LocalCluster, Permit};
 use crate::connect::{Connected, TlsFacts, connect};
 use crate::connection::ConnectionInfo;
 use crate::io::Transport;
+use crate::moment::Moment;
 use crate::pool::PoolKind;
 use crate::way::Way;
 use crate::worker::Worker;
@@ -64,7 +64,7 @@ impl Upstream {
         let stats = cluster.stats();
         match connected {
             Ok(Connected { stream, local, tls }) => {
-                stats.record(ClusterStat::UpstreamCxConnectMs, millis_since(life.made));
+                stats.record(ClusterStat::UpstreamCxConnectMs, Moment::now().millis_since(life.made));
                 life.with_request = true;
                 let running = Running::new(cluster, host);
                 let id = worker.next_connection_id();
@@ -121,10 +121,6 @@ pub(super) fn may_connect(cluster: &LocalCluster) -> Result<(), Failure> {
     Err(Failure::new(Reason::CircuitBreakerConnections).with_evidence(evidence))
 }
 
-fn millis_since(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 /// A connection that is being made counts as a request that waits.
 struct Pending<'c> {
     cluster: &'c Rc<LocalCluster>,
@@ -161,7 +157,7 @@ impl Drop for Pending<'_> {
 struct Life {
     cluster: Rc<LocalCluster>,
     host: Arc<Host>,
-    made: Instant,
+    made: Moment,
     closed_by_peer: bool,
     /// It was made, and carries what counts as a request.
     with_request: bool,
@@ -179,7 +175,7 @@ impl Life {
         Self {
             cluster: Rc::clone(cluster),
             host: Arc::clone(host),
-            made: worker.instant(),
+            made: worker.moment(),
             closed_by_peer: false,
             with_request: false,
             _permit: permit,
@@ -203,7 +199,7 @@ impl Drop for Life {
             stats.inc(ClusterStat::UpstreamCxDestroyWithActiveRq);
             stats.inc(with_request);
         }
-        stats.record(ClusterStat::UpstreamCxLengthMs, millis_since(self.made));
+        stats.record(ClusterStat::UpstreamCxLengthMs, Moment::now().millis_since(self.made));
     }
 }
 

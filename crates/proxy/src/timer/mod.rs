@@ -9,10 +9,11 @@ mod wheel;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::moment::Moment;
 use crate::waker_cell::WakerCell;
 use wheel::{Key, Wheel};
 
@@ -25,7 +26,7 @@ const NEVER: Millis = Millis::MAX;
 /// The timers of one worker.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    epoch: Instant,
+    epoch: Moment,
     wheel: RefCell<Wheel<Slot>>,
     /// When the driver will look next; `NEVER` while it sleeps without end.
     next_look: Cell<Millis>,
@@ -51,7 +52,7 @@ struct Shared {
 }
 
 impl Timers {
-    pub(crate) fn new(epoch: Instant) -> Rc<Self> {
+    pub(crate) fn new(epoch: Moment) -> Rc<Self> {
         Rc::new(Self {
             epoch,
             wheel: RefCell::new(Wheel::new()),
@@ -62,12 +63,12 @@ impl Timers {
 
     /// Now.
     pub(crate) fn now(&self) -> Millis {
-        self.at(Instant::now())
+        self.at(Moment::now())
     }
 
-    /// A point in time.
-    pub(crate) fn at(&self, instant: Instant) -> Millis {
-        millis(instant.saturating_duration_since(self.epoch))
+    /// A point in time; one between two milliseconds is the later, so that nothing fires early.
+    pub(crate) const fn at(&self, moment: Moment) -> Millis {
+        moment.nanos_since(self.epoch).div_ceil(1_000_000)
     }
 
     /// Fires what is due. Runs as a task of its own for as long as the worker lives.
@@ -79,9 +80,9 @@ impl Timers {
             match next {
                 None => self.earlier.notified().await,
                 Some(next) => {
-                    let at = self.epoch + Duration::from_millis(next);
+                    let left = (self.epoch + Duration::from_millis(next)).since(Moment::now());
                     // Either way it is time to look again.
-                    let _ = tokio::time::timeout_at(at.into(), self.earlier.notified()).await;
+                    let _ = tokio::time::timeout(left, self.earlier.notified()).await;
                 }
             }
         }
@@ -206,7 +207,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let local = tokio::task::LocalSet::new();
         local.block_on(&runtime, async {
-            let timers = Timers::new(Instant::now());
+            let timers = Timers::new(Moment::now());
             tokio::task::spawn_local(Rc::clone(&timers).drive());
             test(timers).await;
         });

@@ -110,7 +110,7 @@ pub(super) fn read_head(
 ) -> (ActiveRequest, Result<Result<(), Refused>, Malformed>) {
     let mut request = ActiveRequest::new(worker, listener, info);
     request.facts.protocol = Some(Version::Http2);
-    request.begin(worker.instant());
+    request.begin(worker.moment());
     let shared = listener.manager.shared();
     let exchange = &mut *request;
     let mut reader = HeadReader::new(

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use causeway_http::h2::hpack::Encoder;
@@ -17,6 +16,7 @@ use causeway_reason::Failure;
 use super::limits::Limits;
 use super::output::{Output, ROOM, Through};
 use crate::buffer::FOR_BULK;
+use crate::moment::Moment;
 use crate::stats::Http2Stat;
 use crate::waker_cell::WakerCell;
 use crate::worker::Worker;
@@ -125,7 +125,7 @@ pub(super) struct Stream {
     /// A head was sent, so the request was answered.
     pub(super) answered: bool,
     /// When its head was complete.
-    pub(super) begun: Instant,
+    pub(super) begun: Moment,
     /// Bytes of its frames, from the client.
     pub(super) wire_received: u64,
     /// Bytes of its frames, to the client.

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use causeway_model::{Address, ClusterHttpOptions, Http2Keepalive, Http2Options};
@@ -24,6 +24,7 @@ use super::wire::Wire;
 use crate::cluster::LocalCluster;
 use crate::connect::TlsFacts;
 use crate::io::Transport;
+use crate::moment::Moment;
 use crate::pool::HostPool;
 use crate::pool::connection::Life;
 use crate::timer::Millis;
@@ -51,7 +52,7 @@ pub(crate) struct Session {
     /// What is known of its TLS, where it speaks it.
     pub(super) tls: Option<Rc<TlsFacts>>,
     pub(super) watch: Rc<Watch>,
-    pub(super) made: Instant,
+    pub(super) made: Moment,
     made_at: Millis,
     pool: Rc<HostPool>,
     sender: RefCell<Option<SendRequest<Bytes>>>,
@@ -247,7 +248,7 @@ impl Session {
             let jitter = |most| self.pool.worker.jitter(most);
             Some(Pings::new(connection.ping_pong()?, keepalive, jitter))
         });
-        let old = lasts.map(|lasts| tokio::time::sleep_until((self.made + lasts).into()));
+        let old = lasts.map(|lasts| tokio::time::sleep((self.made + lasts).since(Moment::now())));
         let mut old = pin!(old);
         let mut before = Passed::default();
         let ended = poll_fn(|cx| {

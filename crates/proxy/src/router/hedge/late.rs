@@ -176,7 +176,7 @@ impl Late {
         };
         match sent {
             Poll::Ready(Ok(())) => {
-                let now = request.worker().instant();
+                let now = request.worker().moment();
                 self.beside.facts.upstream_request_end.get_or_insert(now);
             }
             Poll::Ready(Err(_)) => self.deaf = true,

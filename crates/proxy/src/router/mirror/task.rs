@@ -144,7 +144,7 @@ impl Mirrored {
         }
         let host = chosen.map_err(Ended::Failed)?;
         self.request.facts.host = Some(host.clone());
-        self.request.facts.connect_begin = Some(self.worker.instant());
+        self.request.facts.connect_begin = Some(self.worker.moment());
         let way = Way::of(&self.request, &self.client, &self.hosts, &host);
         let version = self.request.facts.protocol.unwrap_or(Version::Http11);
         let pool = self.hosts.pool(&self.worker, &host, priority, (&self.client, version), way);
@@ -208,7 +208,7 @@ impl<'m> Sending<'m> {
         mut upstream: Upstream,
         patience: Deadline,
     ) -> Result<Self, Failure> {
-        let now = mirrored.worker.instant();
+        let now = mirrored.worker.moment();
         let facts = &mut mirrored.request.facts;
         facts.connect_end = Some(now);
         facts.upstream_connection = Some(upstream.id());
@@ -249,7 +249,7 @@ impl<'m> Sending<'m> {
 
     fn request_complete(&mut self) {
         self.mirrored.feed = None;
-        self.mirrored.request.facts.upstream_request_end = Some(self.mirrored.worker.instant());
+        self.mirrored.request.facts.upstream_request_end = Some(self.mirrored.worker.moment());
         if let Some(timeout) = self.mirrored.timeout {
             self.deadline.set(Some(self.mirrored.worker.now() + timeout));
         }
@@ -402,7 +402,7 @@ impl<'m> Sending<'m> {
         let facts = &mut mirrored.request.facts;
         facts.status = head.status;
         facts.details = ResponseDetails::from("via_upstream");
-        facts.response_begin.get_or_insert(mirrored.worker.instant());
+        facts.response_begin.get_or_insert(mirrored.worker.moment());
         facts.answer = Some(Box::new(UpstreamAnswer { status: head.status, fields }));
         let download = if self.upstream.is_http2() {
             Pump::of_stream(head.framing.is_none(), Going::Nowhere)
@@ -424,13 +424,11 @@ impl<'m> Sending<'m> {
 
     /// The answer is complete: its connection serves others, where nothing is left on it.
     fn complete(self) {
-        let now = self.mirrored.worker.instant();
+        let now = self.mirrored.worker.moment();
         let facts = &mut self.mirrored.request.facts;
         facts.response_end = Some(now);
         if let Some(begin) = facts.connect_end {
-            let took = now.saturating_duration_since(begin).as_millis();
-            let took = u64::try_from(took).unwrap_or(u64::MAX);
-            self.mirrored.cluster.count_time(took, true);
+            self.mirrored.cluster.count_time(now.millis_since(begin), true);
         }
         let reusable = self.answer.as_ref().is_some_and(|(head, _)| head.keeps_alive());
         if let Upstream::Http1(connection) = self.upstream {

@@ -304,5 +304,5 @@ impl Connection {
 
 /// Whether a stream that was reset was opened for nothing.
 pub(super) fn was_early(stream: &Stream, worker: &Worker) -> bool {
-    !stream.answered && worker.instant().saturating_duration_since(stream.begun) < EARLY
+    !stream.answered && worker.moment().since(stream.begun) < EARLY
 }

@@ -141,7 +141,7 @@ impl Connection {
             waker: WakerCell::default(),
             waiting: false,
             answered: false,
-            begun: self.worker.instant(),
+            begun: self.worker.moment(),
             wire_received: block.wire,
             wire_sent: 0,
             head_sent: 0,
