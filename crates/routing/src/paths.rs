@@ -20,6 +20,8 @@ pub(crate) struct Paths {
     any_case: Tree,
     /// Routes for CONNECT.
     connect: List,
+    /// The first route takes every path and asks for nothing else: that is all that many virtual hosts have.
+    first_takes_all: bool,
     /// All lists, one behind the other.
     routes: Vec<u32>,
     filters: Vec<Filter>,
@@ -103,13 +105,20 @@ impl Paths {
             }
         }
         let mut build = Build { matchers: routes, routes: Vec::new(), filters: Vec::new() };
+        let first = routes.first().map(|route| &route.as_ref().matcher);
         Self {
+            first_takes_all: first.is_some_and(takes_everything),
             exact_case: build.tree(exact_case),
             any_case: build.tree(any_case),
             connect: build.list(connect),
             routes: build.routes,
             filters: build.filters,
         }
+    }
+
+    /// Whether the first route takes a path (without query), without a look at any other.
+    pub(crate) fn first_takes(&self, path: &[u8], connect: bool) -> bool {
+        self.first_takes_all && !connect && path.starts_with(b"/")
     }
 
     /// Adds the routes that match a path (without query), in the order of the file. Those with a regular
@@ -164,6 +173,15 @@ impl Paths {
         let start = list.start as usize;
         self.routes.get(start..start + list.len as usize).unwrap_or_default()
     }
+}
+
+/// Whether a route takes every path that begins with a slash, and asks for nothing else.
+fn takes_everything(matcher: &RouteMatch) -> bool {
+    let every_path = match &matcher.path {
+        PathMatch::Prefix(text) => matches!(&**text, "" | "/"),
+        _ => false,
+    };
+    every_path && !is_conditional(matcher)
 }
 
 /// Whether a route's own regular expression, where it has one, matches. `path` is without query;

@@ -130,14 +130,23 @@ impl RouteTable {
         } else {
             path
         };
+        let found = |number: usize, route| {
+            let route_index = host.first_route + number;
+            Lookup::Route(Found { virtual_host, route, virtual_host_index, route_index })
+        };
+        let connect = request.method() == b"CONNECT";
+        if host.paths.first_takes(compared, connect)
+            && let Some(first) = virtual_host.routes.first()
+        {
+            return found(0, first);
+        }
         let mut candidates = Candidates::new();
-        host.paths.candidates(compared, request.method() == b"CONNECT", &mut candidates);
+        host.paths.candidates(compared, connect, &mut candidates);
         while let Some(number) = candidates.next(compared) {
             let number = number as usize;
             let Some(route) = virtual_host.routes.get(number) else { continue };
             if host.unmet(number, route, request).is_none() && regex_matches(&route.matcher, path, compared) {
-                let route_index = host.first_route + number;
-                return Lookup::Route(Found { virtual_host, route, virtual_host_index, route_index });
+                return found(number, route);
             }
         }
         Lookup::NoRoute { virtual_host, virtual_host_index }
