@@ -345,6 +345,7 @@ impl HeaderBlock {
     }
 
     /// Adds a field of that name, whose value is in the block already.
+    #[inline]
     fn add(&mut self, name: Name<'_>, value: Span) {
         match name {
             Name::Known(known) => self.push(Span::KNOWN, value, Some(known)),
@@ -356,6 +357,7 @@ impl HeaderBlock {
     }
 
     /// Adds a field; says whether it has a known name that may have been there already.
+    #[inline]
     fn push(&mut self, name: Span, value: Span, known: Option<Known>) -> bool {
         self.fields.push(Slot { name, value, known, removed: false });
         known.is_some_and(|known| !self.present.insert(known))

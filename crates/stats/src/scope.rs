@@ -55,11 +55,10 @@ impl<S: Schema> Scope<S> {
     /// shard must be written by one thread only; a number too large gives the last.
     #[must_use]
     pub fn shard(&self, worker: usize) -> Shard<S> {
-        Shard {
-            scope: self.clone(),
-            worker: worker.min(self.data.shards.len().saturating_sub(1)),
-            one_thread: PhantomData,
-        }
+        let shards = &self.data.shards;
+        // There is one shard at least.
+        let cells = Arc::clone(&shards[worker.min(shards.len().saturating_sub(1))]);
+        Shard { scope: self.clone(), cells, one_thread: PhantomData }
     }
 
     /// The scope's name.
@@ -85,7 +84,8 @@ impl<S: Schema> Scope<S> {
 #[derive(Debug)]
 pub struct Shard<S> {
     scope: Scope<S>,
-    worker: usize,
+    /// Those of the scope that are this worker's: held here as well, since each request counts a few dozen times.
+    cells: Arc<ShardCells>,
     one_thread: PhantomData<cell::Cell<()>>,
 }
 
@@ -97,28 +97,28 @@ impl<S: Schema> Shard<S> {
 
     /// Adds to a counter.
     pub fn add(&self, metric: S, n: u64) {
-        if let Some(cell) = self.cells().cell(metric.index()) {
+        if let Some(cell) = self.cells.cell(metric.index()) {
             cell.count(n);
         }
     }
 
     /// Raises or lowers a gauge.
     pub fn adjust(&self, metric: S, by: i64) {
-        if let Some(cell) = self.cells().cell(metric.index()) {
+        if let Some(cell) = self.cells.cell(metric.index()) {
             cell.adjust(by);
         }
     }
 
     /// Sets this worker's part of a gauge.
     pub fn set(&self, metric: S, value: i64) {
-        if let Some(cell) = self.cells().cell(metric.index()) {
+        if let Some(cell) = self.cells.cell(metric.index()) {
             cell.assign(value);
         }
     }
 
     /// Counts a value in a histogram.
     pub fn record(&self, metric: S, value: u64) {
-        if let Some(histogram) = self.cells().histograms.get(metric.index()) {
+        if let Some(histogram) = self.cells.histograms.get(metric.index()) {
             histogram.record(value);
         }
     }
@@ -126,7 +126,7 @@ impl<S: Schema> Shard<S> {
     /// A counter that the schema does not name, such as `upstream_rq_404`. Takes a lock: keep it.
     #[must_use]
     pub fn dynamic(&self, name: &str) -> DynamicCounter {
-        let mut dynamic = self.cells().lock_dynamic();
+        let mut dynamic = self.cells.lock_dynamic();
         if let Some((_, cell)) = dynamic.iter().find(|(known, _)| &**known == name) {
             return DynamicCounter { cell: Arc::clone(cell), one_thread: PhantomData };
         }
@@ -139,11 +139,6 @@ impl<S: Schema> Shard<S> {
     #[must_use]
     pub fn scope(&self) -> &Scope<S> {
         &self.scope
-    }
-
-    fn cells(&self) -> &ShardCells {
-        // `Scope::shard` keeps the number in range.
-        &self.scope.data.shards[self.worker]
     }
 }
 
@@ -166,7 +161,7 @@ impl DynamicCounter {
 pub(crate) struct ScopeData {
     pub(crate) name: ScopeName,
     pub(crate) metrics: &'static [Metric],
-    pub(crate) shards: Box<[ShardCells]>,
+    pub(crate) shards: Box<[Arc<ShardCells>]>,
 }
 
 /// One worker's part, on cache lines of its own.
@@ -183,10 +178,12 @@ impl ScopeData {
         // A schema without histograms keeps no slots for them.
         let histograms =
             metrics.iter().rposition(|metric| metric.kind == Kind::Histogram).map_or(0, |last| last + 1);
-        let shard = || ShardCells {
-            cells: metrics.iter().map(|_| Cell::default()).collect(),
-            histograms: (0..histograms).map(|_| HistogramCells::default()).collect(),
-            dynamic: Mutex::default(),
+        let shard = || {
+            Arc::new(ShardCells {
+                cells: metrics.iter().map(|_| Cell::default()).collect(),
+                histograms: (0..histograms).map(|_| HistogramCells::default()).collect(),
+                dynamic: Mutex::default(),
+            })
         };
         Self { name, metrics, shards: (0..shards.max(1)).map(|_| shard()).collect() }
     }

@@ -19,15 +19,14 @@ impl BodyFraming {
     /// Whether `Content-Length`, where there is one, says the length of this body and nothing else.
     #[must_use]
     pub fn fits(self, block: &HeaderBlock) -> bool {
-        if !block.has(Known::ContentLength) {
-            return true;
-        }
+        let mut said = block.values(Known::ContentLength);
+        let Some(first) = said.next() else { return true };
         let length = match self {
             Self::None => 0,
             Self::Length(length) => length,
             Self::Chunked | Self::UntilClose => return false,
         };
-        length_in(block) == Some(length)
+        parse_length(first) == Some(length) && said.next().is_none()
     }
 
     /// How the body of a message of HTTP/2 with these fields ends; `ends` where nothing follows its head. Where no length
