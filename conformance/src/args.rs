@@ -1,6 +1,7 @@
 //! How to select cases: as with the test programs that cargo knows, and by environment variables.
 
 use std::env;
+use std::path::PathBuf;
 
 /// What to run and how.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(crate) struct Args {
     pub(crate) ignored_only: bool,
     pub(crate) jobs: Option<usize>,
     pub(crate) mode: Mode,
+    /// Where what Envoy shows is kept ([`crate::record`]).
+    pub(crate) record: Option<PathBuf>,
     pub(crate) verbose: bool,
 }
 
@@ -38,6 +41,8 @@ impl Args {
             args.mode = Mode::SelfTest;
         }
         args.verbose |= set("CONFORMANCE_VERBOSE");
+        args.record =
+            env::var_os("CONFORMANCE_RECORD").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         if let Ok(jobs) = env::var("CONFORMANCE_JOBS") {
             args.jobs = jobs.parse().ok();
         }

@@ -10,11 +10,13 @@ use std::thread::{self, available_parallelism};
 use std::time::Instant;
 
 use causeway_testkit::{Missing, Peer};
+use serde_json::{Map, Value};
 
 use crate::args::{Args, Mode};
 use crate::case::Case;
 use crate::compare::{Comparison, compare, refused};
 use crate::differences;
+use crate::record::Record;
 use crate::report::{self, Verdict};
 use crate::run::{Seen, run};
 
@@ -36,7 +38,7 @@ pub fn main(topics: Vec<(&str, Vec<Case>)>) -> ExitCode {
         report::list(&selected.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
         return ExitCode::SUCCESS;
     }
-    let binaries = match Binaries::find(args.mode) {
+    let binaries = match Binaries::find(&args) {
         Ok(binaries) => binaries,
         Err((peer, missing)) => {
             // The table of differences can be checked without anybody.
@@ -46,7 +48,7 @@ pub fn main(topics: Vec<(&str, Vec<Case>)>) -> ExitCode {
         }
     };
     let start = Instant::now();
-    report::header(args.mode, selected.len(), &binaries.oracle, binaries.subject.as_deref());
+    report::header(&args, selected.len(), &binaries.oracle, binaries.subject.as_deref());
     let verdicts = run_all(&selected, &args, &binaries);
     report::summary(&verdicts, &faults, args.mode, start.elapsed());
     if faults.is_empty() && !verdicts.iter().any(Verdict::failed) {
@@ -59,17 +61,18 @@ pub fn main(topics: Vec<(&str, Vec<Case>)>) -> ExitCode {
 struct Binaries {
     oracle: PathBuf,
     subject: Option<PathBuf>,
+    record: Option<Record>,
 }
 
 impl Binaries {
-    fn find(mode: Mode) -> Result<Self, (Peer, Missing)> {
+    fn find(args: &Args) -> Result<Self, (Peer, Missing)> {
         let find = |peer: Peer| peer.find().map_err(|missing| (peer, missing));
         let oracle = find(Peer::Envoy)?;
-        let subject = match mode {
+        let subject = match args.mode {
             Mode::Compare => Some(find(Peer::Causeway)?),
             Mode::OracleOnly | Mode::SelfTest => None,
         };
-        Ok(Self { oracle, subject })
+        Ok(Self { oracle, subject, record: args.record.clone().map(Record::new) })
     }
 }
 
@@ -114,20 +117,32 @@ fn run_all(cases: &[&(String, Case)], args: &Args, binaries: &Binaries) -> Vec<V
 /// configuration is taken is no matter of time, though, and waiting twice for a proxy that does not
 /// serve would take all day.
 fn judge(name: &str, case: &Case, mode: Mode, binaries: &Binaries) -> Verdict {
-    let first = attempt(name, case, mode, binaries);
+    let record = binaries.record.as_ref();
+    let kept = record.filter(|_| mode == Mode::Compare).and_then(|record| record.find(name));
+    let first = attempt(name, case, mode, binaries, kept);
+    if let Some(record) = record.filter(|_| mode == Mode::SelfTest && !first.failed()) {
+        record.keep(name, &first.oracle.leaves);
+    }
     let taken = first.oracle.leaves.get("config") == first.subject.leaves.get("config");
     if !first.failed() || !taken || case.refused.is_some() || mode == Mode::OracleOnly {
         return first;
     }
-    let mut second = attempt(name, case, mode, binaries);
+    let mut second = attempt(name, case, mode, binaries, None);
     second.unsteady = first.comparison.unequal;
     second.took += first.took;
     second
 }
 
-fn attempt(name: &str, case: &Case, mode: Mode, binaries: &Binaries) -> Verdict {
+/// `kept` is what Envoy has shown already.
+fn attempt(
+    name: &str,
+    case: &Case,
+    mode: Mode,
+    binaries: &Binaries,
+    kept: Option<Map<String, Value>>,
+) -> Verdict {
     let start = Instant::now();
-    let both = catch_unwind(AssertUnwindSafe(|| observe_both(case, mode, binaries)));
+    let both = catch_unwind(AssertUnwindSafe(|| observe_both(case, mode, binaries, kept)));
     let (oracle, subject, panic) = match both {
         Ok((oracle, subject)) => (oracle, subject, None),
         Err(panic) => (Seen::default(), Seen::default(), Some(message_of(&*panic))),
@@ -150,10 +165,18 @@ fn attempt(name: &str, case: &Case, mode: Mode, binaries: &Binaries) -> Verdict 
     }
 }
 
-fn observe_both(case: &Case, mode: Mode, binaries: &Binaries) -> (Seen, Seen) {
+fn observe_both(
+    case: &Case,
+    mode: Mode,
+    binaries: &Binaries,
+    kept: Option<Map<String, Value>>,
+) -> (Seen, Seen) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime needs no more than a few descriptors");
-    let oracle = || run(case, Peer::Envoy, &binaries.oracle);
+    let oracle = async || match kept.clone() {
+        Some(leaves) => Seen { leaves, log: String::new() },
+        None => run(case, Peer::Envoy, &binaries.oracle).await,
+    };
     runtime.block_on(async {
         match (mode, &binaries.subject) {
             (Mode::OracleOnly, _) => (oracle().await, Seen::default()),
@@ -182,9 +205,9 @@ mod tests {
 
     #[test]
     fn a_case_that_panics_has_failed_and_says_why() {
-        let binaries = Binaries { oracle: PathBuf::from("/none"), subject: None };
+        let binaries = Binaries { oracle: PathBuf::from("/none"), subject: None, record: None };
         let broken = Case::new("broken").file("{{nobody}}");
-        let verdict = attempt("t/broken", &broken, Mode::OracleOnly, &binaries);
+        let verdict = attempt("t/broken", &broken, Mode::OracleOnly, &binaries, None);
         assert!(verdict.failed() && verdict.panic.is_some_and(|p| p.contains("nobody")));
     }
 }

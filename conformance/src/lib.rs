@@ -16,6 +16,7 @@ mod differences;
 mod harness;
 mod normalise;
 mod observe;
+mod record;
 mod report;
 mod run;
 mod steps;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use causeway_testkit::Peer;
 use serde_json::Value;
 
-use crate::args::Mode;
+use crate::args::{Args, Mode};
 use crate::compare::{Comparison, Unequal};
 use crate::run::Seen;
 
@@ -35,13 +35,20 @@ impl Verdict {
     }
 }
 
-pub(crate) fn header(mode: Mode, count: usize, oracle: &Path, subject: Option<&Path>) {
-    let against = match (mode, subject) {
+pub(crate) fn header(args: &Args, count: usize, oracle: &Path, subject: Option<&Path>) {
+    let against = match (args.mode, subject) {
         (Mode::OracleOnly, _) => String::new(),
         (Mode::SelfTest, _) => " against itself".into(),
         (Mode::Compare, subject) => subject.map(|s| format!(" against {}", s.display())).unwrap_or_default(),
     };
     println!("\nrunning {count} cases on {}{against}", oracle.display());
+    if let Some(folder) = &args.record {
+        let how = match args.mode {
+            Mode::Compare => "Envoy is not asked again for what is in",
+            Mode::OracleOnly | Mode::SelfTest => "what Envoy shows is kept in",
+        };
+        println!("{how} {}", folder.display());
+    }
 }
 
 pub(crate) fn verdict(verdict: &Verdict, mode: Mode, verbose: bool) {
