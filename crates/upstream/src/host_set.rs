@@ -141,12 +141,12 @@ impl HostSet {
     }
 
     /// Where the next request goes: the priority's index, and which of its hosts. Every number is as good
-    /// as any other.
-    pub(crate) fn choose(&self, random: u64) -> (usize, Among) {
+    /// as any other, and none is needed where there is nothing to choose from.
+    pub(crate) fn choose(&self, random: impl FnOnce() -> u64) -> (usize, Among) {
         if let [Priority { load: Load { healthy: 100, panic: false, .. }, .. }] = self.priorities.as_slice() {
             return (0, Among::Healthy);
         }
-        draw(self.priorities.iter().map(|priority| priority.load), random)
+        draw(self.priorities.iter().map(|priority| priority.load), random())
     }
 
     /// The same where another cluster has decided.

@@ -282,7 +282,14 @@ async fn attempt(
             }
             request.facts.traffic().for_each(|traffic| traffic.inc(TrafficStat::Total));
             request.attempted.push((host, Some(connection.id())));
-            Relay::new(downstream, request, forwarding, connection, upload).run().await
+            let mut relay = Relay::new(downstream, request, forwarding, connection, upload);
+            if let Err(failure) = relay.begin() {
+                return Box::pin(relay.fail(failure)).await;
+            }
+            if relay.forwarding.raw {
+                return relay::ended(Box::pin(tunnel::raw(relay)).await);
+            }
+            relay.serve().await
         }
         Err(Unconnected::Failed(failure)) => {
             outlier::note_failure(&request, &forwarding.hosts, &failure);

@@ -96,7 +96,8 @@ enum HeadEvent {
     ClientGone,
 }
 
-fn ended(after: After) -> Tried {
+/// The request was served.
+pub(super) fn ended(after: After) -> Tried {
     Tried::Served(Served::Ended(after))
 }
 
@@ -139,17 +140,6 @@ impl<'d> Relay<'d> {
             answered: false,
             interim: Interim::None,
         }
-    }
-
-    /// Sends the request, and serves the response to its end.
-    pub(super) async fn run(mut self) -> Tried {
-        if let Err(failure) = self.begin() {
-            return Box::pin(self.fail(failure)).await;
-        }
-        if self.forwarding.raw {
-            return ended(Box::pin(tunnel::raw(self)).await);
-        }
-        self.serve().await
     }
 
     /// Serves the response to its end, once the request has begun.
@@ -202,7 +192,8 @@ impl<'d> Relay<'d> {
         head.status == 101 || (connect && (200..300).contains(&head.status))
     }
 
-    fn begin(&mut self) -> Result<(), Failure> {
+    /// Begins with the request: its head is ready to be sent.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
         let now = self.downstream.worker.moment();
         if let Upstream::Http1(connection) = &mut self.upstream {
             connection.begin_request();
@@ -654,7 +645,7 @@ impl<'d> Relay<'d> {
     }
 
     /// It failed before the head of a response was there: the client is told.
-    async fn fail(mut self, mut failure: Failure) -> Tried {
+    pub(super) async fn fail(mut self, mut failure: Failure) -> Tried {
         if self.interim != Interim::None && failure.met == Met::Directly {
             failure.met = Met::AfterInterim;
         }

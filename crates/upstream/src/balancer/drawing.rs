@@ -49,14 +49,12 @@ impl Drawing<'_> {
     /// Chooses a host of a set. One that is passed over is drawn again, so often, and then taken all the same.
     pub(super) fn draw<'h>(&mut self, set: &'h HostSet, picker: &mut Picker) -> Result<Choice<'h>, Nobody> {
         let hashes = self.cluster.config().lb_policy.hashes();
-        let hash = self.ask.hash.filter(|_| hashes).unwrap_or_else(|| self.rng.next());
+        let hash = hashes.then(|| self.ask.hash.unwrap_or_else(|| self.rng.next()));
         let mut attempt = 0;
         loop {
-            let place = if hashes {
-                self.by_hash(set, hash, attempt)?
-            } else {
-                let number = if attempt == 0 { hash } else { self.rng.next() };
-                self.in_turn(set, picker, number)?
+            let place = match hash {
+                Some(hash) => self.by_hash(set, hash, attempt)?,
+                None => self.in_turn(set, picker)?,
             };
             let hosts = set.priorities().get(place.priority).map(|priority| priority.among(place.which));
             let host = hosts.and_then(|hosts| hosts.get(place.index)).ok_or(Nobody::NoneLeft)?;
@@ -70,7 +68,7 @@ impl Drawing<'_> {
 
     /// The host that serves a hash.
     fn by_hash(&self, set: &HostSet, hash: u64, attempt: u32) -> Result<Place, Nobody> {
-        let (at, _) = set.choose(hash);
+        let (at, _) = set.choose(|| hash);
         let priority = set.priorities().get(at).ok_or(Nobody::NoneLeft)?;
         if priority.in_panic() {
             self.stats.inc(ClusterStat::LbHealthyPanic);
@@ -83,12 +81,12 @@ impl Drawing<'_> {
     }
 
     /// The host that has its turn.
-    fn in_turn(&mut self, set: &HostSet, picker: &mut Picker, number: u64) -> Result<Place, Nobody> {
+    fn in_turn(&mut self, set: &HostSet, picker: &mut Picker) -> Result<Place, Nobody> {
         let without = (!self.ask.left_out.is_empty())
-            .then(|| set.choose_without(self.ask.left_out, self.cluster.spread(), number))
+            .then(|| set.choose_without(self.ask.left_out, self.cluster.spread(), self.rng.next()))
             .flatten();
         let forced = self.ask.forced.and_then(|forced| set.forced(forced));
-        let (at, which) = forced.or(without).unwrap_or_else(|| set.choose(number));
+        let (at, which) = forced.or(without).unwrap_or_else(|| set.choose(|| self.rng.next()));
         if which == Among::All {
             self.stats.inc(ClusterStat::LbHealthyPanic);
             if self.cluster.config().fail_traffic_on_panic {
