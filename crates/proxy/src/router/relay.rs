@@ -59,7 +59,7 @@ pub(super) struct Relay<'d> {
     pub(super) running: Running,
 }
 
-// It is a part of the future that serves a client, and is moved into its place there with each request.
+// One is made for each request, and the C library has memory of up to that size at hand where many are made at a time.
 const _: () = assert!(size_of::<Relay<'_>>() <= 120);
 
 /// Counts a request for as long as a back-end works on it.
@@ -102,14 +102,16 @@ pub(super) fn ended(after: After) -> Tried {
 }
 
 impl<'d> Relay<'d> {
-    /// A request that has a connection.
+    /// A request that has a connection. It is boxed here, and not a part of the future that serves the client, which
+    /// would be moved with it, and has room for it while the client has yet to send its request: with thousands of slow
+    /// clients others have waited twice as long.
     pub(super) fn new(
         downstream: &'d mut Downstream,
         request: ActiveRequest,
         forwarding: &'d mut Forwarding,
         upstream: Upstream,
         upload: Option<Box<Pump>>,
-    ) -> Self {
+    ) -> Box<Self> {
         let running = Running::new(&forwarding.hosts, request.facts.host.clone());
         Self::with(downstream, request, forwarding, upstream, upload, running)
     }
@@ -122,10 +124,10 @@ impl<'d> Relay<'d> {
         upstream: Upstream,
         upload: Option<Box<Pump>>,
         running: Running,
-    ) -> Self {
+    ) -> Box<Self> {
         // An attempt before this one, that waited, does so no more.
         forwarding.stalls = None;
-        Self {
+        Box::new(Self {
             running,
             downstream,
             request,
@@ -139,11 +141,11 @@ impl<'d> Relay<'d> {
             asked: false,
             answered: false,
             interim: Interim::None,
-        }
+        })
     }
 
     /// Serves the response to its end, once the request has begun.
-    pub(super) async fn serve(mut self) -> Tried {
+    pub(super) async fn serve(mut self: Box<Self>) -> Tried {
         // What happens seldom is boxed: a future is as large as the largest it may wait for, and is moved.
         let head = loop {
             match poll_fn(|cx| self.poll_head(cx)).await {
@@ -645,7 +647,7 @@ impl<'d> Relay<'d> {
     }
 
     /// It failed before the head of a response was there: the client is told.
-    pub(super) async fn fail(mut self, mut failure: Failure) -> Tried {
+    pub(super) async fn fail(mut self: Box<Self>, mut failure: Failure) -> Tried {
         if self.interim != Interim::None && failure.met == Met::Directly {
             failure.met = Met::AfterInterim;
         }
@@ -662,7 +664,7 @@ impl<'d> Relay<'d> {
             return self.leave_lost(failure).await;
         }
         hedge::abandon(&mut self.request, self.forwarding, &failure);
-        let Relay { downstream, request, upload, upload_failed, .. } = &mut self;
+        let Relay { downstream, request, upload, upload_failed, .. } = &mut *self;
         let unread = match upload {
             Some(pump) => {
                 let complete = pump.discard(&mut downstream.client.source());
@@ -673,7 +675,7 @@ impl<'d> Relay<'d> {
             }
             None => request.facts.upgrade || (*upload_failed && request.facts.request_end.is_none()),
         };
-        let Relay { downstream, request, forwarding, upstream, running, .. } = self;
+        let Relay { downstream, request, forwarding, upstream, running, .. } = *self;
         forwarding.give_back();
         drop((upstream, running));
         ended(give_up(downstream, request, failure, Some(unread)).await)

@@ -363,7 +363,7 @@ impl Relay<'_> {
     }
 
     /// It failed behind the head: the client has to see that the message is not complete.
-    pub(super) async fn cut(mut self, failure: Failure, passing: Passing) -> After {
+    pub(super) async fn cut(mut self: Box<Self>, failure: Failure, passing: Passing) -> After {
         let http = &self.downstream.listener.shards.http;
         // Envoy waits with its judgement of a call of gRPC, and counts those that it can't judge.
         if self.request.facts.grpc {

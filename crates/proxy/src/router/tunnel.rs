@@ -34,7 +34,7 @@ enum End {
 }
 
 /// Passes on that the tunnel is open, and then everything, both ways.
-pub(super) async fn tunnel(mut relay: Relay<'_>, head: ResponseHead) -> After {
+pub(super) async fn tunnel(mut relay: Box<Relay<'_>>, head: ResponseHead) -> After {
     let protocol = relay.request.response.get(Known::Upgrade).map(Box::from);
     relay.note_response(&head);
     relay.request.facts.tunnel = true;
@@ -92,7 +92,7 @@ fn count(relay: &mut Relay<'_>, up: &Pump, down: &Pump) {
 }
 
 /// Serves a tunnel that ends here. There is a connection to the back-end, and that is all that has to be said.
-pub(super) async fn raw(mut relay: Relay<'_>) -> After {
+pub(super) async fn raw(mut relay: Box<Relay<'_>>) -> After {
     let head = ResponseHead {
         status: 200,
         version: Version::Http11,
@@ -192,7 +192,7 @@ fn gone(client: &Client) -> End {
     End::Client { closed }
 }
 
-async fn finish(mut relay: Relay<'_>, end: End) -> After {
+async fn finish(mut relay: Box<Relay<'_>>, end: End) -> After {
     let facts = &relay.request.facts;
     let evidence = format!(
         "the upgraded connection ended after {} bytes from the client and {} bytes to it",

@@ -278,7 +278,7 @@ impl Late {
         downstream: &'d mut Downstream,
         mut request: ActiveRequest,
         forwarding: &'d mut Forwarding,
-    ) -> (Relay<'d>, Beside) {
+    ) -> (Box<Relay<'d>>, Beside) {
         let Self {
             mut beside,
             upstream,

@@ -223,25 +223,25 @@ impl Relay<'_> {
     }
 
     /// Leaves a response that the client gets only if nothing better comes, and waits for that.
-    pub(super) async fn leave_unwanted(self, head: &ResponseHead) -> Tried {
+    pub(super) async fn leave_unwanted(self: Box<Self>, head: &ResponseHead) -> Tried {
         let reusable = self.is_reusable(head);
         self.outlast(Ok((head, reusable))).await
     }
 
     /// Leaves an attempt that failed, and waits for the others.
-    pub(super) async fn leave_lost(self, failure: Failure) -> Tried {
+    pub(super) async fn leave_lost(self: Box<Self>, failure: Failure) -> Tried {
         self.request.charge(failure.answer().status);
         self.outlast(Err(failure)).await
     }
 
-    async fn outlast(mut self, outcome: Result<(&ResponseHead, bool), Failure>) -> Tried {
+    async fn outlast(mut self: Box<Self>, outcome: Result<(&ResponseHead, bool), Failure>) -> Tried {
         self.detach();
         let answered = outcome.as_ref().ok().copied();
         self.request.end_attempt(outcome.map(|(head, _)| head.status));
         // A log shows what the attempt that began last came to, as with Envoy.
         self.request.facts.shown = self.request.facts.earlier.clone();
         self.forwarding.permit = None;
-        let Self { downstream, request, forwarding, upstream, running, .. } = self;
+        let Self { downstream, request, forwarding, upstream, running, .. } = *self;
         drop(running);
         match answered {
             Some((head, reusable)) => leave::let_go(upstream, head, reusable),
